@@ -1,0 +1,2 @@
+# libphub/registry/registry.mk: row, stream, table, query.
+# SPDX-License-Identifier: MIT

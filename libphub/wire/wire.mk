@@ -1,0 +1,2 @@
+# libphub/wire/wire.mk: reader, writer, messages, session.
+# SPDX-License-Identifier: MIT

@@ -1,0 +1,16 @@
+# plugins/plugins.mk: one plugins/<kind>-<name>.la per strategy, and libphubswap.
+# SPDX-License-Identifier: MIT
+
+# libphubswap: the shared library for migration strategies, and the same code
+# as an archive for those who would rather link it in. A plugin on it has
+#   plugins_migration_x_la_LIBADD = libphubswap.la
+# -version-info: rules in Makefile.am.
+SWAP_SOURCES =
+lib_LTLIBRARIES += libphubswap.la
+libphubswap_la_SOURCES = $(SWAP_SOURCES)
+libphubswap_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 $(PHUB_ZDEFS) \
+	-Wl,--version-script=$(srcdir)/plugins/swap/libphubswap.map
+lib_LIBRARIES += libphubswap_pic.a
+libphubswap_pic_a_SOURCES = $(SWAP_SOURCES)
+libphubswap_pic_a_CFLAGS = $(AM_CFLAGS) -fPIC
+EXTRA_DIST += plugins/swap/libphubswap.map

@@ -1,0 +1,2 @@
+# tests/cluster.mk: tests of libphub/cluster.
+# SPDX-License-Identifier: MIT

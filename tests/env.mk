@@ -1,0 +1,2 @@
+# tests/env.mk: tests of libphub/env.
+# SPDX-License-Identifier: MIT

@@ -1,0 +1,2 @@
+# tests/hub.mk: tests of libphub/hub.
+# SPDX-License-Identifier: MIT

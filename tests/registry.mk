@@ -1,0 +1,2 @@
+# tests/registry.mk: tests of libphub/registry.
+# SPDX-License-Identifier: MIT

@@ -1,0 +1,2 @@
+# tests/sim.mk: whole clusters in the simulated environment.
+# SPDX-License-Identifier: MIT

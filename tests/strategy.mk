@@ -1,0 +1,2 @@
+# tests/strategy.mk: tests of libphub/strategy.
+# SPDX-License-Identifier: MIT

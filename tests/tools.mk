@@ -1,0 +1,2 @@
+# tests/tools.mk: the tools and real daemons.
+# SPDX-License-Identifier: MIT

@@ -1,0 +1,2 @@
+# tests/tree.mk: tests of the source tree itself: style, pages.
+# SPDX-License-Identifier: MIT

@@ -1,0 +1,2 @@
+# tests/wire.mk: tests of libphub/wire.
+# SPDX-License-Identifier: MIT
