@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: MIT */
+/* plugin: the contract between a hub and its strategies, ABI 1.
+ *
+ * A strategy is one shared object that exports one constant,
+ * phub_plugin_abi1, made with PHUB_PLUGIN_DEFINE.  It links nothing of phub:
+ * everything it may do is in the struct phub_host given to open(), so the
+ * same file runs in phubd and in the simulator.
+ *
+ * Rules for the author
+ * - No clock, randomness, thread, socket, file or blocking call, no writable
+ *   static: thousands of instances share one loaded file.
+ * - All calls, in both directions, are made on the hub's thread; a host
+ *   function never calls back into the plugin before it returns.
+ * - Memory has four words.  Borrowed: valid until the call returns (every
+ *   argument).  Copied: by the callee (every text and byte given to the
+ *   host).  Filled: the caller's buffer with max and count.  Counted: a
+ *   struct phub_buf, kept with buf_ref() and given back with buf_unref().
+ * - A call that takes time takes a token that the plugin chooses and is
+ *   answered by exactly one completed(self, token, rc, result).
+ * - Decisions that nodes must compute alike use integers only.
+ *
+ * Rules that let 1.x last
+ * - Every struct begins with its size; members are only appended, nothing is
+ *   removed, reordered or retyped, and none has padding.
+ * - The host copies min(its, yours) of each struct and uses the copy.
+ * - Use PHUB_HAS(host, member) before a member newer than abi_needs.
+ *
+ * Changelog
+ *   1.0  first.
+ *
+ * Manual: phub-strategy(7). */
+#ifndef PHUB_PLUGIN_H
+#define PHUB_PLUGIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <phub/error.h>
+#include <phub/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PHUB_PLUGIN_MAGIC 0x62756870u  /* "phub" */
+#define PHUB_PLUGIN_ABI_MAJOR 1u
+#define PHUB_PLUGIN_ABI_MINOR 0u
+
+enum phub_kind {
+    PHUB_KIND_DISTRIBUTION = 1,
+    PHUB_KIND_REDUNDANCY = 2,
+    PHUB_KIND_SYNC = 3,
+    PHUB_KIND_MIGRATION = 4,
+    PHUB_KIND_PARTITION = 5
+};
+
+/* Flags of a descriptor: low 32 bits are hints, an unknown high bit makes
+ * the host refuse the plugin. */
+#define PHUB_FLAG_MUST_MATCH 0x1ull  /* all nodes need it with equal params */
+#define PHUB_FLAG_PURE 0x2ull        /* assign: same answer on every node */
+#define PHUB_FLAG_MAJORITY 0x4ull    /* partition: leases need a majority */
+#define PHUB_FLAG_KNOWN 0x7ull
+
+struct phub_ctx;   /* the hub, as this instance sees it */
+struct phub_buf;   /* counted bytes */
+struct phub_view;  /* counted, sorted member list */
+
+/* --- parameters ---------------------------------------------------------- */
+
+enum phub_param_type {
+    PHUB_PARAM_UINT = 1,  /* decimal, with the unit's suffix if it has one */
+    PHUB_PARAM_BOOL = 2,  /* yes, no */
+    PHUB_PARAM_TEXT = 3,
+    PHUB_PARAM_CHOICE = 4 /* one of the words in choices, by '|' */
+};
+
+/* One row of configuration.  The host parses and checks it, prints it in
+ * phub-plugin info and sends its digest to other nodes. */
+struct phub_param {
+    const char *name;
+    const char *unit;           /* "ms", "bytes", "" */
+    const char *default_value;
+    const char *choices;        /* CHOICE only, else NULL */
+    const char *help;           /* one sentence */
+    uint64_t min;
+    uint64_t max;
+    uint32_t type;              /* enum phub_param_type */
+    uint32_t local;             /* 1: may differ between nodes */
+};
+
+/* --- what the host shows -------------------------------------------------- */
+
+struct phub_view_node {
+    uint32_t size;
+    uint32_t weight;          /* permille, 1000 = normal */
+    uint64_t id;
+    uint64_t boot;
+    struct phub_bytes name;   /* borrowed as long as the view */
+    struct phub_bytes zone;
+};
+
+/* One running or recorded copy of a child. */
+struct phub_instance {
+    uint32_t size;
+    uint32_t state;           /* enum phub_instance_state */
+    uint64_t node;
+    struct phub_epoch epoch;
+};
+
+enum phub_instance_state {
+    PHUB_INSTANCE_STARTING = 1,
+    PHUB_INSTANCE_RUNNING = 2,
+    PHUB_INSTANCE_FROZEN = 3,
+    PHUB_INSTANCE_STOPPING = 4,
+    PHUB_INSTANCE_FAILED = 5,
+    PHUB_INSTANCE_STANDBY = 6,
+    PHUB_INSTANCE_GONE = 7
+};
+
+struct phub_child_info {
+    uint32_t size;
+    uint32_t flags;              /* PHUB_CHILD_* */
+    uint64_t home;               /* node, 0 = none yet */
+    struct phub_epoch home_epoch;
+    struct phub_epoch incarnation;
+    uint32_t local_state;        /* enum phub_instance_state or 0 */
+    uint32_t instances_count;
+};
+
+#define PHUB_CHILD_CAN_FREEZE 1u  /* channel or command */
+#define PHUB_CHILD_CAN_STATE 2u
+#define PHUB_CHILD_CAN_CONSENT 4u
+#define PHUB_CHILD_STICKY 8u      /* stays unless its node goes */
+#define PHUB_CHILD_MOVING 16u
+
+/* Why a placement is asked for. */
+enum phub_cause {
+    PHUB_CAUSE_START = 1,
+    PHUB_CAUSE_NODE_LOST = 2,
+    PHUB_CAUSE_NODE_LEFT = 3,
+    PHUB_CAUSE_NODE_JOINED = 4,
+    PHUB_CAUSE_DRAIN = 5,
+    PHUB_CAUSE_OPERATOR = 6,
+    PHUB_CAUSE_RETRY = 7,
+    PHUB_CAUSE_FAILED = 8     /* too many restarts where it was */
+};
+
+/* What completed() carries; members a call does not use are 0. */
+struct phub_result {
+    uint32_t size;
+    uint32_t count;
+    uint64_t value;
+    struct phub_epoch epoch;
+    struct phub_bytes text;    /* for people */
+    struct phub_buf *buf;      /* borrowed until return */
+};
+
+/* --- the host table -------------------------------------------------------
+ * Valid from open() until close() returns. */
+
+struct phub_host {
+    uint32_t size;
+    uint16_t abi_major;
+    uint16_t abi_minor;
+
+    /* Monotonic nanoseconds; the only clock. */
+    uint64_t (*now_ns)(struct phub_ctx *ctx);
+    uint64_t (*random)(struct phub_ctx *ctx);
+    /* Call completed(self, token, 0, NULL) once after delay_ns.
+     * Errors: PHUB_ELIMIT at PHUB_PLUGIN_TIMERS_MAX pending. */
+    int (*timer)(struct phub_ctx *ctx, uint64_t delay_ns, uint64_t token);
+    int (*timer_cancel)(struct phub_ctx *ctx, uint64_t token);
+
+    /* --- parameters, words for people, counters --- */
+    int (*param_uint)(struct phub_ctx *ctx, const char *name, uint64_t *value);
+    int (*param_text)(struct phub_ctx *ctx, const char *name,
+                      struct phub_bytes *value);  /* borrowed until close */
+    /* level: 1 error, 2 warning, 3 notice, 4 debug. */
+    void (*log)(struct phub_ctx *ctx, uint32_t level, const char *text);
+    /* Say why open() or a decision fails; returns code for `return`. */
+    int (*fail)(struct phub_ctx *ctx, int code, const char *text);
+    void (*counter_add)(struct phub_ctx *ctx, const char *name, uint64_t n);
+    /* Put a sentence into the cause ring of a child (phub why, phub show). */
+    void (*cause_note)(struct phub_ctx *ctx, const struct phub_bytes *child,
+                       const char *text);
+
+    /* --- this node and the view --- */
+    uint64_t (*self)(struct phub_ctx *ctx);
+    struct phub_view *(*view)(struct phub_ctx *ctx);  /* borrowed, current */
+    void (*view_ref)(struct phub_view *view);
+    void (*view_unref)(struct phub_view *view);
+    uint64_t (*view_hash)(const struct phub_view *view);
+    uint32_t (*view_count)(const struct phub_view *view);
+    /* By index 0 .. count-1, sorted by id; set node->size first. */
+    int (*view_node)(const struct phub_view *view, uint32_t index,
+                     struct phub_view_node *node);
+    int (*view_has)(const struct phub_view *view, uint64_t node);
+
+    /* --- counted bytes --- */
+    struct phub_buf *(*buf_new)(struct phub_ctx *ctx, const void *data,
+                                size_t size);  /* copies; NULL: no memory */
+    void (*buf_ref)(struct phub_buf *buf);
+    void (*buf_unref)(struct phub_buf *buf);
+    struct phub_bytes (*buf_bytes)(const struct phub_buf *buf);
+
+    /* --- plugin to plugin: the same kind and name on another node --- */
+    /* In order per node, resent until it is there or the node leaves the
+     * view.  node 0: all others.  Errors: PHUB_EBUSY, PHUB_ENODEDOWN,
+     * PHUB_ELIMIT above PHUB_PLUGIN_MESSAGE_MAX. */
+    int (*peer_send)(struct phub_ctx *ctx, uint64_t node,
+                     const struct phub_bytes *message);
+
+    /* --- children --- */
+    int (*child_info)(struct phub_ctx *ctx, const struct phub_bytes *child,
+                      struct phub_child_info *info);
+    int (*child_instance)(struct phub_ctx *ctx, const struct phub_bytes *child,
+                          uint32_t index, struct phub_instance *instance);
+    /* Children whose home is node, from *cursor (start with 0), at most
+     * ids_max; ids borrow until the next call into the host. */
+    int (*children_of)(struct phub_ctx *ctx, uint64_t node, uint64_t *cursor,
+                       struct phub_bytes *ids, uint32_t ids_max,
+                       uint32_t *count);
+    /* Ask the distribution strategy: nodes_max owners per child. */
+    int (*assign_for)(struct phub_ctx *ctx, const struct phub_bytes *child,
+                      uint32_t cause, uint64_t *nodes, uint32_t nodes_max,
+                      uint32_t *count);
+    /* Ask the local instance for its consent; completed rc 0 = ready,
+     * PHUB_EBUSY = not now, PHUB_ETIMEDOUT = silent. */
+    int (*child_consent)(struct phub_ctx *ctx, const struct phub_bytes *child,
+                         uint32_t timeout_ms, uint64_t token);
+
+    /* --- moves: this node is the origin -----------------------------------
+     * open -> prepare -> [freeze] -> take_state -> [end] -> send_state ->
+     * decide -> finish, or abort anywhere before decide.  The core keeps what
+     * must be true (phub(7), promise 3): it refuses a step out of order with
+     * PHUB_EINVAL, queues messages for the child from freeze or end on, never
+     * lets a timer end a move after decide, and forwards the queue. */
+    int (*move_open)(struct phub_ctx *ctx, const struct phub_bytes *child,
+                     uint64_t target, uint32_t cause, uint64_t *move);
+    /* The target reserves; with PHUB_MOVE_STANDBY it starts a standby. */
+    int (*move_prepare)(struct phub_ctx *ctx, uint64_t move, uint32_t flags,
+                        uint32_t timeout_ms, uint64_t token);
+    /* PHUB_EUNSUPPORTED: the child cannot freeze. */
+    int (*move_freeze)(struct phub_ctx *ctx, uint64_t move,
+                       uint32_t timeout_ms, uint64_t token);
+    /* result: value = size in bytes.  PHUB_EUNSUPPORTED: it has no state. */
+    int (*move_take_state)(struct phub_ctx *ctx, uint64_t move,
+                           uint32_t timeout_ms, uint64_t token);
+    /* End the instance here; spec and state are kept until finish. */
+    int (*move_end)(struct phub_ctx *ctx, uint64_t move, uint64_t token);
+    /* Stream the state; done when the target holds all of it, checked. */
+    int (*move_send_state)(struct phub_ctx *ctx, uint64_t move,
+                           uint32_t timeout_ms, uint64_t token);
+    /* Record the new home and let the target go; done when it runs there,
+     * or PHUB_ENODEDOWN/PHUB_EREFUSED and the child is back home. */
+    int (*move_decide)(struct phub_ctx *ctx, uint64_t move, uint64_t token);
+    /* Give up before decide: the target discards, the child goes on here
+     * (thawed, or started again with its state). */
+    int (*move_abort)(struct phub_ctx *ctx, uint64_t move, const char *why,
+                      uint64_t token);
+    /* Forget the move; what is left of the origin's copy is dropped. */
+    void (*move_finish)(struct phub_ctx *ctx, uint64_t move);
+    /* Tell whoever waits for this child's migration how it ended. */
+    void (*move_report)(struct phub_ctx *ctx, const struct phub_bytes *child,
+                        int rc, const char *text);
+
+    /* --- sync: what this node knows and others lack --- */
+    /* Sequence of the last entry this node wrote. */
+    uint64_t (*stream_head)(struct phub_ctx *ctx);
+    /* Own entries above from, at most size_max bytes; *next = where to go on.
+     * PHUB_EEMPTY if there are none. */
+    int (*stream_delta)(struct phub_ctx *ctx, uint64_t from, uint32_t size_max,
+                        struct phub_buf **delta, uint64_t *next);
+    int (*stream_summary)(struct phub_ctx *ctx, struct phub_buf **summary);
+    /* What the writer of summary lacks, at most size_max bytes; *more = 1 if
+     * there is more.  PHUB_EEMPTY if it has all. */
+    int (*stream_missing)(struct phub_ctx *ctx,
+                          const struct phub_bytes *summary, uint32_t size_max,
+                          struct phub_buf **delta, uint32_t *more);
+    /* Merge; PHUB_EAGAIN: merged, but something before it is missing. */
+    int (*stream_apply)(struct phub_ctx *ctx, uint64_t from,
+                        const struct phub_bytes *delta);
+    /* 1 if the summary says that its writer lacks nothing of ours and we
+     * nothing of its. */
+    int (*stream_equal)(struct phub_ctx *ctx,
+                        const struct phub_bytes *summary);
+};
+
+#define PHUB_MOVE_STANDBY 1u          /* move_prepare flag */
+#define PHUB_PLUGIN_TIMERS_MAX 65536u /* per instance */
+#define PHUB_PLUGIN_MESSAGE_MAX (1u << 20)  /* bytes */
+
+/* Is member offered by this host? */
+#define PHUB_HAS(host, member)                                                \
+    ((host)->size >= offsetof(struct phub_host, member) +                     \
+                         sizeof((host)->member) &&                            \
+     (host)->member != NULL)
+
+/* --- the kinds ------------------------------------------------------------
+ * Members before the blank line are mandatory for every kind; the host
+ * allocates instance_size zeroed bytes as self. */
+
+#define PHUB_OPS_COMMON_                                                      \
+    uint32_t size;                                                            \
+    uint32_t instance_size;                                                   \
+    int (*open)(void *self, struct phub_ctx *ctx,                             \
+                const struct phub_host *host);                                \
+    void (*close)(void *self);
+
+struct phub_assign_item {
+    uint32_t size;
+    uint32_t cause;               /* enum phub_cause */
+    struct phub_bytes id;
+    const uint64_t *holders;      /* nodes that run it now */
+    uint64_t holders_count;
+    uint64_t home;                /* 0 = none */
+    const struct phub_bytes *tags;
+    uint64_t tags_count;
+};
+
+/* Where a child belongs. */
+struct phub_distribution_ops {
+    PHUB_OPS_COMMON_
+    /* Mandatory.  For each item fill nodes[i * factor ...] with counts[i]
+     * different members of view, best first (at most factor).  stride: bytes
+     * from item to item.  A count of 0 means "no node may hold it" and is
+     * reported as PHUB_ENOPLACE; it never stops a running child. */
+    int (*assign)(void *self, const struct phub_view *view,
+                  const struct phub_assign_item *items, uint32_t count,
+                  uint32_t stride, uint32_t factor, uint64_t *nodes,
+                  uint32_t *counts);
+    /* Optional: the view changed; rebuild rings. */
+    void (*view_changed)(void *self, const struct phub_view *view);
+    void (*completed)(void *self, uint64_t token, int32_t rc,
+                      const struct phub_result *result);
+    void (*received)(void *self, uint64_t node,
+                     const struct phub_bytes *message);
+};
+
+enum phub_role { PHUB_ROLE_PASSIVE = 0, PHUB_ROLE_ACTIVE = 1 };
+
+/* How many copies, and who is active. */
+struct phub_redundancy_ops {
+    PHUB_OPS_COMMON_
+    /* Mandatory.  Copies wanted per child in this view: 1 or more. */
+    int (*factor)(void *self, const struct phub_view *view, uint32_t *factor);
+    /* Mandatory.  roles[i] for nodes[i]: enum phub_role. */
+    int (*plan)(void *self, const struct phub_view *view,
+                const struct phub_bytes *child, const uint64_t *nodes,
+                uint32_t count, uint32_t *roles);
+};
+
+/* When and to whom registry entries go. */
+struct phub_sync_ops {
+    PHUB_OPS_COMMON_
+    /* Mandatory.  This node wrote entries up to head (once per loop turn). */
+    void (*changed)(void *self, uint64_t head);
+    /* Mandatory. */
+    void (*received)(void *self, uint64_t node,
+                     const struct phub_bytes *message);
+    void (*view_changed)(void *self, const struct phub_view *view);
+    void (*completed)(void *self, uint64_t token, int32_t rc,
+                      const struct phub_result *result);
+};
+
+struct phub_plan_item {
+    uint32_t size;
+    uint32_t cause;               /* enum phub_cause */
+    struct phub_bytes id;
+    const uint64_t *targets;      /* best first; [0] is where it should go */
+    uint64_t targets_count;
+    uint32_t flags;               /* PHUB_PLAN_* */
+    uint32_t deadline_ms;         /* 0 = none; counted from now */
+};
+
+#define PHUB_PLAN_NO_CONSENT 1u   /* do not ask the child */
+
+/* How a child and its state go from here to there. */
+struct phub_migration_ops {
+    PHUB_OPS_COMMON_
+    /* Mandatory.  Carry out a batch; every item ends in one move_report(). */
+    int (*begin)(void *self, const struct phub_plan_item *items,
+                 uint32_t count, uint32_t stride);
+    /* Mandatory. */
+    void (*completed)(void *self, uint64_t token, int32_t rc,
+                      const struct phub_result *result);
+    /* Optional: give up what has not been decided (shutdown, freeze). */
+    void (*cancel)(void *self, const struct phub_bytes *child);
+    void (*received)(void *self, uint64_t node,
+                     const struct phub_bytes *message);
+    void (*view_changed)(void *self, const struct phub_view *view);
+};
+
+enum phub_verdict {
+    PHUB_VERDICT_CONTINUE = 1,  /* all goes on */
+    PHUB_VERDICT_FREEZE = 2,    /* start and redistribute nothing */
+    PHUB_VERDICT_STOP = 3       /* end the children here */
+};
+
+struct phub_judge {
+    uint32_t size;
+    uint32_t lost_count;
+    const struct phub_view *old_view;
+    const struct phub_view *new_view;
+    const uint64_t *lost;        /* no goodbye */
+    const uint64_t *left;        /* said goodbye */
+    uint64_t left_count;
+    uint64_t now_ns;
+};
+
+/* What to do when nodes are missing. */
+struct phub_partition_ops {
+    PHUB_OPS_COMMON_
+    /* Mandatory.  Asked before anything is redistributed. */
+    int (*judge)(void *self, const struct phub_judge *judge,
+                 uint32_t *verdict);
+    /* Optional: how many nodes a majority is counted over (MAJORITY). */
+    int (*electorate)(void *self, const struct phub_view *view,
+                      uint32_t *count);
+    void (*completed)(void *self, uint64_t token, int32_t rc,
+                      const struct phub_result *result);
+};
+
+union phub_ops {
+    const void *any;
+    const struct phub_distribution_ops *distribution;
+    const struct phub_redundancy_ops *redundancy;
+    const struct phub_sync_ops *sync;
+    const struct phub_migration_ops *migration;
+    const struct phub_partition_ops *partition;
+};
+
+/* --- the descriptor -------------------------------------------------------- */
+
+struct phub_plugin {
+    uint32_t magic;
+    uint32_t size;
+    uint16_t abi_needs;   /* minor that it cannot run without */
+    uint16_t abi_built;   /* minor it was compiled with, for messages */
+    uint32_t kind;        /* enum phub_kind */
+    uint64_t flags;
+    uint32_t wire_min;    /* versions of its messages it can speak */
+    uint32_t wire_max;
+    const char *name;
+    const char *version;
+    const char *license;
+    const char *summary;
+    const struct phub_param *params;
+    uint32_t params_count;
+    uint32_t params_stride;
+    union phub_ops ops;
+};
+
+#if defined(__GNUC__)
+#define PHUB_PLUGIN_EXPORT __attribute__((visibility("default")))
+#else
+#define PHUB_PLUGIN_EXPORT
+#endif
+
+/* Define the descriptor; the rest of the initialiser follows:
+ *   PHUB_PLUGIN_DEFINE(ring, PHUB_KIND_DISTRIBUTION,
+ *       .version = "1.0", .license = "MIT", .summary = "...",
+ *       .params = params, .params_count = 2, .ops.distribution = &ops);
+ * With PHUB_PLUGIN_STATIC the symbol is phub_plugin_abi1_NAME. */
+#ifdef PHUB_PLUGIN_STATIC
+#define PHUB_PLUGIN_SYMBOL_(name) phub_plugin_abi1_##name
+#else
+#define PHUB_PLUGIN_SYMBOL_(name) phub_plugin_abi1
+#endif
+
+#define PHUB_PLUGIN_DEFINE(name_, kind_, ...)                                 \
+    extern PHUB_PLUGIN_EXPORT const struct phub_plugin                        \
+        PHUB_PLUGIN_SYMBOL_(name_);                                           \
+    const struct phub_plugin PHUB_PLUGIN_SYMBOL_(name_) = {                   \
+        .magic = PHUB_PLUGIN_MAGIC,                                           \
+        .size = sizeof(struct phub_plugin),                                   \
+        .abi_built = PHUB_PLUGIN_ABI_MINOR,                                   \
+        .kind = (kind_),                                                      \
+        .name = #name_,                                                       \
+        .params_stride = sizeof(struct phub_param),                           \
+        __VA_ARGS__                                                           \
+    }
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
