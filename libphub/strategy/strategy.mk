@@ -1,2 +1,7 @@
 # libphub/strategy/strategy.mk: the plugin loader and a typed caller per kind.
 # SPDX-License-Identifier: MIT
+libphub_core_la_SOURCES += \
+	libphub/strategy/caller.c libphub/strategy/caller.h \
+	libphub/strategy/file.c libphub/strategy/file.h \
+	libphub/strategy/loader.c libphub/strategy/loader.h \
+	libphub/strategy/param.c libphub/strategy/param.h
