@@ -1,2 +1,5 @@
 # tests/hub.mk: tests of libphub/hub.
 # SPDX-License-Identifier: MIT
+
+check_PROGRAMS += tests/check_conf
+TESTS          += tests/check_conf
