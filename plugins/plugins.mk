@@ -1,6 +1,22 @@
 # plugins/plugins.mk: one plugins/<kind>-<name>.la per strategy, and libphubswap.
 # SPDX-License-Identifier: MIT
 
+# Strategies that need nothing but the header.
+plugin_LTLIBRARIES += \
+	plugins/distribution-consistent_hash.la \
+	plugins/partition-divergence.la \
+	plugins/redundancy-singularity.la \
+	plugins/sync-pubsub.la
+plugins_distribution_consistent_hash_la_SOURCES = \
+	plugins/distribution-consistent_hash.c
+plugins_distribution_consistent_hash_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
+plugins_partition_divergence_la_SOURCES = plugins/partition-divergence.c
+plugins_partition_divergence_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
+plugins_redundancy_singularity_la_SOURCES = plugins/redundancy-singularity.c
+plugins_redundancy_singularity_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
+plugins_sync_pubsub_la_SOURCES = plugins/sync-pubsub.c
+plugins_sync_pubsub_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
+
 # libphubswap: the shared library for migration strategies, and the same code
 # as an archive for those who would rather link it in. A plugin on it has
 #   plugins_migration_x_la_LIBADD = libphubswap.la

@@ -296,6 +296,27 @@ struct phub_host {
                          sizeof((host)->member) &&                            \
      (host)->member != NULL)
 
+/* In open(): 0 if the host offers member, else PHUB_EUNSUPPORTED, said. */
+#define PHUB_NEED(host, ctx, member)                                          \
+    (PHUB_HAS(host, member) ? 0 : phub_host_lacks(host, ctx, #member))
+
+static inline int phub_host_lacks(const struct phub_host *host,
+                                  struct phub_ctx *ctx, const char *member)
+{
+    static const char before[] = "the host does not offer ";
+    char text[96];
+    size_t at, i;
+
+    for (at = 0; before[at] != '\0'; at++)
+        text[at] = before[at];
+    for (i = 0; member[i] != '\0' && at < sizeof text - 1; i++)
+        text[at++] = member[i];
+    text[at] = '\0';
+    if (!PHUB_HAS(host, fail))
+        return PHUB_EUNSUPPORTED;
+    return host->fail(ctx, PHUB_EUNSUPPORTED, text);
+}
+
 /* --- the kinds ------------------------------------------------------------
  * Members before the blank line are mandatory for every kind; the host
  * allocates instance_size zeroed bytes as self. */

@@ -5,3 +5,4 @@ libphub_core_la_SOURCES += \
 	libphub/strategy/file.c libphub/strategy/file.h \
 	libphub/strategy/loader.c libphub/strategy/loader.h \
 	libphub/strategy/param.c libphub/strategy/param.h
+pkginclude_HEADERS += libphub/phub/plugin.h
