@@ -81,10 +81,10 @@ START_TEST(a_good_file_fills_every_kind_of_key)
         "advertise = tcp://a.example:7440\r\n"
         "seeds = tcp://b:1, dns:hub.example:7440\tfile:/etc/seeds\n"
         "seeds = ipc:///tmp/s\n"
-        "state_dir = /var/x\ncontrol = /run/x.sock\nsettle_ms = 0\n"
+        "state_dir = /var/x\ncontrol = /run/x.sock\n"
         "log_level = debug\n"
-        "[members]\nweight = 10000\nzone = rack-1\n"
-        "labels = disk=ssd gpu=2\n"
+        "[members]\nsettle_ms = 0\nweight = 10000\nzone = rack-1\n"
+        "labels = disk=ssd gpu=2\nlabels=x=1\n"
         STRATEGIES "plugin_path = /a:/b\n"
         "[distribution ring]\nvnodes = 64\nname = x = y\n"), 0);
     ck_assert_str_eq(config.hub.id, "orders");
@@ -94,10 +94,10 @@ START_TEST(a_good_file_fills_every_kind_of_key)
     ck_assert_uint_eq(config.hub.seeds.count, 4);
     ck_assert_str_eq(config.hub.seeds.items[1], "dns:hub.example:7440");
     ck_assert_str_eq(config.hub.seeds.items[3], "ipc:///tmp/s");
-    ck_assert_uint_eq(config.hub.settle_ms, 0);
+    ck_assert_uint_eq(config.members.params.settle, 0);
     ck_assert_uint_eq(config.hub.log_level, PHUB__LOG_DEBUG);
     ck_assert_uint_eq(config.members.weight, 10000);
-    ck_assert_str_eq(config.members.labels.items[1], "gpu=2");
+    ck_assert_str_eq(config.members.labels, "disk=ssd,gpu=2,x=1");
     ck_assert_str_eq(config.strategies.plugin_path, "/a:/b");
     ck_assert_uint_eq(config.plugins_count, 1);
     ck_assert_str_eq(config.plugins[0].params[0], "vnodes=64");
@@ -111,7 +111,7 @@ END_TEST
 START_TEST(what_is_not_given_has_its_default)
 {
     ck_assert_int_eq(whole(GOOD), 0);
-    ck_assert_uint_eq(config.hub.settle_ms, 500);
+    ck_assert_uint_eq(config.members.params.settle, 500);
     ck_assert_uint_eq(config.hub.log_level, PHUB__LOG_NOTICE);
     ck_assert_str_eq(config.hub.listen, "tcp://0.0.0.0:7440");
     ck_assert_str_eq(config.hub.name, "");
@@ -157,8 +157,8 @@ END_TEST
 
 START_TEST(an_unknown_key_names_the_nearest)
 {
-    wrong("[hub]\nsetle_ms = 1\n",
-          "f:2: [hub] setle_ms: unknown key, nearest is settle_ms\n");
+    wrong("[members]\nsetle_ms = 1\n",
+          "f:2: [members] setle_ms: unknown key, nearest is settle_ms\n");
     wrong("[hub]\nweight = 1\n",
           "f:2: [hub] weight: unknown key here, it belongs in [members]\n");
     wrong("[security]\nkey = 1\n",
@@ -176,13 +176,13 @@ START_TEST(a_value_out_of_range_names_what_is_allowed)
     for (size_t i = 0; i + 1 < sizeof bad / sizeof bad[0]; i++) {
         char text[64], sentence[160];
 
-        snprintf(text, sizeof text, "[hub]\n\n settle_ms = %s\n", bad[i]);
+        snprintf(text, sizeof text, "[members]\n\n settle_ms = %s\n", bad[i]);
         snprintf(sentence, sizeof sentence,
-                 "f:3: [hub] settle_ms = \"%s\": allowed is an integer of 0 "
+                 "f:3: [members] settle_ms = \"%s\": allowed is an integer of 0 "
                  "to 60000 (ms)\n", bad[i]);
         wrong(text, sentence);
     }
-    ck_assert_int_eq(whole("[hub]\nid = h\nsettle_ms = 60000\n" STRATEGIES),
+    ck_assert_int_eq(whole(GOOD "[members]\nsettle_ms = 60000\n"),
                      0);
     wrong("[hub]\nlog_level = loud\n",
           "f:2: [hub] log_level = \"loud\": allowed is error, warning, "
@@ -256,11 +256,15 @@ START_TEST(limits_hold_and_are_told)
     char text[64];
     char *file = calloc(1, PHUB__CONFIG_BYTES_MAX + 1);
 
-    ck_assert_int_eq(parse("[members]\n"), 0);
-    for (unsigned i = 0; i < PHUB__CONFIG_ITEMS_MAX; i++)
+    for (unsigned i = 0; i < PHUB__SEEDS_MAX; i++)
+        ck_assert_int_eq(parse("[hub]\nseeds = ipc:///a\n"), 0);
+    ck_assert_int_eq(parse("[hub]\nseeds = ipc:///a\n"), PHUB_ECONFIG);
+    ck_assert_uint_eq(config.hub.seeds.count, PHUB__SEEDS_MAX);
+    for (unsigned i = 0; i < (PHUB__LABELS_MAX + 1) / 4; i++)
         ck_assert_int_eq(parse("[members]\nlabels = a=b\n"), 0);
+    ck_assert_uint_eq(strlen(config.members.labels), PHUB__LABELS_MAX);
     ck_assert_int_eq(parse("[members]\nlabels = a=b\n"), PHUB_ECONFIG);
-    ck_assert_uint_eq(config.members.labels.count, PHUB__CONFIG_ITEMS_MAX);
+    ck_assert_uint_eq(strlen(config.members.labels), PHUB__LABELS_MAX);
     for (unsigned i = 0; i < PHUB__CONFIG_PLUGINS_MAX; i++) {
         snprintf(text, sizeof text, "[sync s%u]\n", i);
         ck_assert_int_eq(parse(text), 0);
@@ -337,9 +341,9 @@ END_TEST
 
 START_TEST(keys_are_judged_together)
 {
-    ck_assert_int_eq(whole(GOOD "[members]\nprobe_timeout_ms = 200\n"),
+    ck_assert_int_eq(whole(GOOD "[members]\nprobe_timeout_ms = 300\n"),
                      PHUB_ECONFIG);
-    ck_assert_ptr_nonnull(strstr(errors.text, "probe_timeout_ms = 200 is not "
+    ck_assert_ptr_nonnull(strstr(errors.text, "probe_timeout_ms = 300 is not "
                                               "below probe_interval_ms"));
     again();
     ck_assert_int_eq(whole("[hub]\nadvertise = tcp://0.0.0.0:1\nid = h\n"
@@ -367,13 +371,14 @@ START_TEST(flags_win_over_the_file)
 {
     struct phub__config_cli cli;
     const char *path = file_with(
-        "[hub]\nid = h\nsettle_ms = 7\nseeds = ipc:///file\n" STRATEGIES
+        "[hub]\nid = h\nseeds = ipc:///file\n" STRATEGIES
+        "[members]\nsettle_ms = 7\n"
         "[distribution ring]\nvnodes = 1\n");
 
     ck_assert_int_eq(args("--settle-ms=9", "--seeds=ipc:///flag", "--config",
                           path, &cli), 0);
     ck_assert_str_eq(errors.text, "");
-    ck_assert_uint_eq(config.hub.settle_ms, 9);
+    ck_assert_uint_eq(config.members.params.settle, 9);
     ck_assert_uint_eq(config.hub.seeds.count, 1);
     ck_assert_str_eq(config.hub.seeds.items[0], "ipc:///flag");
     ck_assert(!cli.check);
@@ -451,11 +456,13 @@ START_TEST(the_table_is_sound)
     phub__config_help(out);
     fclose(out);
     for (size_t i = 0; i < count; i++) {
+        char flag[PHUB__CONFIG_FLAG_MAX];
+
         for (size_t j = 0; j < i; j++) {
-            ck_assert_str_ne(rows[i].flag, rows[j].flag);
+            ck_assert_str_ne(rows[i].key, rows[j].key);
             ck_assert_uint_ne(rows[i].offset, rows[j].offset);
         }
-        ck_assert_ptr_nonnull(strstr(help, rows[i].flag));
+        ck_assert_ptr_nonnull(strstr(help, phub__config_flag_of(&rows[i], flag)));
     }
     free(help);
     /* Every default is an allowed value. */
@@ -492,9 +499,9 @@ START_TEST(every_key_is_in_the_manual)
         snprintf(key, sizeof key, ".It Cm %s", rows[i].key);
         ck_assert_msg(!conf || strstr(conf, key),
                       "phub.conf(5) has no \"%s\"", key);
-        snprintf(key, sizeof key, "%s", rows[i].flag + 2);
-        ck_assert_msg(!phubd || strstr(phubd, key),
-                      "phubd(8) has no --%s", key);
+        phub__config_flag_of(&rows[i], key);
+        ck_assert_msg(!phubd || strstr(phubd, key + 2),
+                      "phubd(8) has no %s", key);
     }
     free(conf);
     free(phubd);

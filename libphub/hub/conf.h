@@ -5,8 +5,8 @@
  * default, range, help and flag.  Parsing, flags, phubd --help, the printed
  * configuration and the check of the manual pages all read that table.
  *
- * Members of struct phub__config are called as in the file: [hub] settle_ms
- * is config.hub.settle_ms.  One section per strategy, "[migration hotswap]",
+ * Members of struct phub__config are called as in the file: [hub] state_dir
+ * is config.hub.state_dir; the clocks of [members] are the cluster's own.  One section per strategy, "[migration hotswap]",
  * has free rows; they go to the loader as they are, which knows what the
  * plugin takes.  No strategy has a default: which one a hub runs is written
  * in its configuration, never in code.
@@ -15,8 +15,8 @@
  * fini; or init, from_args, fini.  Errors are gathered, so that one run names
  * them all:
  *
- *   phub.conf:12: [hub] settle_ms = "fast": allowed is an integer of 0 to
- *   60000 (ms)
+ *   phub.conf:12: [members] settle_ms = "fast": allowed is an integer of 0
+ *   to 60000 (ms)
  *
  * (The file is not config.h: that name is autoconf's.)
  * Thread: any, one at a time per struct. */
@@ -28,8 +28,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "cluster/cluster.h"
+
 #define PHUB__CONFIG_BYTES_MAX (1u << 20)  /* of a file */
-#define PHUB__CONFIG_ITEMS_MAX 256u        /* of a list */
 #define PHUB__CONFIG_PLUGINS_MAX 16u       /* sections of strategies */
 #define PHUB__CONFIG_PARAMS_MAX 256u       /* rows of one such section */
 #define PHUB__CONFIG_ROWS_MAX 64u
@@ -39,15 +40,16 @@
 
 enum phub__config_type {
     PHUB__CONFIG_UINT = 1,  /* uint64_t */
+    PHUB__CONFIG_UINT32,    /* uint32_t */
     PHUB__CONFIG_LEVEL,     /* uint64_t, enum phub__log_level */
-    PHUB__CONFIG_NAME,      /* char *, a word; these six are "" if not set */
+    PHUB__CONFIG_NAME,      /* char *, a word; these seven are "" if not set */
     PHUB__CONFIG_ENDPOINT,
     PHUB__CONFIG_PATH,      /* absolute */
     PHUB__CONFIG_SOCKET,    /* the same, and short enough to bind */
     PHUB__CONFIG_PLUGIN,    /* a strategy's name, or its absolute path */
     PHUB__CONFIG_DIRS,      /* absolute directories by ':' */
-    PHUB__CONFIG_SEEDS,     /* struct phub__config_list from here on */
-    PHUB__CONFIG_LABELS     /* key=value each */
+    PHUB__CONFIG_LABELS,    /* "key=value,key=value"; a list, as the next */
+    PHUB__CONFIG_SEEDS      /* struct phub__config_list */
 };
 
 struct phub__config_list {
@@ -68,18 +70,16 @@ struct phub__config {
     struct {
         char *id, *name, *listen, *advertise, *state_dir, *control;
         struct phub__config_list seeds;
-        uint64_t settle_ms, lease_ms, kill_margin_ms, drain_timeout_ms;
-        uint64_t log_level;
+        uint64_t drain_timeout_ms, log_level;
     } hub;
     struct {
         char *distribution, *redundancy, *sync, *migration, *partition;
         char *plugin_path;
     } strategies;
     struct {
-        uint64_t weight;
-        char *zone;
-        struct phub__config_list labels;
-        uint64_t probe_interval_ms, probe_timeout_ms, suspect_ms;
+        uint32_t weight;  /* permille */
+        char *zone, *labels;
+        struct phub__cluster_params params; /* settle_ms is params.settle */
     } members;
     struct {
         uint64_t children_max, requests_max, clients_max, causes_max;
@@ -91,7 +91,8 @@ struct phub__config {
 };
 
 struct phub__config_row {
-    const char *section, *key, *flag;
+    const char *section;
+    const char *key;       /* unique; the flag of settle_ms is --settle-ms */
     enum phub__config_type type;
     const char *unit;      /* "ms", "bytes" or "" */
     const char *fallback;  /* as it would be written; NULL: must be given */
@@ -157,6 +158,10 @@ phub__config_plugin(const struct phub__config *config, const char *kind,
 void phub__config_help(FILE *out);
 void phub__config_print(const struct phub__config *config, FILE *out);
 
+/* Write a row's flag, "--settle-ms".  fills flag. */
+#define PHUB__CONFIG_FLAG_MAX 48u
+const char *phub__config_flag_of(const struct phub__config_row *row,
+                                 char flag[PHUB__CONFIG_FLAG_MAX]);
 /* Say what a row allows: "an integer of 0 to 60000 (ms)".  fills text. */
 void phub__config_allowed(const struct phub__config_row *row, char *text,
                           size_t text_max);

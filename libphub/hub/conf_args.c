@@ -20,13 +20,25 @@ static const char *const own_flags[] = {
     "--config", "--check-config", "--param", "--help", "--version", NULL
 };
 
-const struct phub__config_row *phub__config_flag(const char *flag)
+const char *phub__config_flag_of(const struct phub__config_row *row,
+                                 char flag[PHUB__CONFIG_FLAG_MAX])
+{
+    snprintf(flag, PHUB__CONFIG_FLAG_MAX, "--%s", row->key);
+    for (char *c = flag; *c; c++) {
+        if (*c == '_')
+            *c = '-';
+    }
+    return flag;
+}
+
+static const struct phub__config_row *row_of_flag(const char *flag)
 {
     size_t count;
     const struct phub__config_row *rows = phub__config_rows(&count);
+    char other[PHUB__CONFIG_FLAG_MAX];
 
     for (size_t i = 0; i < count; i++) {
-        if (strcmp(rows[i].flag, flag) == 0)
+        if (strcmp(phub__config_flag_of(&rows[i], other), flag) == 0)
             return &rows[i];
     }
     return NULL;
@@ -39,17 +51,19 @@ int phub__config_set(struct phub__config *config,
     size_t count;
     uint8_t *given = &config->given[row - phub__config_rows(&count)];
     char allowed[160], shown[PHUB__CONFIG_SHOWN_MAX];
+    char flag[PHUB__CONFIG_FLAG_MAX];
     int rc;
 
+    phub__config_flag_of(row, flag);
     if (phub__config_is_list(row) && *given != 2)
         phub__config_drop(config, row);
     *given = 2;
     rc = phub__config_keep(config, row, value);
     if (rc == PHUB_ENOMEM) {
-        phub__config_error(errors, "%s: out of memory", row->flag);
+        phub__config_error(errors, "%s: out of memory", flag);
     } else if (rc) {
         phub__config_allowed(row, allowed, sizeof allowed);
-        phub__config_error(errors, "%s \"%s\": allowed is %s", row->flag,
+        phub__config_error(errors, "%s \"%s\": allowed is %s", flag,
                            phub__config_shown(value, shown), allowed);
         rc = PHUB_ECONFIG;
     }
@@ -128,7 +142,7 @@ struct args {
 
 static bool takes_value(const char *flag)
 {
-    return phub__config_flag(flag) || strcmp(flag, "--config") == 0 ||
+    return row_of_flag(flag) || strcmp(flag, "--config") == 0 ||
            strcmp(flag, "--param") == 0;
 }
 
@@ -136,6 +150,7 @@ static void unknown_flag(const char *word,
                          struct phub__config_errors *errors)
 {
     const char *names[PHUB__CONFIG_ROWS_MAX + 8];
+    char flags[PHUB__CONFIG_ROWS_MAX][PHUB__CONFIG_FLAG_MAX];
     size_t count, n = 0;
     const struct phub__config_row *rows = phub__config_rows(&count);
     char shown[PHUB__CONFIG_SHOWN_MAX];
@@ -143,7 +158,7 @@ static void unknown_flag(const char *word,
     for (size_t i = 0; own_flags[i]; i++)
         names[n++] = own_flags[i];
     for (size_t i = 0; i < count; i++)
-        names[n++] = rows[i].flag;
+        names[n++] = phub__config_flag_of(&rows[i], flags[i]);
     names[n] = NULL;
     phub__config_error(errors, "unknown flag \"%s\", nearest is %s",
                        phub__config_shown(word, shown),
@@ -210,7 +225,7 @@ static int set_flags(struct phub__config *config, int argc,
     int rc = 0;
 
     while (next_flag(&args, errors) == 0) {
-        const struct phub__config_row *row = phub__config_flag(args.flag);
+        const struct phub__config_row *row = row_of_flag(args.flag);
         int rc_one = 0;
 
         if (row)
@@ -255,6 +270,7 @@ static const char *placeholder(const struct phub__config_row *row)
 {
     switch (row->type) {
     case PHUB__CONFIG_UINT:
+    case PHUB__CONFIG_UINT32:
         return "N";
     case PHUB__CONFIG_LEVEL:
         return "LEVEL";
@@ -291,13 +307,14 @@ void phub__config_help(FILE *out)
           out);
     for (size_t i = 0; i < count; i++) {
         const struct phub__config_row *row = &rows[i];
-        char left[64];
+        char left[64], flag[PHUB__CONFIG_FLAG_MAX];
 
         if (strcmp(section, row->section) != 0)
             fprintf(out, "\n[%s]\n", row->section);
         section = row->section;
-        snprintf(left, sizeof left, "%s %s", row->flag, placeholder(row));
-        fprintf(out, "  %-28s %s", left, row->help);
+        snprintf(left, sizeof left, "%s %s", phub__config_flag_of(row, flag),
+                 placeholder(row));
+        fprintf(out, "  %-30s %s", left, row->help);
         if (!row->fallback)
             fputs(" [required]", out);
         else if (*row->fallback)

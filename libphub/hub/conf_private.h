@@ -19,10 +19,9 @@ int phub__config_list_add(struct phub__config_list *list, const char *text,
                           size_t size);
 void phub__config_list_fini(struct phub__config_list *list);
 
-/* The row of a key or flag, or NULL; section NULL means in any. */
+/* The row of a key, or NULL; section NULL means in any. */
 const struct phub__config_row *phub__config_row(const char *section,
                                                 const char *key);
-const struct phub__config_row *phub__config_flag(const char *flag);
 
 /* Find or add the section of a strategy; NULL when out of memory or full,
  * told in errors. */

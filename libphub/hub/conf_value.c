@@ -156,6 +156,7 @@ void phub__config_allowed(const struct phub__config_row *row, char *text,
 
     switch (row->type) {
     case PHUB__CONFIG_UINT:
+    case PHUB__CONFIG_UINT32:
         snprintf(text, text_max, "an integer of %llu to %llu%s%s%s",
                  (unsigned long long)row->min, (unsigned long long)row->max,
                  *row->unit ? " (" : "", row->unit, *row->unit ? ")" : "");
@@ -185,13 +186,15 @@ void phub__config_allowed(const struct phub__config_row *row, char *text,
         what = "absolute directories separated by ':'";
         break;
     case PHUB__CONFIG_SEEDS:
-        what = "a list of tcp://HOST:PORT, ipc:///PATH, dns:NAME:PORT and "
-               "file:/PATH, at most 256";
-        break;
+        snprintf(text, text_max,
+                 "a list of tcp://HOST:PORT, ipc:///PATH, dns:NAME:PORT and "
+                 "file:/PATH, at most %u", PHUB__SEEDS_MAX);
+        return;
     case PHUB__CONFIG_LABELS:
-        what = "a list of KEY=VALUE, letters, digits, '.', '_' and '-', at "
-               "most 256";
-        break;
+        snprintf(text, text_max,
+                 "a list of KEY=VALUE, of letters, digits, '.', '_' and '-', "
+                 "at most %u bytes", PHUB__LABELS_MAX);
+        return;
     }
     snprintf(text, text_max, "%s", what);
 }
@@ -230,30 +233,55 @@ int phub__config_list_add(struct phub__config_list *list, const char *text,
     return 0;
 }
 
-static int keep_list(struct phub__config_list *list, const char *value,
-                     bool (*is_item)(const char *, size_t))
+/* The next item of a list, or NULL; at goes on behind it. */
+static const char *next_item(const char **at, size_t *size)
 {
-    size_t count = list->count;
-    const char *p = value;
+    const char *item = *at + strspn(*at, LIST_SEPARATORS);
 
-    for (p += strspn(p, LIST_SEPARATORS); *p;
-         p += strspn(p, LIST_SEPARATORS)) {
-        size_t n = strcspn(p, LIST_SEPARATORS);
+    *size = strcspn(item, LIST_SEPARATORS);
+    *at = item + *size;
+    return *size ? item : NULL;
+}
 
-        if (!is_item(p, n) || ++count > PHUB__CONFIG_ITEMS_MAX)
+static int keep_seeds(struct phub__config_list *list, const char *value)
+{
+    const char *at = value, *item;
+    size_t size, count = list->count;
+
+    while ((item = next_item(&at, &size))) {
+        if (!is_seed(item, size) || ++count > PHUB__SEEDS_MAX)
             return PHUB_EINVAL;
-        p += n;
     }
-    for (p = value, p += strspn(p, LIST_SEPARATORS); *p;
-         p += strspn(p, LIST_SEPARATORS)) {
-        size_t n = strcspn(p, LIST_SEPARATORS);
-        int rc = phub__config_list_add(list, p, n);
+    at = value;
+    while ((item = next_item(&at, &size))) {
+        int rc = phub__config_list_add(list, item, size);
 
         if (rc)
             return rc;
-        p += n;
     }
     return 0;
+}
+
+static int keep_labels(char **to, const char *value)
+{
+    char text[PHUB__LABELS_MAX + 1];
+    size_t used = *to ? strlen(*to) : 0, size;
+    const char *item;
+
+    if (used)
+        memcpy(text, *to, used);
+    while ((item = next_item(&value, &size))) {
+        size_t comma = used ? 1 : 0;
+
+        if (!is_label(item, size) || used + comma + size > PHUB__LABELS_MAX)
+            return PHUB_EINVAL;
+        if (comma)
+            text[used] = ',';
+        memcpy(text + used + comma, item, size);
+        used += comma + size;
+    }
+    text[used] = '\0';
+    return keep_text(to, text);
 }
 
 static int keep_uint(uint64_t *to, const struct phub__config_row *row,
@@ -297,9 +325,10 @@ static bool is_text(const struct phub__config_row *row, const char *value)
     case PHUB__CONFIG_DIRS:
         return is_dirs(value);
     case PHUB__CONFIG_UINT:
+    case PHUB__CONFIG_UINT32:
     case PHUB__CONFIG_LEVEL:
-    case PHUB__CONFIG_SEEDS:
     case PHUB__CONFIG_LABELS:
+    case PHUB__CONFIG_SEEDS:
         break;
     }
     return false;
@@ -307,23 +336,30 @@ static bool is_text(const struct phub__config_row *row, const char *value)
 
 bool phub__config_is_list(const struct phub__config_row *row)
 {
-    return row->type >= PHUB__CONFIG_SEEDS;
+    return row->type >= PHUB__CONFIG_LABELS;
 }
 
 int phub__config_keep(struct phub__config *config,
                       const struct phub__config_row *row, const char *value)
 {
     void *at = (char *)config + row->offset;
+    uint64_t number;
+    int rc;
 
     switch (row->type) {
     case PHUB__CONFIG_UINT:
         return keep_uint(at, row, value);
+    case PHUB__CONFIG_UINT32:
+        rc = keep_uint(&number, row, value);
+        if (rc == 0)
+            *(uint32_t *)at = (uint32_t)number;
+        return rc;
     case PHUB__CONFIG_LEVEL:
         return keep_level(at, value);
     case PHUB__CONFIG_SEEDS:
-        return keep_list(at, value, is_seed);
+        return keep_seeds(at, value);
     case PHUB__CONFIG_LABELS:
-        return keep_list(at, value, is_label);
+        return keep_labels(at, value);
     case PHUB__CONFIG_NAME:
     case PHUB__CONFIG_ENDPOINT:
     case PHUB__CONFIG_PATH:
@@ -343,16 +379,27 @@ void phub__config_drop(struct phub__config *config,
                        const struct phub__config_row *row)
 {
     char *at = (char *)config + row->offset;
+    char **text = (char **)(void *)at;
 
-    if (phub__config_is_list(row)) {
+    switch (row->type) {
+    case PHUB__CONFIG_UINT:
+    case PHUB__CONFIG_UINT32:
+    case PHUB__CONFIG_LEVEL:
+        return;
+    case PHUB__CONFIG_SEEDS:
         phub__config_list_fini((struct phub__config_list *)(void *)at);
-    } else if (row->type != PHUB__CONFIG_UINT &&
-               row->type != PHUB__CONFIG_LEVEL) {
-        char **text = (char **)(void *)at;
-
-        free(*text);
-        *text = NULL;
+        return;
+    case PHUB__CONFIG_NAME:
+    case PHUB__CONFIG_ENDPOINT:
+    case PHUB__CONFIG_PATH:
+    case PHUB__CONFIG_SOCKET:
+    case PHUB__CONFIG_PLUGIN:
+    case PHUB__CONFIG_DIRS:
+    case PHUB__CONFIG_LABELS:
+        break;
     }
+    free(*text);
+    *text = NULL;
 }
 
 bool phub__config_is_plugin(const char *text)

@@ -167,17 +167,16 @@ static void check_together(const struct phub__config *config,
                            const char *name,
                            struct phub__config_errors *errors)
 {
+    const struct phub__cluster_params *params = &config->members.params;
     const char *advertise = config->hub.advertise;
     size_t size = strlen(advertise);
 
-    if (config->members.probe_timeout_ms >= config->members.probe_interval_ms)
+    if (params->probe_timeout >= params->probe_interval)
         phub__config_error(errors,
-                           "%s: [members] probe_timeout_ms = %llu is not "
-                           "below probe_interval_ms = %llu", name,
-                           (unsigned long long)
-                               config->members.probe_timeout_ms,
-                           (unsigned long long)
-                               config->members.probe_interval_ms);
+                           "%s: [members] probe_timeout_ms = %u is not below "
+                           "probe_interval_ms = %u", name,
+                           (unsigned)params->probe_timeout,
+                           (unsigned)params->probe_interval);
     if (strncmp(advertise, "tcp://*:", 8) == 0 ||
         strncmp(advertise, "tcp://0.0.0.0:", 14) == 0 ||
         strncmp(advertise, "tcp://[::]:", 11) == 0 ||
@@ -230,22 +229,36 @@ static void print_row(const struct phub__config *config,
 {
     const void *at = (const char *)config + row->offset;
     const struct phub__config_list *list = at;
+    const char *text = "";
 
-    if (phub__config_is_list(row)) {
-        for (size_t i = 0; i < list->count; i++)
-            fprintf(out, "%s = %s\n", row->key, list->items[i]);
-    } else if (row->type == PHUB__CONFIG_UINT) {
+    switch (row->type) {
+    case PHUB__CONFIG_UINT:
         fprintf(out, "%s = %llu\n", row->key,
                 (unsigned long long)*(const uint64_t *)at);
-    } else if (row->type == PHUB__CONFIG_LEVEL) {
-        fprintf(out, "%s = %s\n", row->key,
-                phub__config_level_name(*(const uint64_t *)at));
-    } else {
-        const char *text = *(char *const *)at;
-
-        if (text && *text)
-            fprintf(out, "%s = %s\n", row->key, text);
+        return;
+    case PHUB__CONFIG_UINT32:
+        fprintf(out, "%s = %u\n", row->key,
+                (unsigned)*(const uint32_t *)at);
+        return;
+    case PHUB__CONFIG_SEEDS:
+        for (size_t i = 0; i < list->count; i++)
+            fprintf(out, "%s = %s\n", row->key, list->items[i]);
+        return;
+    case PHUB__CONFIG_LEVEL:
+        text = phub__config_level_name(*(const uint64_t *)at);
+        break;
+    case PHUB__CONFIG_NAME:
+    case PHUB__CONFIG_ENDPOINT:
+    case PHUB__CONFIG_PATH:
+    case PHUB__CONFIG_SOCKET:
+    case PHUB__CONFIG_PLUGIN:
+    case PHUB__CONFIG_DIRS:
+    case PHUB__CONFIG_LABELS:
+        text = *(char *const *)at;
+        break;
     }
+    if (text && *text)
+        fprintf(out, "%s = %s\n", row->key, text);
 }
 
 void phub__config_print(const struct phub__config *config, FILE *out)

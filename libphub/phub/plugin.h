@@ -314,7 +314,8 @@ static inline int phub_host_lacks(const struct phub_host *host,
     text[at] = '\0';
     if (!PHUB_HAS(host, fail))
         return PHUB_EUNSUPPORTED;
-    return host->fail(ctx, PHUB_EUNSUPPORTED, text);
+    /* In parentheses because Check has a macro of that name. */
+    return (host->fail)(ctx, PHUB_EUNSUPPORTED, text);
 }
 
 /* --- the kinds ------------------------------------------------------------
