@@ -1,7 +1,7 @@
-# Tests of cbor, the child protocol and the guard.
+# tests/child.mk: cbor, the child protocol and the guard.
+# SPDX-License-Identifier: MIT
 
-check_PROGRAMS += check_cbor
-TESTS += check_cbor
-check_cbor_SOURCES = tests/check_cbor.c
-check_cbor_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-check_cbor_LDADD = $(CHECK_LIBS)
+check_PROGRAMS += tests/check_cbor tests/check_guard
+TESTS          += tests/check_cbor tests/check_guard
+noinst_HEADERS += tests/guard_fixture.h
+EXTRA_tests_check_guard_DEPENDENCIES = tools/phub-guard$(EXEEXT)

@@ -1,2 +1,10 @@
 # tools/tools.mk: phubd, phub-guard, phub, phub-plugin, ...
 # SPDX-License-Identifier: MIT
+
+libexec_PROGRAMS += tools/phub-guard
+tools_phub_guard_SOURCES = tools/phub-guard.c tools/guard/guard.h \
+	tools/guard/children.c tools/guard/daemon.c tools/guard/list.c \
+	tools/guard/spawner.c tools/guard/table.c tools/guard/util.c \
+	libphub/child/guard_proto.c libphub/child/guard_proto.h
+tools_phub_guard_CFLAGS = $(AM_CFLAGS)
+tools_phub_guard_LDADD =

@@ -1,4 +1,8 @@
-# The child protocol, its library for children, and the guard's client.
+# libphub/child/child.mk: children as the daemon sees them.
+# SPDX-License-Identifier: MIT
 
 pkginclude_HEADERS += libphub/phub/cbor.h
 noinst_HEADERS += libphub/child/runner.h libphub/child/spec.h
+libphub_core_la_SOURCES += \
+	libphub/child/guard_client.c libphub/child/guard_client.h \
+	libphub/child/guard_proto.c libphub/child/guard_proto.h
