@@ -21,12 +21,29 @@ plugins_sync_pubsub_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
 # as an archive for those who would rather link it in. A plugin on it has
 #   plugins_migration_x_la_LIBADD = libphubswap.la
 # -version-info: rules in Makefile.am.
-SWAP_SOURCES =
+SWAP_SOURCES = plugins/swap/engine.h plugins/swap/life.c plugins/swap/move.c \
+	plugins/swap/plan.c plugins/swap/steps.c plugins/swap/swap.c \
+	plugins/swap/timer.c
 lib_LTLIBRARIES += libphubswap.la
-libphubswap_la_SOURCES = $(SWAP_SOURCES)
+noinst_LTLIBRARIES += libphubswap-core.la
+libphubswap_core_la_SOURCES = $(SWAP_SOURCES)
+libphubswap_la_SOURCES =
+libphubswap_la_LIBADD = libphubswap-core.la
 libphubswap_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 $(PHUB_ZDEFS) \
 	-Wl,--version-script=$(srcdir)/plugins/swap/libphubswap.map
 lib_LIBRARIES += libphubswap_pic.a
 libphubswap_pic_a_SOURCES = $(SWAP_SOURCES)
 libphubswap_pic_a_CFLAGS = $(AM_CFLAGS) -fPIC
 EXTRA_DIST += plugins/swap/libphubswap.map
+pkginclude_HEADERS += libphub/phub/swap.h
+
+# Our own have it inside: each stays one file that needs none of ours.
+plugin_LTLIBRARIES += \
+	plugins/migration-coldswap.la \
+	plugins/migration-hotswap.la
+plugins_migration_coldswap_la_SOURCES = plugins/migration-coldswap.c
+plugins_migration_coldswap_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
+plugins_migration_coldswap_la_LIBADD = libphubswap-core.la
+plugins_migration_hotswap_la_SOURCES = plugins/migration-hotswap.c
+plugins_migration_hotswap_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
+plugins_migration_hotswap_la_LIBADD = libphubswap-core.la

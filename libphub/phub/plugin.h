@@ -258,7 +258,9 @@ struct phub_host {
      * (thawed, or started again with its state). */
     int (*move_abort)(struct phub_ctx *ctx, uint64_t move, const char *why,
                       uint64_t token);
-    /* Forget the move; what is left of the origin's copy is dropped. */
+    /* After a decide that went well: forget the move; what is left of the
+     * origin's copy is dropped.  An abort, and a decide that did not go well,
+     * close the move themselves when they complete. */
     void (*move_finish)(struct phub_ctx *ctx, uint64_t move);
     /* Tell whoever waits for this child's migration how it ended. */
     void (*move_report)(struct phub_ctx *ctx, const struct phub_bytes *child,
