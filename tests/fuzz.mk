@@ -1,15 +1,20 @@
 # tests/fuzz.mk: fuzz targets, and their corpus as a test.
 # SPDX-License-Identifier: MIT
 #
-# configure --enable-fuzz (with CC=clang-14) sets PHUB_FUZZ and gives
-# PHUB_FUZZ_LDFLAGS. A target is a program tests/fuzz/fuzz_NAME of
-# tests/fuzz/fuzz_NAME.c, built only then:
-#
-#   if PHUB_FUZZ
-#   noinst_PROGRAMS += tests/fuzz/fuzz_wire
-#   tests_fuzz_fuzz_wire_LDFLAGS = $(AM_LDFLAGS) $(PHUB_FUZZ_LDFLAGS)
-#   endif
-#
-# .ci/run finds those programs by their name and runs each for a few seconds,
-# beginning with the files of tests/fuzz/corpus/NAME/ if there is such a
-# directory.
+# A target is tests/fuzz/fuzz_NAME.c with LLVMFuzzerTestOneInput(). It is used
+# twice: as an ordinary test, which feeds it the files of tests/fuzz/corpus/NAME
+# and many changed copies of them (replay.c), and, configured with CC=clang-14
+# --enable-fuzz, as a program of libFuzzer. .ci/run finds the latter by their
+# names and runs each for a few seconds. To add NAME, repeat the lines of conf.
+
+EXTRA_DIST += tests/fuzz/corpus
+
+check_PROGRAMS += tests/fuzz/replay_conf
+TESTS          += tests/fuzz/replay_conf
+tests_fuzz_replay_conf_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_conf.c
+
+if PHUB_FUZZ
+noinst_PROGRAMS += tests/fuzz/fuzz_conf
+tests_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) $(PHUB_FUZZ_LDFLAGS)
+tests_fuzz_fuzz_conf_LDADD   = libphub-core.la
+endif
