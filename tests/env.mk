@@ -1,2 +1,5 @@
 # tests/env.mk: tests of libphub/env.
 # SPDX-License-Identifier: MIT
+noinst_HEADERS += tests/env_world.h
+check_PROGRAMS += tests/check_env_real tests/check_env_files
+TESTS          += tests/check_env_real tests/check_env_files

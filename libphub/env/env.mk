@@ -1,3 +1,15 @@
 # libphub/env/env.mk: the environment interface, real/ and sim/.
 # SPDX-License-Identifier: MIT
 noinst_HEADERS += libphub/env/env.h
+libphub_core_la_SOURCES += \
+	libphub/env/real/files.c \
+	libphub/env/real/link.c \
+	libphub/env/real/loop.c \
+	libphub/env/real/names.c \
+	libphub/env/real/net.c \
+	libphub/env/real/net.h \
+	libphub/env/real/private.h \
+	libphub/env/real/real.c \
+	libphub/env/real/real.h \
+	libphub/env/real/reclaim.c \
+	libphub/env/real/state_dir.c

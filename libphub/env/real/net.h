@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* net: what the listener and the links share. */
+#ifndef PHUB__ENV_REAL_NET_H
+#define PHUB__ENV_REAL_NET_H
+
+#include <stdatomic.h>
+
+#include "env/real/private.h"
+
+/* A poll of ZMQ_FD; outlives its socket until libuv has closed it. */
+struct phub__net_poll {
+    uv_poll_t uv;
+    struct phub__env_real *real;
+    void *owner; /* NULL once closed */
+};
+
+struct phub__real_net {
+    struct phub__env_real *real;
+    void *context;
+    void *router;
+    struct phub__net_poll *poll; /* of the router */
+    bool look;                   /* the router may have something */
+    struct phub__net_events events;
+    void *arg;
+    struct phub__link *links;
+    uint64_t monitor_next;
+    struct phub__net_counters counters;
+};
+
+/* The context, made when first asked for.  NULL if that failed. */
+void *phub__net_context(struct phub__real_net *net);
+
+/* Set an int option; an option that libzmq does not know is left alone. */
+void phub__net_set(void *socket, int option, int value);
+
+/* Ask ZMQ_EVENTS, which re-arms ZMQ_FD if there is nothing. */
+bool phub__net_has_input(void *socket);
+
+/* Watch socket; ready is called with the poll.  NULL if that failed. */
+struct phub__net_poll *phub__net_poll_new(struct phub__env_real *real,
+                                          void *socket, void *owner,
+                                          uv_poll_cb ready);
+void phub__net_poll_free(struct phub__net_poll **poll);
+
+/* link.c */
+int phub__link_open(struct phub_env *env, const char *endpoint,
+                    enum phub__link_kind kind, struct phub__link **link);
+int phub__link_send(struct phub_env *env, struct phub__link *link,
+                    const uint8_t *head, size_t head_size,
+                    struct phub_buf *body);
+void phub__link_close(struct phub_env *env, struct phub__link **link);
+
+#endif
