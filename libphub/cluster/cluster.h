@@ -254,7 +254,8 @@ void phub__cluster_link_lost(struct phub__cluster *cluster, uint64_t node,
                              uint64_t now_ns);
 
 /* Say goodbye to everybody: we are LEFT, not lost, and our leases end.  Call
- * it when nothing of ours runs any more.  Nothing is sent after it. */
+ * it when nothing of ours runs any more.  Afterwards nothing is sent but the
+ * goodbye again, to a member that has not heard it. */
 void phub__cluster_leave(struct phub__cluster *cluster, uint64_t now_ns);
 
 /* --- asking -----------------------------------------------------------------------*/
@@ -326,7 +327,10 @@ uint64_t phub__cluster_lease(const struct phub__cluster *cluster);
  * concerned, and we grant it nothing again before it has joined anew.
  * UINT64_MAX: it is a live member.  Ask about a node of the lost list, or
  * for a peer that asks; before replacing, a majority (divergence: every
- * member of our view) must have answered 0. */
+ * member of our view) must have answered 0, each at the moment it agrees to
+ * the replacement: a 0 that was heard before may be void, because the node has
+ * joined anew since.  A node that restarted faster than it was missed is a live
+ * member: ask its new self what still runs. */
 uint64_t phub__cluster_grant_remaining(const struct phub__cluster *cluster,
                                        uint64_t node, uint64_t now_ns);
 

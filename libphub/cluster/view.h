@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <phub/error.h>
 #include <phub/plugin.h>
 #include <phub/types.h>
 

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/* change: from what happened to members to views and events.
+ *
+ * During a call changes are only noted.  At its end, if any was, one new view
+ * is made and VIEW_CHANGED given out with all of them; they also go into the
+ * list that waits to settle.  A burst (a switch that reboots, a rolling
+ * restart) thus costs the hub one redistribution: VIEW_SETTLED comes when
+ * nothing has changed for settle ms, or 4 times that after the first change.
+ *
+ * In a list a node that came and went is lost or left; one that was lost and
+ * came back with the same boot is in none, since nothing of it has ended. */
+#include "config.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cluster/internal.h"
+
+#define SETTLE_TIMES_MAX 4u
+
+static bool list_drop(struct phub__who_list *list, uint64_t node,
+                      uint64_t boot)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (list->who[i].node != node || list->who[i].boot != boot)
+            continue;
+        list->who[i] = list->who[--list->count];
+        return true;
+    }
+    return false;
+}
+
+/* The lists hold what a table of PHUB__MEMBERS_MAX can do in a settle time; a
+ * storm beyond that, or out of memory, only shortens what is told: the views
+ * themselves are right, and who compares them misses nothing. */
+static void list_put(struct phub__who_list *list, uint64_t node, uint64_t boot)
+{
+    struct phub__cluster_who *who;
+    uint32_t capacity;
+
+    if (list->count == list->capacity) {
+        capacity = list->capacity == 0 ? 8 : list->capacity * 2;
+        if (capacity > 2 * PHUB__MEMBERS_MAX)
+            return;
+        who = realloc(list->who, capacity * sizeof *who);
+        if (who == NULL)
+            return;
+        list->who = who;
+        list->capacity = capacity;
+    }
+    list->who[list->count++] = (struct phub__cluster_who){ node, boot };
+}
+
+static void note_joined(struct phub__changes *l, uint64_t node, uint64_t boot)
+{
+    if (!list_drop(&l->lost, node, boot) && !list_drop(&l->left, node, boot))
+        list_put(&l->joined, node, boot);
+}
+
+static void note_gone(struct phub__changes *l, uint64_t node, uint64_t boot,
+                      bool left)
+{
+    list_drop(&l->joined, node, boot);
+    list_put(left ? &l->left : &l->lost, node, boot);
+}
+
+void phub__change_joined(struct phub__cluster *c, uint64_t node, uint64_t boot)
+{
+    note_joined(&c->now, node, boot);
+    note_joined(&c->settling, node, boot);
+    c->view_dirty = true;
+}
+
+void phub__change_gone(struct phub__cluster *c, uint64_t node, uint64_t boot,
+                       bool left)
+{
+    note_gone(&c->now, node, boot, left);
+    note_gone(&c->settling, node, boot, left);
+    c->view_dirty = true;
+}
+
+static void clear(struct phub__changes *l)
+{
+    l->joined.count = l->lost.count = l->left.count = 0;
+}
+
+static void fill(const struct phub__changes *l, struct phub_view *old_view,
+                 struct phub_view *new_view, struct phub__view_change *change)
+{
+    *change = (struct phub__view_change){
+        .old_view = old_view, .new_view = new_view,
+        .joined = l->joined.who, .joined_count = l->joined.count,
+        .lost = l->lost.who, .lost_count = l->lost.count,
+        .left = l->left.who, .left_count = l->left.count,
+    };
+}
+
+static struct phub_view *make_view(struct phub__cluster *c)
+{
+    uint32_t live = phub__members_live(&c->members), count = 0;
+    struct phub_view_node *nodes = calloc(live + 1, sizeof *nodes);
+    struct phub_view *view;
+
+    if (nodes == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < c->members.count; i++) {
+        const struct phub__entry *e = c->members.entries[i];
+        struct phub_view_node *n = &nodes[count];
+
+        if (!phub__member_live(e))
+            continue;
+        n->id = e->pub.node;
+        n->boot = e->pub.boot;
+        n->weight = e->pub.weight;
+        n->name.data = (const uint8_t *)e->pub.name;
+        n->name.size = strlen(e->pub.name);
+        n->zone.data = (const uint8_t *)e->pub.zone;
+        n->zone.size = strlen(e->pub.zone);
+        count++;
+    }
+    assert(count == live);
+    view = phub__view_new(nodes, count);
+    free(nodes);
+    return view;
+}
+
+int phub__change_init(struct phub__cluster *c)
+{
+    c->view = make_view(c);
+    if (c->view == NULL)
+        return PHUB_ENOMEM;
+    c->settle.old_view = phub__view_ref(c->view);
+    c->view_number = 1;
+    return 0;
+}
+
+void phub__change_fini(struct phub__cluster *c)
+{
+    struct phub__changes *lists[] = { &c->now, &c->settling };
+
+    phub__view_unref(&c->view);
+    phub__view_unref(&c->settle.old_view);
+    for (size_t i = 0; i < 2; i++) {
+        free(lists[i]->joined.who);
+        free(lists[i]->lost.who);
+        free(lists[i]->left.who);
+    }
+}
+
+static void give(struct phub__cluster *c, const struct phub__cluster_event *e)
+{
+    assert(!c->in_event);
+    c->in_event = true;
+    c->io.event(c->io.arg, e);
+    c->in_event = false;
+}
+
+static uint64_t settles_at(const struct phub__cluster *c)
+{
+    uint64_t settle = phub__cluster_ms(c->params.settle);
+    uint64_t quiet = c->settle.last_ns + settle;
+    uint64_t latest = c->settle.first_ns + settle * SETTLE_TIMES_MAX;
+
+    return quiet < latest ? quiet : latest;
+}
+
+/* Nothing is lost when memory is: the view stays dirty until there is some. */
+static void change_view(struct phub__cluster *c)
+{
+    struct phub__view_change change;
+    struct phub__cluster_event event = { .kind = PHUB__CLUSTER_VIEW_CHANGED };
+    struct phub_view *old_view = c->view, *view = make_view(c);
+
+    if (view == NULL) {
+        phub__cluster_wake(c, c->now_ns + phub__cluster_ms(c->params.settle));
+        return;
+    }
+    c->view_dirty = false;
+    c->view = view;
+    c->view_number++;
+    if (c->settle.first_ns == 0)
+        c->settle.first_ns = c->now_ns;
+    c->settle.last_ns = c->now_ns;
+    phub__cluster_wake(c, settles_at(c));
+    fill(&c->now, old_view, view, &change);
+    event.change = &change;
+    give(c, &event);
+    clear(&c->now);
+    phub__view_unref(&old_view);
+}
+
+void phub__change_tick(struct phub__cluster *c)
+{
+    struct phub__view_change change;
+    struct phub__cluster_event event = { .kind = PHUB__CLUSTER_VIEW_SETTLED };
+
+    if (c->settle.first_ns == 0 || c->view_dirty)
+        return;
+    if (c->now_ns < settles_at(c)) {
+        phub__cluster_wake(c, settles_at(c));
+        return;
+    }
+    c->settle.first_ns = 0;
+    fill(&c->settling, c->settle.old_view, c->view, &change);
+    event.change = &change;
+    give(c, &event);
+    clear(&c->settling);
+    phub__view_unref(&c->settle.old_view);
+    c->settle.old_view = phub__view_ref(c->view);
+}
+
+void phub__change_flush(struct phub__cluster *c)
+{
+    if (c->view_dirty) {
+        phub__grant_update(c);
+        change_view(c);
+    }
+    for (uint32_t i = 0; i < c->events_count; i++)
+        give(c, &c->events[i].event);
+    c->events_count = 0;
+}
+
+struct phub_view *phub__cluster_view(const struct phub__cluster *c)
+{
+    return c->view;
+}
+
+bool phub__cluster_settling(const struct phub__cluster *c)
+{
+    return c->settle.first_ns != 0;
+}
+
+uint64_t phub__cluster_view_number(const struct phub__cluster *c)
+{
+    return c->view_number;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/* grant: leases.
+ *
+ * What for.  A node N that is cut off or frozen still has children running,
+ * and the others want to start them anew.  They may when N's guard has ended
+ * them for sure.  So N's children live on a lease that only others can extend,
+ * and who extends it remembers so.
+ *
+ * How.  Every PING of N carries S, N's boot clock *before* the ping was sent,
+ * and the length L it asks for.  Who acknowledges ("acker") first notes
+ * granted_until(N) = T + L, T being its own boot clock read *after* the ping
+ * was taken off the socket, and then sends the ACK with S and L.  N, on the
+ * ACK, counts S + L - L/200 as that acker's contribution.  N's deadline is
+ * made of contributions alone (below) and goes to the guard as an absolute
+ * time.
+ *
+ * Why a contribution ends before its grant.  The reading of S precedes the
+ * sending of the ping, which precedes its arrival, which precedes the reading
+ * of T.  So S <= T in real time, wherever either side is frozen in between:
+ *  - N frozen between reading S and sending: S is older than needed; N's
+ *    deadline is earlier.  N frozen between the arrival of the ACK and its
+ *    handling, or a daemon that "decides to renew" and is continued an hour
+ *    later (schedule 4): what it writes is S + L, a time that has passed.
+ *    There is no "five more seconds" anywhere.
+ *  - the acker frozen between reading T and sending: T, hence granted_until,
+ *    is not before S + L still; the ACK comes late, and says the same S.
+ *  - a T read before the ping arrived (a clock cached by the event loop) would
+ *    break it; cluster.h forbids that to the caller.
+ *  - ACKs that are delayed, repeated or relayed say the same S.
+ * Two clocks that are each within 0.25 % of true time differ by less than the
+ * L/200 that N gives up.  CLOCK_BOOTTIME, so that a suspended machine's
+ * children are over when it wakes.
+ *
+ * Who may replace N's children.  Under a majority strategy a majority of the
+ * electorate must have said "remaining 0", each asked at the moment it
+ * confirms, counting what it promised itself.  N's deadline is the m-th
+ * largest contribution, m being that majority and N counting itself as one
+ * that never ends.  Any m voters for the replacement and the m behind N's
+ * deadline share one node (it is not N: N does not vote itself away), whose
+ * grant ends after N's deadline, so when it says 0 N's guard has acted, and
+ * kill_margin is on top.  Schedule 3: B granted at 0, C at 4.9, L is 5.  At 5
+ * B says 0 and C says 4.9 more: one voice of three, not a majority.  With C,
+ * at 9.9, A's deadline has passed.
+ * Under divergence one contribution is enough, and every member of the
+ * replacer's view must have said 0: what keeps N alive then is a member that
+ * the replacer does not reach, which is a partition, where divergence lets
+ * both sides run.
+ *
+ * What else keeps it true:
+ *  - who said 0 grants nothing to N any more before N is a member anew: only
+ *    live members get grants, and live members are never 0;
+ *  - a node that restarts has forgotten its promises, so for one L after its
+ *    start everybody counts as granted;
+ *  - a contribution counts only as long as its acker is a live member with
+ *    the same boot: who died forgets, who is lost is not asked;
+ *  - under divergence N alone in its view grants itself, L from now, renewed
+ *    by timer.  When it gets company it stops *before* the other side counts
+ *    it as a member (it has sent the answer, or holds it), for as long as
+ *    the handshake takes; the other side starts with granted_until = now + L
+ *    when it lets N in.  With seeds it waits alone_grace first, because a
+ *    daemon that restarts is about to meet those who may have replaced it;
+ *  - LEFT is said when nothing runs any more: no lease to wait for. */
+#include "config.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "cluster/internal.h"
+
+static uint64_t lease_ns(const struct phub__cluster *c)
+{
+    return phub__cluster_ms(c->params.lease);
+}
+
+uint64_t phub__grant_ask_ms(const struct phub__cluster *c)
+{
+    return c->grant.long_ms > c->params.lease ? c->grant.long_ms
+                                              : c->params.lease;
+}
+
+uint64_t phub__grant_give(struct phub__cluster *c, struct phub__entry *to,
+                          uint64_t ms)
+{
+    uint64_t max = c->params.lease_long_max > c->params.lease
+                 ? c->params.lease_long_max : c->params.lease;
+    uint64_t until;
+
+    if (!phub__member_live(to) || c->left)
+        return 0;
+    if (ms > max)
+        ms = max;
+    until = c->now_ns + ms * PHUB__NS_PER_MS;
+    if (until > to->granted_until_ns)
+        to->granted_until_ns = until;
+    return ms;
+}
+
+void phub__grant_got(struct phub__cluster *c, struct phub__entry *from,
+                     uint64_t stamp_ns, uint64_t ms)
+{
+    uint64_t length = ms * PHUB__NS_PER_MS, until;
+
+    /* A stamp that cannot be ours, or more than we would ever ask for. */
+    if (stamp_ns > c->now_ns || stamp_ns < c->start_ns
+        || ms > c->params.lease_long_max + (uint64_t)c->params.lease)
+        return;
+    if (!phub__member_live(from) || ms == 0)
+        return;
+    until = stamp_ns + length - length / 200;
+    if (until > from->lease_ns) {
+        from->lease_ns = until;
+        phub__grant_update(c);
+    }
+}
+
+void phub__grant_joined(struct phub__cluster *c, struct phub__entry *e)
+{
+    uint64_t until = c->now_ns + lease_ns(c);
+
+    if (until > e->granted_until_ns)
+        e->granted_until_ns = until;
+    e->lease_ns = 0;
+}
+
+void phub__grant_company(struct phub__cluster *c)
+{
+    c->grant.company_ns = c->now_ns + lease_ns(c) / 2;
+}
+
+static int descending(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return x > y ? -1 : x < y;
+}
+
+/* The k-th largest contribution of live members, k from 1; 0 if there are
+ * fewer. */
+static uint64_t contribution(const struct phub__cluster *c, uint32_t k)
+{
+    uint64_t ends[PHUB__MEMBERS_MAX], best = 0;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < c->members.count; i++) {
+        const struct phub__entry *e = c->members.entries[i];
+
+        if (e->pub.node == c->node || !phub__member_live(e))
+            continue;
+        ends[count++] = e->lease_ns;
+        if (e->lease_ns > best)
+            best = e->lease_ns;
+    }
+    if (k == 0 || k > count)
+        return 0;
+    if (k == 1)
+        return best;
+    qsort(ends, count, sizeof *ends, descending);
+    return ends[k - 1];
+}
+
+/* Grant ourselves, if nobody else could. */
+static void grant_self(struct phub__cluster *c)
+{
+    struct phub__grant *g = &c->grant;
+    bool sole = g->majority ? g->electorate <= 1
+                            : phub__cluster_others(c) == 0;
+    uint64_t from = g->company_ns;
+
+    if (!sole || !c->started || c->left)
+        return;
+    if (!g->majority && c->join.seeds_count > 0) {
+        uint64_t grace = c->start_ns + phub__cluster_ms(c->params.alone_grace);
+
+        if (grace > from)
+            from = grace;
+    }
+    if (c->now_ns < from) {
+        phub__cluster_wake(c, from);
+        return;
+    }
+    if (g->self_until_ns < c->now_ns + lease_ns(c) * 3 / 4)
+        g->self_until_ns = c->now_ns + lease_ns(c);
+    phub__cluster_wake(c, g->self_until_ns - lease_ns(c) * 3 / 4);
+}
+
+void phub__grant_update(struct phub__cluster *c)
+{
+    struct phub__grant *g = &c->grant;
+    struct phub__event_text *e;
+    uint64_t deadline;
+
+    grant_self(c);
+    if (!g->majority)
+        deadline = contribution(c, 1);
+    else
+        deadline = contribution(c, g->electorate / 2);
+    if (g->self_until_ns > deadline
+        && (!g->majority || g->electorate <= 1))
+        deadline = g->self_until_ns;
+    if (c->left)
+        deadline = 0;
+    g->deadline_ns = deadline;
+    if (deadline >= g->told_ns && deadline - g->told_ns <= lease_ns(c) / 8)
+        return;
+    e = phub__cluster_event(c, PHUB__CLUSTER_LEASE, deadline);
+    if (e != NULL)
+        g->told_ns = deadline;
+}
+
+bool phub__grant_urgent(const struct phub__cluster *c)
+{
+    return phub__cluster_others(c) > 0
+        && c->grant.deadline_ns
+         < c->now_ns + lease_ns(c) * (c->grant.majority ? 2 : 3) / 4;
+}
+
+void phub__cluster_lease_mode(struct phub__cluster *c, bool majority,
+                              uint32_t electorate, uint64_t now_ns)
+{
+    c->now_ns = now_ns;
+    c->grant.majority = majority;
+    c->grant.electorate = electorate;
+    phub__grant_update(c);
+    phub__change_flush(c);
+}
+
+uint64_t phub__cluster_lease(const struct phub__cluster *c)
+{
+    return c->grant.deadline_ns;
+}
+
+uint64_t phub__cluster_grant_remaining(const struct phub__cluster *c,
+                                       uint64_t node, uint64_t now_ns)
+{
+    const struct phub__entry *e = phub__members_find(&c->members, node);
+    uint64_t until = c->start_ns + lease_ns(c);
+
+    if (e != NULL && phub__member_live(e))
+        return UINT64_MAX;
+    if (e != NULL && e->pub.state == PHUB__MEMBER_LEFT)
+        return 0;
+    if (e != NULL && e->granted_until_ns > until)
+        until = e->granted_until_ns;
+    until += phub__cluster_ms(c->params.kill_margin);
+    return now_ns < until ? until - now_ns : 0;
+}
+
+void phub__cluster_lease_long(struct phub__cluster *c, uint32_t length_ms,
+                              uint64_t now_ns)
+{
+    c->now_ns = now_ns;
+    c->grant.long_ms = length_ms > c->params.lease_long_max
+                     ? c->params.lease_long_max : length_ms;
+    for (uint32_t i = 0; length_ms > 0 && i < c->members.count; i++) {
+        struct phub__entry *e = c->members.entries[i];
+
+        if (e->pub.node != c->node && phub__member_live(e))
+            phub__swim_ping(c, e);
+    }
+    phub__change_flush(c);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* grant: who may still be running what; see grant.c for the argument. */
+#ifndef PHUB__CLUSTER_GRANT_H
+#define PHUB__CLUSTER_GRANT_H
+
+#include "cluster/member.h"
+
+struct phub__grant {
+    bool majority;
+    uint32_t electorate;
+    uint32_t long_ms;          /* what we ask for instead of lease; 0 = no */
+    uint64_t self_until_ns;    /* what we granted ourselves when alone */
+    uint64_t company_ns;       /* we are not alone before, whatever we see */
+    uint64_t deadline_ns;      /* end of our lease */
+    uint64_t told_ns;          /* the last that the hub was told */
+};
+
+/* How long a grant to ask for. */
+uint64_t phub__grant_ask_ms(const struct phub__cluster *c);
+/* A live member asks for ms: promise, and say how much was promised. */
+uint64_t phub__grant_give(struct phub__cluster *c, struct phub__entry *to,
+                          uint64_t ms);
+/* A member answered the probe that was stamped stamp_ns with a promise. */
+void phub__grant_got(struct phub__cluster *c, struct phub__entry *from,
+                     uint64_t stamp_ns, uint64_t ms);
+/* A node became a member just now: it may have granted itself. */
+void phub__grant_joined(struct phub__cluster *c, struct phub__entry *e);
+/* Somebody takes us for a member: no granting ourselves for a while. */
+void phub__grant_company(struct phub__cluster *c);
+/* Count again, and tell the hub. */
+void phub__grant_update(struct phub__cluster *c);
+/* True if our lease is getting short: hear somebody, soon. */
+bool phub__grant_urgent(const struct phub__cluster *c);
+
+#endif

@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: MIT */
+/* join: finding each other, and letting in or refusing.
+ *
+ * A node is a hub of its own from its first moment.  It asks every seed, and
+ * every endpoint of a lost member, for ever and with back-off: JOIN.  The other
+ * compares hub id, protocol, lease length, strategies and identity, and
+ * answers welcome, or no with a text that names the thing and both values;
+ * both sides report a no.  A welcome is confirmed (JOIN_CONFIRM), and only
+ * then does the answerer count the asker as a member: a JOIN that came through
+ * a link that is cut the other way would else make a member that cannot hear
+ * us, over and over.  The asker counts the answerer as a member on the answer.
+ * Then each sends the other its member list, and two hubs have become one: so
+ * two daemons that name each other as seeds and start at once merge, and so
+ * splits heal.
+ *
+ * Nothing is kept between the steps.  The asker's cookie and the answerer's
+ * nonce are hashes over a secret, what they are for and the time, good for
+ * one to two COOKIE_NS; a stale or invented answer fits neither.
+ *
+ * Who comes back with the boot it was lost with must raise its incarnation
+ * above the one it is held dead at; JOIN and its answer say which that is. */
+#include "config.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xxhash.h>
+
+#include "cluster/internal.h"
+
+#define COOKIE_NS (UINT64_C(8000) * PHUB__NS_PER_MS)
+#define STRANGER_NS (UINT64_C(100) * PHUB__NS_PER_MS)
+
+#define P_(bytes) (int)(bytes).size, (const char *)(bytes).data
+#define LLU(n) ((unsigned long long)(n))
+
+/* --- cookies ----------------------------------------------------------------*/
+
+static uint64_t cookie(const struct phub__cluster *c, uint64_t bucket,
+                       const char *endpoint)
+{
+    return XXH3_64bits_withSeed(endpoint, strlen(endpoint),
+                                c->join.secret ^ (bucket * 2 + 1));
+}
+
+static uint64_t nonce(const struct phub__cluster *c, uint64_t bucket,
+                      uint64_t node, uint64_t boot)
+{
+    uint64_t what[2] = { node, boot };
+
+    return XXH3_64bits_withSeed(what, sizeof what,
+                                c->join.secret ^ (bucket * 2));
+}
+
+static bool nonce_ok(const struct phub__cluster *c, uint64_t value,
+                     uint64_t node, uint64_t boot)
+{
+    uint64_t bucket = c->now_ns / COOKIE_NS;
+
+    return value == nonce(c, bucket, node, boot)
+        || (bucket > 0 && value == nonce(c, bucket - 1, node, boot));
+}
+
+static bool cookie_ok(const struct phub__cluster *c, uint64_t value,
+                      const char *endpoint)
+{
+    uint64_t bucket = c->now_ns / COOKIE_NS;
+
+    return value == cookie(c, bucket, endpoint)
+        || (bucket > 0 && value == cookie(c, bucket - 1, endpoint));
+}
+
+/* --- asking -----------------------------------------------------------------*/
+
+static struct phub_bytes bytes_of(const char *text)
+{
+    return (struct phub_bytes){ (const uint8_t *)text, strlen(text) };
+}
+
+static void text_of(struct phub_bytes bytes, char out[PHUB_ENDPOINT_MAX + 1])
+{
+    assert(bytes.size <= PHUB_ENDPOINT_MAX);
+    if (bytes.size > 0)
+        memcpy(out, bytes.data, bytes.size);
+    out[bytes.size] = '\0';
+}
+
+static void put_self(struct phub__cluster *c)
+{
+    phub__member_news(phub__cluster_me(c), true, &c->out.news[0]);
+    c->out.news_count = 1;
+}
+
+/* Whoever was lost at this endpoint, or NULL. */
+static struct phub__entry *lost_at(struct phub__cluster *c,
+                                   const char *endpoint)
+{
+    if (c->members.in_state[PHUB__MEMBER_DEAD] == 0)
+        return NULL;
+    for (uint32_t i = 0; i < c->members.count; i++) {
+        struct phub__entry *e = c->members.entries[i];
+
+        if (e->pub.state == PHUB__MEMBER_DEAD
+            && strcmp(e->pub.endpoint, endpoint) == 0)
+            return e;
+    }
+    return NULL;
+}
+
+static void send_join(struct phub__cluster *c, const char *endpoint)
+{
+    const struct phub__entry *lost = lost_at(c, endpoint);
+
+    phub__message_init(&c->out, PHUB__CLUSTER_JOIN);
+    c->out.hub_id = bytes_of(c->hub_id);
+    c->out.protocol_min = c->protocol_min;
+    c->out.protocol_max = c->protocol_max;
+    c->out.lease_ms = c->params.lease;
+    c->out.endpoint = bytes_of(endpoint);
+    c->out.cookie = cookie(c, c->now_ns / COOKIE_NS, endpoint);
+    if (lost != NULL) {
+        c->out.node = lost->pub.node;
+        c->out.boot = lost->pub.boot;
+        c->out.incarnation = lost->pub.incarnation;
+    }
+    put_self(c);
+    if (c->strategies_count > 0)
+        memcpy(c->out.strategies, c->strategies,
+               c->strategies_count * sizeof *c->strategies);
+    c->out.strategies_count = c->strategies_count;
+    phub__cluster_send_to(c, 0, 0, endpoint);
+}
+
+/* The next wait, doubled up to the longest, and a quarter more or less. */
+static uint64_t back_off(struct phub__cluster *c, uint64_t *wait_ns)
+{
+    uint64_t max = phub__cluster_ms(c->params.rejoin_interval_max);
+    uint64_t wait = *wait_ns < max ? *wait_ns : max;
+
+    *wait_ns = wait * 2;
+    return wait - wait / 4 + phub__cluster_pick(c, wait / 2 + 1);
+}
+
+static bool seed_is_in(struct phub__cluster *c, const struct phub__seed *s)
+{
+    const struct phub__entry *e = phub__members_find(&c->members, s->node);
+
+    return (s->node != 0 && e != NULL && phub__member_live(e))
+        || phub__members_at(&c->members, s->endpoint) != NULL;
+}
+
+static void tick_seeds(struct phub__cluster *c)
+{
+    for (uint32_t i = 0; i < c->join.seeds_count; i++) {
+        struct phub__seed *s = &c->join.seeds[i];
+
+        if (seed_is_in(c, s)) {
+            s->wait_ns = phub__cluster_ms(c->params.join_retry);
+            s->next_ns = 0;
+            continue;
+        }
+        if (c->now_ns >= s->next_ns) {
+            send_join(c, s->endpoint);
+            s->next_ns = c->now_ns + back_off(c, &s->wait_ns);
+        }
+        phub__cluster_wake(c, s->next_ns);
+    }
+}
+
+static void tick_lost(struct phub__cluster *c)
+{
+    for (uint32_t i = 0; c->members.in_state[PHUB__MEMBER_DEAD] > 0
+             && i < c->members.count; i++) {
+        struct phub__entry *e = c->members.entries[i];
+
+        if (e->pub.state != PHUB__MEMBER_DEAD)
+            continue;
+        if (c->now_ns >= e->rejoin_ns) {
+            send_join(c, e->pub.endpoint);
+            e->rejoin_ns = c->now_ns + back_off(c, &e->rejoin_wait_ns);
+        }
+        phub__cluster_wake(c, e->rejoin_ns);
+    }
+}
+
+void phub__join_tick(struct phub__cluster *c)
+{
+    tick_seeds(c);
+    tick_lost(c);
+}
+
+void phub__join_lost(struct phub__cluster *c, struct phub__entry *e)
+{
+    e->rejoin_wait_ns = phub__cluster_ms(c->params.rejoin_interval);
+    e->rejoin_ns = c->now_ns + back_off(c, &e->rejoin_wait_ns);
+    phub__cluster_wake(c, e->rejoin_ns);
+}
+
+void phub__join_stranger(struct phub__cluster *c, struct phub_bytes endpoint)
+{
+    char to[PHUB_ENDPOINT_MAX + 1];
+
+    if (endpoint.size == 0 || c->now_ns < c->join.stranger_ns)
+        return;
+    c->join.stranger_ns = c->now_ns + STRANGER_NS;
+    text_of(endpoint, to);
+    send_join(c, to);
+}
+
+int phub__cluster_start(struct phub__cluster *c, const char *const *seeds,
+                        uint32_t seeds_count, uint64_t now_ns)
+{
+    struct phub__seed *list;
+
+    if (seeds_count > PHUB__SEEDS_MAX)
+        return PHUB_ELIMIT;
+    for (uint32_t i = 0; i < seeds_count; i++)
+        if (strnlen(seeds[i], PHUB_ENDPOINT_MAX + 1) > PHUB_ENDPOINT_MAX)
+            return PHUB_ELIMIT;
+    list = calloc(seeds_count + 1, sizeof *list);
+    if (list == NULL)
+        return PHUB_ENOMEM;
+    for (uint32_t i = 0; i < seeds_count; i++) {
+        memcpy(list[i].endpoint, seeds[i], strlen(seeds[i]));
+        list[i].wait_ns = phub__cluster_ms(c->params.join_retry);
+    }
+    free(c->join.seeds);
+    c->join.seeds = list;
+    c->join.seeds_count = seeds_count;
+    c->now_ns = now_ns;
+    if (!c->started)
+        c->start_ns = now_ns;
+    c->started = true;
+    phub__cluster_wake(c, now_ns);
+    return 0;
+}
+
+void phub__join_fini(struct phub__cluster *c)
+{
+    free(c->join.seeds);
+}
+
+/* --- comparing ---------------------------------------------------------------*/
+
+struct refusal {
+    int code;
+    char text[PHUB__REFUSAL_MAX];
+};
+
+__attribute__((format(printf, 3, 4)))
+static void refuse(struct refusal *r, int code, const char *format, ...)
+{
+    va_list args;
+    size_t size;
+
+    if (r->code != 0)
+        return;
+    r->code = code;
+    va_start(args, format);
+    vsnprintf(r->text, sizeof r->text, format, args);
+    va_end(args);
+    /* Cut a character that did not fit whole, so that it stays UTF-8. */
+    size = strlen(r->text);
+    if (size == sizeof r->text - 1)
+        while (size > 0 && (uint8_t)r->text[--size] >= 0x80)
+            r->text[size] = '\0';
+}
+
+static bool same(struct phub_bytes a, struct phub_bytes b)
+{
+    return a.size == b.size && (a.size == 0
+                                || memcmp(a.data, b.data, a.size) == 0);
+}
+
+static void check_protocol(const struct phub__cluster *c,
+                           const struct phub__message *m, struct refusal *r)
+{
+    const struct phub__news *n = &m->news[0];
+    const char *me = phub__cluster_me(c)->pub.name;
+
+    if (!same(m->hub_id, bytes_of(c->hub_id)))
+        refuse(r, PHUB_EMISMATCH, "hub id differs: \"%s\" at \"%s\", "
+               "\"%.*s\" at \"%.*s\"", c->hub_id, me, P_(m->hub_id),
+               P_(n->name));
+    if (m->protocol_min > c->protocol_max
+        || m->protocol_max < c->protocol_min)
+        refuse(r, PHUB_EVERSION, "no common protocol version: %u to %u at "
+               "\"%s\", %llu to %llu at \"%.*s\"", c->protocol_min,
+               c->protocol_max, me, LLU(m->protocol_min),
+               LLU(m->protocol_max), P_(n->name));
+    if (m->lease_ms != c->params.lease)
+        refuse(r, PHUB_EMISMATCH, "lease differs: %u ms at \"%s\", %llu ms "
+               "at \"%.*s\"", c->params.lease, me, LLU(m->lease_ms),
+               P_(n->name));
+}
+
+/* The strategy of the same kind and name, else any of the kind in *other. */
+static const struct phub__strategy *
+find_strategy(const struct phub__strategy *list, uint32_t count,
+              const struct phub__strategy *wanted,
+              const struct phub__strategy **other)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (!same(list[i].kind, wanted->kind))
+            continue;
+        if (same(list[i].name, wanted->name))
+            return &list[i];
+        *other = &list[i];
+    }
+    return NULL;
+}
+
+/* What owner has must do for the strategies that reader has. */
+static void check_strategy(const struct phub__strategy *s,
+                           struct phub_bytes owner,
+                           const struct phub__strategy *list, uint32_t count,
+                           struct phub_bytes reader, struct refusal *r)
+{
+    const struct phub__strategy *other = NULL;
+    const struct phub__strategy *o = find_strategy(list, count, s, &other);
+
+    if (o == NULL && s->must_match != 0 && other != NULL)
+        refuse(r, PHUB_EMISMATCH, "%.*s strategy differs: \"%.*s\" at "
+               "\"%.*s\", \"%.*s\" at \"%.*s\"", P_(s->kind), P_(s->name),
+               P_(owner), P_(other->name), P_(reader));
+    else if (o == NULL && s->must_match != 0)
+        refuse(r, PHUB_EMISMATCH, "%.*s strategy differs: \"%.*s\" at "
+               "\"%.*s\", none at \"%.*s\"", P_(s->kind), P_(s->name),
+               P_(owner), P_(reader));
+    if (o == NULL)
+        return;
+    if (o->wire_min > s->wire_max || o->wire_max < s->wire_min)
+        refuse(r, PHUB_EVERSION, "no common version of %.*s strategy "
+               "\"%.*s\": %llu to %llu at \"%.*s\", %llu to %llu at \"%.*s\"",
+               P_(s->kind), P_(s->name), LLU(s->wire_min), LLU(s->wire_max),
+               P_(owner), LLU(o->wire_min), LLU(o->wire_max), P_(reader));
+    if ((s->must_match != 0 || o->must_match != 0) && s->digest != o->digest)
+        refuse(r, PHUB_EMISMATCH, "parameters of %.*s strategy \"%.*s\" "
+               "differ: digest %016llx at \"%.*s\", %016llx at \"%.*s\"",
+               P_(s->kind), P_(s->name), LLU(s->digest), P_(owner),
+               LLU(o->digest), P_(reader));
+}
+
+static void check_strategies(const struct phub__cluster *c,
+                             const struct phub__message *m, struct refusal *r)
+{
+    struct phub_bytes me = bytes_of(phub__cluster_me(c)->pub.name);
+    struct phub_bytes it = m->news[0].name;
+
+    for (uint32_t i = 0; i < c->strategies_count; i++)
+        check_strategy(&c->strategies[i], me, m->strategies,
+                       m->strategies_count, it, r);
+    for (uint32_t i = 0; i < m->strategies_count; i++)
+        check_strategy(&m->strategies[i], it, c->strategies,
+                       c->strategies_count, me, r);
+}
+
+static void check_identity(struct phub__cluster *c,
+                           const struct phub__news *n, struct refusal *r)
+{
+    const struct phub__entry *e = phub__members_find(&c->members, n->node);
+    const struct phub__entry *namesake = phub__members_named(&c->members,
+                                                             n->name);
+
+    if (e != NULL && n->boot < e->pub.boot)
+        refuse(r, PHUB_EEXIST, "node id %016llx is in use by a newer start: "
+               "boot %llu at \"%s\", boot %llu at \"%.*s\"", LLU(n->node),
+               LLU(e->pub.boot), e->pub.endpoint, LLU(n->boot),
+               P_(n->endpoint));
+    if (e != NULL && n->boot == e->pub.boot
+        && !same(n->endpoint, bytes_of(e->pub.endpoint)))
+        refuse(r, PHUB_EEXIST, "node id %016llx with boot %llu is in use at "
+               "\"%s\" and at \"%.*s\": was a state directory copied",
+               LLU(n->node), LLU(n->boot), e->pub.endpoint, P_(n->endpoint));
+    if (e != NULL && n->boot == e->pub.boot
+        && e->pub.state == PHUB__MEMBER_LEFT)
+        refuse(r, PHUB_ESHUTDOWN, "node \"%.*s\" has left with boot %llu "
+               "and needs a new start", P_(n->name), LLU(n->boot));
+    if (namesake != NULL && namesake->pub.node != n->node)
+        refuse(r, PHUB_EEXIST, "node name \"%.*s\" is in use twice: by node "
+               "id %016llx at \"%s\" and %016llx at \"%.*s\"", P_(n->name),
+               LLU(namesake->pub.node), namesake->pub.endpoint, LLU(n->node),
+               P_(n->endpoint));
+    if (e == NULL && phub__members_live(&c->members) >= PHUB__MEMBERS_MAX)
+        refuse(r, PHUB_ELIMIT, "hub \"%s\" is full: %u members, \"%.*s\" "
+               "would be one more", c->hub_id,
+               phub__members_live(&c->members), P_(n->name));
+}
+
+/* --- answering ----------------------------------------------------------------*/
+
+static void report(struct phub__cluster *c, int code, bool by_us,
+                   struct phub_bytes endpoint, const char *text)
+{
+    struct phub__event_text *e;
+
+    c->stats.joins_refused++;
+    e = phub__cluster_event(c, PHUB__CLUSTER_JOIN_REFUSED, by_us ? 1 : 0);
+    if (e == NULL)
+        return;
+    e->event.code = code;
+    text_of(endpoint, e->endpoint);
+    snprintf(e->text, sizeof e->text, "%s", text);
+}
+
+static struct phub__seed *seed_at(struct phub__cluster *c,
+                                  struct phub_bytes endpoint)
+{
+    for (uint32_t i = 0; i < c->join.seeds_count; i++)
+        if (same(endpoint, bytes_of(c->join.seeds[i].endpoint)))
+            return &c->join.seeds[i];
+    return NULL;
+}
+
+/* We are held dead at this incarnation: be back above it. */
+static void come_back(struct phub__cluster *c, const struct phub__message *m)
+{
+    struct phub__entry *me = phub__cluster_me(c);
+
+    if (m->node != c->node || m->boot != c->boot
+        || m->incarnation < me->pub.incarnation)
+        return;
+    me->pub.incarnation = m->incarnation + 1;
+    phub__gossip_spread(c, me);
+}
+
+/* A JOIN from our own node id: we dialled ourselves, or somebody copied us. */
+static bool from_ourselves(struct phub__cluster *c,
+                           const struct phub__message *m)
+{
+    const struct phub__news *n = &m->news[0];
+    struct phub__seed *seed = seed_at(c, m->endpoint);
+
+    if (n->boot != c->boot
+        || !same(n->endpoint, bytes_of(phub__cluster_me(c)->pub.endpoint)))
+        return false;
+    if (seed != NULL)
+        seed->node = c->node;
+    return true;
+}
+
+static void welcome(struct phub__cluster *c, const struct phub__news *n)
+{
+    const struct phub__entry *e = phub__members_find(&c->members, n->node);
+
+    phub__grant_company(c);
+    c->out.nonce = nonce(c, c->now_ns / COOKIE_NS, n->node, n->boot);
+    if (e != NULL && !phub__member_live(e)) {
+        c->out.node = e->pub.node;
+        c->out.boot = e->pub.boot;
+        c->out.incarnation = e->pub.incarnation;
+    }
+}
+
+int phub__join_in(struct phub__cluster *c,
+                  const struct phub__cluster_from *from,
+                  const struct phub__message *m)
+{
+    const struct phub__news *n = &m->news[0];
+    struct refusal r = { .code = 0 };
+    char endpoint[PHUB_ENDPOINT_MAX + 1];
+
+    if (n->node != from->node || n->boot != from->boot)
+        return PHUB_EPROTO;
+    if (n->node == c->node && from_ourselves(c, m))
+        return 0;
+    if (n->node == c->node && n->boot > c->boot)
+        return phub__gossip_apply(c, n, from->node);
+    check_protocol(c, m, &r);
+    check_strategies(c, m, &r);
+    check_identity(c, n, &r);
+    if (r.code == 0)
+        come_back(c, m);
+    phub__message_init(&c->out, PHUB__CLUSTER_JOIN_ANSWER);
+    c->out.cookie = m->cookie;
+    c->out.endpoint = m->endpoint;
+    c->out.code = (uint64_t)-r.code;
+    c->out.text = bytes_of(r.text);
+    put_self(c);
+    if (r.code == 0)
+        welcome(c, n);
+    else
+        report(c, r.code, true, n->endpoint, r.text);
+    text_of(n->endpoint, endpoint);
+    phub__cluster_send_to(c, 0, 0, endpoint);
+    return r.code == 0 ? 0 : PHUB_EREFUSED;
+}
+
+static void refused(struct phub__cluster *c, const struct phub__message *m)
+{
+    snprintf(c->join.refusal, sizeof c->join.refusal, "%.*s", P_(m->text));
+    report(c, -(int)m->code, false, m->news[0].endpoint, c->join.refusal);
+}
+
+int phub__join_in_answer(struct phub__cluster *c,
+                         const struct phub__cluster_from *from,
+                         const struct phub__message *m)
+{
+    const struct phub__news *n = &m->news[0];
+    char endpoint[PHUB_ENDPOINT_MAX + 1];
+    struct phub__seed *seed;
+    struct phub__entry *e;
+    int rc;
+
+    if (n->node != from->node || n->boot != from->boot)
+        return PHUB_EPROTO;
+    text_of(m->endpoint, endpoint);
+    if (!cookie_ok(c, m->cookie, endpoint))
+        return PHUB_EREFUSED;
+    if (m->code != 0) {
+        refused(c, m);
+        return 0;
+    }
+    if (n->node == c->node)
+        return PHUB_EREFUSED;
+    seed = seed_at(c, m->endpoint);
+    if (seed != NULL)
+        seed->node = n->node;
+    c->join.refusal[0] = '\0';
+    come_back(c, m);
+    rc = phub__gossip_apply(c, n, from->node);
+    e = phub__members_find(&c->members, n->node);
+    if (rc != 0 || e == NULL || !phub__member_live(e))
+        return rc;
+    phub__message_init(&c->out, PHUB__CLUSTER_JOIN_CONFIRM);
+    c->out.nonce = m->nonce;
+    put_self(c);
+    phub__cluster_send(c, e);
+    phub__gossip_send_list(c, e, true);
+    return 0;
+}
+
+int phub__join_in_confirm(struct phub__cluster *c,
+                          const struct phub__cluster_from *from,
+                          const struct phub__message *m)
+{
+    const struct phub__news *n = &m->news[0];
+
+    if (n->node != from->node || n->boot != from->boot)
+        return PHUB_EPROTO;
+    if (n->node == c->node || !nonce_ok(c, m->nonce, n->node, n->boot))
+        return PHUB_EREFUSED;
+    return phub__gossip_apply(c, n, from->node);
+}

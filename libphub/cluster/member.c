@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/* member: the table of every node we have heard of, live or not.
+ *
+ * Order of news about one node.  The boot number comes first: a higher boot
+ * is another life, and everything about a lower one is over.  Within a boot
+ * the incarnation comes next: only the node itself raises it, to refute a
+ * suspicion or a death (Das 2002).  Within an incarnation the worse news
+ * wins: alive < suspect < dead < left.  Left is final for its boot.
+ *
+ * Dead entries stay, because their endpoints are tried again for ever, and
+ * because our promises to them (grant.c) outlive them. */
+#include "config.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cluster/member.h"
+
+const char *phub__member_state_name(enum phub__member_state state)
+{
+    switch (state) {
+    case PHUB__MEMBER_ALIVE: return "alive";
+    case PHUB__MEMBER_SUSPECT: return "suspect";
+    case PHUB__MEMBER_DEAD: return "dead";
+    case PHUB__MEMBER_LEFT: return "left";
+    }
+    return "unknown";
+}
+
+void phub__members_fini(struct phub__members *members)
+{
+    for (uint32_t i = 0; i < members->count; i++)
+        free(members->entries[i]);
+    free(members->entries);
+    memset(members, 0, sizeof *members);
+}
+
+/* Index of the first entry that is not below node. */
+static uint32_t lower_bound(const struct phub__members *members, uint64_t node)
+{
+    uint32_t low = 0, high = members->count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (members->entries[middle]->pub.node < node)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct phub__entry *phub__members_find(const struct phub__members *members,
+                                       uint64_t node)
+{
+    uint32_t at = lower_bound(members, node);
+
+    return at < members->count && members->entries[at]->pub.node == node
+         ? members->entries[at] : NULL;
+}
+
+static void drop_at(struct phub__members *members, uint32_t at)
+{
+    struct phub__entry *entry = members->entries[at];
+
+    members->in_state[entry->pub.state]--;
+    memmove(members->entries + at, members->entries + at + 1,
+            (members->count - at - 1) * sizeof *members->entries);
+    members->count--;
+    free(entry);
+}
+
+/* Give up the one that is gone for longest and that we owe nothing. */
+static int make_room(struct phub__members *members, uint64_t now_ns)
+{
+    uint32_t best = UINT32_MAX;
+
+    for (uint32_t i = 0; i < members->count; i++) {
+        const struct phub__entry *e = members->entries[i];
+
+        if (phub__member_live(e) || e->granted_until_ns > now_ns)
+            continue;
+        if (best == UINT32_MAX
+            || e->pub.since_ns < members->entries[best]->pub.since_ns)
+            best = i;
+    }
+    if (best == UINT32_MAX)
+        return PHUB_ELIMIT;
+    drop_at(members, best);
+    return 0;
+}
+
+static int grow(struct phub__members *members)
+{
+    uint32_t capacity = members->capacity == 0 ? 8 : members->capacity * 2;
+    struct phub__entry **entries;
+
+    if (capacity > PHUB__MEMBERS_MAX)
+        capacity = PHUB__MEMBERS_MAX;
+    entries = realloc(members->entries, capacity * sizeof *entries);
+    if (entries == NULL)
+        return PHUB_ENOMEM;
+    members->entries = entries;
+    members->capacity = capacity;
+    return 0;
+}
+
+int phub__members_add(struct phub__members *members,
+                      const struct phub__news *news, uint64_t now_ns,
+                      struct phub__entry **entry)
+{
+    struct phub__entry *e;
+    uint32_t at;
+    int rc = 0;
+
+    assert(news->full && news->node != 0);
+    assert(phub__members_find(members, news->node) == NULL);
+    if (members->count == PHUB__MEMBERS_MAX)
+        rc = make_room(members, now_ns);
+    else if (members->count == members->capacity)
+        rc = grow(members);
+    if (rc != 0)
+        return rc;
+    e = calloc(1, sizeof *e);
+    if (e == NULL)
+        return PHUB_ENOMEM;
+    e->pub.node = news->node;
+    phub__member_update(e, news);
+    e->pub.state = PHUB__MEMBER_ALIVE;
+    e->pub.since_ns = now_ns;
+    members->in_state[PHUB__MEMBER_ALIVE]++;
+    at = lower_bound(members, news->node);
+    memmove(members->entries + at + 1, members->entries + at,
+            (members->count - at) * sizeof *members->entries);
+    members->entries[at] = e;
+    members->count++;
+    *entry = e;
+    return 0;
+}
+
+struct phub__entry *phub__members_named(const struct phub__members *members,
+                                        struct phub_bytes name)
+{
+    for (uint32_t i = 0; i < members->count; i++) {
+        struct phub__entry *e = members->entries[i];
+
+        if (phub__member_live(e) && strlen(e->pub.name) == name.size
+            && memcmp(e->pub.name, name.data, name.size) == 0)
+            return e;
+    }
+    return NULL;
+}
+
+struct phub__entry *phub__members_at(const struct phub__members *members,
+                                     const char *endpoint)
+{
+    for (uint32_t i = 0; i < members->count; i++) {
+        struct phub__entry *e = members->entries[i];
+
+        if (phub__member_live(e) && strcmp(e->pub.endpoint, endpoint) == 0)
+            return e;
+    }
+    return NULL;
+}
+
+void phub__member_set_state(struct phub__members *members,
+                            struct phub__entry *entry,
+                            enum phub__member_state state, uint64_t now_ns)
+{
+    assert(members->in_state[entry->pub.state] > 0);
+    if (entry->pub.state == state)
+        return;
+    members->in_state[entry->pub.state]--;
+    members->in_state[state]++;
+    entry->pub.state = state;
+    entry->pub.since_ns = now_ns;
+}
+
+static void set_text(char *out, size_t max, struct phub_bytes text)
+{
+    assert(text.size <= max);
+    if (text.size > 0)
+        memcpy(out, text.data, text.size);
+    out[text.size] = '\0';
+}
+
+void phub__member_update(struct phub__entry *entry,
+                         const struct phub__news *news)
+{
+    entry->pub.boot = news->boot;
+    entry->pub.incarnation = news->incarnation;
+    if (!news->full)
+        return;
+    entry->pub.weight = news->weight;
+    set_text(entry->pub.name, PHUB_NODE_NAME_MAX, news->name);
+    set_text(entry->pub.endpoint, PHUB_ENDPOINT_MAX, news->endpoint);
+    set_text(entry->pub.zone, PHUB__ZONE_MAX, news->zone);
+    set_text(entry->pub.labels, PHUB__LABELS_MAX, news->labels);
+}
+
+static struct phub_bytes bytes_of(const char *text)
+{
+    return (struct phub_bytes){ (const uint8_t *)text, strlen(text) };
+}
+
+void phub__member_news(const struct phub__entry *entry, bool full,
+                       struct phub__news *news)
+{
+    memset(news, 0, sizeof *news);
+    news->node = entry->pub.node;
+    news->boot = entry->pub.boot;
+    news->incarnation = entry->pub.incarnation;
+    news->state = entry->pub.state;
+    news->weight = entry->pub.weight;
+    if (news->state == PHUB__MEMBER_SUSPECT && entry->confirmers_count > 0)
+        news->from = entry->confirmers[0];
+    news->full = full;
+    if (!full)
+        return;
+    news->name = bytes_of(entry->pub.name);
+    news->endpoint = bytes_of(entry->pub.endpoint);
+    news->zone = bytes_of(entry->pub.zone);
+    news->labels = bytes_of(entry->pub.labels);
+}
+
+static bool same_endpoint(const struct phub__entry *entry,
+                          const struct phub__news *news)
+{
+    return strlen(entry->pub.endpoint) == news->endpoint.size
+        && memcmp(entry->pub.endpoint, news->endpoint.data,
+                  news->endpoint.size) == 0;
+}
+
+static bool of_the_living(const struct phub__news *news)
+{
+    return news->state == PHUB__MEMBER_ALIVE
+        || news->state == PHUB__MEMBER_SUSPECT;
+}
+
+/* The same boot: incarnation, then the worse state. */
+static enum phub__verdict judge_same_boot(const struct phub__entry *entry,
+                                          const struct phub__news *news)
+{
+    enum phub__member_state held = entry->pub.state;
+    bool newer = news->incarnation > entry->pub.incarnation;
+    bool older = news->incarnation < entry->pub.incarnation;
+
+    if (news->full && of_the_living(news) && !same_endpoint(entry, news))
+        return PHUB__NEWS_CONFLICT;
+    if (held == PHUB__MEMBER_LEFT || older)
+        return PHUB__NEWS_OLD;
+    switch (news->state) {
+    case PHUB__MEMBER_ALIVE:
+        return newer ? PHUB__NEWS_ALIVE : PHUB__NEWS_OLD;
+    case PHUB__MEMBER_SUSPECT:
+        return newer || held != PHUB__MEMBER_DEAD ? PHUB__NEWS_SUSPECT
+                                                  : PHUB__NEWS_OLD;
+    case PHUB__MEMBER_DEAD:
+        return held != PHUB__MEMBER_DEAD ? PHUB__NEWS_DEAD : PHUB__NEWS_OLD;
+    case PHUB__MEMBER_LEFT:
+        return PHUB__NEWS_LEFT;
+    }
+    return PHUB__NEWS_OLD;
+}
+
+enum phub__verdict phub__member_judge(const struct phub__entry *entry,
+                                      const struct phub__news *news)
+{
+    if (entry == NULL)
+        return news->full && of_the_living(news) ? PHUB__NEWS_NEW
+                                                 : PHUB__NEWS_OLD;
+    if (news->boot < entry->pub.boot)
+        return of_the_living(news) ? PHUB__NEWS_STALE : PHUB__NEWS_OLD;
+    if (news->boot > entry->pub.boot) {
+        if (of_the_living(news))
+            return news->full ? PHUB__NEWS_RESTART : PHUB__NEWS_OLD;
+        /* A boot that we never saw has said goodbye: so ours is over.  If it
+         * died instead, our probes will tell. */
+        return news->state == PHUB__MEMBER_LEFT
+            && entry->pub.state != PHUB__MEMBER_LEFT ? PHUB__NEWS_LEFT
+                                                     : PHUB__NEWS_OLD;
+    }
+    return judge_same_boot(entry, news);
+}

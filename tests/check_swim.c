@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: MIT */
+/* Membership: joins, failures, partitions, leaving, on simulated nodes. */
+#include "config.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cluster_sim.h"
+
+#define SEEDS 20u
+
+/* All nodes up, joined through node 0, and settled. */
+static void settled(struct sim *sim, uint64_t seed, uint32_t count)
+{
+    sim_init(sim, seed, count);
+    for (uint32_t i = 0; i < count; i++)
+        sim_boot(sim, i, 1);
+    ck_assert(sim_run_until_agreed(sim, 10 * SIM_S) != UINT64_MAX);
+    sim_run(sim, 5 * SIM_S);
+    for (uint32_t i = 0; i < count; i++)
+        sim->nodes[i].lost = sim->nodes[i].left = sim->nodes[i].joined = 0;
+}
+
+static uint32_t lost_sum(const struct sim *sim)
+{
+    uint32_t sum = 0;
+
+    for (uint32_t i = 0; i < sim->count; i++)
+        sum += sim->nodes[i].lost;
+    return sum;
+}
+
+START_TEST(nodes_that_start_at_once_find_each_other)
+{
+    for (uint32_t count = 2; count <= 20; count++) {
+        struct sim sim;
+
+        sim_init(&sim, count, count);
+        for (uint32_t i = 0; i < count; i++)
+            sim_boot(&sim, i, 1);
+        ck_assert_uint_le(sim_run_until_agreed(&sim, 20 * SIM_S), 2 * SIM_S);
+        ck_assert_uint_eq(lost_sum(&sim), 0);
+        sim_fini(&sim);
+    }
+}
+END_TEST
+
+START_TEST(two_that_seed_each_other_merge)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct sim sim;
+
+        sim_init(&sim, seed, 2);
+        sim_boot(&sim, 0, 3);
+        sim_run(&sim, sim_below(&sim, 3 * SIM_MS));
+        sim_boot(&sim, 1, 3);
+        ck_assert_uint_le(sim_run_until_agreed(&sim, 20 * SIM_S), SIM_S);
+        sim_fini(&sim);
+    }
+}
+END_TEST
+
+START_TEST(a_seed_that_comes_up_late_is_found)
+{
+    struct sim sim;
+
+    sim_init(&sim, 1, 2);
+    sim_boot(&sim, 0, 2);
+    sim_run(&sim, 100 * SIM_S);
+    ck_assert(sim_agreed(&sim));
+    sim_boot(&sim, 1, 0);
+    ck_assert_uint_le(sim_run_until_agreed(&sim, 60 * SIM_S), 19 * SIM_S);
+    sim_fini(&sim);
+}
+END_TEST
+
+START_TEST(two_hubs_become_one_through_a_seed)
+{
+    struct sim sim;
+
+    sim_init(&sim, 1, 6);
+    for (uint32_t i = 0; i < 3; i++)
+        sim_boot(&sim, i, 1);
+    for (uint32_t i = 3; i < 6; i++)
+        sim_boot(&sim, i, 8);
+    sim_run(&sim, 5 * SIM_S);
+    sim_crash(&sim, 5);
+    sim_run(&sim, 5 * SIM_S);
+    ck_assert(!sim_agreed(&sim));
+    sim_boot(&sim, 5, 8 | 1);
+    ck_assert_uint_le(sim_run_until_agreed(&sim, 60 * SIM_S), 5 * SIM_S);
+    sim_fini(&sim);
+}
+END_TEST
+
+/* Time from now until everybody who runs has dropped node 1. */
+static uint64_t detection(struct sim *sim)
+{
+    uint64_t start = sim->now_ns;
+
+    for (;;) {
+        bool known = false;
+
+        for (uint32_t i = 0; i < sim->count; i++)
+            known |= i != 1
+                  && phub__view_find(
+                         phub__cluster_view(sim->nodes[i].cluster),
+                         sim->nodes[1].self.node) != NULL;
+        if (!known || sim->now_ns > start + 20 * SIM_S)
+            return sim->now_ns - start;
+        sim_run(sim, 10 * SIM_MS);
+    }
+}
+
+START_TEST(a_crashed_or_frozen_peer_is_dead_within_two_seconds)
+{
+    static const uint32_t counts[] = { 2, 3, 5, 20 };
+    uint64_t worst = 0;
+
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        for (size_t k = 0; k < 4; k++) {
+            struct sim sim;
+            uint64_t took;
+
+            settled(&sim, seed, counts[k]);
+            sim_run(&sim, sim_below(&sim, 700 * SIM_MS));
+            if (seed % 2 == 0)
+                sim_crash(&sim, 1);
+            else
+                sim_freeze(&sim, 1, 1000 * SIM_S);
+            took = detection(&sim);
+            ck_assert_uint_le(took, 2000 * SIM_MS);
+            worst = took > worst ? took : worst;
+            for (uint32_t i = 0; i < sim.count; i++)
+                ck_assert(i == 1 || sim.nodes[i].lost == 1);
+            sim_fini(&sim);
+        }
+    }
+    ck_assert_uint_gt(worst, 0);
+}
+END_TEST
+
+START_TEST(a_frozen_peer_knows_it_was_and_comes_back)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct sim sim;
+
+        settled(&sim, seed, 5);
+        sim_freeze(&sim, 1, 6 * SIM_S);
+        sim_run(&sim, 6 * SIM_S - SIM_MS);
+        ck_assert_int_eq((int)sim_state(&sim, 1, 0), PHUB__MEMBER_DEAD);
+        ck_assert_uint_le(sim_run_until_agreed(&sim, 20 * SIM_S), 3 * SIM_S);
+        ck_assert_uint_eq(sim.nodes[1].stalled, 1);
+        /* It declared nobody dead for having been stopped itself. */
+        ck_assert_uint_eq(sim.nodes[1].lost, 0);
+        sim_run(&sim, 10 * SIM_S);
+        ck_assert(sim_agreed(&sim));
+        sim_fini(&sim);
+    }
+}
+END_TEST
+
+START_TEST(a_short_freeze_costs_nobody)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct sim sim;
+
+        settled(&sim, seed, 3);
+        sim_freeze(&sim, 1, 400 * SIM_MS);
+        sim_run(&sim, 10 * SIM_S);
+        ck_assert_uint_eq(lost_sum(&sim), 0);
+        sim_fini(&sim);
+    }
+}
+END_TEST
+
+START_TEST(a_restart_faster_than_detection_is_a_loss_and_a_join)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct sim sim;
+
+        settled(&sim, seed, 4);
+        sim_crash(&sim, 1);
+        sim_run(&sim, 20 * SIM_MS);
+        sim_boot(&sim, 1, 1);
+        ck_assert_uint_le(sim_run_until_agreed(&sim, 10 * SIM_S), SIM_S);
+        sim_run(&sim, 3 * SIM_S);
+        for (uint32_t i = 0; i < 4; i++) {
+            if (i == 1)
+                continue;
+            ck_assert_uint_eq(sim.nodes[i].lost, 1);
+            ck_assert_uint_eq(sim.nodes[i].joined, 1);
+            ck_assert_uint_eq(sim.nodes[i].s_lost, 1);
+            ck_assert_uint_eq(sim.nodes[i].s_joined, 1);
+        }
+        sim_fini(&sim);
+    }
+}
+END_TEST
+
+START_TEST(a_restart_without_seeds_is_found_by_those_who_miss_it)
+{
+    struct sim sim;
+
+    settled(&sim, 1, 3);
+    sim_crash(&sim, 0);
+    sim_run(&sim, 20 * SIM_MS);
+    sim_boot(&sim, 0, 0);
+    ck_assert_uint_le(sim_run_until_agreed(&sim, 20 * SIM_S), 2 * SIM_S);
+    sim_crash(&sim, 0);
+    sim_run(&sim, 60 * SIM_S);
+    sim_boot(&sim, 0, 0);
+    ck_assert_uint_le(sim_run_until_agreed(&sim, 60 * SIM_S), 19 * SIM_S);
+    sim_fini(&sim);
+}
+END_TEST
+
+START_TEST(a_partition_heals_by_itself)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct sim sim;
+        uint32_t losses;
+
+        settled(&sim, seed, 5);
+        sim_partition(&sim, 7, true);
+        sim_run(&sim, (seed % 2 == 0 ? 10 : 300) * SIM_S);
+        for (uint32_t i = 0; i < 5; i++)
+            ck_assert_uint_eq(
+                phub__view_count(phub__cluster_view(sim.nodes[i].cluster)),
+                i < 3 ? 3 : 2);
+        losses = lost_sum(&sim);
+        ck_assert_uint_eq(losses, 3 * 2 + 2 * 3);
+        sim_partition(&sim, 7, false);
+        ck_assert_uint_le(sim_run_until_agreed(&sim, 60 * SIM_S), 20 * SIM_S);
+        sim_run(&sim, 5 * SIM_S);
+        ck_assert(sim_agreed(&sim));
+        /* Each half called the other dead; nobody is lost for that. */
+        ck_assert_uint_eq(lost_sum(&sim), losses);
+        sim_fini(&sim);
+    }
+}
+END_TEST
+
+START_TEST(one_link_that_is_cut_loses_nobody)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct sim sim;
+
+        settled(&sim, seed, 3);
+        sim_cut(&sim, 0, 1, true);
+        if (seed % 2 == 0)
+            sim_cut(&sim, 1, 0, true);
+        sim_run(&sim, 60 * SIM_S);
+        ck_assert_uint_eq(lost_sum(&sim), 0);
+        ck_assert(sim_agreed(&sim));
+        sim_fini(&sim);
+    }
+}
+END_TEST
+
+START_TEST(a_one_way_cut_is_quiet_and_heals)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct sim sim;
+        uint32_t count = seed % 2 == 0 ? 2 : 4, changes = 0;
+
+        settled(&sim, seed, count);
+        for (uint32_t i = 1; i < count; i++) {
+            sim_cut(&sim, 0, i, seed % 3 != 0);
+            sim_cut(&sim, i, 0, seed % 3 == 0);
+        }
+        sim_run(&sim, 10 * SIM_S);
+        for (uint32_t i = 0; i < count; i++)
+            changes += sim.nodes[i].views;
+        sim_run(&sim, 120 * SIM_S);
+        for (uint32_t i = 0; i < count; i++)
+            changes -= sim.nodes[i].views;
+        ck_assert_uint_eq(changes, 0);
+        sim_partition(&sim, 1, false);
+        ck_assert_uint_le(sim_run_until_agreed(&sim, 60 * SIM_S), 20 * SIM_S);
+        sim_fini(&sim);
+    }
+}
+END_TEST
+
+START_TEST(leaving_is_not_a_loss)
+{
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct sim sim;
+
+        settled(&sim, seed, 5);
+        sim_leave(&sim, 1);
+        ck_assert_uint_le(sim_run_until_agreed(&sim, 5 * SIM_S),
+                          50 * SIM_MS);
+        sim_run(&sim, 30 * SIM_S);
+        ck_assert_uint_eq(lost_sum(&sim), 0);
+        for (uint32_t i = 0; i < 5; i++) {
+            if (i == 1)
+                continue;
+            ck_assert_uint_eq(sim.nodes[i].left, 1);
+            ck_assert_uint_eq(sim.nodes[i].s_left, 1);
+            ck_assert_int_eq((int)sim_state(&sim, 1, i), PHUB__MEMBER_LEFT);
+            ck_assert_uint_eq(phub__cluster_grant_remaining(
+                                  sim.nodes[i].cluster, 101,
+                                  sim_local_ns(&sim.nodes[i])), 0);
+        }
+        sim_boot(&sim, 1, 1);
+        ck_assert_uint_le(sim_run_until_agreed(&sim, 5 * SIM_S), SIM_S);
+        sim_fini(&sim);
+    }
+}
+END_TEST
+
+START_TEST(a_goodbye_that_was_lost_is_said_again)
+{
+    struct sim sim;
+    struct sim_node *n = &sim.nodes[1];
+
+    settled(&sim, 1, 2);
+    sim_partition(&sim, 1, true);
+    phub__cluster_leave(n->cluster, sim_local_ns(n));
+    sim_run(&sim, 100 * SIM_MS);
+    sim_partition(&sim, 1, false);
+    sim_run(&sim, 1000 * SIM_MS);
+    ck_assert_uint_eq(sim.nodes[0].left, 1);
+    ck_assert_uint_eq(sim.nodes[0].lost, 0);
+    sim_fini(&sim);
+}
+END_TEST
+
+START_TEST(loss_of_a_tenth_loses_nobody)
+{
+    uint32_t losses = 0;
+
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct sim sim;
+
+        settled(&sim, seed, 5);
+        sim.loss_permille = 100;
+        sim.delay_max_ns = 20 * SIM_MS;
+        sim_run(&sim, 120 * SIM_S);
+        losses += lost_sum(&sim);
+        sim.loss_permille = 0;
+        ck_assert(sim_run_until_agreed(&sim, 60 * SIM_S) != UINT64_MAX);
+        sim_fini(&sim);
+    }
+    /* 20 x 5 x 4 pairs x 120 s; a few are allowed, none is usual. */
+    ck_assert_uint_le(losses, 4);
+}
+END_TEST
+
+START_TEST(messages_are_bounded)
+{
+    static const uint32_t counts[] = { 2, 5, 20 };
+
+    for (size_t k = 0; k < 3; k++) {
+        struct sim sim;
+        uint64_t sent = 0, intervals = 100;
+
+        settled(&sim, 1, counts[k]);
+        sim_run(&sim, 5 * SIM_S);
+        for (uint32_t i = 0; i < sim.count; i++)
+            sent -= sim.nodes[i].sent;
+        sim_run(&sim, intervals * 300 * SIM_MS);
+        for (uint32_t i = 0; i < sim.count; i++)
+            sent += sim.nodes[i].sent;
+        /* A ping (three among many) and an answer each, and a list now and
+         * then. */
+        ck_assert_uint_le(sent, sim.count * (intervals * 2 * (k == 2 ? 3 : 1)
+                                             + 20));
+        sim_fini(&sim);
+    }
+}
+END_TEST
+
+START_TEST(a_burst_settles_once)
+{
+    struct sim sim;
+
+    settled(&sim, 1, 3);
+    sim_fini(&sim);
+    sim_init(&sim, 1, 10);
+    for (uint32_t i = 0; i < 3; i++)
+        sim_boot(&sim, i, 1);
+    sim_run(&sim, 5 * SIM_S);
+    sim.nodes[0].settled = sim.nodes[0].views = 0;
+    for (uint32_t i = 3; i < 10; i++) {
+        sim_boot(&sim, i, 1);
+        sim_run(&sim, 100 * SIM_MS);
+    }
+    sim_run(&sim, 3 * SIM_S);
+    ck_assert_uint_eq(sim.nodes[0].settled, 1);
+    ck_assert_uint_eq(sim.nodes[0].s_joined, 7);
+    ck_assert_uint_ge(sim.nodes[0].views, 2);
+    sim_fini(&sim);
+}
+END_TEST
+
+START_TEST(endless_change_settles_all_the_same)
+{
+    struct sim sim;
+
+    settled(&sim, 1, 3);
+    sim.nodes[0].settled = 0;
+    for (uint32_t i = 0; i < 30; i++) {
+        if (sim.nodes[2].cluster != NULL)
+            sim_leave(&sim, 2);
+        else
+            sim_boot(&sim, 2, 1);
+        sim_run(&sim, 300 * SIM_MS);
+    }
+    ck_assert_uint_ge(sim.nodes[0].settled, 3);
+    ck_assert_uint_le(sim.nodes[0].settled, 6);
+    sim_fini(&sim);
+}
+END_TEST
+
+START_TEST(a_broken_link_speeds_up_detection)
+{
+    uint64_t with = 0, without = 0;
+
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        for (int hint = 0; hint < 2; hint++) {
+            struct sim sim;
+
+            settled(&sim, seed, 5);
+            sim_crash(&sim, 1);
+            for (uint32_t i = 0; i < 5; i++)
+                if (hint == 1 && i != 1)
+                    phub__cluster_link_lost(sim.nodes[i].cluster, 101,
+                                            sim_local_ns(&sim.nodes[i]));
+            *(hint == 1 ? &with : &without) += detection(&sim);
+            sim_fini(&sim);
+        }
+    }
+    ck_assert_uint_lt(with, without);
+    ck_assert_uint_le(with / SEEDS, 1200 * SIM_MS);
+}
+END_TEST
+
+START_TEST(the_same_seed_is_the_same_story)
+{
+    uint64_t sent[2][5];
+
+    for (int run = 0; run < 2; run++) {
+        struct sim sim;
+
+        settled(&sim, 7, 5);
+        sim.loss_permille = 200;
+        sim_run(&sim, 20 * SIM_S);
+        for (uint32_t i = 0; i < 5; i++)
+            sent[run][i] = sim.nodes[i].sent;
+        sim_fini(&sim);
+    }
+    ck_assert_mem_eq(sent[0], sent[1], sizeof sent[0]);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("swim");
+    TCase *t = tcase_create("nodes");
+
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, nodes_that_start_at_once_find_each_other);
+    tcase_add_test(t, two_that_seed_each_other_merge);
+    tcase_add_test(t, a_seed_that_comes_up_late_is_found);
+    tcase_add_test(t, two_hubs_become_one_through_a_seed);
+    tcase_add_test(t, a_crashed_or_frozen_peer_is_dead_within_two_seconds);
+    tcase_add_test(t, a_frozen_peer_knows_it_was_and_comes_back);
+    tcase_add_test(t, a_short_freeze_costs_nobody);
+    tcase_add_test(t, a_restart_faster_than_detection_is_a_loss_and_a_join);
+    tcase_add_test(t, a_restart_without_seeds_is_found_by_those_who_miss_it);
+    tcase_add_test(t, a_partition_heals_by_itself);
+    tcase_add_test(t, one_link_that_is_cut_loses_nobody);
+    tcase_add_test(t, a_one_way_cut_is_quiet_and_heals);
+    tcase_add_test(t, leaving_is_not_a_loss);
+    tcase_add_test(t, a_goodbye_that_was_lost_is_said_again);
+    tcase_add_test(t, loss_of_a_tenth_loses_nobody);
+    tcase_add_test(t, messages_are_bounded);
+    tcase_add_test(t, a_burst_settles_once);
+    tcase_add_test(t, endless_change_settles_all_the_same);
+    tcase_add_test(t, a_broken_link_speeds_up_detection);
+    tcase_add_test(t, the_same_seed_is_the_same_story);
+    suite_add_tcase(s, t);
+    return s;
+}
+
+int main(void)
+{
+    SRunner *r = srunner_create(suite());
+    int failed;
+
+    srunner_run_all(r, CK_ENV);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
