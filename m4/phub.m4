@@ -1,16 +1,20 @@
 dnl phub.m4: build a phub strategy out of tree          -*- autoconf -*-
 dnl SPDX-License-Identifier: MIT
 dnl
-dnl PHUB_PLUGIN([MINIMUM-ABI])
+dnl PHUB_CHECK_PLUGIN([MINIMUM-ABI])
 dnl Find an installed phub by pkg-config and set
 dnl   PHUB_PLUGIN_CFLAGS   for the preprocessor
-dnl   PHUB_PLUGIN_LDFLAGS  for libtool's link of distribution-NAME.la
+dnl   PHUB_PLUGIN_LDFLAGS  for libtool's link of distribution-NAME.la; write
+dnl                            distribution_NAME_la_LDFLAGS = \
+dnl                                -module $(PHUB_PLUGIN_LDFLAGS)
+dnl                        because automake looks for that word itself
 dnl   phubplugindir        where it is installed: phub's plugin directory seen
 dnl                        from *this* package's libdir, unexpanded, so that
 dnl                        DESTDIR and "make distcheck" work. Configure with
 dnl                        phub's own prefix, or set PHUB_PLUGIN_PATH for phubd.
-dnl MINIMUM-ABI is MAJOR.MINOR and defaults to 1.0.
-AC_DEFUN([PHUB_PLUGIN], [
+dnl MINIMUM-ABI is MAJOR.MINOR and defaults to 1.0. (The macro is not called as
+dnl the prefix of its variables: m4 would expand that name for ever.)
+AC_DEFUN([PHUB_CHECK_PLUGIN], [
     AC_REQUIRE([PKG_PROG_PKG_CONFIG])
     PKG_CHECK_MODULES([PHUB_PLUGIN], [phub-plugin], [],
         [AC_MSG_ERROR([phub-plugin.pc not found; install phub or set PKG_CONFIG_PATH])])
