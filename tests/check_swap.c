@@ -1,0 +1,694 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of libphubswap through the two shipped strategies, and of the library
+ * alone through a third one written here.  Whatever the answers are, each item
+ * is reported once, the child ends up in one place, and the mock's judge has
+ * nothing to say. */
+#include "config.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <phub/swap.h>
+
+#include "mock_host.h"
+
+#define CAN_ALL (PHUB_CHILD_CAN_FREEZE | PHUB_CHILD_CAN_STATE)
+#define A 1u   /* the origin */
+#define B 2u
+#define C 3u
+
+static struct mock_world world;
+static struct mock *origin;
+static const char *const swaps[] = { "coldswap", "hotswap" };
+static const uint64_t to_b[] = { B };
+static const uint64_t to_b_c[] = { B, C };
+
+static void start_with(const char *swap, uint32_t children, uint32_t flags,
+                       const char *const *params)
+{
+    const uint64_t ids[] = { A, B, C };
+
+    mock_world_init(&world, 1);
+    origin = mock_new(&world);
+    mock_view(origin, ids, 3);
+    mock_children(origin, children, flags);
+    ck_assert_int_eq(mock_open(origin, PHUB_KIND_MIGRATION, swap, params), 0);
+}
+
+static void start(const char *swap, uint32_t children, uint32_t flags)
+{
+    start_with(swap, children, flags, NULL);
+}
+
+static void finish(void)
+{
+    mock_world_fini(&world);
+}
+
+/* One child to b, all well: what was done, letter by letter. */
+static void order_is(const char *swap, uint32_t flags,
+                     const char *const *params, const char *trace)
+{
+    start_with(swap, 1, flags, params);
+    ck_assert_int_eq(mock_begin(origin, 0, 1, to_b, 1, 0, 0), 0);
+    (void)mock_run(&world, 60000);
+    ck_assert_str_eq(origin->children[0].trace, trace);
+    ck_assert_int_eq(origin->children[0].rc, 0);
+    ck_assert_str_eq(origin->children[0].text, "moved to b");
+    ck_assert_uint_eq(origin->children[0].runs_on, B);
+    finish();
+}
+
+START_TEST(hotswap_freezes_once_the_standby_is_ready_and_ends_last)
+{
+    order_is("hotswap", CAN_ALL, NULL, "oPftsdFR");
+}
+END_TEST
+
+START_TEST(coldswap_ends_the_child_before_its_state_leaves)
+{
+    order_is("coldswap", CAN_ALL, NULL, "opftesdFR");
+}
+END_TEST
+
+START_TEST(a_child_that_cannot_freeze_is_moved_cold)
+{
+    order_is("hotswap", PHUB_CHILD_CAN_STATE, NULL, "optesdFR");
+    order_is("coldswap", PHUB_CHILD_CAN_STATE, NULL, "optesdFR");
+}
+END_TEST
+
+START_TEST(a_child_without_state_is_ended_first)
+{
+    order_is("hotswap", 0, NULL, "opedFR");
+    order_is("hotswap", PHUB_CHILD_CAN_FREEZE, NULL, "oPfedFR");
+    order_is("coldswap", PHUB_CHILD_CAN_FREEZE, NULL, "opedFR");
+}
+END_TEST
+
+START_TEST(handover_no_leaves_the_state_alone)
+{
+    static const char *const params[] = { "handover=no", NULL };
+
+    order_is("hotswap", CAN_ALL, params, "oPfedFR");
+    order_is("coldswap", CAN_ALL, params, "opedFR");
+}
+END_TEST
+
+START_TEST(a_child_that_turns_out_unable_is_moved_cold_and_told_so)
+{
+    start("hotswap", 2, CAN_ALL);
+    origin->script[MOCK_FREEZE] =
+        (struct mock_script){ MOCK_FAIL, PHUB_EUNSUPPORTED, 1, 0, 0 };
+    ck_assert_int_eq(mock_begin(origin, 0, 1, to_b, 1, 0, 0), 0);
+    (void)mock_run(&world, 1000);
+    ck_assert_str_eq(origin->children[0].trace, "oPftesdFR");
+    ck_assert_str_eq(origin->children[0].note,
+                     "cannot freeze: ended here before it starts there");
+    origin->script[MOCK_TAKE] =
+        (struct mock_script){ MOCK_REFUSE, PHUB_EUNSUPPORTED, 1, 0, 0 };
+    ck_assert_int_eq(mock_begin(origin, 1, 1, to_b, 1, 0, 0), 0);
+    (void)mock_run(&world, 1000);
+    ck_assert_str_eq(origin->children[1].trace, "oPftedFR");
+    finish();
+}
+END_TEST
+
+/* --- every failure at every step ----------------------------------------------------- */
+
+static const struct mock_script wrongs[] = {
+    { MOCK_REFUSE, PHUB_EINVAL, 1, 0, 0 },
+    { MOCK_REFUSE, PHUB_ENODEDOWN, 1, 0, 0 },
+    { MOCK_FAIL, PHUB_EREFUSED, 1, 0, 0 },
+    { MOCK_FAIL, PHUB_ENODEDOWN, 1, 0, 0 },
+    { MOCK_FAIL, PHUB_EBUSY, 1, 0, 0 },
+    { MOCK_FAIL, PHUB_EAGAIN, UINT32_MAX, 0, 0 },
+    { MOCK_FAIL, PHUB_ETIMEDOUT, 1, 0, 0 },
+    { MOCK_FAIL, PHUB_ESTOPPED, 1, 0, 0 },
+    { MOCK_FAIL, PHUB_ENOMEM, UINT32_MAX, 0, 0 },
+    { MOCK_FAIL, -9999, 1, 0, 0 },
+    { MOCK_FAIL, 7, 1, 0, 0 },
+    { MOCK_SILENT, 0, 1, 0, 0 },
+    { MOCK_SILENT, 0, UINT32_MAX, B, 0 },
+    { MOCK_LATE, 0, 1, 0, 0 },
+    { MOCK_LATE, 0, UINT32_MAX, 0, 0 },
+    { MOCK_TWICE, 0, UINT32_MAX, 0, 0 },
+};
+
+/* These complete by the host's contract whatever happens, and end only so. */
+static int always_completes(uint32_t step)
+{
+    return step == MOCK_DECIDE || step == MOCK_ABORT || step == MOCK_END;
+}
+
+static void settled(uint32_t count, const char *what)
+{
+    uint32_t i;
+
+    for (i = 0; i < count; i++) {
+        struct mock_child *child = &origin->children[i];
+
+        ck_assert_msg(child->reports == 1, "%s: c%u has %u reports: %s", what,
+                      i, child->reports, child->trace);
+        ck_assert_msg((child->rc == 0) == (child->runs_on != A),
+                      "%s: c%u reported %d but runs on %u: %s", what, i,
+                      child->rc, (unsigned)child->runs_on, child->trace);
+        ck_assert_msg(child->runs_on != 0, "%s: c%u is lost: %s", what, i,
+                      child->trace);
+        ck_assert_msg(child->runs_on != A ||
+                          child->state == PHUB_INSTANCE_RUNNING,
+                      "%s: c%u does not run on: %s", what, i, child->trace);
+    }
+    ck_assert_msg(origin->moves_open == 0, "%s: %u moves left open", what,
+                  origin->moves_open);
+}
+
+static void fails_at(const char *swap, uint32_t step,
+                     const struct mock_script *script, uint32_t then_abort)
+{
+    char what[120];
+
+    (void)snprintf(what, sizeof what, "%s step %u mode %u rc %d times %u%s",
+                   swap, step, script->mode, script->rc, script->times,
+                   then_abort ? " and abort fails" : "");
+    start(swap, 3, CAN_ALL | PHUB_CHILD_CAN_CONSENT);
+    origin->script[step] = *script;
+    if (then_abort && step != MOCK_ABORT)
+        origin->script[MOCK_ABORT] =
+            (struct mock_script){ MOCK_REFUSE, PHUB_EINVAL, 2, 0, 0 };
+    if (step == MOCK_ABORT)
+        origin->script[MOCK_PREPARE] =
+            (struct mock_script){ MOCK_FAIL, PHUB_EREFUSED, 2, 0, 0 };
+    ck_assert_int_eq(mock_begin(origin, 0, 3, to_b_c, 2, 0, 0), 0);
+    (void)mock_run(&world, 4 * 3600 * 1000);
+    settled(3, what);
+    finish();
+}
+
+START_TEST(no_failure_at_any_step_loses_a_move)
+{
+    const struct mock_script *script = &wrongs[_i % 16];
+    const char *swap = swaps[_i / 16];
+    uint32_t step;
+
+    for (step = 0; step < MOCK_STEPS; step++) {
+        if (always_completes(step) && script->mode == MOCK_SILENT)
+            continue;
+        fails_at(swap, step, script, 0);
+        fails_at(swap, step, script, 1);
+    }
+}
+END_TEST
+
+START_TEST(chance_loses_no_move)
+{
+    static const int codes[] = { PHUB_EREFUSED, PHUB_ENODEDOWN, PHUB_EBUSY,
+                                 PHUB_ETIMEDOUT, PHUB_EUNSUPPORTED,
+                                 PHUB_EEXIST, PHUB_ESTOPPED, PHUB_EIO };
+    uint32_t step, i;
+
+    start(swaps[_i % 2], 200, CAN_ALL);
+    world.random = (uint64_t)_i * 7919;
+    for (i = 0; i < 200; i++)
+        origin->children[i].flags = (uint32_t)mock_random(&world) & 7u;
+    for (i = 0; i < 20; i++) {
+        for (step = 0; step < MOCK_STEPS; step++) {
+            uint64_t r = mock_random(&world);
+
+            origin->script[step] = (struct mock_script){
+                (enum mock_mode)(r % 6), codes[(r >> 8) % 8],
+                (uint32_t)(r >> 16) % 20, (r >> 32) % 3 ? 0 : B,
+                (uint32_t)(r >> 40) % 3000 };
+            if (always_completes(step) &&
+                origin->script[step].mode == MOCK_SILENT)
+                origin->script[step].mode = MOCK_LATE;
+        }
+        ck_assert_int_eq(mock_begin(origin, i * 10, 10, to_b_c, 2, 0,
+                                    i % 4 == 0 ? 20000 : 0), 0);
+        (void)mock_run(&world, mock_random(&world) % 5000);
+    }
+    memset(origin->script, 0, sizeof origin->script);
+    (void)mock_run(&world, 10 * 3600 * 1000);
+    settled(200, "chance");
+    finish();
+}
+END_TEST
+
+START_TEST(the_next_target_is_tried_and_the_report_names_all)
+{
+    start("hotswap", 2, CAN_ALL);
+    origin->script[MOCK_PREPARE] =
+        (struct mock_script){ MOCK_FAIL, PHUB_EREFUSED, 1, B, 0 };
+    ck_assert_int_eq(mock_begin(origin, 0, 1, to_b_c, 2, 0, 0), 0);
+    (void)mock_run(&world, 1000);
+    ck_assert_str_eq(origin->children[0].trace, "oPaoPftsdFR");
+    ck_assert_uint_eq(origin->children[0].runs_on, C);
+    origin->script[MOCK_SEND] =
+        (struct mock_script){ MOCK_FAIL, PHUB_EIO, 2, 0, 0 };
+    ck_assert_int_eq(mock_begin(origin, 1, 1, to_b_c, 2, 0, 0), 0);
+    (void)mock_run(&world, 1000);
+    ck_assert_int_eq(origin->children[1].rc, PHUB_EIO);
+    ck_assert_str_eq(origin->children[1].text,
+                     "b: input or output failed; c: input or output failed");
+    finish();
+}
+END_TEST
+
+START_TEST(a_busy_target_is_asked_again_with_a_bound)
+{
+    start("coldswap", 2, CAN_ALL);
+    origin->script[MOCK_PREPARE] =
+        (struct mock_script){ MOCK_FAIL, PHUB_EBUSY, 3, 0, 0 };
+    ck_assert_int_eq(mock_begin(origin, 0, 1, to_b, 1, 0, 0), 0);
+    (void)mock_run(&world, 60000);
+    ck_assert_str_eq(origin->children[0].trace, "opaopaopaopftesdFR");
+    origin->script[MOCK_OPEN] =
+        (struct mock_script){ MOCK_REFUSE, PHUB_EBUSY, UINT32_MAX, 0, 0 };
+    ck_assert_int_eq(mock_begin(origin, 1, 1, to_b, 1, 0, 0), 0);
+    (void)mock_run(&world, 60000);
+    ck_assert_int_eq(origin->children[1].rc, PHUB_EBUSY);
+    ck_assert_uint_eq(strlen(origin->children[1].trace),
+                      PHUB_SWAP_BUSY_MAX + 2);
+    finish();
+}
+END_TEST
+
+START_TEST(nothing_but_the_answer_ends_a_decided_move)
+{
+    start("hotswap", 2, CAN_ALL);
+    origin->script[MOCK_DECIDE] =
+        (struct mock_script){ MOCK_LATE, 0, 1, 0, 0 };
+    ck_assert_int_eq(mock_begin(origin, 0, 1, to_b_c, 2, 0, 100), 0);
+    (void)mock_run(&world, 1800 * 1000);
+    ck_assert_uint_eq(phub__kind_of("migration"), PHUB_KIND_MIGRATION);
+    phub__call_cancel(origin->strategy, &PHUB_BYTES_NONE);
+    mock_view(origin, (const uint64_t[]){ A, C }, 2);
+    (void)mock_run(&world, 1700 * 1000);
+    ck_assert_str_eq(origin->children[0].trace, "oPftsd");
+    (void)mock_run(&world, 3600 * 1000);
+    ck_assert_str_eq(origin->children[0].trace, "oPftsdFR");
+    finish();
+}
+END_TEST
+
+START_TEST(a_child_stands_still_no_longer_than_state_ttl)
+{
+    static const char *const params[] = { "state_ttl_ms=2s", NULL };
+    uint64_t begun;
+
+    start_with("hotswap", 1, CAN_ALL, params);
+    origin->script[MOCK_SEND] = (struct mock_script){ MOCK_SILENT, 0, 1, 0, 0 };
+    begun = world.now_ns;
+    ck_assert_int_eq(mock_begin(origin, 0, 1, to_b, 1, 0, 0), 0);
+    while (origin->children[0].reports == 0)
+        (void)mock_run(&world, 10);
+    ck_assert_uint_le(world.now_ns - begun, 2100 * MS);
+    ck_assert_str_eq(origin->children[0].text,
+                     "b: the child has stood still for state_ttl_ms");
+    settled(1, "ttl");
+    finish();
+}
+END_TEST
+
+START_TEST(a_deadline_gives_up_what_is_not_decided)
+{
+    start("coldswap", 1, CAN_ALL);
+    origin->script[MOCK_END] = (struct mock_script){ MOCK_LATE, 0, 1, 0, 0 };
+    ck_assert_int_eq(mock_begin(origin, 0, 1, to_b_c, 2, 0, 1000), 0);
+    (void)mock_run(&world, 1100);
+    ck_assert_str_eq(origin->children[0].trace, "opfteaR");
+    ck_assert_int_eq(origin->children[0].rc, PHUB_ETIMEDOUT);
+    settled(1, "deadline");
+    (void)mock_run(&world, 4000 * 1000);
+    finish();
+}
+END_TEST
+
+/* --- consent --------------------------------------------------------------------------- */
+
+START_TEST(a_child_that_says_no_is_asked_again)
+{
+    start("hotswap", 1, CAN_ALL | PHUB_CHILD_CAN_CONSENT);
+    origin->script[MOCK_CONSENT] =
+        (struct mock_script){ MOCK_FAIL, PHUB_EBUSY, 2, 0, 0 };
+    ck_assert_int_eq(mock_begin(origin, 0, 1, to_b, 1, 0, 0), 0);
+    (void)mock_run(&world, 9000);
+    ck_assert_str_eq(origin->children[0].trace, "c");
+    (void)mock_run(&world, 30000);
+    ck_assert_str_eq(origin->children[0].trace, "cccoPftsdFR");
+    finish();
+}
+END_TEST
+
+START_TEST(silence_is_no_and_ends_at_max_defer)
+{
+    static const char *const params[] = {
+        "consent_timeout_ms=1s", "consent_retry_ms=2s",
+        "consent_max_defer_ms=10s", NULL };
+
+    start_with("hotswap", 1, CAN_ALL | PHUB_CHILD_CAN_CONSENT, params);
+    origin->script[MOCK_CONSENT] =
+        (struct mock_script){ MOCK_FAIL, PHUB_ETIMEDOUT, UINT32_MAX, 0, 0 };
+    ck_assert_int_eq(mock_begin(origin, 0, 1, to_b, 1, 0, 0), 0);
+    (void)mock_run(&world, 9900);
+    ck_assert_str_eq(origin->children[0].trace, "cccc");
+    (void)mock_run(&world, 1000);
+    ck_assert_str_eq(origin->children[0].trace, "ccccoPftsdFR");
+    ck_assert_str_eq(origin->children[0].note,
+                     "moved without consent: put off too long");
+    finish();
+}
+END_TEST
+
+START_TEST(a_deadline_leaves_half_of_itself_to_the_move)
+{
+    start("hotswap", 1, CAN_ALL | PHUB_CHILD_CAN_CONSENT);
+    origin->script[MOCK_CONSENT] =
+        (struct mock_script){ MOCK_FAIL, PHUB_EBUSY, UINT32_MAX, 0, 0 };
+    ck_assert_int_eq(mock_begin(origin, 0, 1, to_b, 1, 0, 8000), 0);
+    (void)mock_run(&world, 3900);
+    ck_assert_str_eq(origin->children[0].trace, "c");
+    (void)mock_run(&world, 200);
+    ck_assert_str_eq(origin->children[0].trace, "coPftsdFR");
+    finish();
+}
+END_TEST
+
+START_TEST(the_plan_may_forbid_to_ask)
+{
+    start("hotswap", 1, CAN_ALL | PHUB_CHILD_CAN_CONSENT);
+    ck_assert_int_eq(mock_begin(origin, 0, 1, to_b, 1, PHUB_PLAN_NO_CONSENT,
+                                0), 0);
+    (void)mock_run(&world, 1000);
+    ck_assert_str_eq(origin->children[0].trace, "oPftsdFR");
+    finish();
+}
+END_TEST
+
+/* --- many -------------------------------------------------------------------------------- */
+
+START_TEST(at_most_moves_parallel_are_under_way)
+{
+    static const char *const params[] = { "moves_parallel=7", NULL };
+
+    start_with("hotswap", 500, CAN_ALL, params);
+    ck_assert_int_eq(mock_begin(origin, 0, 500, to_b, 1, 0, 0), 0);
+    (void)mock_run(&world, 60000);
+    settled(500, "parallel");
+    ck_assert_uint_eq(origin->moves_open_max, 7);
+    finish();
+}
+END_TEST
+
+START_TEST(a_slow_target_delays_its_own_moves_only)
+{
+    static const uint64_t to_c[] = { C };
+    uint32_t i;
+
+    start("hotswap", 1000, CAN_ALL);
+    origin->script[MOCK_PREPARE] =
+        (struct mock_script){ MOCK_FAIL, PHUB_ETIMEDOUT, UINT32_MAX, B, 0 };
+    ck_assert_int_eq(mock_begin(origin, 0, 500, to_b, 1, 0, 0), 0);
+    ck_assert_int_eq(mock_begin(origin, 500, 500, to_c, 1, 0, 0), 0);
+    /* b holds all places until its first 64 have timed out, once. */
+    (void)mock_run(&world, 5500);
+    for (i = 500; i < 1000; i++)
+        ck_assert_msg(origin->children[i].reports == 1, "c%u waits", i);
+    (void)mock_run(&world, 500 * 1000);
+    settled(1000, "slow");
+    finish();
+}
+END_TEST
+
+START_TEST(a_hundred_thousand_moves_are_linear)
+{
+    start("coldswap", 100000, CAN_ALL);
+    ck_assert_int_eq(mock_begin(origin, 0, 100000, to_b_c, 2, 0, 0), 0);
+    (void)mock_run(&world, 3600 * 1000);
+    settled(100000, "many");
+    finish();
+}
+END_TEST
+
+/* --- items, cancel, view, close ------------------------------------------------------------ */
+
+START_TEST(items_that_are_no_moves_are_reported_at_once)
+{
+    static const uint64_t to_self[] = { A, B };
+
+    start("hotswap", 4, CAN_ALL);
+    ck_assert_int_eq(mock_begin(origin, 0, 1, NULL, 0, 0, 0), 0);
+    ck_assert_int_eq(origin->children[0].rc, PHUB_ENOPLACE);
+    origin->children[1].state = 0;
+    ck_assert_int_eq(mock_begin(origin, 1, 1, to_b, 1, 0, 0), 0);
+    ck_assert_int_eq(origin->children[1].rc, PHUB_ENOTFOUND);
+    origin->children[2].state = 0;
+    origin->children[2].runs_on = B;
+    ck_assert_int_eq(mock_begin(origin, 2, 1, to_b, 1, 0, 0), 0);
+    ck_assert_int_eq(origin->children[2].rc, 0);
+    ck_assert_str_eq(origin->children[2].text, "it is there already");
+    ck_assert_int_eq(mock_begin(origin, 3, 1, to_self, 2, 0, 0), 0);
+    ck_assert_int_eq(origin->children[3].rc, 0);
+    ck_assert_uint_eq(origin->moves_count, 0);
+    finish();
+}
+END_TEST
+
+START_TEST(a_child_that_is_moving_is_not_moved_twice)
+{
+    start("hotswap", 1, CAN_ALL);
+    ck_assert_int_eq(mock_begin(origin, 0, 1, to_b, 1, 0, 0), 0);
+    ck_assert_int_eq(mock_begin(origin, 0, 1, to_b, 1, 0, 0), 0);
+    ck_assert_int_eq(origin->children[0].rc, PHUB_EBUSY);
+    ck_assert_uint_eq(origin->children[0].reports, 1);
+    (void)mock_run(&world, 1000);
+    ck_assert_uint_eq(origin->children[0].reports, 2);
+    ck_assert_str_eq(origin->children[0].trace, "oPRftsdFR");
+    finish();
+}
+END_TEST
+
+START_TEST(cancel_gives_up_at_any_step_but_decide)
+{
+    struct phub_bytes c0 = { (const uint8_t *)"c0", 2 };
+
+    start(swaps[_i / 10], 1, CAN_ALL | PHUB_CHILD_CAN_CONSENT);
+    ck_assert_int_eq(mock_begin(origin, 0, 1, to_b, 1, 0, 0), 0);
+    (void)mock_run(&world, (uint64_t)_i % 10);
+    phub__call_cancel(origin->strategy, _i % 2 ? &c0 : &PHUB_BYTES_NONE);
+    (void)mock_run(&world, 1000);
+    settled(1, "cancel");
+    if (strchr(origin->children[0].trace, 'd') == NULL)
+        ck_assert_int_eq(origin->children[0].rc, PHUB_ECANCELLED);
+    else
+        ck_assert_int_eq(origin->children[0].rc, 0);
+    finish();
+}
+END_TEST
+
+START_TEST(a_target_that_leaves_the_view_is_left_for_the_next)
+{
+    start("hotswap", 100, CAN_ALL);
+    origin->script[MOCK_PREPARE] =
+        (struct mock_script){ MOCK_SILENT, 0, UINT32_MAX, B, 0 };
+    ck_assert_int_eq(mock_begin(origin, 0, 100, to_b_c, 2, 0, 0), 0);
+    (void)mock_run(&world, 10);
+    mock_view(origin, (const uint64_t[]){ A, C }, 2);
+    (void)mock_run(&world, 1000);
+    settled(100, "contraction");
+    ck_assert_uint_eq(origin->children[0].runs_on, C);
+    ck_assert_uint_eq(origin->children[99].runs_on, C);
+    finish();
+}
+END_TEST
+
+START_TEST(closing_reports_what_is_left)
+{
+    start(swaps[_i / 10], 100, CAN_ALL | PHUB_CHILD_CAN_CONSENT);
+    ck_assert_int_eq(mock_begin(origin, 0, 100, to_b_c, 2, 0, 0), 0);
+    (void)mock_run(&world, (uint64_t)_i % 10);
+    mock_close(origin);
+    ck_assert_uint_eq(origin->children[0].reports, 1);
+    ck_assert_uint_eq(origin->children[99].reports, 1);
+    ck_assert_int_eq(origin->children[99].rc, PHUB_ESHUTDOWN);
+    finish();
+}
+END_TEST
+
+/* --- a third swap ---------------------------------------------------------------------------- */
+
+/* Start standbys everywhere first, then switch all at once. */
+static uint32_t third_next(void *arg, const struct phub_swap_info *info)
+{
+    (void)arg;
+    switch (info->step) {
+    case PHUB_SWAP_QUEUED: return PHUB_SWAP_STANDBY;
+    case PHUB_SWAP_STANDBY: return PHUB_SWAP_HOLD;
+    case PHUB_SWAP_HOLD: return PHUB_SWAP_FREEZE;
+    case PHUB_SWAP_FREEZE: return PHUB_SWAP_TAKE;
+    case PHUB_SWAP_TAKE: return PHUB_SWAP_STORE;
+    case PHUB_SWAP_STORE: return PHUB_SWAP_DECIDE;
+    default: return 0;
+    }
+}
+
+static void third_completed(void *arg, uint64_t token, int32_t rc,
+                            const struct phub_result *result)
+{
+    ck_assert_int_eq(phub_swap_completed(arg, token, rc, result), 1);
+}
+
+static struct phub_swap *third_start(uint32_t children, uint32_t parallel,
+                                     uint32_t (*next)(void *,
+                                         const struct phub_swap_info *))
+{
+    struct phub_swap_options options = {
+        .size = sizeof options, .moves_parallel = parallel, .handover = 1,
+        .prepare_timeout_ms = 1000, .state_query_timeout_ms = 1000,
+        .state_ttl_ms = 10000, .consent_timeout_ms = 1000,
+        .consent_retry_ms = 1000, .consent_max_defer_ms = 10000,
+        .next = next };
+    struct phub_swap *swap;
+
+    mock_world_init(&world, 1);
+    origin = mock_new(&world);
+    mock_view(origin, (const uint64_t[]){ A, B, C }, 3);
+    mock_children(origin, children, CAN_ALL | PHUB_CHILD_CAN_CONSENT);
+    ck_assert_int_eq(phub_swap_new((struct phub_ctx *)(void *)origin,
+                                   &origin->host, &options, &swap), 0);
+    origin->completed = third_completed;
+    origin->completed_arg = swap;
+    return swap;
+}
+
+static int third_begin(struct phub_swap *swap, const char *id, uint32_t flags)
+{
+    struct phub_plan_item item = { .size = sizeof item, .flags = flags };
+
+    item.id = (struct phub_bytes){ (const uint8_t *)id, strlen(id) };
+    item.targets = to_b;
+    item.targets_count = 1;
+    return phub_swap_begin(swap, &item, 1, sizeof item);
+}
+
+START_TEST(outsiders_can_build_a_third_swap)
+{
+    struct phub_swap *swap = third_start(3, 10, third_next);
+
+    ck_assert_int_eq(third_begin(swap, "c0", PHUB_PLAN_NO_CONSENT), 0);
+    ck_assert_int_eq(third_begin(swap, "c1", PHUB_PLAN_NO_CONSENT), 0);
+    ck_assert_int_eq(third_begin(swap, "c2", PHUB_PLAN_NO_CONSENT), 0);
+    (void)mock_run(&world, 60000);
+    ck_assert_uint_eq(phub_swap_count(swap, PHUB_SWAP_HOLD), 3);
+    ck_assert_str_eq(origin->children[2].trace, "oP");
+    phub_swap_release(swap);
+    (void)mock_run(&world, 1000);
+    ck_assert_uint_eq(phub_swap_count(swap, 0), 0);
+    ck_assert_str_eq(origin->children[2].trace, "oPftsdFR");
+    settled(3, "third");
+    phub_swap_free(&swap);
+    finish();
+}
+END_TEST
+
+static uint32_t careless_next(void *arg, const struct phub_swap_info *info)
+{
+    (void)arg;
+    switch (info->step) {
+    case PHUB_SWAP_QUEUED: return PHUB_SWAP_PREPARE;
+    case PHUB_SWAP_PREPARE: return PHUB_SWAP_TAKE;
+    default: return PHUB_SWAP_DECIDE;   /* and the state? */
+    }
+}
+
+START_TEST(a_careless_order_cannot_lose_a_state)
+{
+    struct phub_swap *swap = third_start(1, 10, careless_next);
+
+    ck_assert_int_eq(third_begin(swap, "c0", PHUB_PLAN_NO_CONSENT), 0);
+    (void)mock_run(&world, 1000);
+    ck_assert_str_eq(origin->children[0].trace, "optaR");
+    ck_assert_str_eq(origin->children[0].text,
+                     "b: the strategy asked for a step out of order");
+    settled(1, "careless");
+    phub_swap_free(&swap);
+    finish();
+}
+END_TEST
+
+static uint32_t cold_next(void *arg, const struct phub_swap_info *info)
+{
+    (void)arg;
+    switch (info->step) {
+    case PHUB_SWAP_QUEUED: return PHUB_SWAP_PREPARE;
+    case PHUB_SWAP_PREPARE: return PHUB_SWAP_END;
+    default: return PHUB_SWAP_DECIDE;
+    }
+}
+
+START_TEST(shutdown_sends_everything_away_and_asks_nobody)
+{
+    struct phub_swap *swap = third_start(200, 10, cold_next);
+
+    origin->script[MOCK_CONSENT] =
+        (struct mock_script){ MOCK_FAIL, PHUB_EBUSY, UINT32_MAX, 0, 0 };
+    ck_assert_int_eq(third_begin(swap, "c7", 0), 0);
+    (void)mock_run(&world, 100);
+    ck_assert_str_eq(origin->children[7].trace, "c");
+    phub_swap_handle_shutdown(swap, 60000);
+    (void)mock_run(&world, 50000);
+    settled(200, "shutdown");
+    ck_assert_str_eq(origin->children[7].trace, "copedFR");
+    ck_assert_str_eq(origin->children[8].trace, "opedFR");
+    phub_swap_free(&swap);
+    finish();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("swap");
+    TCase *tc = tcase_create("swap");
+    SRunner *runner;
+    int failed;
+
+    tcase_set_timeout(tc, 60);
+    tcase_add_test(tc,
+                   hotswap_freezes_once_the_standby_is_ready_and_ends_last);
+    tcase_add_test(tc, coldswap_ends_the_child_before_its_state_leaves);
+    tcase_add_test(tc, a_child_that_cannot_freeze_is_moved_cold);
+    tcase_add_test(tc, a_child_without_state_is_ended_first);
+    tcase_add_test(tc, handover_no_leaves_the_state_alone);
+    tcase_add_test(tc,
+                   a_child_that_turns_out_unable_is_moved_cold_and_told_so);
+    tcase_add_loop_test(tc, no_failure_at_any_step_loses_a_move, 0, 32);
+    tcase_add_loop_test(tc, chance_loses_no_move, 0, 40);
+    tcase_add_test(tc, the_next_target_is_tried_and_the_report_names_all);
+    tcase_add_test(tc, a_busy_target_is_asked_again_with_a_bound);
+    tcase_add_test(tc, nothing_but_the_answer_ends_a_decided_move);
+    tcase_add_test(tc, a_child_stands_still_no_longer_than_state_ttl);
+    tcase_add_test(tc, a_deadline_gives_up_what_is_not_decided);
+    tcase_add_test(tc, a_child_that_says_no_is_asked_again);
+    tcase_add_test(tc, silence_is_no_and_ends_at_max_defer);
+    tcase_add_test(tc, a_deadline_leaves_half_of_itself_to_the_move);
+    tcase_add_test(tc, the_plan_may_forbid_to_ask);
+    tcase_add_test(tc, at_most_moves_parallel_are_under_way);
+    tcase_add_test(tc, a_slow_target_delays_its_own_moves_only);
+    tcase_add_test(tc, a_hundred_thousand_moves_are_linear);
+    tcase_add_test(tc, items_that_are_no_moves_are_reported_at_once);
+    tcase_add_test(tc, a_child_that_is_moving_is_not_moved_twice);
+    tcase_add_loop_test(tc, cancel_gives_up_at_any_step_but_decide, 0, 20);
+    tcase_add_test(tc, a_target_that_leaves_the_view_is_left_for_the_next);
+    tcase_add_loop_test(tc, closing_reports_what_is_left, 0, 20);
+    tcase_add_test(tc, outsiders_can_build_a_third_swap);
+    tcase_add_test(tc, a_careless_order_cannot_lose_a_state);
+    tcase_add_test(tc, shutdown_sends_everything_away_and_asks_nobody);
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
