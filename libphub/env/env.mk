@@ -1,7 +1,13 @@
 # libphub/env/env.mk: the environment interface, real/ and sim/.
 # SPDX-License-Identifier: MIT
 noinst_HEADERS += libphub/env/env.h
+pkginclude_HEADERS += libphub/phub/client.h
 libphub_core_la_SOURCES += \
+	libphub/control/address.c \
+	libphub/control/address.h \
+	libphub/control/client.c \
+	libphub/env/real/control.c \
+	libphub/env/real/control.h \
 	libphub/env/real/files.c \
 	libphub/env/real/link.c \
 	libphub/env/real/loop.c \
