@@ -506,9 +506,9 @@ START_TEST(a_spawner_that_hangs_is_replaced)
     /* And one that dies. */
     spawner = find_spawner(phub__guard_pid(f.guard), spawner);
     ck_assert_int_gt(spawner, 0);
+    end = pidfd_of(spawner);
     kill(spawner, SIGKILL);
-    c = seen_of(&f, fixture_spawn(&f, "true", NULL));
-    fixture_wait(&f, c->exited || c->failed);
+    wait_end(end);
     c = fixture_run(&f, "exit 4");
     fixture_wait(&f, c->exited);
     fixture_end(&f);

@@ -160,13 +160,28 @@ have_spawner(struct guard *guard, int *error)
     return *error == 0;
 }
 
+/* The spawner is gone or is taken to be: nothing that it had in hand can
+ * start any more. */
+static void
+spawner_lost(struct guard *guard, const char *why)
+{
+    struct table *table = &guard->table;
+
+    spawner_stop(guard);
+    for (uint32_t i = 1; i <= table->used; i++)
+        if (table->slots[i].state == SLOT_SENT)
+            fail(guard, i, ETIMEDOUT, "cannot start \"%s\": %s",
+                 program_of(&table->slots[i]), why);
+    guard->spawner.sent = 0;
+}
+
 /* Hand waiting requests to the spawner as long as it takes them. */
 void
 children_feed_spawner(struct guard *guard)
 {
     struct table *table = &guard->table;
     uint32_t wants = 0;
-    int error = 0;
+    int error = 0, retries = 1;
 
     while (table->queue_head != 0
            && guard->spawner.sent < GUARD_FDS_STARTING_MAX) {
@@ -189,6 +204,10 @@ children_feed_spawner(struct guard *guard)
         if (error == EAGAIN || error == ETOOMANYREFS) {
             wants = EPOLLOUT;
             break;
+        }
+        if ((error == EPIPE || error == ECONNRESET) && retries-- > 0) {
+            spawner_lost(guard, "the spawner ended");
+            continue;
         }
         table_queue_pop(table);
         if (error != 0) {
@@ -452,29 +471,17 @@ child_exited(struct guard *guard, uint32_t number, int status)
     table_tell(&guard->table, number, TELL_EXITED);
 }
 
-/* The spawner is gone or is taken to be: nothing that it had in hand can
- * start any more. */
-static void
-spawner_lost(struct guard *guard, const char *why)
-{
-    struct table *table = &guard->table;
-
-    spawner_stop(guard);
-    for (uint32_t i = 1; i <= table->used; i++)
-        if (table->slots[i].state == SLOT_SENT)
-            fail(guard, i, ETIMEDOUT, "cannot start \"%s\": %s",
-                 program_of(&table->slots[i]), why);
-    guard->spawner.sent = 0;
-    children_feed_spawner(guard);
-}
-
 /* Replace a spawner that has shown no process for too long. */
 void
 children_check_spawner(struct guard *guard)
 {
-    if (guard->spawner.sent > 0 && now_mono_ns() - guard->spawner.quiet_ns
-                                   >= guard->spawner.bound_ms * 1000000ull)
+    uint64_t bound_ns = guard->spawner.bound_ms * 1000000ull;
+
+    if (guard->spawner.sent > 0
+        && now_mono_ns() - guard->spawner.quiet_ns >= bound_ns) {
         spawner_lost(guard, "the spawner did not answer");
+        children_feed_spawner(guard);
+    }
 }
 
 void
@@ -496,6 +503,7 @@ children_reap(struct guard *guard)
         if (info.si_pid == guard->spawner.pid) {
             guard->spawner.pid = 0;
             spawner_lost(guard, "the spawner ended");
+            children_feed_spawner(guard);
         } else if (number != 0) {
             child_exited(guard, number, status);
         }
