@@ -3,3 +3,4 @@
 
 dist_check_SCRIPTS += tests/style
 TESTS              += tests/style
+EXTRA_DIST         += tests/tsan.supp
