@@ -1,2 +1,6 @@
 # tests/strategy.mk: tests of libphub/strategy.
 # SPDX-License-Identifier: MIT
+
+check_PROGRAMS += tests/check_loader
+TESTS          += tests/check_loader
+EXTRA_tests_check_loader_DEPENDENCIES = $(check_LTLIBRARIES)
