@@ -18,3 +18,13 @@ noinst_PROGRAMS += tests/fuzz/fuzz_conf
 tests_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) $(PHUB_FUZZ_LDFLAGS)
 tests_fuzz_fuzz_conf_LDADD   = libphub-core.la
 endif
+
+check_PROGRAMS += tests/fuzz/replay_child
+TESTS          += tests/fuzz/replay_child
+tests_fuzz_replay_child_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_child.c
+
+if PHUB_FUZZ
+noinst_PROGRAMS += tests/fuzz/fuzz_child
+tests_fuzz_fuzz_child_LDFLAGS = $(AM_LDFLAGS) $(PHUB_FUZZ_LDFLAGS)
+tests_fuzz_fuzz_child_LDADD   = libphub-core.la
+endif
