@@ -164,6 +164,8 @@ static void on_event(void *arg, const struct phub__cluster_event *e)
                     (int)e->member->state, e->text);
         break;
     case PHUB__CLUSTER_LEASE:
+        if (n->guard_ns <= sim_local_ns(n))
+            n->lapsed_ns = n->sim->now_ns;
         n->guard_ns = e->value;
         break;
     }

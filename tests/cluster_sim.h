@@ -26,6 +26,8 @@ struct sim_node {
     uint64_t offset_ns;    /* of its clock */
     int64_t rate_ppm;      /* of its clock */
     uint64_t guard_ns;     /* deadline, own clock */
+    uint64_t lapsed_ns;    /* when its guard last let nothing run */
+    uint64_t member_ns[SIM_NODES_MAX]; /* when it last had the others in view */
     /* what it was told */
     uint32_t views, settled, stalled, refused, identity;
     uint32_t joined, lost, left;          /* sums of VIEW_CHANGED */

@@ -185,6 +185,7 @@ int phub__cluster_new(const struct phub__cluster_self *self,
     c->now_ns = c->start_ns = now_ns;
     c->due_ns = PHUB__NEVER;
     c->gossip.next_ns = PHUB__NEVER;
+    phub__grant_stalled(c);
     c->join.secret = phub__cluster_random(c);
     c->swim.seq = (phub__cluster_random(c) >> 1 << 1) + 2;
     c->events = calloc(PHUB__EVENTS_MAX, sizeof *c->events);
@@ -300,27 +301,33 @@ void phub__cluster_note(struct phub__cluster *c, const struct phub__entry *m,
 
 /* --- calls ---------------------------------------------------------------------*/
 
+static uint64_t late_ns(const struct phub__cluster *c, uint64_t now_ns)
+{
+    if (!c->started || c->left || now_ns <= c->due_ns)
+        return 0;
+    return now_ns - c->due_ns;
+}
+
+bool phub__cluster_stalled(const struct phub__cluster *c, uint64_t now_ns)
+{
+    return late_ns(c, now_ns) > STALL_INTERVALS
+                              * phub__cluster_ms(c->params.probe_interval);
+}
+
 static void check_stall(struct phub__cluster *c)
 {
-    uint64_t allowed = STALL_INTERVALS
-                     * phub__cluster_ms(c->params.probe_interval);
+    uint64_t late = late_ns(c, c->now_ns);
 
-    uint64_t late;
-
-    if (!c->started || c->due_ns == PHUB__NEVER || c->left
-        || c->now_ns <= c->due_ns)
-        return;
-    late = c->now_ns - c->due_ns;
     if (late <= phub__cluster_ms(c->params.probe_timeout) / LATE_PART)
         return;
-    if (late <= allowed) {
+    if (phub__cluster_stalled(c, c->now_ns)) {
+        c->stats.stalls++;
+        phub__cluster_event(c, PHUB__CLUSTER_SELF_STALLED, late);
+        phub__swim_stalled(c);
+        phub__grant_stalled(c);
+    } else {
         phub__swim_late(c, late);
-        c->due_ns = c->now_ns;
-        return;
     }
-    c->stats.stalls++;
-    phub__cluster_event(c, PHUB__CLUSTER_SELF_STALLED, late);
-    phub__swim_stalled(c);
     c->due_ns = c->now_ns;
 }
 

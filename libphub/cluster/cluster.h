@@ -49,7 +49,7 @@ struct phub__cluster;
 /* --- parameters ------------------------------------------------------------
  * The one table: name, default, smallest, largest, unit, what it is. */
 #define PHUB__CLUSTER_PARAMS(X)                                               \
-    X(probe_interval, 300, 10, 60000, "ms", "one member is probed each")      \
+    X(probe_interval, 300, 10, 60000, "ms", "a few members are probed each")  \
     X(probe_timeout, 150, 5, 30000, "ms", "then others are asked to probe")   \
     X(probe_indirect, 3, 0, 16, "", "how many others")                        \
     X(suspicion_min, 600, 20, 600000, "ms",                                   \
@@ -314,8 +314,8 @@ void phub__cluster_stats(const struct phub__cluster *cluster,
 /* --- leases (grant.c has the argument) ----------------------------------------------*/
 
 /* How our own lease is counted: with majority, electorate is the number of
- * nodes that a majority is counted over (ours included); otherwise any
- * member's grant will do.  The default is the latter. */
+ * nodes that a majority is counted over (ours included); otherwise, and by
+ * default, a few members' grants will do. */
 void phub__cluster_lease_mode(struct phub__cluster *cluster, bool majority,
                               uint32_t electorate, uint64_t now_ns);
 

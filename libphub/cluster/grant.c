@@ -41,24 +41,31 @@
  * kill_margin is on top.  Schedule 3: B granted at 0, C at 4.9, L is 5.  At 5
  * B says 0 and C says 4.9 more: one voice of three, not a majority.  With C,
  * at 9.9, A's deadline has passed.
- * Under divergence one contribution is enough, and every member of the
- * replacer's view must have said 0: what keeps N alive then is a member that
- * the replacer does not reach, which is a partition, where divergence lets
- * both sides run.
+ * Under divergence every member of the replacer's view must have said 0, and
+ * N's deadline is the PHUB__GRANTORS-th largest contribution of those that it
+ * does not suspect (the smallest, if there are no more; all suspects, if there
+ * is nobody else).  One would be enough
+ * if only N failed; but when N and its only grantor freeze together, the
+ * others would not know of that grant.  So that many less one may fail with N.
+ * What else keeps N alive is members that the replacer does not reach, which
+ * is a partition, where divergence lets both sides run.
  *
  * What else keeps it true:
  *  - who said 0 grants nothing to N any more before N is a member anew: only
  *    live members get grants, and live members are never 0;
- *  - a node that restarts has forgotten its promises, so for one L after its
- *    start everybody counts as granted;
+ *  - a node that restarts has forgotten its promises, and one that was stopped
+ *    does not know who has come meanwhile, so for one L after that everybody
+ *    counts as granted;
  *  - a contribution counts only as long as its acker is a live member with
  *    the same boot: who died forgets, who is lost is not asked;
- *  - under divergence N alone in its view grants itself, L from now, renewed
- *    by timer.  When it gets company it stops *before* the other side counts
- *    it as a member (it has sent the answer, or holds it), for as long as
- *    the handshake takes; the other side starts with granted_until = now + L
- *    when it lets N in.  With seeds it waits alone_grace first, because a
- *    daemon that restarts is about to meet those who may have replaced it;
+ *  - under divergence N grants itself, L from now, renewed by timer, when
+ *    there is nobody in its view but suspects, and nobody has pinged it for
+ *    half of L.  When it gets company it stops *before* the other side
+ *    counts it as a member (it has sent the answer, or holds it), for as long
+ *    as the handshake takes.  Who meets N again may not know of that grant,
+ *    so it promises L at once when it lets N in.  With seeds N waits
+ *    alone_grace first, because a daemon that restarts is about to meet those
+ *    who may have replaced it;
  *  - LEFT is said when nothing runs any more: no lease to wait for. */
 #include "config.h"
 
@@ -113,12 +120,26 @@ void phub__grant_got(struct phub__cluster *c, struct phub__entry *from,
     }
 }
 
-void phub__grant_joined(struct phub__cluster *c, struct phub__entry *e)
+/* It may have granted itself while we did not hear of it. */
+static void assume(struct phub__cluster *c, struct phub__entry *e)
 {
     uint64_t until = c->now_ns + lease_ns(c);
 
     if (until > e->granted_until_ns)
         e->granted_until_ns = until;
+}
+
+void phub__grant_stalled(struct phub__cluster *c)
+{
+    c->grant.unknown_until_ns = c->now_ns + lease_ns(c);
+    for (uint32_t i = 0; i < c->members.count; i++)
+        if (phub__member_live(c->members.entries[i]))
+            assume(c, c->members.entries[i]);
+}
+
+void phub__grant_joined(struct phub__cluster *c, struct phub__entry *e)
+{
+    assume(c, e);
     e->lease_ns = 0;
 }
 
@@ -134,11 +155,11 @@ static int descending(const void *a, const void *b)
     return x > y ? -1 : x < y;
 }
 
-/* The k-th largest contribution of live members, k from 1; 0 if there are
- * fewer. */
-static uint64_t contribution(const struct phub__cluster *c, uint32_t k)
+/* The k-th largest contribution, k from 1; 0 if there are fewer. */
+static uint64_t contribution(const struct phub__cluster *c, uint32_t k,
+                             bool suspects)
 {
-    uint64_t ends[PHUB__MEMBERS_MAX], best = 0;
+    uint64_t ends[PHUB__MEMBERS_MAX];
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < c->members.count; i++) {
@@ -146,14 +167,12 @@ static uint64_t contribution(const struct phub__cluster *c, uint32_t k)
 
         if (e->pub.node == c->node || !phub__member_live(e))
             continue;
+        if (!suspects && e->pub.state == PHUB__MEMBER_SUSPECT)
+            continue;
         ends[count++] = e->lease_ns;
-        if (e->lease_ns > best)
-            best = e->lease_ns;
     }
     if (k == 0 || k > count)
         return 0;
-    if (k == 1)
-        return best;
     qsort(ends, count, sizeof *ends, descending);
     return ends[k - 1];
 }
@@ -163,7 +182,7 @@ static void grant_self(struct phub__cluster *c)
 {
     struct phub__grant *g = &c->grant;
     bool sole = g->majority ? g->electorate <= 1
-                            : phub__cluster_others(c) == 0;
+                            : c->members.in_state[PHUB__MEMBER_ALIVE] <= 1;
     uint64_t from = g->company_ns;
 
     if (!sole || !c->started || c->left)
@@ -187,13 +206,16 @@ void phub__grant_update(struct phub__cluster *c)
 {
     struct phub__grant *g = &c->grant;
     struct phub__event_text *e;
+    uint32_t alive = c->members.in_state[PHUB__MEMBER_ALIVE] - 1;
+    uint32_t count = alive > 0 ? alive : phub__cluster_others(c);
     uint64_t deadline;
 
     grant_self(c);
-    if (!g->majority)
-        deadline = contribution(c, 1);
+    if (g->majority)
+        deadline = contribution(c, g->electorate / 2, true);
     else
-        deadline = contribution(c, g->electorate / 2);
+        deadline = contribution(c, count < PHUB__GRANTORS
+                                   ? count : PHUB__GRANTORS, alive == 0);
     if (g->self_until_ns > deadline
         && (!g->majority || g->electorate <= 1))
         deadline = g->self_until_ns;
@@ -233,12 +255,14 @@ uint64_t phub__cluster_grant_remaining(const struct phub__cluster *c,
                                        uint64_t node, uint64_t now_ns)
 {
     const struct phub__entry *e = phub__members_find(&c->members, node);
-    uint64_t until = c->start_ns + lease_ns(c);
+    uint64_t until = c->grant.unknown_until_ns;
 
     if (e != NULL && phub__member_live(e))
         return UINT64_MAX;
     if (e != NULL && e->pub.state == PHUB__MEMBER_LEFT)
         return 0;
+    if (phub__cluster_stalled(c, now_ns))
+        until = now_ns + lease_ns(c);
     if (e != NULL && e->granted_until_ns > until)
         until = e->granted_until_ns;
     until += phub__cluster_ms(c->params.kill_margin);

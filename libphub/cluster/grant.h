@@ -5,12 +5,16 @@
 
 #include "cluster/member.h"
 
+/* Members that must agree to the lease of one under divergence. */
+#define PHUB__GRANTORS 3u
+
 struct phub__grant {
     bool majority;
     uint32_t electorate;
     uint32_t long_ms;          /* what we ask for instead of lease; 0 = no */
     uint64_t self_until_ns;    /* what we granted ourselves when alone */
     uint64_t company_ns;       /* we are not alone before, whatever we see */
+    uint64_t unknown_until_ns; /* everybody counts as granted until then */
     uint64_t deadline_ns;      /* end of our lease */
     uint64_t told_ns;          /* the last that the hub was told */
 };
@@ -23,7 +27,9 @@ uint64_t phub__grant_give(struct phub__cluster *c, struct phub__entry *to,
 /* A member answered the probe that was stamped stamp_ns with a promise. */
 void phub__grant_got(struct phub__cluster *c, struct phub__entry *from,
                      uint64_t stamp_ns, uint64_t ms);
-/* A node became a member just now: it may have granted itself. */
+/* We have just started, or were stopped: anybody may have been granted. */
+void phub__grant_stalled(struct phub__cluster *c);
+/* A node became a member just now: so it may have, and promised us nothing. */
 void phub__grant_joined(struct phub__cluster *c, struct phub__entry *e);
 /* Somebody takes us for a member: no granting ourselves for a while. */
 void phub__grant_company(struct phub__cluster *c);

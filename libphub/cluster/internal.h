@@ -158,6 +158,8 @@ void phub__cluster_note(struct phub__cluster *c, const struct phub__entry *e,
 uint64_t phub__cluster_random(struct phub__cluster *c);
 /* A random number below n (n > 0). */
 uint64_t phub__cluster_pick(struct phub__cluster *c, uint64_t n);
+/* True if nobody ran us for so long that our timers say nothing any more. */
+bool phub__cluster_stalled(const struct phub__cluster *c, uint64_t now_ns);
 /* How many live members there are beside us. */
 static inline uint32_t phub__cluster_others(const struct phub__cluster *c)
 {

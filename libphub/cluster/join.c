@@ -231,8 +231,10 @@ int phub__cluster_start(struct phub__cluster *c, const char *const *seeds,
     c->join.seeds = list;
     c->join.seeds_count = seeds_count;
     c->now_ns = now_ns;
-    if (!c->started)
+    if (!c->started) {
         c->start_ns = now_ns;
+        phub__grant_stalled(c);
+    }
     c->started = true;
     phub__cluster_wake(c, now_ns);
     return 0;

@@ -5,7 +5,7 @@
  * Lifeguard: Local Health Awareness for More Accurate Failure Detection,
  * 2018).
  *
- * Each probe_interval the next member of a shuffled round is pinged.  Without
+ * Each probe_interval the next three of a shuffled round are pinged.  Without
  * an answer in probe_timeout, probe_indirect others are asked to ping it for
  * us; without an answer by the end of the interval it is suspected, and pinged
  * again with the suspicion on it.  A suspicion becomes a death after a time
@@ -16,7 +16,7 @@
  * nothing says so (NACK); a helper that does not even say that, a suspicion of
  * ourselves, or having been stopped, counts against us.  The points stretch
  * our timeouts and suspicions, not the pace of our pings, which our lease
- * lives on (grant.c).  Each answered probe takes a point away.
+ * lives on (grant.c); nor the timeouts when the lease gets short.  Each answered probe takes a point away.
  *
  * Numbers: for a frozen peer among few members, up to one round until its
  * turn, one interval, one suspicion: 2 members 0.3 + 0.3 + 0.9 s at most.
@@ -33,7 +33,6 @@
 #include "cluster/internal.h"
 
 #define RELAY_INTERVALS 5u /* of probe_interval, that a relay is kept */
-#define MANY 3u            /* pings in an interval to find failures */
 
 static struct phub__probe *probe_of(struct phub__cluster *c, uint64_t node)
 {
@@ -153,7 +152,7 @@ void phub__swim_ping(struct phub__cluster *c, struct phub__entry *to)
 {
     struct phub__swim *s = &c->swim;
     struct phub__probe *p = probe_of(c, to->pub.node);
-    uint64_t slow = 1 + s->health;
+    uint64_t slow = phub__grant_urgent(c) ? 1 : 1 + s->health;
 
     assert(to->pub.node != c->node);
     if (p == NULL) {
@@ -274,14 +273,14 @@ static void probe_next(struct phub__cluster *c)
     phub__swim_ping(c, e);
 }
 
-/* How many to ping in an interval: one to find failures, a few among many,
- * because whose turn comes late by chance is found late.  Under a majority
- * each member must renew our lease, say three times in its length.  If it
- * gets short all the same, everybody. */
+/* How many to ping in an interval: as many as must renew our lease (to find
+ * failures one would do, three find them sooner).  Under a majority each
+ * member, three times in its length.  If it gets short all the same,
+ * everybody. */
 static uint32_t pings_per_interval(const struct phub__cluster *c)
 {
     uint64_t others = phub__cluster_others(c);
-    uint64_t count = 1 + others / 8 < MANY ? 1 + others / 8 : MANY;
+    uint64_t count = PHUB__GRANTORS;
 
     if (c->grant.majority
         && others * 3 * c->params.probe_interval > count * c->params.lease)
@@ -289,8 +288,7 @@ static uint32_t pings_per_interval(const struct phub__cluster *c)
               / c->params.lease;
     if (phub__grant_urgent(c))
         count = others;
-    if (count > others)
-        count = others;
+    count = count < others ? count : others;
     return count > PHUB__PROBES_TURN_MAX ? PHUB__PROBES_TURN_MAX
                                          : (uint32_t)count;
 }

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT */
+/* Leases: whoever may still be running something is not replaced. */
+#include "config.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+#include "cluster_sim.h"
+
+#define MARGIN_NS (300 * SIM_MS)
+
+static uint32_t replaceable;  /* how often the property had something to say */
+
+static bool guard_runs(const struct sim_node *n)
+{
+    return n->guard_ns > sim_local_ns(n);
+}
+
+/* at says that of need not be waited for; the margin is not counted, so the
+ * test is on the promises alone. */
+static bool is_free(const struct sim_node *at, const struct sim_node *of)
+{
+    return phub__cluster_grant_remaining(at->cluster, of->self.node,
+                                         sim_local_ns(at)) <= MARGIN_NS;
+}
+
+/* Never do a majority of the electorate, N not among them, call N free while
+ * N's guard still lets its children run. */
+static void check_majority(struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->count; i++) {
+        uint32_t voices = 0;
+
+        for (uint32_t k = 0; k < sim->count; k++)
+            voices += k != i && sim->nodes[k].cluster != NULL
+                   && is_free(&sim->nodes[k], &sim->nodes[i]);
+        if (voices < sim->count / 2 + 1)
+            continue;
+        replaceable++;
+        ck_assert_msg(!guard_runs(&sim->nodes[i]),
+                      "n%u is free at %u nodes and runs %lld ms more", i,
+                      voices, (long long)(sim->nodes[i].guard_ns
+                      - sim_local_ns(&sim->nodes[i])) / 1000000);
+    }
+}
+
+/* Never does every member of somebody's view call N free while what N ran as
+ * a member of that view runs on.  (What N started later, when its guard had
+ * ended everything, it started on its own: that is a partition.) */
+static void check_view_of(struct sim *sim, struct sim_node *at)
+{
+    const struct phub_view *view = phub__cluster_view(at->cluster);
+    bool here[SIM_NODES_MAX];
+
+    for (uint32_t i = 0; i < sim->count; i++) {
+        here[i] = phub__view_find(view, sim->nodes[i].self.node) != NULL;
+        if (here[i])
+            at->member_ns[i] = sim->now_ns;
+    }
+    for (uint32_t i = 0; i < sim->count; i++) {
+        bool all = !here[i];
+
+        for (uint32_t m = 0; all && m < sim->count; m++)
+            if (here[m])
+                all = sim->nodes[m].cluster != NULL
+                   && is_free(&sim->nodes[m], &sim->nodes[i]);
+        replaceable += all;
+        ck_assert_msg(!all || !guard_runs(&sim->nodes[i])
+                      || sim->nodes[i].lapsed_ns > at->member_ns[i],
+                      "n%u is free for %s and runs %lld ms more", i, at->name,
+                      (long long)(sim->nodes[i].guard_ns
+                      - sim_local_ns(&sim->nodes[i])) / 1000000);
+    }
+}
+
+static void check_divergence(struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->count; i++)
+        if (!guard_runs(&sim->nodes[i]))
+            sim->nodes[i].lapsed_ns = sim->now_ns;
+    for (uint32_t i = 0; i < sim->count; i++)
+        if (sim->nodes[i].cluster != NULL)
+            check_view_of(sim, &sim->nodes[i]);
+}
+
+static void boot(struct sim *sim, uint32_t i, bool majority)
+{
+    struct sim_node *n = &sim->nodes[i];
+
+    sim_boot(sim, i, (1u << sim->count) - 1);
+    phub__cluster_lease_mode(n->cluster, majority, sim->count,
+                             sim_local_ns(n));
+}
+
+/* Up and settled; clocks differ by hours and run up to 0.2 % wrong. */
+static void started(struct sim *sim, uint64_t seed, uint32_t count,
+                    bool majority)
+{
+    sim_init(sim, seed, count);
+    for (uint32_t i = 0; i < count; i++) {
+        sim->nodes[i].offset_ns = sim_below(sim, 10000) * SIM_S;
+        sim->nodes[i].rate_ppm = (int64_t)sim_below(sim, 4001) - 2000;
+        boot(sim, i, majority);
+    }
+    ck_assert(sim_run_until_agreed(sim, 20 * SIM_S) != UINT64_MAX);
+    sim_run(sim, 5 * SIM_S);
+}
+
+static void disturb(struct sim *sim, bool majority)
+{
+    uint32_t i = (uint32_t)sim_below(sim, sim->count);
+    struct sim_node *n = &sim->nodes[i];
+
+    switch (sim_below(sim, majority ? 7 : 5)) {
+    case 0:
+        sim_freeze(sim, i, sim_below(sim, 6000) * SIM_MS);
+        break;
+    case 1:
+        sim_freeze(sim, i, sim_below(sim, 500) * SIM_MS);
+        break;
+    case 2:
+        if (n->cluster != NULL)
+            sim_crash(sim, i);
+        break;
+    case 3:
+        if (n->cluster == NULL)
+            boot(sim, i, majority);
+        break;
+    case 4:
+        sim->delay_max_ns = (1 + sim_below(sim, 40)) * SIM_MS;
+        break;
+    case 5:
+        sim_partition(sim, (uint32_t)sim_below(sim, 1u << sim->count), true);
+        sim->loss_permille = (uint32_t)sim_below(sim, 100);
+        break;
+    case 6:
+        sim_cut(sim, i, (uint32_t)sim_below(sim, sim->count), true);
+        break;
+    }
+}
+
+static void story(uint64_t seed, uint32_t count, bool majority)
+{
+    struct sim sim;
+
+    started(&sim, seed, count, majority);
+    sim.check = majority ? check_majority : check_divergence;
+    for (uint32_t turn = 0; turn < 20; turn++) {
+        disturb(&sim, majority);
+        sim_run(&sim, sim_below(&sim, 1500) * SIM_MS);
+        if (turn % 5 == 4) {
+            for (uint32_t i = 0; i < count; i++)
+                for (uint32_t k = 0; k < count; k++)
+                    sim_cut(&sim, i, k, false);
+            sim.loss_permille = 0;
+            sim_run(&sim, sim_below(&sim, 6000) * SIM_MS);
+        }
+    }
+    sim.check = NULL;
+    sim_fini(&sim);
+}
+
+START_TEST(no_majority_replaces_who_still_runs)
+{
+    for (uint64_t seed = 1; seed <= 60; seed++)
+        story(seed, seed % 2 == 0 ? 3 : 5, true);
+    ck_assert_uint_gt(replaceable, 1000);
+}
+END_TEST
+
+START_TEST(nobody_replaces_who_still_runs_without_a_partition)
+{
+    for (uint64_t seed = 1; seed <= 60; seed++)
+        story(seed, 2 + (uint32_t)(seed % 4), false);
+    ck_assert_uint_gt(replaceable, 1000);
+}
+END_TEST
+
+/* Whoever is well has a lease all the time. */
+static void keeps_lease(uint32_t count, bool majority, uint32_t loss)
+{
+    struct sim sim;
+
+    started(&sim, 3, count, majority);
+    sim.loss_permille = loss;
+    for (uint32_t turn = 0; turn < 2000; turn++) {
+        sim_run(&sim, 10 * SIM_MS);
+        for (uint32_t i = 0; i < count; i++)
+            ck_assert_msg(guard_runs(&sim.nodes[i]),
+                          "n%u of %u has no lease", i, count);
+    }
+    sim_fini(&sim);
+}
+
+START_TEST(who_is_well_keeps_its_lease)
+{
+    keeps_lease(1, false, 0);
+    keeps_lease(2, false, 0);
+    keeps_lease(2, true, 0);
+    keeps_lease(5, false, 50);
+    keeps_lease(5, true, 50);
+    keeps_lease(9, true, 0);
+    keeps_lease(20, false, 50);
+}
+END_TEST
+
+START_TEST(a_half_that_is_no_majority_loses_its_lease)
+{
+    struct sim sim;
+
+    started(&sim, 1, 5, true);
+    sim_partition(&sim, 3, true);
+    sim_run(&sim, 2100 * SIM_MS);
+    for (uint32_t i = 0; i < 5; i++)
+        ck_assert_int_eq(guard_runs(&sim.nodes[i]), i >= 2);
+    sim_run(&sim, 10 * SIM_S);
+    for (uint32_t i = 0; i < 5; i++)
+        ck_assert_int_eq(guard_runs(&sim.nodes[i]), i >= 2);
+    for (uint32_t i = 2; i < 5; i++)
+        ck_assert(is_free(&sim.nodes[i], &sim.nodes[0]));
+    sim_fini(&sim);
+}
+END_TEST
+
+START_TEST(under_divergence_every_part_keeps_its_lease)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct sim sim;
+
+        started(&sim, seed, 2 + (uint32_t)(seed % 4), false);
+        sim_partition(&sim, 1, true);
+        for (uint32_t turn = 0; turn < 1000; turn++) {
+            sim_run(&sim, 10 * SIM_MS);
+            for (uint32_t i = 0; i < sim.count; i++)
+                ck_assert_msg(guard_runs(&sim.nodes[i]), "n%u at %u ms", i,
+                              turn * 10);
+        }
+        sim_fini(&sim);
+    }
+}
+END_TEST
+
+START_TEST(a_frozen_daemons_guard_ends_in_time_and_is_waited_for)
+{
+    struct sim sim;
+    uint64_t ended = 0, freed = 0, start;
+
+    started(&sim, 1, 3, false);
+    sim_freeze(&sim, 1, 1000 * SIM_S);
+    start = sim.now_ns;
+    while (freed == 0) {
+        sim_run(&sim, SIM_MS);
+        if (ended == 0 && !guard_runs(&sim.nodes[1]))
+            ended = sim.now_ns;
+        if (phub__cluster_grant_remaining(sim.nodes[0].cluster, 101,
+                                          sim_local_ns(&sim.nodes[0])) == 0
+            && phub__cluster_grant_remaining(sim.nodes[2].cluster, 101,
+                                          sim_local_ns(&sim.nodes[2])) == 0)
+            freed = sim.now_ns;
+        ck_assert_uint_lt(sim.now_ns - start, 5 * SIM_S);
+    }
+    ck_assert_uint_gt(ended, start);
+    ck_assert_uint_ge(freed, ended + MARGIN_NS);
+    ck_assert_uint_le(freed, start + 2400 * SIM_MS);
+    sim_fini(&sim);
+}
+END_TEST
+
+START_TEST(a_long_grant_covers_a_planned_restart)
+{
+    struct sim sim;
+    struct sim_node *n = &sim.nodes[1];
+
+    started(&sim, 1, 3, true);
+    phub__cluster_lease_long(n->cluster, 30000, sim_local_ns(n));
+    sim_run(&sim, 200 * SIM_MS);
+    ck_assert_uint_gt(n->guard_ns, sim_local_ns(n) + 29 * SIM_S);
+    sim_crash(&sim, 1);
+    sim_run(&sim, 20 * SIM_S);
+    ck_assert(guard_runs(n));
+    ck_assert(!is_free(&sim.nodes[0], n));
+    boot(&sim, 1, true);
+    sim_run(&sim, 3 * SIM_S);
+    ck_assert(sim_agreed(&sim));
+    ck_assert(guard_runs(n));
+    sim_fini(&sim);
+}
+END_TEST
+
+START_TEST(a_grant_is_no_longer_than_the_longest)
+{
+    struct sim sim;
+    struct sim_node *n = &sim.nodes[1];
+
+    started(&sim, 1, 2, false);
+    phub__cluster_lease_long(n->cluster, UINT32_MAX, sim_local_ns(n));
+    sim_run(&sim, 200 * SIM_MS);
+    ck_assert_uint_le(n->guard_ns, sim_local_ns(n) + 60 * SIM_S);
+    ck_assert_uint_gt(n->guard_ns, sim_local_ns(n) + 59 * SIM_S);
+    sim_fini(&sim);
+}
+END_TEST
+
+START_TEST(who_just_started_promises_everybody_a_lease)
+{
+    struct sim sim;
+
+    sim_init(&sim, 1, 1);
+    sim_boot(&sim, 0, 0);
+    ck_assert_uint_eq(phub__cluster_grant_remaining(
+        sim.nodes[0].cluster, 4711, sim_local_ns(&sim.nodes[0])),
+        2300 * SIM_MS);
+    sim_run(&sim, 2300 * SIM_MS);
+    ck_assert_uint_eq(phub__cluster_grant_remaining(
+        sim.nodes[0].cluster, 4711, sim_local_ns(&sim.nodes[0])), 0);
+    ck_assert_uint_eq(phub__cluster_grant_remaining(
+        sim.nodes[0].cluster, 100, sim_local_ns(&sim.nodes[0])), UINT64_MAX);
+    sim_fini(&sim);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("grant");
+    TCase *t = tcase_create("leases");
+
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, no_majority_replaces_who_still_runs);
+    tcase_add_test(t, nobody_replaces_who_still_runs_without_a_partition);
+    tcase_add_test(t, who_is_well_keeps_its_lease);
+    tcase_add_test(t, a_half_that_is_no_majority_loses_its_lease);
+    tcase_add_test(t, under_divergence_every_part_keeps_its_lease);
+    tcase_add_test(t, a_frozen_daemons_guard_ends_in_time_and_is_waited_for);
+    tcase_add_test(t, a_long_grant_covers_a_planned_restart);
+    tcase_add_test(t, a_grant_is_no_longer_than_the_longest);
+    tcase_add_test(t, who_just_started_promises_everybody_a_lease);
+    suite_add_tcase(s, t);
+    return s;
+}
+
+int main(void)
+{
+    SRunner *r = srunner_create(suite());
+    int failed;
+
+    srunner_run_all(r, CK_ENV);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
