@@ -2,3 +2,7 @@
 # SPDX-License-Identifier: MIT
 check_PROGRAMS += tests/check_codec
 TESTS          += tests/check_codec
+check_PROGRAMS += tests/check_messages
+TESTS          += tests/check_messages
+check_PROGRAMS += tests/check_session
+TESTS          += tests/check_session

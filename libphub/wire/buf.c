@@ -127,6 +127,14 @@ void phub__builder_fini(struct phub__builder *b)
     phub__builder_init(b, b->size_max);
 }
 
+void phub__builder_init_fixed(struct phub__builder *b, void *data,
+                              size_t size)
+{
+    phub__builder_init(b, size);
+    b->data = data;
+    b->capacity = size;
+}
+
 void phub__builder_reset(struct phub__builder *b)
 {
     b->size = 0;
@@ -193,8 +201,13 @@ int phub__builder_take(struct phub__builder *b, struct phub_buf **buf)
 {
     if (b->error != 0)
         return b->error;
-    if (b->buf == NULL && !resize(b, 0))
-        return PHUB_ENOMEM;
+    if (b->buf == NULL) {
+        *buf = phub__buf_copy(b->data, b->size);
+        if (*buf == NULL)
+            return PHUB_ENOMEM;
+        b->size = 0;
+        return 0;
+    }
     if (b->capacity - b->size > BUILDER_WASTE_MAX + b->size / 8)
         (void)resize(b, b->size);
     buf_init(b->buf, b->data, b->size);

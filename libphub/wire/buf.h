@@ -79,6 +79,11 @@ struct phub__builder {
 void phub__builder_init(struct phub__builder *b, size_t size_max);
 void phub__builder_fini(struct phub__builder *b);
 
+/* Start over size bytes of the caller's, borrowed until fini: nothing is
+ * ever allocated, except by take, which copies. */
+void phub__builder_init_fixed(struct phub__builder *b, void *data,
+                              size_t size);
+
 /* Forget bytes and error; keep the memory. */
 void phub__builder_reset(struct phub__builder *b);
 
