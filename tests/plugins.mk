@@ -3,10 +3,31 @@
 
 # A host in virtual time, for every test that runs a strategy.
 check_LTLIBRARIES += tests/libmock.la
-tests_libmock_la_SOURCES = tests/mock_host.c tests/mock_host.h \
+tests_libmock_la_SOURCES = tests/battery.c tests/battery.h \
+	tests/mock_host.c tests/mock_host.h \
 	tests/mock_moves.c tests/mock_streams.c
 tests_libmock_la_LIBADD = libphub-core.la
 
 check_PROGRAMS += tests/check_swap
 TESTS          += tests/check_swap
 tests_check_swap_LDADD = tests/libmock.la libphubswap.la $(LDADD)
+
+check_PROGRAMS += tests/battery_distribution
+TESTS          += tests/battery_distribution
+tests_battery_distribution_LDADD = tests/libmock.la $(LDADD)
+
+check_PROGRAMS += tests/battery_migration
+TESTS          += tests/battery_migration
+tests_battery_migration_LDADD = tests/libmock.la $(LDADD)
+
+check_PROGRAMS += tests/battery_partition
+TESTS          += tests/battery_partition
+tests_battery_partition_LDADD = tests/libmock.la $(LDADD)
+
+check_PROGRAMS += tests/battery_redundancy
+TESTS          += tests/battery_redundancy
+tests_battery_redundancy_LDADD = tests/libmock.la $(LDADD)
+
+check_PROGRAMS += tests/battery_sync
+TESTS          += tests/battery_sync
+tests_battery_sync_LDADD = tests/libmock.la $(LDADD)

@@ -6,7 +6,6 @@
  * assertion here says so when it does not. */
 #include "config.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 
 #include "strategy/caller.h"
 #include "strategy/param.h"
+#include "wire/assert.h"
 
 #define DISTINCT_SMALL 16u  /* up to here comparing all pairs is cheaper */
 
@@ -23,16 +23,16 @@
 
 static void enter(struct phub__strategy *strategy, uint32_t kind)
 {
-    assert(strategy->kind == kind);
-    assert(strategy->self != NULL);
-    assert(strategy->entered == 0);
+    phub__assert(strategy->kind == kind);
+    phub__assert(strategy->self != NULL);
+    phub__assert(strategy->entered == 0);
     strategy->entered = 1;
     strategy->failed[0] = '\0';
 }
 
 static void leave(struct phub__strategy *strategy)
 {
-    assert(strategy->entered == 1);
+    phub__assert(strategy->entered == 1);
     strategy->entered = 0;
 }
 
@@ -146,7 +146,7 @@ int phub__call_assign(struct phub__strategy *strategy,
 
     if (count == 0)
         return 0;
-    assert(factor > 0);
+    phub__assert(factor > 0);
     enter(strategy, PHUB_KIND_DISTRIBUTION);
     rc = strategy->ops.distribution.assign(strategy->self, view, items, count,
                                            sizeof *items, factor, nodes,
