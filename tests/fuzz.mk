@@ -28,3 +28,13 @@ noinst_PROGRAMS += tests/fuzz/fuzz_child
 tests_fuzz_fuzz_child_LDFLAGS = $(AM_LDFLAGS) $(PHUB_FUZZ_LDFLAGS)
 tests_fuzz_fuzz_child_LDADD   = libphub-core.la
 endif
+
+check_PROGRAMS += tests/fuzz/replay_cluster
+TESTS          += tests/fuzz/replay_cluster
+tests_fuzz_replay_cluster_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_cluster.c
+
+if PHUB_FUZZ
+noinst_PROGRAMS += tests/fuzz/fuzz_cluster
+tests_fuzz_fuzz_cluster_LDFLAGS = $(AM_LDFLAGS) $(PHUB_FUZZ_LDFLAGS)
+tests_fuzz_fuzz_cluster_LDADD   = libphub-core.la
+endif
