@@ -23,7 +23,7 @@
             ck_abort_msg("%s (seed %llu)", #x, (unsigned long long)seed_now); \
     } while (0)
 
-/* --- the world ----------------------------------------------------------------- */
+/* --- the world -------- */
 
 struct flight {
     uint64_t at_ns;
@@ -271,7 +271,7 @@ static uint32_t in_window(const struct side *side)
     return stats.window_frames;
 }
 
-/* --- schedules by seed ----------------------------------------------------------- */
+/* --- schedules by seed -------- */
 
 START_TEST(every_frame_arrives_once_and_in_order_over_a_bad_channel)
 {
@@ -349,7 +349,7 @@ START_TEST(lost_sessions_and_boots_never_repeat_or_reorder_and_go_on)
 }
 END_TEST
 
-/* --- one rule each ------------------------------------------------------------------ */
+/* --- one rule each -------- */
 
 START_TEST(a_full_window_is_busy_and_drains)
 {

@@ -6,3 +6,5 @@ check_PROGRAMS += tests/check_messages
 TESTS          += tests/check_messages
 check_PROGRAMS += tests/check_session
 TESTS          += tests/check_session
+check_PROGRAMS += tests/check_buf tests/check_reader
+TESTS          += tests/check_buf tests/check_reader

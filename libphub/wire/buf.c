@@ -113,7 +113,7 @@ void phub__buf_unref(struct phub_buf **pointer)
     phub__free(buf);
 }
 
-/* --- builder ------------------------------------------------------------- */
+/* --- builder -------- */
 
 void phub__builder_init(struct phub__builder *b, size_t size_max)
 {

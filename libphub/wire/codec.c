@@ -61,7 +61,7 @@ static void store(void *at, unsigned width, uint64_t value)
     }
 }
 
-/* --- encoding -------------------------------------------------------------- */
+/* --- encoding -------- */
 
 static bool present(const struct phub__field *field, const uint8_t *in);
 
@@ -206,7 +206,7 @@ int phub__encode(const struct phub__schema *schema, const void *in,
     return b->error;
 }
 
-/* --- decoding -------------------------------------------------------------- */
+/* --- decoding -------- */
 
 static bool decode_map(const struct phub__schema *schema,
                        struct phub__reader *r, uint8_t *out,
@@ -407,7 +407,7 @@ int phub__decode(const struct phub__schema *schema, struct phub_bytes bytes,
     return r.error;
 }
 
-/* --- schemas --------------------------------------------------------------- */
+/* --- schemas -------- */
 
 static size_t field_size(const struct phub__field *field)
 {

@@ -21,7 +21,7 @@ struct item {
     const uint8_t *data;  /* of strings */
 };
 
-/* --- libcbor's callbacks --------------------------------------------------- */
+/* --- libcbor's callbacks -------- */
 
 #define ON_INTEGER(name, ctype, wire)                                         \
     static void name(void *arg, ctype value)                                  \
@@ -117,7 +117,7 @@ static const struct cbor_callbacks callbacks = {
     .indef_break = on_indefinite,
 };
 
-/* --- the machine ----------------------------------------------------------- */
+/* --- the machine -------- */
 
 void phub__reader_init(struct phub__reader *r, struct phub_bytes bytes)
 {
@@ -351,7 +351,7 @@ bool phub__read_end(struct phub__reader *r)
     return r->error == 0;
 }
 
-/* --- UTF-8 ----------------------------------------------------------------- */
+/* --- UTF-8 -------- */
 
 /* Give the length of the sequence at s, 0 if it is none. */
 static size_t utf8_sequence(const uint8_t *s, size_t size)

@@ -82,7 +82,7 @@ struct phub__session {
     uint64_t ack_alone_ns; /* when the last one went alone */
 };
 
-/* --- life -------------------------------------------------------------------- */
+/* --- life -------- */
 
 static void sending_init(struct phub__session *s)
 {
@@ -189,7 +189,7 @@ void phub__session_stats(const struct phub__session *s,
     stats->window_bytes = s->bytes;
 }
 
-/* --- sending ----------------------------------------------------------------- */
+/* --- sending -------- */
 
 static void emit(struct phub__session *s, uint64_t sequence, unsigned type,
                  struct phub_buf *body)
@@ -326,7 +326,7 @@ static int acknowledged(struct phub__session *s, uint64_t ack, bool alone,
     return 0;
 }
 
-/* --- receiving --------------------------------------------------------------- */
+/* --- receiving -------- */
 
 static void ack_by(struct phub__session *s, uint64_t due_ns)
 {
@@ -479,7 +479,7 @@ int phub__session_received(struct phub__session *s,
     return 0;
 }
 
-/* --- time -------------------------------------------------------------------- */
+/* --- time -------- */
 
 void phub__session_tick(struct phub__session *s, uint64_t now_ns)
 {
