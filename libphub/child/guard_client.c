@@ -696,6 +696,10 @@ receive(struct phub__guard *guard, uint8_t *buf, size_t capacity, int *fds,
                            MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
     *count = 0;
+    /* A guard that ended before it read all of ours resets the connection;
+     * the kernel says so once, before it gives the guard's last words. */
+    if (size < 0 && errno == ECONNRESET)
+        size = recvmsg(guard->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (size < 0)
         return errno == EAGAIN || errno == EINTR ? -1 : 0;
     head = CMSG_FIRSTHDR(&message);
