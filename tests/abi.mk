@@ -44,3 +44,6 @@ check_LTLIBRARIES += tests/abi/distribution-bad_vtable.la
 tests_abi_distribution_bad_vtable_la_SOURCES = tests/abi/bad_vtable.c
 tests_abi_distribution_bad_vtable_la_LDFLAGS = $(BAD_LINK_FLAGS)
 noinst_HEADERS += tests/abi/bad.h
+check_LTLIBRARIES += tests/abi/distribution-bad_crash.la
+tests_abi_distribution_bad_crash_la_SOURCES = tests/abi/bad_crash.c
+tests_abi_distribution_bad_crash_la_LDFLAGS = $(BAD_LINK_FLAGS)

@@ -31,3 +31,6 @@ tests_battery_redundancy_LDADD = tests/libmock.la $(LDADD)
 check_PROGRAMS += tests/battery_sync
 TESTS          += tests/battery_sync
 tests_battery_sync_LDADD = tests/libmock.la $(LDADD)
+
+dist_check_SCRIPTS += tests/check_plugin_tool.sh
+TESTS              += tests/check_plugin_tool.sh

@@ -8,3 +8,7 @@ tools_phub_guard_SOURCES = tools/phub-guard.c tools/guard/guard.h \
 	libphub/child/guard_proto.c libphub/child/guard_proto.h
 tools_phub_guard_CFLAGS = $(AM_CFLAGS)
 tools_phub_guard_LDADD =
+
+bin_PROGRAMS += tools/phub-plugin
+tools_phub_plugin_SOURCES = tools/phub-plugin.c
+tools_phub_plugin_LDADD = libphub.la $(JANSSON_LIBS)
