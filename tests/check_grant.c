@@ -24,6 +24,22 @@ static bool is_free(const struct sim_node *at, const struct sim_node *of)
                                          sim_local_ns(at)) <= MARGIN_NS;
 }
 
+/* What a voter has said holds until the node is a member anew. */
+static bool has_said(struct sim_node *at, const struct sim_node *of)
+{
+    uint64_t left;
+
+    if (at->cluster == NULL)
+        return false;
+    left = phub__cluster_grant_remaining(at->cluster, of->self.node,
+                                         sim_local_ns(at));
+    if (left == UINT64_MAX)
+        at->said_free[of->index] = false;
+    else if (left <= MARGIN_NS)
+        at->said_free[of->index] = true;
+    return at->said_free[of->index];
+}
+
 /* Never do a majority of the electorate, N not among them, call N free while
  * N's guard still lets its children run. */
 static void check_majority(struct sim *sim)
@@ -32,8 +48,7 @@ static void check_majority(struct sim *sim)
         uint32_t voices = 0;
 
         for (uint32_t k = 0; k < sim->count; k++)
-            voices += k != i && sim->nodes[k].cluster != NULL
-                   && is_free(&sim->nodes[k], &sim->nodes[i]);
+            voices += k != i && has_said(&sim->nodes[k], &sim->nodes[i]);
         if (voices < sim->count / 2 + 1)
             continue;
         replaceable++;

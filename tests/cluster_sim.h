@@ -27,6 +27,7 @@ struct sim_node {
     int64_t rate_ppm;      /* of its clock */
     uint64_t guard_ns;     /* deadline, own clock */
     uint64_t lapsed_ns;    /* when its guard last let nothing run */
+    bool said_free[SIM_NODES_MAX];     /* since they were last in view */
     uint64_t member_ns[SIM_NODES_MAX]; /* when it last had the others in view */
     /* what it was told */
     uint32_t views, settled, stalled, refused, identity;
