@@ -19,3 +19,4 @@ libphub_core_la_SOURCES += \
 	libphub/env/real/real.h \
 	libphub/env/real/reclaim.c \
 	libphub/env/real/state_dir.c
+include libphub/env/sim.mk

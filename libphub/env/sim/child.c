@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: MIT */
+/* child: the model of a program that runs under phub. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "env/sim/guard.h"
+
+#define STATE_MAGIC UINT64_C(0x7068756273696d31)
+#define STATE_WORDS (1 + PHUB__SIM_CLIENTS_MAX)
+#define READY_DELAY (300 * PHUB__SIM_US)
+#define VERB_WORK (30 * PHUB__SIM_US)
+#define STOP_DELAY (400 * PHUB__SIM_US)
+#define KILL_DELAY (150 * PHUB__SIM_US)
+
+/* --- manner --------------------------------------------------------------- */
+
+static uint64_t number(struct phub_bytes word, const char *key)
+{
+    size_t size = strlen(key);
+    uint64_t value = 0;
+
+    if (word.size <= size || memcmp(word.data, key, size) != 0)
+        return 0;
+    for (size_t i = size; i < word.size && word.data[i] >= '0'
+                          && word.data[i] <= '9'; i++)
+        value = value * 10 + (uint64_t)(word.data[i] - '0');
+    return value;
+}
+
+static int is(struct phub_bytes word, const char *text)
+{
+    return word.size == strlen(text)
+        && memcmp(word.data, text, word.size) == 0;
+}
+
+static void take_word(struct phub__sim_manner *m, struct phub_bytes word)
+{
+    m->can |= is(word, "state") ? PHUB__CAN_STATE : 0;
+    m->can |= is(word, "freeze") ? PHUB__CAN_FREEZE : 0;
+    m->can |= is(word, "consent") ? PHUB__CAN_CONSENT : 0;
+    m->can |= is(word, "role") ? PHUB__CAN_ROLE : 0;
+    m->silent |= is(word, "silent");
+    m->twice |= is(word, "twice");
+    m->ignore_stop |= is(word, "ignore-stop");
+    m->crash_loop |= is(word, "crash-loop");
+    m->fail_start |= is(word, "fail-start");
+    m->no_channel |= is(word, "no-channel");
+    m->slow_ready_ns += number(word, "slow-ready=") * PHUB__SIM_MS;
+    m->late_state_ns += number(word, "late-state=") * PHUB__SIM_MS;
+    m->slow_stop_ns += number(word, "slow-stop=") * PHUB__SIM_MS;
+    m->crash_after_ns += number(word, "crash-after=") * PHUB__SIM_MS;
+    m->exit_after_ns += number(word, "exit-after=") * PHUB__SIM_MS;
+    m->defer += (uint32_t)number(word, "defer=");
+    m->state_size += (uint32_t)number(word, "state-size=");
+}
+
+void phub__sim_manner(struct phub__sim_manner *manner,
+                      const struct phub__spec *spec, int actor)
+{
+    const struct phub_bytes *words = spec->argv.items;
+    struct phub_bytes rest = spec->argument;
+
+    memset(manner, 0, sizeof(*manner));
+    for (uint32_t i = 1; !actor && i < spec->argv.count; i++)
+        take_word(manner, words[i]);
+    while (actor && rest.size != 0) {
+        struct phub_bytes word = { rest.data, 0 };
+
+        while (word.size < rest.size && word.data[word.size] != ' ')
+            word.size++;
+        take_word(manner, word);
+        rest.data += word.size;
+        rest.size -= word.size;
+        if (rest.size != 0) {
+            rest.data++;
+            rest.size--;
+        }
+    }
+}
+
+/* --- what it does later --------------------------------------------------- */
+
+struct step {
+    struct phub__sim_child *child;
+    void (*fn)(struct step *step);
+    enum phub__verb verb;
+    uint64_t ref;
+    int32_t code;
+    struct phub_buf *body;
+};
+
+static void step_free(void *arg)
+{
+    struct step *step = arg;
+
+    phub__buf_unref(&step->body);
+    phub__sim_child_unref(step->child);
+    free(step);
+}
+
+static void step_run(void *arg)
+{
+    struct step *step = arg;
+
+    if (!step->child->dead)
+        step->fn(step);
+    step_free(step);
+}
+
+static struct step *later(struct phub__sim_child *child, uint64_t ns,
+                          void (*fn)(struct step *step))
+{
+    struct step *step = phub__sim_alloc(1, sizeof(*step));
+
+    step->child = child;
+    child->refs++;
+    step->fn = fn;
+    (void)phub__sim_event(child->world, child->world->now + ns,
+                          child->process, PHUB__SIM_CHILD, child->serial,
+                          step_run, step_free, step);
+    return step;
+}
+
+static uint64_t jitter(struct phub__sim_child *child, uint64_t mean)
+{
+    return mean / 2
+        + phub__sim_tail(&child->world->streams[PHUB__SIM_GUARD], mean);
+}
+
+/* --- state ---------------------------------------------------------------- */
+
+struct phub_buf *phub__sim_child_state(const struct phub__sim_child *child)
+{
+    size_t words = STATE_WORDS * sizeof(uint64_t);
+    struct phub_buf *buf = phub__buf_new(words + child->manner.state_size);
+    uint64_t magic = STATE_MAGIC;
+
+    phub__assert(buf != NULL);
+    memcpy(buf->data, &magic, sizeof(magic));
+    memcpy(buf->data + sizeof(magic), child->counters,
+           sizeof(child->counters));
+    memset(buf->data + words, 's', child->manner.state_size);
+    return buf;
+}
+
+int phub__sim_child_load(struct phub__sim_child *child,
+                         const struct phub_buf *state)
+{
+    uint64_t magic;
+
+    if (state == NULL || state->size < STATE_WORDS * sizeof(uint64_t))
+        return PHUB_EPROTO;
+    memcpy(&magic, state->data, sizeof(magic));
+    if (magic != STATE_MAGIC)
+        return PHUB_EPROTO;
+    memcpy(child->counters, state->data + sizeof(magic),
+           sizeof(child->counters));
+    return 0;
+}
+
+/* --- acting --------------------------------------------------------------- */
+
+void phub__sim_child_judge(struct phub__sim_child *child)
+{
+    const struct phub__sim_watch *watch = child->world->options.watch;
+    int acts = !child->dead && child->ready && !child->frozen
+        && (!child->standby || child->committed)
+        && (child->process == NULL || !child->process->frozen);
+
+    if (acts == child->acts)
+        return;
+    child->acts = acts;
+    phub__world_note(child->world, child->node, "child %s/%lld %s", child->id,
+                     (long long)child->pid, acts ? "acts" : "acts no more");
+    if (watch != NULL && watch->acting != NULL)
+        watch->acting(watch->arg, child, acts);
+}
+
+static void get_ready(struct step *step)
+{
+    struct phub__sim_child *child = step->child;
+    const struct phub__sim_watch *watch = child->world->options.watch;
+
+    child->ready = 1;
+    if (watch != NULL && watch->ready != NULL)
+        watch->ready(watch->arg, child);
+    if (!child->manner.no_channel)
+        phub__sim_tell(child, PHUB__VERB_READY, 0, 0, NULL);
+    phub__sim_child_judge(child);
+}
+
+static void say_hello(struct step *step)
+{
+    struct phub__sim_child *child = step->child;
+
+    phub__sim_tell(child, PHUB__VERB_HELLO, 0, (int32_t)child->manner.can,
+                   NULL);
+    if (!child->state_expected || child->state_put)
+        (void)later(child, child->manner.slow_ready_ns
+                    + jitter(child, READY_DELAY), get_ready);
+}
+
+static void end_self(struct step *step)
+{
+    phub__sim_child_end(step->child, step->code, PHUB__SIM_END_SELF);
+}
+
+void phub__sim_child_crash(struct phub__sim_child *child, int status)
+{
+    if (!child->dead)
+        phub__sim_child_end(child, status, PHUB__SIM_END_SELF);
+}
+
+/* --- verbs ---------------------------------------------------------------- */
+
+static void done_now(struct step *step)
+{
+    int times = step->child->manner.twice ? 2 : 1;
+
+    for (int i = 0; i < times; i++)
+        phub__sim_tell(step->child, PHUB__VERB_DONE, step->ref, step->code,
+                       step->body);
+}
+
+static void done(struct phub__sim_child *child, uint64_t ref, int32_t code,
+                 struct phub_buf *body, uint64_t delay)
+{
+    struct step *step;
+
+    if (ref == 0)
+        return;
+    step = later(child, delay + jitter(child, VERB_WORK), done_now);
+    step->ref = ref;
+    step->code = code;
+    step->body = phub__buf_ref(body);
+}
+
+static void put_state(struct phub__sim_child *child, uint64_t ref,
+                      struct phub_buf *body)
+{
+    const struct phub__sim_watch *watch = child->world->options.watch;
+    int rc = child->manner.can & PHUB__CAN_STATE
+        ? phub__sim_child_load(child, body) : PHUB_EUNSUPPORTED;
+
+    if (rc == 0) {
+        child->state_put = 1;
+        if (watch != NULL && watch->state != NULL)
+            watch->state(watch->arg, child, 1, body->size);
+    }
+    done(child, ref, rc, NULL, 0);
+    if (!child->ready && child->state_expected && rc == 0)
+        (void)later(child, child->manner.slow_ready_ns
+                    + jitter(child, READY_DELAY), get_ready);
+}
+
+static void take_state(struct phub__sim_child *child, uint64_t ref)
+{
+    const struct phub__sim_watch *watch = child->world->options.watch;
+    struct phub_buf *state;
+
+    if (!(child->manner.can & PHUB__CAN_STATE)) {
+        done(child, ref, PHUB_EUNSUPPORTED, NULL, 0);
+        return;
+    }
+    state = phub__sim_child_state(child);
+    if (watch != NULL && watch->state != NULL)
+        watch->state(watch->arg, child, 0, state->size);
+    done(child, ref, 0, state, child->manner.late_state_ns);
+    phub__buf_unref(&state);
+}
+
+static void set_frozen(struct phub__sim_child *child, uint64_t ref, int frozen)
+{
+    if (!(child->manner.can & PHUB__CAN_FREEZE)) {
+        done(child, ref, PHUB_EUNSUPPORTED, NULL, 0);
+        return;
+    }
+    child->frozen = frozen;
+    phub__sim_child_judge(child);
+    done(child, ref, 0, NULL, 0);
+}
+
+void phub__sim_child_verb(struct phub__sim_child *child, enum phub__verb verb,
+                          uint64_t ref, int32_t code, struct phub_buf *body)
+{
+    (void)code;
+    if (child->dead || child->manner.no_channel)
+        return;
+    if (child->manner.silent && verb != PHUB__VERB_STOP)
+        return;
+    switch (verb) {
+    case PHUB__VERB_STOP:
+        phub__sim_child_signal(child, 0);
+        return;
+    case PHUB__VERB_FREEZE:
+        set_frozen(child, ref, 1);
+        return;
+    case PHUB__VERB_THAW:
+        set_frozen(child, ref, 0);
+        return;
+    case PHUB__VERB_COMMIT:
+        child->committed = 1;
+        child->frozen = 0;
+        phub__sim_child_judge(child);
+        done(child, ref, 0, NULL, 0);
+        return;
+    case PHUB__VERB_TAKE_STATE:
+        take_state(child, ref);
+        return;
+    case PHUB__VERB_PUT_STATE:
+        put_state(child, ref, body);
+        return;
+    case PHUB__VERB_CONSENT:
+        done(child, ref, child->deferred++ < child->manner.defer
+             ? PHUB_EAGAIN : 0, NULL, 0);
+        return;
+    case PHUB__VERB_ROLE:
+        done(child, ref, 0, NULL, 0);
+        return;
+    case PHUB__VERB_MESSAGE:
+        done(child, ref, 0, body, 0);
+        return;
+    case PHUB__VERB_HELLO:
+    case PHUB__VERB_READY:
+    case PHUB__VERB_DONE:
+    case PHUB__VERB_PUBLISH:
+        return;
+    }
+}
+
+static void killed(struct step *step)
+{
+    phub__sim_child_end(step->child, step->code, PHUB__SIM_END_ASKED);
+}
+
+void phub__sim_child_signal(struct phub__sim_child *child, int hard)
+{
+    struct step *step;
+
+    if (child->dead)
+        return;
+    if (hard) {
+        step = later(child, jitter(child, KILL_DELAY), killed);
+        step->code = -9;
+        return;
+    }
+    if (child->manner.ignore_stop || child->stopped)
+        return;
+    child->stopped = 1;
+    step = later(child, child->manner.slow_stop_ns
+                 + jitter(child, STOP_DELAY), killed);
+    step->code = 0;
+}
+
+/* --- clients -------------------------------------------------------------- */
+
+enum phub__sim_answer phub__sim_child_update(struct phub__sim_child *child,
+                                             uint32_t client, uint64_t number_,
+                                             uint64_t *held)
+{
+    phub__assert(client < PHUB__SIM_CLIENTS_MAX);
+    if (!child->acts || child->stopped)
+        return PHUB__SIM_SILENT;
+    *held = child->counters[client];
+    if (number_ > child->counters[client] + 1)
+        return PHUB__SIM_GAP;
+    if (number_ == child->counters[client] + 1)
+        child->counters[client] = number_;
+    *held = child->counters[client];
+    return PHUB__SIM_ACKED;
+}
+
+void phub__sim_child_facts(const struct phub__sim_child *child,
+                           struct phub__sim_child_facts *facts)
+{
+    memset(facts, 0, sizeof(*facts));
+    facts->id = (struct phub_bytes){ (const uint8_t *)child->id,
+                                     child->id_size };
+    facts->epoch = child->epoch;
+    facts->incarnation = child->incarnation;
+    facts->node = child->node;
+    facts->pid = child->pid;
+    facts->serial = child->serial;
+    facts->began_ns = child->began_ns;
+    memcpy(facts->counters, child->counters, sizeof(facts->counters));
+    facts->standby = child->standby && !child->committed;
+    facts->state_expected = child->state_expected;
+    facts->state_put = child->state_put;
+    facts->ready = child->ready;
+    facts->frozen = child->frozen;
+    facts->acts = child->acts;
+    facts->can_state = (child->manner.can & PHUB__CAN_STATE) != 0;
+}
+
+struct phub__sim_child *phub__sim_child_find(struct phub__sim_node *node,
+                                             int64_t pid)
+{
+    struct phub__sim_child *child = node->world->children;
+
+    while (child != NULL && (child->pid != pid || child->node != node))
+        child = child->next;
+    return child;
+}
+
+struct phub__sim_child *phub__sim_child_next(const struct phub__world *world,
+                                             struct phub__sim_child *child)
+{
+    return child == NULL ? world->children : child->next;
+}
+
+/* --- life ----------------------------------------------------------------- */
+
+struct phub__sim_child *
+phub__sim_child_new(struct phub__sim_node *node,
+                    struct phub__sim_process *process,
+                    const struct phub__sim_child *like)
+{
+    struct phub__world *world = node->world;
+    struct phub__sim_child *child =
+        phub__sim_alloc(1, sizeof(*child) + like->id_size + 1);
+
+    memcpy(child, like, sizeof(*child) + like->id_size);
+    child->world = world;
+    child->node = node;
+    child->process = process;
+    child->refs = 1;
+    child->serial = ++world->serials;
+    child->pid = (int64_t)(1000 + child->serial);
+    child->began_ns = world->now;
+    child->next = NULL;
+    child->prev = world->children_tail;
+    if (child->prev != NULL)
+        child->prev->next = child;
+    else
+        world->children = child;
+    world->children_tail = child;
+    return child;
+}
+
+void phub__sim_child_begin(struct phub__sim_child *child)
+{
+    const struct phub__sim_watch *watch = child->world->options.watch;
+
+    phub__world_note(child->world, child->node, "child %s/%lld begins%s%s, "
+                     "epoch %llu", child->id, (long long)child->pid,
+                     child->standby ? ", standby" : "",
+                     child->state_expected ? ", awaits state" : "",
+                     (unsigned long long)child->epoch.number);
+    if (watch != NULL && watch->began != NULL)
+        watch->began(watch->arg, child);
+    if (child->manner.crash_loop) {
+        later(child, jitter(child, KILL_DELAY), end_self)->code = 1;
+        return;
+    }
+    if (child->manner.crash_after_ns != 0)
+        later(child, child->manner.crash_after_ns, end_self)->code = 1;
+    if (child->manner.exit_after_ns != 0)
+        (void)later(child, child->manner.exit_after_ns, end_self);
+    if (child->manner.no_channel)
+        (void)later(child, child->manner.slow_ready_ns, get_ready);
+    else
+        (void)later(child, jitter(child, READY_DELAY), say_hello);
+}
+
+void phub__sim_child_end(struct phub__sim_child *child, int status,
+                         enum phub__sim_end why)
+{
+    static const char *const names[] = { "", "by itself", "as asked",
+        "by the lease", "with its holder", "without power" };
+    struct phub__world *world = child->world;
+    const struct phub__sim_watch *watch = world->options.watch;
+
+    if (child->dead)
+        return;
+    child->dead = 1;
+    phub__world_note(world, child->node, "child %s/%lld ends %s", child->id,
+                     (long long)child->pid, names[why]);
+    phub__sim_child_judge(child);
+    if (watch != NULL && watch->ended != NULL)
+        watch->ended(watch->arg, child, why);
+    phub__sim_tell_exited(child, status,
+                          why == PHUB__SIM_END_LEASE ? PHUB__END_DEADLINE
+                          : why == PHUB__SIM_END_ASKED ? PHUB__END_SIGNAL
+                          : PHUB__END_SELF);
+    if (child->prev != NULL)
+        child->prev->next = child->next;
+    else
+        world->children = child->next;
+    if (child->next != NULL)
+        child->next->prev = child->prev;
+    else
+        world->children_tail = child->prev;
+    child->prev = child->next = NULL;
+    phub__sim_child_unref(child);
+}
+
+void phub__sim_child_unref(struct phub__sim_child *child)
+{
+    if (--child->refs == 0)
+        free(child);
+}

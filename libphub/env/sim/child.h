@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* child: a simulated program, and what the outside sees of it.
+ *
+ * A child holds one counter per client.  A client numbers its updates; the
+ * child applies number n when it holds n - 1, answers what it has already
+ * applied again, and tells when a number says that it has forgotten some
+ * (a gap: an acknowledged update was lost).  How it behaves is said by its
+ * argv (exec) or its argument (actor): words after the first one,
+ *
+ *   state freeze consent role   what it can (capabilities)
+ *   slow-ready=MS    gets ready so late
+ *   silent           answers no verb
+ *   late-state=MS    answers TAKE_STATE so late
+ *   twice            answers every verb twice
+ *   defer=N          refuses consent N times
+ *   ignore-stop      ends on SIGKILL only
+ *   slow-stop=MS     ends so late
+ *   crash-after=MS   ends by itself, status 1
+ *   crash-loop       ends at once, every time
+ *   exit-after=MS    ends by itself, status 0
+ *   fail-start       cannot be started
+ *   no-channel       speaks no protocol: acts as soon as it runs
+ *   state-size=N     bytes of padding in its state
+ *
+ * It acts (answers clients) when it is ready, not frozen, not a standby
+ * before COMMIT, and, as an actor, its process runs. */
+#ifndef PHUB__ENV_SIM_CHILD_H
+#define PHUB__ENV_SIM_CHILD_H
+
+#include <stdint.h>
+
+#include <phub/types.h>
+
+#define PHUB__SIM_CLIENTS_MAX 8u
+
+struct phub__world;
+struct phub__sim_node;
+struct phub__sim_child;
+
+enum phub__sim_end {
+    PHUB__SIM_END_SELF = 1,   /* exit or crash of its own */
+    PHUB__SIM_END_ASKED,      /* stopped or killed by its daemon */
+    PHUB__SIM_END_LEASE,      /* the guard's deadline */
+    PHUB__SIM_END_HOLDER,     /* its guard or process died */
+    PHUB__SIM_END_POWER
+};
+
+/* Told as it happens; none may start or end anything from inside. */
+struct phub__sim_watch {
+    void (*began)(void *arg, const struct phub__sim_child *child);
+    /* It acts, or acts no more. */
+    void (*acting)(void *arg, const struct phub__sim_child *child, int acts);
+    void (*ready)(void *arg, const struct phub__sim_child *child);
+    /* PUT_STATE was taken (size) or TAKE_STATE answered. */
+    void (*state)(void *arg, const struct phub__sim_child *child, int put,
+                  uint64_t size);
+    void (*ended)(void *arg, const struct phub__sim_child *child,
+                  enum phub__sim_end why);
+    void *arg;
+};
+
+/* What a child tells about itself. */
+struct phub__sim_child_facts {
+    struct phub_bytes id;
+    struct phub_epoch epoch;
+    struct phub_epoch incarnation;
+    struct phub__sim_node *node;
+    int64_t pid;
+    uint64_t serial;        /* of this instance in this world */
+    uint64_t began_ns;
+    uint64_t counters[PHUB__SIM_CLIENTS_MAX];
+    int standby, state_expected, state_put, ready, frozen, acts;
+    int can_state;
+};
+
+void phub__sim_child_facts(const struct phub__sim_child *child,
+                           struct phub__sim_child_facts *facts);
+/* By the pid that its row has; NULL if it is gone.  Pids are never reused. */
+struct phub__sim_child *phub__sim_child_find(struct phub__sim_node *node,
+                                             int64_t pid);
+/* All that run anywhere: start with NULL. */
+struct phub__sim_child *phub__sim_child_next(const struct phub__world *world,
+                                             struct phub__sim_child *child);
+
+enum phub__sim_answer {
+    PHUB__SIM_ACKED = 1,
+    PHUB__SIM_SILENT,      /* it does not act */
+    PHUB__SIM_GAP          /* acknowledged updates are missing in it */
+};
+/* A client's update arrives.  held gets the child's number. */
+enum phub__sim_answer phub__sim_child_update(struct phub__sim_child *child,
+                                             uint32_t client, uint64_t number,
+                                             uint64_t *held);
+/* It ends by itself now. */
+void phub__sim_child_crash(struct phub__sim_child *child, int status);
+
+#endif

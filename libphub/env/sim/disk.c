@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/* disk: the state directory of a simulated machine.
+ *
+ * Operations on one file happen in order, each after a delay of its own.  A
+ * killed process leaves what had been done, and of the first operation under
+ * way on a file nothing, a part or all; a machine that loses power loses a
+ * part of what was appended and not synced, and what is left of it may be
+ * torn: garbage at its end.  REPLACE and REMOVE are atomic and synced. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "env/sim/private.h"
+
+#define QUICK (40 * PHUB__SIM_US)
+#define SYNC (200 * PHUB__SIM_US)
+
+struct phub__sim_file {
+    struct phub__sim_file *next;
+    char *name;
+    uint8_t *data;
+    size_t size;
+    size_t synced;
+    uint64_t free_at;   /* operations before are done by then */
+    int exists;
+    int touched;        /* while a crash is worked out */
+};
+
+struct phub__sim_write {
+    struct phub__sim_write *prev, *next;
+    struct phub__sim_process *process;
+    struct phub__sim_file *file;    /* NULL: its process is dead */
+    enum phub__file_op op;
+    uint8_t *data;
+    size_t size;
+    void (*done)(void *arg, int rc);
+    void *arg;
+};
+
+static struct phub__sim_file *file_of(struct phub__sim_node *node,
+                                      const char *name, int make)
+{
+    struct phub__sim_file *file = node->files;
+
+    while (file != NULL && strcmp(file->name, name) != 0)
+        file = file->next;
+    if (file != NULL || !make)
+        return file;
+    file = phub__sim_alloc(1, sizeof(*file));
+    file->name = phub__sim_text(name, strlen(name));
+    file->next = node->files;
+    node->files = file;
+    return file;
+}
+
+static struct phub__sim_random *chance(struct phub__sim_node *node)
+{
+    return &node->world->streams[PHUB__SIM_DISK];
+}
+
+static void append(struct phub__sim_file *file, const uint8_t *data,
+                   size_t size)
+{
+    file->exists = 1;
+    if (size == 0)
+        return;
+    file->data = phub__sim_grow(file->data, file->size + size, 1);
+    memcpy(file->data + file->size, data, size);
+    file->size += size;
+}
+
+/* Do it; part: of an append, these bytes only. */
+static void apply(struct phub__sim_write *write, size_t part)
+{
+    struct phub__sim_file *file = write->file;
+
+    switch (write->op) {
+    case PHUB__FILE_REPLACE:
+        file->size = 0;
+        append(file, write->data, write->size);
+        file->synced = file->size;
+        break;
+    case PHUB__FILE_APPEND:
+        append(file, write->data, part);
+        break;
+    case PHUB__FILE_SYNC:
+        file->synced = file->size;
+        break;
+    case PHUB__FILE_REMOVE:
+        file->size = file->synced = 0;
+        file->exists = 0;
+        break;
+    }
+}
+
+static void write_free(struct phub__sim_write *write)
+{
+    struct phub__sim_node *node = write->process->node;
+
+    if (write->prev != NULL)
+        write->prev->next = write->next;
+    else
+        node->writes = write->next;
+    if (write->next != NULL)
+        write->next->prev = write->prev;
+    else
+        node->writes_tail = write->prev;
+    phub__sim_process_unref(write->process);
+    free(write->data);
+    free(write);
+}
+
+static void written(void *arg)
+{
+    struct phub__sim_write *write = arg;
+    struct phub__sim_node *node = write->process->node;
+    void (*done)(void *, int) = write->done;
+    void *done_arg = write->arg;
+    int rc = node->disk_full && write->op != PHUB__FILE_REMOVE
+        ? PHUB_EIO : 0;
+
+    if (rc == 0)
+        apply(write, write->size);
+    write_free(write);
+    if (done != NULL)
+        done(done_arg, rc);
+}
+
+/* Its event was dropped after the crash had been worked out. */
+static void write_dropped(void *arg)
+{
+    write_free(arg);
+}
+
+static int file_do(struct phub_env *env, enum phub__file_op op,
+                   const char *name, const void *data, size_t size,
+                   void (*done)(void *arg, int rc), void *arg)
+{
+    struct phub__sim_process *process = phub__sim_of(env);
+    struct phub__sim_node *node = process->node;
+    uint64_t mean = op == PHUB__FILE_APPEND ? QUICK : SYNC;
+    struct phub__sim_write *write;
+    uint64_t at;
+
+    if (strchr(name, '/') != NULL)
+        return PHUB_EINVAL;
+    if (!phub__sim_effect(process))
+        return 0;
+    write = phub__sim_alloc(1, sizeof(*write));
+    write->process = process;
+    process->refs++;
+    write->file = file_of(node, name, 1);
+    write->op = op;
+    write->data = (uint8_t *)phub__sim_text(data, size);
+    write->size = size;
+    write->done = done;
+    write->arg = arg;
+    write->prev = node->writes_tail;
+    if (write->prev != NULL)
+        write->prev->next = write;
+    else
+        node->writes = write;
+    node->writes_tail = write;
+    at = write->file->free_at > node->world->now
+        ? write->file->free_at : node->world->now;
+    at += mean / 2 + phub__sim_tail(chance(node), mean);
+    write->file->free_at = at;
+    (void)phub__sim_event(node->world, at, process, PHUB__SIM_FILE,
+                          ((uint64_t)op << 56)
+                              ^ phub__sim_hash(data, size),
+                          written, write_dropped, write);
+    return 0;
+}
+
+static int file_read(struct phub_env *env, const char *name,
+                     struct phub_buf **content)
+{
+    struct phub__sim_node *node = phub__sim_of(env)->node;
+    const struct phub__sim_file *file = file_of(node, name, 0);
+
+    if (file == NULL || !file->exists)
+        return PHUB_ENOTFOUND;
+    *content = phub__buf_copy(file->data, file->size);
+    return *content == NULL ? PHUB_ENOMEM : 0;
+}
+
+void phub__sim_disk_init(struct phub_env *env)
+{
+    env->file_read = file_read;
+    env->file_do = file_do;
+}
+
+static void lose_unsynced(struct phub__sim_node *node,
+                          struct phub__sim_file *file)
+{
+    struct phub__sim_random *random = chance(node);
+    size_t unsynced = file->size - file->synced;
+    size_t kept;
+
+    if (unsynced == 0)
+        return;
+    kept = (size_t)phub__sim_below(random, unsynced + 1);
+    file->size = file->synced + kept;
+    if (kept != 0 && phub__sim_chance(random, 250)) {
+        size_t torn = 1 + (size_t)phub__sim_below(random, kept);
+
+        for (size_t i = file->size - torn; i < file->size; i++)
+            file->data[i] = (uint8_t)phub__sim_draw(random);
+    }
+    file->synced = file->size;
+}
+
+void phub__sim_disk_crash(struct phub__sim_node *node, int power)
+{
+    struct phub__sim_write *write;
+    struct phub__sim_file *file;
+
+    for (file = node->files; file != NULL; file = file->next)
+        file->touched = 0;
+    for (write = node->writes; write != NULL; write = write->next) {
+        file = write->file;
+        write->file = NULL;     /* its event will be dropped */
+        if (file == NULL || file->touched)
+            continue;
+        file->touched = 1;
+        file->free_at = node->world->now;
+        if (!phub__sim_chance(chance(node), 500) || node->disk_full)
+            continue;
+        write->file = file;
+        apply(write, (size_t)phub__sim_below(chance(node), write->size + 1));
+        write->file = NULL;
+    }
+    if (!power)
+        return;
+    for (file = node->files; file != NULL; file = file->next)
+        lose_unsynced(node, file);
+}
+
+void phub__sim_disk_wipe(struct phub__sim_node *node)
+{
+    while (node->files != NULL) {
+        struct phub__sim_file *file = node->files;
+
+        node->files = file->next;
+        free(file->name);
+        free(file->data);
+        free(file);
+    }
+}

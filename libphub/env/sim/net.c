@@ -1,0 +1,615 @@
+/* SPDX-License-Identifier: MIT */
+/* net: connections between simulated processes, and the paths below them.
+ *
+ * A link is what a DEALER is: it connects in the background, keeps what is
+ * sent before, and connects again when the other side's process is gone; what
+ * was on its way then is lost, and its owner gets the hint link_lost.  The
+ * other side is noticed to be gone by its reset: at once when it ended, on
+ * the next frame otherwise, and not at all while the machine has no power or
+ * the way is cut.
+ *
+ * A path is one direction between two machines, with chance of its own.
+ * Frames of one link arrive in order unless the network reorders. */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "env/sim/private.h"
+
+#define CONNECT_FIRST (20 * PHUB__SIM_MS)
+#define CONNECT_MAX (500 * PHUB__SIM_MS)
+
+struct phub__sim_frame {
+    struct phub__sim_frame *next;
+    struct phub__link *link;
+    struct phub__sim_process *to;   /* the process it was sent to */
+    struct phub_buf *buf;
+    uint64_t arrives;
+};
+
+struct phub__link {
+    struct phub__link *prev, *next;
+    struct phub__sim_process *process;
+    struct phub__sim_process *peer; /* NULL: not connected; owns a reference */
+    struct phub__sim_event *connecting;
+    struct phub__sim_frame *waiting, *waiting_tail;
+    uint64_t retry_ns;
+    uint64_t last_at;
+    uint32_t refs;                  /* the owner, frames, hints */
+    uint32_t frames;                /* sent and not handled */
+    int closed;
+    int breaking;
+    char endpoint[];
+};
+
+static struct phub__sim_path *path_of(struct phub__world *world,
+                                      uint32_t from, uint32_t to)
+{
+    return &world->paths[from * world->paths_side + to];
+}
+
+static void link_unref(struct phub__link *link)
+{
+    struct phub__sim_process *process = link->process;
+
+    if (--link->refs != 0)
+        return;
+    free(link);
+    phub__sim_process_unref(process);
+}
+
+static void frame_free(struct phub__sim_frame *frame)
+{
+    frame->link->frames--;
+    link_unref(frame->link);
+    if (frame->to != NULL)
+        phub__sim_process_unref(frame->to);
+    phub__buf_unref(&frame->buf);
+    free(frame);
+}
+
+static uint64_t latency(struct phub__world *world, struct phub__sim_path *path)
+{
+    const struct phub__sim_net *net = &world->options.net;
+
+    return net->latency_ns + phub__sim_tail(&path->random, net->tail_ns);
+}
+
+/* --- connecting ----------------------------------------------------------- */
+
+static struct phub__sim_process *listener(struct phub__world *world,
+                                          const char *endpoint)
+{
+    for (uint32_t i = 0; i < world->nodes_count; i++) {
+        struct phub__sim_process *process = world->nodes[i]->process;
+
+        if (process != NULL && process->net_events != NULL
+            && strcmp(process->endpoint, endpoint) == 0)
+            return process;
+    }
+    return NULL;
+}
+
+static void transmit(struct phub__link *link, struct phub__sim_frame *frame);
+static void connect_later(struct phub__link *link, uint64_t ns);
+
+static void connect_try(void *arg)
+{
+    struct phub__link *link = arg;
+    struct phub__world *world = link->process->world;
+    struct phub__sim_process *peer = listener(world, link->endpoint);
+    uint32_t from = link->process->node->index;
+
+    link->connecting = NULL;
+    if (peer == NULL || peer->dying || peer->frozen
+        || phub__world_is_cut(world, from, peer->node->index)
+        || phub__world_is_cut(world, peer->node->index, from)) {
+        connect_later(link, link->retry_ns);
+        link->retry_ns = link->retry_ns * 2 > CONNECT_MAX
+            ? CONNECT_MAX : link->retry_ns * 2;
+        return;
+    }
+    link->retry_ns = CONNECT_FIRST;
+    link->peer = peer;
+    peer->refs++;
+    while (link->waiting != NULL) {
+        struct phub__sim_frame *frame = link->waiting;
+
+        link->waiting = frame->next;
+        frame->next = NULL;
+        transmit(link, frame);
+    }
+    link->waiting_tail = NULL;
+}
+
+static void connect_later(struct phub__link *link, uint64_t ns)
+{
+    struct phub__world *world = link->process->world;
+    uint64_t jitter = phub__world_below(world, PHUB__SIM_NET, ns / 4 + 1);
+
+    link->connecting = phub__sim_event(world, world->now + ns + jitter,
+                                       link->process, PHUB__SIM_LINK, 0,
+                                       connect_try, NULL, link);
+}
+
+static void lost_drop(void *arg)
+{
+    link_unref(arg);
+}
+
+/* The reset arrived at the owner. */
+static void lost(void *arg)
+{
+    struct phub__link *link = arg;
+    struct phub__sim_process *process = link->process;
+
+    if (!link->closed && link->peer != NULL) {
+        phub__sim_process_unref(link->peer);
+        link->peer = NULL;
+        link->breaking = 0;
+        connect_later(link, link->retry_ns);
+        if (process->net_events != NULL)
+            process->net_events->link_lost(process->net_arg, link);
+    }
+    link_unref(link);
+}
+
+static void reset(struct phub__link *link)
+{
+    struct phub__world *world = link->process->world;
+    struct phub__sim_node *peer;
+
+    if (link->closed || link->breaking || link->peer == NULL)
+        return;
+    peer = link->peer->node;
+    if (peer->dark || phub__world_is_cut(world, peer->index,
+                                         link->process->node->index))
+        return;
+    link->breaking = 1;
+    link->refs++;
+    (void)phub__sim_event(world, world->now + latency(world,
+                              path_of(world, peer->index,
+                                      link->process->node->index)),
+                          link->process, PHUB__SIM_LINK, 1, lost, lost_drop,
+                          link);
+}
+
+/* --- frames --------------------------------------------------------------- */
+
+static void frame_lost(void *arg)
+{
+    struct phub__sim_frame *frame = arg;
+    struct phub__world *world = frame->link->process->world;
+
+    /* World's end drops what is left; then nobody connects any more. */
+    world->traffic.lost++;
+    if (frame->to != NULL && frame->to == frame->link->peer)
+        reset(frame->link);
+    frame_free(frame);
+}
+
+static void stick(struct phub__sim_path *path, struct phub__sim_frame *frame)
+{
+    frame->next = NULL;
+    if (path->stuck == NULL)
+        path->stuck = frame;
+    else
+        path->stuck_tail->next = frame;
+    path->stuck_tail = frame;
+}
+
+static void frame_arrived(void *arg)
+{
+    struct phub__sim_frame *frame = arg;
+    struct phub__sim_process *to = frame->to;
+    struct phub__world *world = to->world;
+    struct phub__sim_path *path = path_of(world,
+                                          frame->link->process->node->index,
+                                          to->node->index);
+
+    if (path->cut && path->cut_since <= frame->arrives) {
+        if (path->held) {
+            stick(path, frame);
+        } else {
+            world->traffic.lost++;
+            frame_free(frame);
+        }
+        return;
+    }
+    if (to->net_events != NULL)
+        to->net_events->received(to->net_arg, frame->buf);
+    frame_free(frame);
+}
+
+static void deliver(struct phub__world *world, struct phub__sim_frame *frame,
+                    uint64_t at)
+{
+    frame->arrives = at;
+    (void)phub__sim_event(world, at, frame->to, PHUB__SIM_FRAME,
+                          phub__sim_hash(frame->buf->data, frame->buf->size),
+                          frame_arrived, frame_lost, frame);
+}
+
+static void repeat(struct phub__world *world,
+                   const struct phub__sim_frame *frame, uint64_t at)
+{
+    struct phub__sim_frame *copy = phub__sim_alloc(1, sizeof(*copy));
+
+    *copy = *frame;
+    copy->next = NULL;
+    copy->link->refs++;
+    copy->link->frames++;
+    copy->to->refs++;
+    (void)phub__buf_ref(copy->buf);
+    world->traffic.repeated++;
+    deliver(world, copy, at);
+}
+
+/* Put it on the wire of a connected link. */
+static void transmit(struct phub__link *link, struct phub__sim_frame *frame)
+{
+    struct phub__world *world = link->process->world;
+    const struct phub__sim_net *net = &world->options.net;
+    struct phub__sim_path *path = path_of(world, link->process->node->index,
+                                          link->peer->node->index);
+    uint64_t at = path->free_at > world->now ? path->free_at : world->now;
+
+    frame->to = link->peer;
+    frame->to->refs++;
+    world->traffic.frames++;
+    world->traffic.bytes += frame->buf->size;
+    if (net->bytes_per_s != 0) {
+        at += frame->buf->size * PHUB__SIM_S / net->bytes_per_s;
+        path->free_at = at;
+    }
+    at += latency(world, path);
+    if (phub__sim_chance(&path->random, net->loss_permille)) {
+        world->traffic.lost++;
+        frame_free(frame);
+        return;
+    }
+    if (phub__sim_chance(&path->random, net->reorder_permille)) {
+        at += phub__sim_tail(&path->random, 10 * net->tail_ns);
+    } else {
+        if (at < link->last_at)
+            at = link->last_at;
+        link->last_at = at;
+    }
+    if (phub__sim_chance(&path->random, net->repeat_permille))
+        repeat(world, frame, at + phub__sim_tail(&path->random,
+                                                 10 * net->tail_ns));
+    deliver(world, frame, at);
+}
+
+/* --- what env offers ------------------------------------------------------ */
+
+static int net_listen(struct phub_env *env, const char *endpoint,
+                      const struct phub__net_events *events, void *arg,
+                      char *actual, size_t actual_max, char *error,
+                      size_t error_max)
+{
+    struct phub__sim_process *process = phub__sim_of(env);
+    const char *port = strrchr(endpoint, ':');
+    struct phub__sim_process *other;
+
+    if (port != NULL && (strcmp(port, ":0") == 0 || strcmp(port, ":*") == 0))
+        (void)snprintf(process->endpoint, sizeof(process->endpoint),
+                       "tcp://%.63s:7000", process->node->name);
+    else
+        (void)snprintf(process->endpoint, sizeof(process->endpoint), "%.255s",
+                       endpoint);
+    other = listener(process->world, process->endpoint);
+    if (other != NULL && other != process) {
+        (void)snprintf(error, error_max, "cannot bind %s: in use", endpoint);
+        return PHUB_ESYS;
+    }
+    process->net_events = events;
+    process->net_arg = arg;
+    (void)snprintf(actual, actual_max, "%s", process->endpoint);
+    return 0;
+}
+
+static void net_close(struct phub_env *env)
+{
+    phub__sim_of(env)->net_events = NULL;
+}
+
+static int link_open(struct phub_env *env, const char *endpoint,
+                     enum phub__link_kind kind, struct phub__link **where)
+{
+    struct phub__sim_process *process = phub__sim_of(env);
+    size_t size = strlen(endpoint) + 1;
+    struct phub__link *link = phub__sim_alloc(1, sizeof(*link) + size);
+
+    (void)kind;
+    memcpy(link->endpoint, endpoint, size);
+    link->process = process;
+    process->refs++;
+    link->refs = 1;
+    link->retry_ns = CONNECT_FIRST;
+    link->next = process->links;
+    if (link->next != NULL)
+        link->next->prev = link;
+    process->links = link;
+    if (!process->dead)
+        connect_later(link, 2 * process->world->options.net.latency_ns);
+    *where = link;
+    return 0;
+}
+
+static int link_send(struct phub_env *env, struct phub__link *link,
+                     const uint8_t *head, size_t head_size,
+                     struct phub_buf *body)
+{
+    struct phub__sim_process *process = phub__sim_of(env);
+    size_t body_size = body == NULL ? 0 : body->size;
+    struct phub__sim_frame *frame;
+
+    if (!phub__sim_effect(process))
+        return 0;
+    if (link->frames >= PHUB__SIM_LINK_FRAMES_MAX) {
+        process->world->traffic.refused++;
+        return PHUB_EBUSY;
+    }
+    frame = phub__sim_alloc(1, sizeof(*frame));
+    frame->buf = phub__buf_new(head_size + body_size);
+    phub__assert(frame->buf != NULL);
+    if (head_size != 0)
+        memcpy(frame->buf->data, head, head_size);
+    if (body_size != 0)
+        memcpy(frame->buf->data + head_size, body->data, body_size);
+    frame->link = link;
+    link->refs++;
+    link->frames++;
+    if (link->peer != NULL) {
+        transmit(link, frame);
+        return 0;
+    }
+    if (link->waiting == NULL)
+        link->waiting = frame;
+    else
+        link->waiting_tail->next = frame;
+    link->waiting_tail = frame;
+    return 0;
+}
+
+static void link_close(struct phub_env *env, struct phub__link **where)
+{
+    struct phub__link *link = *where;
+    struct phub__sim_process *process = phub__sim_of(env);
+
+    if (link == NULL)
+        return;
+    *where = NULL;
+    phub__sim_event_cancel(process->world, &link->connecting);
+    while (link->waiting != NULL) {
+        struct phub__sim_frame *frame = link->waiting;
+
+        link->waiting = frame->next;
+        frame_free(frame);
+    }
+    if (link->peer != NULL)
+        phub__sim_process_unref(link->peer);
+    link->peer = NULL;
+    link->closed = 1;
+    if (link->prev != NULL)
+        link->prev->next = link->next;
+    else
+        process->links = link->next;
+    if (link->next != NULL)
+        link->next->prev = link->prev;
+    link_unref(link);
+}
+
+/* --- names ---------------------------------------------------------------- */
+
+struct query {
+    struct phub__sim_process *process;
+    void (*done)(void *arg, const struct phub__resolved *r);
+    void *arg;
+    char what[];
+};
+
+static void resolved(void *arg)
+{
+    struct query *query = arg;
+    struct phub__resolved answer = { .rc = PHUB_ENOTFOUND };
+    const struct phub__sim_name *name = query->process->world->names;
+
+    while (name != NULL && strcmp(name->what, query->what) != 0)
+        name = name->next;
+    if (name != NULL)
+        answer = (struct phub__resolved){
+            0, name->count, (const char *const *)name->endpoints };
+    query->done(query->arg, &answer);
+    free(query);
+}
+
+static int resolve(struct phub_env *env, const char *what,
+                   void (*done)(void *arg, const struct phub__resolved *r),
+                   void *arg)
+{
+    struct phub__sim_process *process = phub__sim_of(env);
+    size_t size = strlen(what) + 1;
+    struct query *query = phub__sim_alloc(1, sizeof(*query) + size);
+
+    query->process = process;
+    query->done = done;
+    query->arg = arg;
+    memcpy(query->what, what, size);
+    (void)phub__sim_event(process->world, process->world->now
+                          + PHUB__SIM_MS, process, PHUB__SIM_NAME, 0,
+                          resolved, free, query);
+    return 0;
+}
+
+void phub__world_name(struct phub__world *world, const char *what,
+                      const char *const *endpoints, uint32_t count)
+{
+    struct phub__sim_name *name = world->names;
+
+    while (name != NULL && strcmp(name->what, what) != 0)
+        name = name->next;
+    if (name == NULL) {
+        name = phub__sim_alloc(1, sizeof(*name));
+        name->what = phub__sim_text(what, strlen(what));
+        name->next = world->names;
+        world->names = name;
+    }
+    for (uint32_t i = 0; i < name->count; i++)
+        free(name->endpoints[i]);
+    free(name->endpoints);
+    name->endpoints = phub__sim_alloc(count + 1, sizeof(char *));
+    for (uint32_t i = 0; i < count; i++)
+        name->endpoints[i] = phub__sim_text(endpoints[i],
+                                            strlen(endpoints[i]));
+    name->count = count;
+}
+
+/* --- life ----------------------------------------------------------------- */
+
+void phub__sim_net_init(struct phub_env *env)
+{
+    env->net_listen = net_listen;
+    env->net_close = net_close;
+    env->link_open = link_open;
+    env->link_send = link_send;
+    env->link_close = link_close;
+    env->resolve = resolve;
+}
+
+void phub__sim_net_end(struct phub__sim_process *process)
+{
+    struct phub__world *world = process->world;
+
+    process->net_events = NULL;
+    for (uint32_t i = 0; i < world->nodes_count; i++) {
+        struct phub__sim_process *other = world->nodes[i]->process;
+        struct phub__link *link = other == NULL ? NULL : other->links;
+
+        for (; link != NULL; link = link->next)
+            if (link->peer == process)
+                reset(link);
+    }
+}
+
+void phub__sim_net_free(struct phub__sim_process *process)
+{
+    while (process->links != NULL) {
+        struct phub__link *link = process->links;
+
+        link_close(&process->env, &link);
+    }
+}
+
+void phub__sim_net_grow(struct phub__world *world)
+{
+    uint32_t side = world->nodes_count;
+    uint32_t old = world->paths_side;
+    struct phub__sim_path *paths;
+
+    if (side <= old)
+        return;
+    while (side < 2 * old)
+        side++;
+    paths = phub__sim_alloc((size_t)side * side, sizeof(*paths));
+    for (uint32_t i = 0; i < side; i++)
+        for (uint32_t j = 0; j < side; j++) {
+            if (i < old && j < old)
+                paths[i * side + j] = world->paths[i * old + j];
+            else
+                phub__sim_seed(&paths[i * side + j].random,
+                               world->options.seed, 100000 + i, j);
+        }
+    free(world->paths);
+    world->paths = paths;
+    world->paths_side = side;
+}
+
+void phub__sim_net_fini(struct phub__world *world)
+{
+    free(world->paths);
+    while (world->names != NULL) {
+        struct phub__sim_name *name = world->names;
+
+        world->names = name->next;
+        for (uint32_t i = 0; i < name->count; i++)
+            free(name->endpoints[i]);
+        free(name->endpoints);
+        free(name->what);
+        free(name);
+    }
+}
+
+/* --- faults --------------------------------------------------------------- */
+
+void phub__world_net(struct phub__world *world,
+                     const struct phub__sim_net *net)
+{
+    world->options.net = *net;
+}
+
+int phub__world_is_cut(const struct phub__world *world, uint32_t from,
+                       uint32_t to)
+{
+    return world->paths[from * world->paths_side + to].cut;
+}
+
+void phub__world_cut(struct phub__world *world, uint32_t from, uint32_t to,
+                     int held)
+{
+    struct phub__sim_path *path = path_of(world, from, to);
+
+    if (path->cut || from == to)
+        return;
+    path->cut = 1;
+    path->held = held;
+    path->cut_since = world->now;
+}
+
+void phub__world_heal(struct phub__world *world, uint32_t from, uint32_t to)
+{
+    struct phub__sim_path *path = path_of(world, from, to);
+    struct phub__sim_frame *frame = path->stuck;
+    uint64_t at = world->now;
+
+    path->cut = 0;
+    path->stuck = path->stuck_tail = NULL;
+    while (frame != NULL) {
+        struct phub__sim_frame *next = frame->next;
+
+        frame->next = NULL;
+        at += latency(world, path) / 16 + 1;
+        if (frame->link->last_at < at)
+            frame->link->last_at = at;
+        deliver(world, frame, at);
+        frame = next;
+    }
+}
+
+void phub__world_partition(struct phub__world *world, const uint32_t *groups,
+                           int held)
+{
+    for (uint32_t i = 0; i < world->nodes_count; i++)
+        for (uint32_t j = 0; j < world->nodes_count; j++) {
+            if (groups[i] != groups[j])
+                phub__world_cut(world, i, j, held);
+            else
+                phub__world_heal(world, i, j);
+        }
+}
+
+void phub__world_heal_all(struct phub__world *world)
+{
+    for (uint32_t i = 0; i < world->nodes_count; i++)
+        for (uint32_t j = 0; j < world->nodes_count; j++)
+            phub__world_heal(world, i, j);
+}
+
+void phub__world_traffic(const struct phub__world *world,
+                         struct phub__sim_traffic *traffic)
+{
+    *traffic = world->traffic;
+}

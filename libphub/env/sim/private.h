@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/* private: what the parts of the simulated environment share.
+ *
+ * Ownership: the world owns nodes, events and cuts; a node its disk, guard
+ * and (while one runs) process; a process its timers, links, listener and
+ * runners.  A process that ended stays as an empty shell until the last event
+ * that names it is gone; such events are dropped, not run. */
+#ifndef PHUB__ENV_SIM_PRIVATE_H
+#define PHUB__ENV_SIM_PRIVATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <phub/error.h>
+
+#include "child/runner.h"
+#include "env/env.h"
+#include "env/sim/world.h"
+#include "wire/assert.h"
+#include "wire/buf.h"
+
+struct phub__sim_process;
+struct phub__sim_file;
+struct phub__sim_write;
+struct phub__sim_guard;
+
+struct phub__sim_random {
+    uint64_t s[4];
+};
+
+/* What an event is, for the trace. */
+enum phub__sim_kind {
+    PHUB__SIM_SCRIPT = 1, PHUB__SIM_TIMER, PHUB__SIM_POST, PHUB__SIM_WORK,
+    PHUB__SIM_FRAME, PHUB__SIM_LINK, PHUB__SIM_FILE, PHUB__SIM_NAME,
+    PHUB__SIM_RUNNER, PHUB__SIM_CHILD, PHUB__SIM_NOTE
+};
+
+struct phub__sim_event {
+    uint64_t at;
+    uint64_t number;
+    struct phub__sim_process *process;  /* whose turn it is; NULL: none */
+    void (*run)(void *arg);
+    void (*drop)(void *arg);            /* instead of run; may be NULL */
+    void *arg;
+    uint64_t content;
+    enum phub__sim_kind kind;
+    uint32_t index;                     /* in the heap, or UINT32_MAX */
+    struct phub__sim_event *prev, *next; /* held by a frozen process */
+};
+
+struct phub__timer {
+    struct phub__sim_process *process;
+    struct phub__timer *prev, *next;
+    struct phub__sim_event *event;      /* NULL: not running */
+    void (*fire)(void *arg);
+    void *arg;
+};
+
+struct phub__sim_deferred {
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+struct phub__sim_runner {
+    struct phub__runner runner;
+    struct phub__sim_process *process;
+    const struct phub__runner_events *events; /* NULL: detached */
+    void *arg;
+    uint64_t handle_next;
+    int actor;
+    struct phub__sim_child *children;   /* actors only */
+};
+
+struct phub__sim_process {
+    struct phub_env env;
+    struct phub__world *world;
+    struct phub__sim_node *node;
+    uint32_t refs;                      /* events, and the node */
+    uint64_t serial;
+    void *self;
+    int dead;                           /* nothing of it is real any more */
+    int dying;                          /* after this turn */
+    int frozen;
+    uint64_t busy_until;
+    uint32_t effects_left;              /* 0: no limit */
+    struct phub__sim_random random;
+    struct phub__timer *timers;
+    struct phub__sim_deferred *deferred;
+    uint32_t deferred_count, deferred_max;
+    struct phub__sim_event *held, *held_tail;
+    uint32_t posts, works;
+    /* net */
+    const struct phub__net_events *net_events;
+    void *net_arg;
+    char endpoint[PHUB_ENDPOINT_MAX + 1];
+    struct phub__link *links;
+    /* children */
+    struct phub__sim_runner exec, actor;
+};
+
+struct phub__sim_node {
+    struct phub__world *world;
+    uint32_t index;
+    char name[PHUB_NODE_NAME_MAX + 1];
+    struct phub__sim_program program;
+    struct phub__sim_process *process;
+    uint32_t starts;
+    uint64_t mono_offset, boot_offset;
+    int32_t ppm;
+    uint64_t slow_ns;
+    struct phub__sim_file *files;
+    struct phub__sim_write *writes, *writes_tail; /* under way, in order */
+    int disk_full;
+    int dark;                           /* without power: answers nothing */
+    struct phub__sim_guard *guard;
+};
+
+struct phub__sim_path {
+    struct phub__sim_random random;
+    uint64_t free_at;                   /* the wire is taken until then */
+    int cut, held;
+    uint64_t cut_since;
+    struct phub__sim_frame *stuck, *stuck_tail; /* wait for the cut to end */
+};
+
+struct phub__sim_name {
+    struct phub__sim_name *next;
+    char *what;
+    char **endpoints;
+    uint32_t count;
+};
+
+struct phub__world {
+    struct phub__world_options options;
+    uint64_t now;
+    uint64_t numbers;                   /* of events */
+    uint64_t ran;
+    uint64_t hash;
+    uint64_t serials;                   /* processes, links, children */
+    struct phub__sim_event **heap;
+    uint32_t heap_count, heap_max;
+    struct phub__sim_random streams[PHUB__SIM_CASE + 1];
+    struct phub__sim_node **nodes;
+    uint32_t nodes_count;
+    struct phub__sim_path *paths;       /* nodes_count squared */
+    uint32_t paths_side;
+    struct phub__sim_name *names;
+    struct phub__sim_traffic traffic;
+    struct phub__sim_child *children;   /* all that run; newest last */
+    struct phub__sim_child *children_tail;
+    struct phub__sim_process *turn;     /* whose event is being handled */
+};
+
+/* --- world.c -------------------------------------------------------------- */
+void *phub__sim_alloc(size_t count, size_t size);
+void *phub__sim_grow(void *old, size_t count, size_t size);
+char *phub__sim_text(const char *text, size_t size);
+void phub__sim_mix(struct phub__world *world, uint64_t value);
+uint64_t phub__sim_hash(const void *data, size_t size);
+
+/* Put an event in; it borrows process, which may be NULL.  drop may be NULL.
+ * It is run in a turn of that process, or dropped if that has ended. */
+struct phub__sim_event *
+phub__sim_event(struct phub__world *world, uint64_t at,
+                struct phub__sim_process *process, enum phub__sim_kind kind,
+                uint64_t content, void (*run)(void *arg),
+                void (*drop)(void *arg), void *arg);
+/* Take it out without running or dropping it. */
+void phub__sim_event_cancel(struct phub__world *world,
+                            struct phub__sim_event **event);
+
+/* Put one that was held back in. */
+void phub__sim_event_again(struct phub__world *world,
+                           struct phub__sim_event *event);
+
+/* --- random.c ------------------------------------------------------------- */
+void phub__sim_seed(struct phub__sim_random *random, uint64_t seed,
+                    uint64_t a, uint64_t b);
+uint64_t phub__sim_draw(struct phub__sim_random *random);
+uint64_t phub__sim_below(struct phub__sim_random *random, uint64_t count);
+/* Exponential with that mean, at most ten times it. */
+uint64_t phub__sim_tail(struct phub__sim_random *random, uint64_t mean);
+int phub__sim_chance(struct phub__sim_random *random, uint32_t permille);
+
+/* --- node.c, process.c ---------------------------------------------------- */
+uint64_t phub__sim_mono(const struct phub__sim_node *node);
+uint64_t phub__sim_boot(const struct phub__sim_node *node);
+/* World time at which that local monotonic (or boot) time is reached. */
+uint64_t phub__sim_when_mono(const struct phub__sim_node *node, uint64_t at);
+uint64_t phub__sim_when_boot(const struct phub__sim_node *node, uint64_t at);
+void phub__sim_process_new(struct phub__sim_node *node);
+void phub__sim_process_end(struct phub__sim_process **process);
+void phub__sim_process_unref(struct phub__sim_process *process);
+/* Around each turn of a process. */
+void phub__sim_turn_begin(struct phub__sim_process *process);
+void phub__sim_turn_end(struct phub__sim_process *process);
+/* What was held goes back into the heap, in order. */
+void phub__sim_release(struct phub__sim_process *process);
+/* An effect is about to happen; 0: it does not. */
+int phub__sim_effect(struct phub__sim_process *process);
+static inline struct phub__sim_process *phub__sim_of(struct phub_env *env)
+{
+    return (struct phub__sim_process *)env;
+}
+
+/* --- net.c ---------------------------------------------------------------- */
+void phub__sim_net_init(struct phub_env *env);
+/* It listens no more, and who was connected to it may notice. */
+void phub__sim_net_end(struct phub__sim_process *process);
+/* Free the links that are left. */
+void phub__sim_net_free(struct phub__sim_process *process);
+void phub__sim_net_grow(struct phub__world *world);
+void phub__sim_net_fini(struct phub__world *world);
+
+/* --- disk.c --------------------------------------------------------------- */
+void phub__sim_disk_init(struct phub_env *env);
+/* The process was killed; power: and what was not synced is lost. */
+void phub__sim_disk_crash(struct phub__sim_node *node, int power);
+void phub__sim_disk_wipe(struct phub__sim_node *node);
+
+/* --- runner.c, guard.c ---------------------------------------------------- */
+void phub__sim_runners_init(struct phub__sim_process *process);
+void phub__sim_runners_end(struct phub__sim_process *process);
+struct phub__runner *phub__sim_runner(struct phub_env *env, const char *name);
+void phub__sim_guard_power_off(struct phub__sim_node *node);
+void phub__sim_guard_recheck(struct phub__sim_node *node);
+/* Actors act while their process runs. */
+void phub__sim_actors_frozen(struct phub__sim_process *process);
+void phub__sim_actors_thawed(struct phub__sim_process *process);
+
+#endif

@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: MIT */
+/* check_world: the simulated environment alone, with stub daemons.
+ *
+ * The stub sends a numbered ping to every other node each 10 ms, answers
+ * pings, appends a line per pong to a file, and runs one exec child. */
+#include "config.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <phub/error.h>
+
+#include "child/runner.h"
+#include "child/spec.h"
+#include "env/sim/world.h"
+#include "wire/buf.h"
+
+#define NODES_MAX 8
+
+struct stub {
+    struct phub__sim_node *node;
+    struct phub_env *env;
+    struct phub__timer *timer;
+    struct phub__link *links[NODES_MAX];
+    struct phub__runner *runner;
+    uint32_t nodes;
+    uint64_t pings, pongs, lost, last, backwards;
+    uint64_t exited, adopted, guard_id, started_pid;
+    int status;
+    enum phub__end_cause cause;
+    int verbs;
+    char read_back[64];
+};
+
+static struct stub stubs[NODES_MAX];    /* what is left after the end */
+
+static void got_frame(void *arg, struct phub_buf *frame)
+{
+    struct stub *stub = arg;
+    uint64_t number;
+    uint8_t head[10] = { 1 };
+
+    ck_assert_uint_eq(frame->size, 10);
+    memcpy(&number, frame->data + 2, sizeof(number));
+    if (frame->data[0] == 1) {
+        stub->pongs++;
+        stub->backwards += number < stub->last;
+        stub->last = number;
+        (void)stub->env->file_do(stub->env, PHUB__FILE_APPEND, "pongs", "x\n",
+                                 2, NULL, NULL);
+        return;
+    }
+    head[1] = (uint8_t)phub__sim_node_index(stub->node);
+    memcpy(head + 2, &number, sizeof(number));
+    (void)stub->env->link_send(stub->env, stub->links[frame->data[1]], head,
+                               sizeof(head), NULL);
+}
+
+static void lost_link(void *arg, struct phub__link *link)
+{
+    struct stub *stub = arg;
+
+    (void)link;
+    stub->lost++;
+}
+
+static void tick(void *arg)
+{
+    struct stub *stub = arg;
+    struct phub_env *env = stub->env;
+    uint8_t head[10] = { 0 };
+
+    head[1] = (uint8_t)phub__sim_node_index(stub->node);
+    stub->pings++;
+    memcpy(head + 2, &stub->pings, sizeof(stub->pings));
+    for (uint32_t i = 0; i < stub->nodes; i++)
+        if (i != phub__sim_node_index(stub->node))
+            (void)env->link_send(env, stub->links[i], head, sizeof(head),
+                                 NULL);
+    env->timer_start(env, stub->timer, env->now_ns(env) + 10 * PHUB__SIM_MS
+                     + env->random(env) % PHUB__SIM_MS);
+}
+
+static void on_started(void *arg, uint64_t handle, int64_t pid)
+{
+    struct stub *stub = arg;
+
+    (void)handle;
+    stub->started_pid = (uint64_t)pid;
+}
+
+static void on_failed(void *arg, uint64_t handle, int rc, const char *text)
+{
+    (void)arg;
+    (void)handle;
+    (void)rc;
+    (void)text;
+}
+
+static void on_received(void *arg, uint64_t handle,
+                        const struct phub__verb_message *message)
+{
+    struct stub *stub = arg;
+
+    (void)handle;
+    stub->verbs |= 1 << message->verb;
+}
+
+static void on_exited(void *arg, uint64_t handle, int status,
+                      enum phub__end_cause cause)
+{
+    struct stub *stub = arg;
+
+    (void)handle;
+    stub->exited++;
+    stub->status = status;
+    stub->cause = cause;
+}
+
+static void on_adopted(void *arg, const struct phub__runner_adopted *child)
+{
+    struct stub *stub = arg;
+
+    ck_assert(child->ready);
+    stub->adopted++;
+    stub->started_pid = (uint64_t)child->pid;
+}
+
+static void on_holder(void *arg, uint64_t guard_id)
+{
+    struct stub *stub = arg;
+
+    stub->guard_id = guard_id;
+}
+
+static const struct phub__runner_events runner_events = {
+    on_started, on_failed, on_received, on_exited, on_adopted, on_holder
+};
+
+static void run_child(struct stub *stub)
+{
+    static const char *const words[] = { "sim", "state", "freeze" };
+    struct phub_bytes argv[3];
+    struct phub__spec spec = { .argv = { argv, 3 } };
+    struct phub__runner_start start = {
+        .handle = 7, .id = { (const uint8_t *)"c", 1 }, .spec = &spec,
+        .epoch = { 1, 1 }, .node_name = "n" };
+
+    for (int i = 0; i < 3; i++)
+        argv[i] = (struct phub_bytes){ (const uint8_t *)words[i],
+                                       strlen(words[i]) };
+    ck_assert_int_eq(stub->runner->start(stub->runner, &start), 0);
+}
+
+static void attached(void *arg, uint64_t guard_id)
+{
+    struct stub *stub = arg;
+
+    stub->guard_id = guard_id;
+    stub->runner->deadline(stub->runner, stub->env->boot_ns(stub->env)
+                           + 500 * PHUB__SIM_MS);
+    if (stub->adopted == 0)
+        run_child(stub);
+}
+
+static const struct phub__net_events net_events = { got_frame, lost_link };
+
+static void *stub_start(void *arg, struct phub__sim_node *node,
+                        struct phub_env *env)
+{
+    uint32_t index = phub__sim_node_index(node);
+    struct stub *stub = &stubs[index];
+    struct phub_buf *content = NULL;
+    char endpoint[64];
+    char text[256];
+
+    memset(stub, 0, sizeof(*stub));
+    stub->node = node;
+    stub->env = env;
+    stub->nodes = *(const uint32_t *)arg;
+    if (env->file_read(env, "identity", &content) == 0)
+        (void)snprintf(stub->read_back, sizeof(stub->read_back), "%.*s",
+                       (int)content->size, (const char *)content->data);
+    phub__buf_unref(&content);
+    (void)env->file_do(env, PHUB__FILE_REPLACE, "identity", "me", 2, NULL,
+                       NULL);
+    (void)snprintf(endpoint, sizeof(endpoint), "tcp://%s:0",
+                   phub__sim_node_name(node));
+    ck_assert_int_eq(env->net_listen(env, endpoint, &net_events, stub, text,
+                                     sizeof(text), text, sizeof(text)), 0);
+    for (uint32_t i = 0; i < stub->nodes; i++) {
+        (void)snprintf(endpoint, sizeof(endpoint), "tcp://n%u:7000", i);
+        ck_assert_int_eq(env->link_open(env, endpoint, PHUB__LINK_CONTROL,
+                                        &stub->links[i]), 0);
+    }
+    stub->runner = env->runner(env, "exec");
+    ck_assert_int_eq(stub->runner->attach(stub->runner, &runner_events,
+                                          attached, stub, text,
+                                          sizeof(text)), 0);
+    stub->timer = env->timer_new(env, tick, stub);
+    env->timer_start(env, stub->timer, 0);
+    return stub;
+}
+
+static void stub_end(void *arg, struct phub__sim_node *node, void *self)
+{
+    struct stub *stub = self;
+
+    (void)arg;
+    (void)node;
+    stub->env->timer_free(stub->env, &stub->timer);
+    for (uint32_t i = 0; i < stub->nodes; i++)
+        stub->env->link_close(stub->env, &stub->links[i]);
+    stub->runner->detach(stub->runner);
+}
+
+static uint32_t stub_nodes = 3;
+static const struct phub__sim_program stub_program = { stub_start, stub_end,
+                                                       &stub_nodes };
+
+static struct phub__world *world_of(uint64_t seed, uint32_t nodes)
+{
+    struct phub__world_options options;
+    struct phub__world *world;
+    char name[16];
+
+    phub__world_options_init(&options, seed);
+    if (getenv("PHUB_SIM_TRACE") != NULL)
+        options.trace = stderr;
+    world = phub__world_new(&options);
+    stub_nodes = nodes;
+    for (uint32_t i = 0; i < nodes; i++) {
+        (void)snprintf(name, sizeof(name), "n%u", i);
+        (void)phub__sim_node_add(world, name, &stub_program);
+    }
+    for (uint32_t i = 0; i < nodes; i++)
+        phub__sim_node_start(phub__world_node(world, i));
+    return world;
+}
+
+static void run_for(struct phub__world *world, uint64_t ms)
+{
+    phub__world_run(world, phub__world_now(world) + ms * PHUB__SIM_MS);
+}
+
+static uint64_t storm(uint64_t seed)
+{
+    struct phub__world *world = world_of(seed, 5);
+    struct phub__sim_net net = { 200 * PHUB__SIM_US, 300 * PHUB__SIM_US,
+                                 10000000, 20, 20, 50 };
+    const uint32_t groups[5] = { 0, 0, 1, 1, 1 };
+    uint64_t hash;
+
+    phub__world_net(world, &net);
+    run_for(world, 200);
+    phub__sim_node_freeze(phub__world_node(world, 1));
+    phub__world_partition(world, groups, 1);
+    phub__sim_node_skew(phub__world_node(world, 2), -400);
+    run_for(world, 200);
+    phub__sim_node_kill_after(phub__world_node(world, 3), 3);
+    phub__sim_node_power_off(phub__world_node(world, 4));
+    run_for(world, 100);
+    phub__world_heal_all(world);
+    phub__sim_node_thaw(phub__world_node(world, 1));
+    phub__sim_node_start(phub__world_node(world, 3));
+    phub__sim_node_start(phub__world_node(world, 4));
+    run_for(world, 300);
+    hash = phub__world_hash(world);
+    phub__world_free(&world);
+    return hash;
+}
+
+START_TEST(a_seed_replays_bit_for_bit)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++)
+        ck_assert_uint_eq(storm(seed), storm(seed));
+    ck_assert_uint_ne(storm(1), storm(2));
+}
+END_TEST
+
+START_TEST(quiet_links_deliver_all_in_order)
+{
+    struct phub__world *world = world_of(1, 3);
+
+    run_for(world, 1000);
+    ck_assert_uint_gt(stubs[0].pings, 90);
+    ck_assert_uint_ge(stubs[0].pongs, 2 * (stubs[0].pings - 5));
+    ck_assert_uint_eq(stubs[0].lost, 0);
+    phub__world_free(&world);
+}
+END_TEST
+
+START_TEST(a_cut_stops_one_direction_only)
+{
+    struct phub__world *world = world_of(2, 2);
+    uint64_t pongs;
+
+    run_for(world, 200);
+    phub__world_cut(world, 0, 1, 0);
+    run_for(world, 10);
+    pongs = stubs[0].pongs;
+    run_for(world, 200);
+    ck_assert_uint_eq(stubs[0].pongs, pongs);
+    phub__world_heal(world, 0, 1);
+    run_for(world, 200);
+    ck_assert_uint_gt(stubs[0].pongs, pongs);
+    phub__world_free(&world);
+}
+END_TEST
+
+START_TEST(a_held_cut_delivers_late_and_loses_nothing)
+{
+    struct phub__world *world = world_of(3, 2);
+
+    run_for(world, 200);
+    phub__world_cut(world, 0, 1, 1);
+    run_for(world, 200);
+    phub__world_heal_all(world);
+    run_for(world, 50);
+    ck_assert_uint_ge(stubs[0].pongs, stubs[0].pings - 4);
+    phub__world_free(&world);
+}
+END_TEST
+
+START_TEST(a_killed_peer_is_hinted_and_connected_again)
+{
+    struct phub__world *world = world_of(4, 2);
+    uint64_t pongs;
+
+    run_for(world, 200);
+    phub__sim_node_kill(phub__world_node(world, 1));
+    run_for(world, 100);
+    ck_assert_uint_ge(stubs[0].lost, 1);
+    pongs = stubs[0].pongs;
+    phub__sim_node_start(phub__world_node(world, 1));
+    run_for(world, 2000);
+    ck_assert_uint_gt(stubs[0].pongs, pongs + 50);
+    phub__world_free(&world);
+}
+END_TEST
+
+START_TEST(a_full_link_says_busy)
+{
+    struct phub__world *world = world_of(5, 2);
+    struct phub_env *env = stubs[0].env;
+    int rc = 0;
+    uint32_t sent = 0;
+
+    run_for(world, 100);
+    phub__world_cut(world, 0, 1, 1);
+    while (rc == 0 && sent <= PHUB__SIM_LINK_FRAMES_MAX) {
+        rc = env->link_send(env, stubs[0].links[1],
+                            (const uint8_t *)"\1\0abcdefgh", 10, NULL);
+        sent += rc == 0;
+    }
+    ck_assert_int_eq(rc, PHUB_EBUSY);
+    ck_assert_uint_gt(sent, PHUB__SIM_LINK_FRAMES_MAX - 50);
+    phub__world_free(&world);
+}
+END_TEST
+
+START_TEST(a_frozen_process_is_silent_then_late)
+{
+    struct phub__world *world = world_of(6, 2);
+    uint64_t pings, pongs;
+
+    run_for(world, 200);
+    phub__sim_node_freeze(phub__world_node(world, 1));
+    pings = stubs[1].pings;
+    pongs = stubs[0].pongs;
+    run_for(world, 300);
+    ck_assert_uint_eq(stubs[1].pings, pings);
+    ck_assert_uint_le(stubs[0].pongs, pongs + 1);
+    phub__sim_node_thaw(phub__world_node(world, 1));
+    run_for(world, 5);
+    ck_assert_uint_gt(stubs[0].pongs, pongs + 20);
+    ck_assert_uint_le(stubs[1].pings, pings + 2);
+    phub__world_free(&world);
+}
+END_TEST
+
+START_TEST(replaced_files_survive_and_appended_ones_lose_a_tail)
+{
+    uint64_t lost = 0;
+
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct phub__world *world = world_of(seed, 2);
+        struct phub_buf *content = NULL;
+        uint64_t pongs;
+
+        run_for(world, 500);
+        pongs = stubs[0].pongs;
+        phub__sim_node_power_off(phub__world_node(world, 0));
+        phub__sim_node_start(phub__world_node(world, 0));
+        ck_assert_str_eq(stubs[0].read_back, "me");
+        if (stubs[0].env->file_read(stubs[0].env, "pongs", &content) == 0)
+            lost += content->size < 2 * pongs - 8;
+        else
+            lost++;
+        phub__buf_unref(&content);
+        phub__world_free(&world);
+    }
+    ck_assert_uint_gt(lost, 10);
+}
+END_TEST
+
+START_TEST(children_get_ready_and_end_at_the_deadline)
+{
+    struct phub__world *world = world_of(7, 2);
+
+    run_for(world, 100);
+    ck_assert_int_ne(stubs[0].verbs & (1 << PHUB__VERB_HELLO), 0);
+    ck_assert_int_ne(stubs[0].verbs & (1 << PHUB__VERB_READY), 0);
+    run_for(world, 500);
+    ck_assert_uint_eq(stubs[0].exited, 1);
+    ck_assert_int_eq((int)stubs[0].cause, PHUB__END_DEADLINE);
+    phub__world_free(&world);
+}
+END_TEST
+
+START_TEST(a_daemon_back_within_the_lease_adopts)
+{
+    struct phub__world *world = world_of(8, 2);
+    struct phub__sim_node *node = phub__world_node(world, 0);
+    uint64_t guard, pid;
+
+    run_for(world, 100);
+    guard = stubs[0].guard_id;
+    pid = stubs[0].started_pid;
+    phub__sim_node_kill(node);
+    run_for(world, 100);
+    ck_assert_ptr_nonnull(phub__sim_child_find(node, (int64_t)pid));
+    phub__sim_node_start(node);
+    run_for(world, 50);
+    ck_assert_uint_eq(stubs[0].adopted, 1);
+    ck_assert_uint_eq(stubs[0].guard_id, guard);
+    ck_assert_uint_eq(stubs[0].started_pid, pid);
+    phub__sim_node_kill(node);
+    run_for(world, 1000);
+    ck_assert_ptr_null(phub__sim_child_find(node, (int64_t)pid));
+    phub__sim_node_start(node);
+    run_for(world, 50);
+    ck_assert_uint_eq(stubs[0].adopted, 0);
+    ck_assert_uint_ne(stubs[0].guard_id, guard);
+    phub__world_free(&world);
+}
+END_TEST
+
+START_TEST(a_frozen_daemon_keeps_no_child_beyond_the_lease)
+{
+    struct phub__world *world = world_of(9, 2);
+    struct phub__sim_node *node = phub__world_node(world, 0);
+
+    run_for(world, 100);
+    phub__sim_node_freeze(node);
+    run_for(world, 1000);
+    ck_assert_ptr_null(phub__sim_child_find(node,
+                                            (int64_t)stubs[0].started_pid));
+    ck_assert_uint_eq(stubs[0].exited, 0);
+    phub__sim_node_thaw(node);
+    run_for(world, 5);
+    ck_assert_uint_eq(stubs[0].exited, 1);
+    phub__world_free(&world);
+}
+END_TEST
+
+START_TEST(a_child_says_when_updates_are_missing)
+{
+    struct phub__world *world = world_of(10, 2);
+    struct phub__sim_child *child;
+    uint64_t held = 0;
+
+    run_for(world, 100);
+    child = phub__sim_child_find(phub__world_node(world, 0),
+                                 (int64_t)stubs[0].started_pid);
+    ck_assert_int_eq((int)phub__sim_child_update(child, 0, 1, &held),
+                     PHUB__SIM_ACKED);
+    ck_assert_int_eq((int)phub__sim_child_update(child, 0, 1, &held),
+                     PHUB__SIM_ACKED);
+    ck_assert_int_eq((int)phub__sim_child_update(child, 0, 3, &held),
+                     PHUB__SIM_GAP);
+    ck_assert_uint_eq(held, 1);
+    phub__world_free(&world);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("world");
+    TCase *tcase = tcase_create("world");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_test(tcase, a_seed_replays_bit_for_bit);
+    tcase_add_test(tcase, quiet_links_deliver_all_in_order);
+    tcase_add_test(tcase, a_cut_stops_one_direction_only);
+    tcase_add_test(tcase, a_held_cut_delivers_late_and_loses_nothing);
+    tcase_add_test(tcase, a_killed_peer_is_hinted_and_connected_again);
+    tcase_add_test(tcase, a_full_link_says_busy);
+    tcase_add_test(tcase, a_frozen_process_is_silent_then_late);
+    tcase_add_test(tcase,
+                   replaced_files_survive_and_appended_ones_lose_a_tail);
+    tcase_add_test(tcase, children_get_ready_and_end_at_the_deadline);
+    tcase_add_test(tcase, a_daemon_back_within_the_lease_adopts);
+    tcase_add_test(tcase, a_frozen_daemon_keeps_no_child_beyond_the_lease);
+    tcase_add_test(tcase, a_child_says_when_updates_are_missing);
+    suite_add_tcase(suite, tcase);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
