@@ -4,6 +4,8 @@
 #include "config.h"
 #endif
 
+#include <sys/stat.h>
+
 #include "guard_fixture.h"
 
 START_TEST(a_child_runs_with_its_environment_and_its_output_arrives)
@@ -161,7 +163,7 @@ START_TEST(children_end_when_the_deadline_passes)
     fixture_end(&f);
 
     fixture_attach(&f);
-    phub__guard_deadline(f.guard, boot_now() + 700 * MILLIS);
+    phub__guard_deadline(f.guard, boot_now() + LEASE);
     a = fixture_run(&f, "sleep 1000 & echo $!; wait");
     b = fixture_run(&f, "trap '' TERM; sleep 1000");
     read_line(a->output, line, sizeof line);
@@ -185,7 +187,7 @@ START_TEST(a_stale_renewal_revives_nothing_and_a_new_one_allows_new_starts)
     uint64_t stamp;
 
     fixture_attach(&f);
-    stamp = boot_now() + 300 * MILLIS;
+    stamp = boot_now() + LEASE;
     phub__guard_deadline(f.guard, stamp);
     a = fixture_run(&f, "sleep 1000");
     fixture_wait(&f, a->exited);
@@ -236,7 +238,7 @@ fork_daemon(uint64_t lease_ns, pid_t *child, pid_t *guard)
 
 START_TEST(a_killed_daemons_children_end_by_the_deadline_and_the_guard_too)
 {
-    pid_t child, guard, daemon = fork_daemon(500 * MILLIS, &child, &guard);
+    pid_t child, guard, daemon = fork_daemon(LEASE, &child, &guard);
     int child_end = pidfd_of(child), guard_end = pidfd_of(guard);
 
     kill(daemon, SIGKILL);
@@ -248,7 +250,7 @@ END_TEST
 
 START_TEST(a_stopped_daemons_children_end_by_the_deadline)
 {
-    pid_t child, guard, daemon = fork_daemon(500 * MILLIS, &child, &guard);
+    pid_t child, guard, daemon = fork_daemon(LEASE, &child, &guard);
     int child_end = pidfd_of(child), guard_end = pidfd_of(guard);
 
     kill(daemon, SIGSTOP);
@@ -465,7 +467,7 @@ START_TEST(a_stopped_spawner_does_not_stop_the_deadline)
     pid_t spawner;
 
     fixture_attach(&f);
-    phub__guard_deadline(f.guard, boot_now() + 400 * MILLIS);
+    phub__guard_deadline(f.guard, boot_now() + LEASE);
     a = fixture_run(&f, "sleep 1000");
     spawner = find_spawner(phub__guard_pid(f.guard), 0);
     ck_assert_int_gt(spawner, 0);
@@ -612,6 +614,70 @@ START_TEST(a_state_directory_that_is_not_there_is_named)
 }
 END_TEST
 
+/* A version 2 cgroup that we may make others in, or NULL. */
+static const char *
+find_cgroup(void)
+{
+    static const char *const places[] = { "/sys/fs/cgroup/unified",
+                                          "/sys/fs/cgroup" };
+
+    for (size_t i = 0; i < 2; i++) {
+        char path[128];
+        bool ok;
+
+        snprintf(path, sizeof path, "%s/phub-test-%ld", places[i],
+                 (long)getpid());
+        if (mkdir(path, 0755) < 0)
+            continue;
+        snprintf(path, sizeof path, "%s/phub-test-%ld/cgroup.kill", places[i],
+                 (long)getpid());
+        ok = access(path, W_OK) == 0;
+        *strrchr(path, '/') = 0;
+        rmdir(path);
+        if (ok)
+            return places[i];
+    }
+    return NULL;
+}
+
+START_TEST(in_a_cgroup_not_even_a_session_of_its_own_survives)
+{
+    struct fixture f;
+    struct seen *s;
+    char line[64];
+    int escaped;
+
+    cgroup_dir = find_cgroup();
+    if (cgroup_dir == NULL)
+        return; /* none here */
+    fixture_attach(&f);
+    phub__guard_deadline(f.guard, boot_now() + 60 * SECONDS);
+    /* Its child ends. */
+    s = fixture_run(&f, "setsid sh -c 'echo $$; exec sleep 1000' & read x <&3");
+    read_line(s->output, line, sizeof line);
+    escaped = pidfd_of((pid_t)strtol(line, NULL, 10));
+    ck_assert_int_eq(send(s->channel, "\n", 1, 0), 1);
+    fixture_wait(&f, s->exited);
+    wait_end(escaped);
+    /* Its guard is killed, and the next one starts. */
+    s = fixture_run(&f, "setsid env -i sh -c 'echo $$; exec sleep 1000'");
+    read_line(s->output, line, sizeof line);
+    escaped = pidfd_of((pid_t)strtol(line, NULL, 10));
+    kill(phub__guard_pid(f.guard), SIGKILL);
+    while (!f.lost)
+        fixture_turn(&f);
+    fixture_end(&f);
+    fixture_attach(&f);
+    wait_end(escaped);
+    /* The lease passes. */
+    phub__guard_deadline(f.guard, boot_now() + LEASE);
+    s = fixture_run(&f, "setsid sh -c 'echo $$; exec sleep 1000' & wait");
+    read_line(s->output, line, sizeof line);
+    wait_end(pidfd_of((pid_t)strtol(line, NULL, 10)));
+    fixture_end(&f);
+}
+END_TEST
+
 START_TEST(many_children_start_and_end)
 {
     struct fixture f;
@@ -662,6 +728,7 @@ main(void)
     tcase_add_test(tc, garbage_is_refused_and_the_guard_goes_on);
     tcase_add_test(tc, a_second_guard_of_a_state_directory_says_who_holds_it);
     tcase_add_test(tc, a_state_directory_that_is_not_there_is_named);
+    tcase_add_test(tc, in_a_cgroup_not_even_a_session_of_its_own_survives);
     tcase_add_test(tc, many_children_start_and_end);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

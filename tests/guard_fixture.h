@@ -49,6 +49,7 @@ struct fixture {
 };
 
 static char state_dir[64];
+static const char *cgroup_dir; /* or NULL */
 
 static inline uint64_t
 boot_now(void)
@@ -61,6 +62,8 @@ boot_now(void)
 
 #define SECONDS 1000000000ull
 #define MILLIS 1000000ull
+/* A short lease, though long enough to start a child on a busy machine. */
+#define LEASE (1500 * MILLIS)
 
 static inline struct seen *
 seen_of(struct fixture *f, uint64_t handle)
@@ -163,7 +166,7 @@ fixture_open(struct fixture *f, uint32_t spawner_timeout_ms)
 {
     struct phub__guard_config config = {
         .state_dir = state_dir, .program = guard_program(),
-        .spawner_timeout_ms = spawner_timeout_ms,
+        .spawner_timeout_ms = spawner_timeout_ms, .cgroup = cgroup_dir,
     };
     char error[512];
 

@@ -5,6 +5,7 @@ pkginclude_HEADERS += libphub/phub/cbor.h
 noinst_HEADERS += libphub/child/runner.h libphub/child/spec.h
 libphub_core_la_SOURCES += \
 	libphub/child/guard_client.c libphub/child/guard_client.h \
+	libphub/child/guard_find.c libphub/child/guard_find.h \
 	libphub/child/guard_proto.c libphub/child/guard_proto.h \
 	libphub/child/childmsg.c libphub/child/childmsg.h \
 	libphub/child/channel.c libphub/child/channel.h

@@ -66,6 +66,7 @@ fail(struct guard *guard, uint32_t number, int sys_errno, const char *format,
     close_fd(&slot->status_fd);
     close_fd(&slot->channel);
     close_fd(&slot->output);
+    cgroup_child_kill(guard, slot->handle);
     if (slot->pid > 0)
         table_set_pid(table, number, 0);
     slot->pid = 0;
@@ -199,6 +200,7 @@ children_feed_spawner(struct guard *guard)
                           number);
         if (error == EEXIST)
             error = 0;
+        cgroup_child_new(guard, slot->handle);
         if (error == 0)
             error = send_request(guard, slot);
         if (error == EAGAIN || error == ETOOMANYREFS) {
@@ -446,8 +448,10 @@ child_release(struct guard *guard, uint64_t handle)
 
     if (number == 0 || slot->state != SLOT_EXITED || slot->listed)
         guard->rejected++;
-    else
+    else {
+        cgroup_child_remove(guard, handle);
         table_free(&guard->table, number);
+    }
 }
 
 static void
@@ -463,6 +467,7 @@ child_exited(struct guard *guard, uint32_t number, int status)
     table_set_pid(&guard->table, number, 0);
     if (slot->state != SLOT_RUNNING)
         return;
+    cgroup_child_kill(guard, slot->handle);
     slot->state = SLOT_EXITED;
     slot->wait_status = (uint32_t)status;
     if (slot->cause == PHUB__GUARD_BY_ITSELF && slot->signalled)
@@ -525,7 +530,7 @@ children_end_all(struct guard *guard, enum phub__guard_cause cause)
             kill_child(slot, SIGKILL);
         }
     }
-    cgroup_kill(guard);
+    cgroup_kill_all(guard);
     for (uint32_t i = 1; i <= table->used; i++) {
         struct slot *slot = &table->slots[i];
 

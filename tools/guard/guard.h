@@ -204,8 +204,15 @@ void children_check_spawner(struct guard *guard);
 /* list.c: guard.children, and what an earlier guard left behind */
 int list_open(struct guard *guard, char *error, size_t error_max);
 int list_append(struct guard *guard, pid_t pid, uint64_t start_ticks);
+
+/* cgroup.c */
+#define CGROUP_NAME_MAX 24
 void cgroup_open(struct guard *guard, const char *path);
-void cgroup_kill(struct guard *guard);
+void cgroup_name(uint64_t handle, char *name, size_t name_max);
+void cgroup_child_new(const struct guard *guard, uint64_t handle);
+void cgroup_child_kill(const struct guard *guard, uint64_t handle);
+void cgroup_child_remove(const struct guard *guard, uint64_t handle);
+void cgroup_kill_all(struct guard *guard);
 void cgroup_close(struct guard *guard);
 
 /* daemon.c: the connection to the daemon */

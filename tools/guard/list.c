@@ -12,10 +12,8 @@
  * names one process for ever, and the signal goes through a pidfd that was
  * opened before the start time was compared.  Processes that a child left in
  * its group or session when it died have another pid; of those, only such as
- * carry PHUB_GUARD with the earlier guard's id in their environment are taken.
- *
- * Where a writable version 2 cgroup was given, one below it holds all children
- * and is killed as a whole.  It is named after the state directory. */
+ * carry PHUB_GUARD with the earlier guard's id in their environment are
+ * taken. */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
@@ -278,47 +276,4 @@ list_open(struct guard *guard, char *error, size_t error_max)
         snprintf(error, error_max, "cannot write \"%s/%s\": %s", guard->dir,
                  PHUB__GUARD_CHILDREN, strerror(code));
     return code;
-}
-
-/* Make the children's cgroup below path and kill what is in it; without one
- * things go on as well. */
-void
-cgroup_open(struct guard *guard, const char *path)
-{
-    struct stat dir;
-
-    if (path == NULL || fstat(guard->dir_fd, &dir) < 0)
-        return;
-    snprintf(guard->cgroup_dir, sizeof guard->cgroup_dir,
-             "%.4000s/phub-%llx-%llx", path, (unsigned long long)dir.st_dev,
-             (unsigned long long)dir.st_ino);
-    if (mkdir(guard->cgroup_dir, 0755) < 0 && errno != EEXIST)
-        return;
-    guard->cgroup_fd = open(guard->cgroup_dir,
-                            O_DIRECTORY | O_RDONLY | O_CLOEXEC);
-    if (guard->cgroup_fd >= 0
-        && faccessat(guard->cgroup_fd, "cgroup.procs", W_OK, 0) < 0)
-        cgroup_close(guard);
-    cgroup_kill(guard);
-}
-
-void
-cgroup_kill(struct guard *guard)
-{
-    int fd;
-
-    if (guard->cgroup_fd < 0)
-        return;
-    fd = openat(guard->cgroup_fd, "cgroup.kill", O_WRONLY | O_CLOEXEC);
-    if (fd >= 0)
-        (void)!write(fd, "1", 1);
-    close_fd(&fd);
-}
-
-void
-cgroup_close(struct guard *guard)
-{
-    if (guard->cgroup_fd >= 0)
-        (void)rmdir(guard->cgroup_dir);
-    close_fd(&guard->cgroup_fd);
 }

@@ -42,6 +42,7 @@ struct work {
     char *argv[PHUB__GUARD_ARGS_MAX + 1];
     char *env[PHUB__GUARD_ARGS_MAX + 3];
     char *cwd;
+    uint64_t handle;
     char guard_name[32];
     char channel_name[32];
 };
@@ -86,6 +87,7 @@ prepare(struct work *work, const struct phub__guard_message *m)
     if (!(m->flags & PHUB__GUARD_FLAG_STDIO))
         work->env[count++] = work->channel_name;
     work->env[count] = NULL;
+    work->handle = m->handle;
     work->cwd = NULL;
     if (m->cwd.size > 0) {
         memcpy(at, m->cwd.data, m->cwd.size);
@@ -161,6 +163,22 @@ arrange(int *fds, size_t count, int status)
     return close_range(CHILD_STATUS_FD + 1, ~0u, 0);
 }
 
+static void
+enter_cgroup(const struct guard *guard, uint64_t handle)
+{
+    char path[CGROUP_NAME_MAX + 16], name[CGROUP_NAME_MAX];
+    int fd;
+
+    if (guard->cgroup_fd < 0)
+        return;
+    cgroup_name(handle, name, sizeof name);
+    snprintf(path, sizeof path, "%s/cgroup.procs", name);
+    fd = openat(guard->cgroup_fd, path, O_WRONLY | O_CLOEXEC);
+    if (fd >= 0)
+        (void)!write(fd, "0", 1);
+    close_fd(&fd);
+}
+
 /* The life of the new process until exec; never returns. */
 static void
 run_child(const struct guard *guard, struct work *work, int *fds, size_t count,
@@ -169,7 +187,6 @@ run_child(const struct guard *guard, struct work *work, int *fds, size_t count,
     struct rlimit nofile;
     struct status_go go;
     ssize_t size;
-    int cgroup = -1;
 
     /* Ask for the signal, then see whether it was too late to ask. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != guard->pid)
@@ -178,11 +195,7 @@ run_child(const struct guard *guard, struct work *work, int *fds, size_t count,
         report(status, STAGE_SETUP, errno);
         _exit(127);
     }
-    if (guard->cgroup_fd >= 0)
-        cgroup = openat(guard->cgroup_fd, "cgroup.procs",
-                        O_WRONLY | O_CLOEXEC);
-    if (cgroup >= 0)
-        (void)!write(cgroup, "0", 1);
+    enter_cgroup(guard, work->handle);
     if (arrange(fds, count, status) < 0) {
         report(status, STAGE_SETUP, errno);
         _exit(127);
