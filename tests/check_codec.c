@@ -63,6 +63,15 @@ static PHUB__SCHEMA(whole_schema, struct whole,
     PHUB__STRUCT(24, struct whole, inner, &inner_schema),
     PHUB__U64(30, struct whole, small, PHUB__MAX(7)));
 
+struct holder {
+    struct pair pair;
+    uint64_t value;
+};
+
+static PHUB__SCHEMA(holder_schema, struct holder,
+    PHUB__STRUCT(1, struct holder, pair, &pair_schema),
+    PHUB__U64(2, struct holder, value));
+
 static struct phub_bytes text(const char *s)
 {
     return (struct phub_bytes){ (const uint8_t *)s, strlen(s) };
@@ -178,6 +187,23 @@ START_TEST(zero_and_empty_fields_are_left_out)
 
     ck_assert_uint_eq(bytes.size, 3);
     ck_assert_mem_eq(bytes.data, "\xa1\x01\x00", 3);
+}
+END_TEST
+
+START_TEST(an_empty_struct_is_left_out_whatever_it_requires)
+{
+    struct holder holder = { .value = 3 };
+    struct phub__builder b;
+
+    phub__builder_init(&b, 100);
+    ck_assert_int_eq(phub__encode(&holder_schema, &holder, &b), 0);
+    ck_assert_uint_eq(b.size, 3);
+    ck_assert_mem_eq(b.data, "\xa1\x02\x03", 3);
+    phub__builder_reset(&b);
+    holder.pair.value = 1;
+    ck_assert_int_eq(phub__encode(&holder_schema, &holder, &b), 0);
+    ck_assert_mem_eq(b.data, "\xa2\x01\xa2\x01\x60\x02\x01\x02\x03", 9);
+    phub__builder_fini(&b);
 }
 END_TEST
 
@@ -394,6 +420,7 @@ int main(void)
     tcase_add_test(tc, schemas_are_sound);
     tcase_add_test(tc, every_field_survives_the_round_trip);
     tcase_add_test(tc, zero_and_empty_fields_are_left_out);
+    tcase_add_test(tc, an_empty_struct_is_left_out_whatever_it_requires);
     tcase_add_test(tc, decoded_and_encoded_again_gives_the_same_bytes);
     tcase_add_test(tc, unknown_keys_are_skipped);
     tcase_add_test(tc, wrong_maps_are_refused_with_the_key_at_fault);

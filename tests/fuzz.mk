@@ -1,40 +1,27 @@
-# tests/fuzz.mk: fuzz targets, and their corpus as a test.
+# tests/fuzz.mk: fuzz targets, and mutations of their seeds as a test.
 # SPDX-License-Identifier: MIT
 #
-# A target is tests/fuzz/fuzz_NAME.c with LLVMFuzzerTestOneInput(). It is used
-# twice: as an ordinary test, which feeds it the files of tests/fuzz/corpus/NAME
-# and many changed copies of them (replay.c), and, configured with CC=clang-14
-# --enable-fuzz, as a program of libFuzzer. .ci/run finds the latter by their
-# names and runs each for a few seconds. To add NAME, repeat the lines of conf.
+# A target is tests/fuzz/fuzz_NOUN.c (tests/fuzz/driver.h says what is in it)
+# and one line here. With --enable-fuzz it is a libFuzzer program.
+FUZZ_PROGRAMS  = tests/fuzz/fuzz_codec
+FUZZ_PROGRAMS += tests/fuzz/fuzz_reader
 
-EXTRA_DIST += tests/fuzz/corpus
+check_PROGRAMS += $(FUZZ_PROGRAMS)
+noinst_HEADERS += tests/fuzz/driver.h
 
-check_PROGRAMS += tests/fuzz/replay_conf
-TESTS          += tests/fuzz/replay_conf
-tests_fuzz_replay_conf_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_conf.c
-
-if PHUB_FUZZ
-noinst_PROGRAMS += tests/fuzz/fuzz_conf
-tests_fuzz_fuzz_conf_LDFLAGS = $(AM_LDFLAGS) $(PHUB_FUZZ_LDFLAGS)
-tests_fuzz_fuzz_conf_LDADD   = libphub-core.la
-endif
-
-check_PROGRAMS += tests/fuzz/replay_child
-TESTS          += tests/fuzz/replay_child
-tests_fuzz_replay_child_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_child.c
+FUZZ_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests
+tests_fuzz_fuzz_codec_CPPFLAGS  = $(FUZZ_CPPFLAGS)
+tests_fuzz_fuzz_reader_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_fuzz_codec_SOURCES   = tests/fuzz/fuzz_codec.c
+tests_fuzz_fuzz_reader_SOURCES  = tests/fuzz/fuzz_reader.c
 
 if PHUB_FUZZ
-noinst_PROGRAMS += tests/fuzz/fuzz_child
-tests_fuzz_fuzz_child_LDFLAGS = $(AM_LDFLAGS) $(PHUB_FUZZ_LDFLAGS)
-tests_fuzz_fuzz_child_LDADD   = libphub-core.la
-endif
-
-check_PROGRAMS += tests/fuzz/replay_cluster
-TESTS          += tests/fuzz/replay_cluster
-tests_fuzz_replay_cluster_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_cluster.c
-
-if PHUB_FUZZ
-noinst_PROGRAMS += tests/fuzz/fuzz_cluster
-tests_fuzz_fuzz_cluster_LDFLAGS = $(AM_LDFLAGS) $(PHUB_FUZZ_LDFLAGS)
-tests_fuzz_fuzz_cluster_LDADD   = libphub-core.la
+FUZZ_LDFLAGS = $(AM_LDFLAGS) $(PHUB_FUZZ_LDFLAGS)
+tests_fuzz_fuzz_codec_LDFLAGS  = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_reader_LDFLAGS = $(FUZZ_LDFLAGS)
+EXTRA_DIST += tests/fuzz/driver.c
+else
+tests_fuzz_fuzz_codec_SOURCES  += tests/fuzz/driver.c
+tests_fuzz_fuzz_reader_SOURCES += tests/fuzz/driver.c
+TESTS += $(FUZZ_PROGRAMS)
 endif

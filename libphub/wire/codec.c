@@ -63,24 +63,12 @@ static void store(void *at, unsigned width, uint64_t value)
 
 /* --- encoding -------- */
 
-static bool present(const struct phub__field *field, const uint8_t *in);
-
-static bool any_present(const struct phub__schema *schema, const uint8_t *in)
-{
-    for (uint32_t i = 0; i < schema->count; i++)
-        if (present(&schema->fields[i], in))
-            return true;
-    return false;
-}
-
-/* True if the field is to be written. */
-static bool present(const struct phub__field *field, const uint8_t *in)
+/* True if the field is neither zero nor empty. */
+static bool has_value(const struct phub__field *field, const uint8_t *in)
 {
     const void *at = in + field->offset;
     const struct phub_epoch *epoch = at;
 
-    if (field->flags & PHUB__FIELD_REQUIRED)
-        return true;
     switch (field->type) {
     case PHUB__FIELD_U64:
     case PHUB__FIELD_I64:
@@ -98,7 +86,10 @@ static bool present(const struct phub__field *field, const uint8_t *in)
     case PHUB__FIELD_LIST:
         return ((const struct phub__list *)at)->count > 0;
     case PHUB__FIELD_STRUCT:
-        return any_present(field->sub, at);
+        for (uint32_t i = 0; i < field->sub->count; i++)
+            if (has_value(&field->sub->fields[i], at))
+                return true;
+        return false;
     }
     phub__assert(false); /* a type that is not in the table */
     return false;
@@ -194,7 +185,9 @@ int phub__encode(const struct phub__schema *schema, const void *in,
 
     phub__assert(schema->count <= PHUB__SCHEMA_FIELDS_MAX);
     for (uint32_t i = 0; i < schema->count; i++) {
-        if (present(&schema->fields[i], in)) {
+        const struct phub__field *field = &schema->fields[i];
+
+        if ((field->flags & PHUB__FIELD_REQUIRED) || has_value(field, in)) {
             mask |= 1ull << i;
             pairs++;
         }

@@ -3,11 +3,11 @@
  *
  * A schema lists the fields of a struct; each has an integer key.  Encoding
  * is canonical: keys ascend, heads are shortest, an optional field that is
- * zero or empty is left out.  So equal values are equal bytes, which may be
- * hashed and compared.  Decoding takes bytes from anywhere: unknown keys are
- * skipped (a newer peer), keys that repeat or do not ascend, missing REQUIRED
- * fields and trailing bytes are refused, and every size and count is checked
- * before anything is allocated.
+ * zero or empty is left out (a struct too, whatever it requires).  So equal
+ * values are equal bytes, which may be hashed and compared.  Decoding takes
+ * bytes from anywhere: unknown keys are skipped (a newer peer), keys that
+ * repeat or do not ascend, missing REQUIRED fields and trailing bytes are
+ * refused, and every size and count is checked before anything is allocated.
  *
  *     struct pair { struct phub_bytes name; uint64_t value; };
  *     struct set { uint64_t id; struct phub__list pairs; };
@@ -81,7 +81,7 @@ struct phub__schema {
     uint32_t size;      /* of the struct */
 };
 
-/* Define a schema; write "static" or nothing in front. */
+/* Define a schema at file scope; write "static" or nothing in front. */
 #define PHUB__SCHEMA(variable, struct_, ...)                                  \
     const struct phub__schema variable = {                                    \
         .name = #variable,                                                    \
