@@ -61,7 +61,7 @@
 #define PHUB__CELL_KEY_MAX 254u        /* bytes */
 #define PHUB__NODES_KNOWN_MAX 1024u    /* nodes ever seen, not forgotten */
 #define PHUB__AUTHORS_MAX 4096u        /* (node, boot) pairs */
-#define PHUB__DOTS_MAX 4096u           /* gaps remembered per author */
+#define PHUB__DOTS_MAX 1024u            /* ranges remembered per author */
 #define PHUB__DELTA_ENTRIES_MAX 8192u  /* entries in one delta */
 #define PHUB__DELTA_SIZE_MAX (1u << 20)    /* bytes of one delta */
 #define PHUB__SUMMARY_SIZE_MAX (1u << 19)  /* bytes of one summary */

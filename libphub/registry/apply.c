@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* apply: merging a delta.
+ *
+ * Everything in it comes from outside: what does not hold is refused.  A range
+ * is noted as seen only after all its entries have been merged, so whatever
+ * goes wrong on the way is brought again by the next comparison; merging twice
+ * does no harm. */
+#include "config.h"
+
+#include <string.h>
+
+#include "registry/delta.h"
+#include "registry/internal.h"
+
+static int contents_decode(const struct phub__wire_entry *wire,
+                           struct phub__arena *arena,
+                           struct phub__contents *contents)
+{
+    int rc = 0;
+
+    memset(contents, 0, sizeof *contents);
+    if (!phub__row_id_ok(wire->id))
+        return PHUB_EPROTO;
+    contents->life_bytes = wire->life;
+    contents->half_bytes = wire->half;
+    contents->home = wire->home;
+    if (wire->life.size > 0)
+        rc = phub__life_decode(wire->life, arena, &contents->life);
+    if (rc == 0 && wire->half.size > 0)
+        rc = phub__half_decode(wire->half, arena, &contents->half);
+    if (rc != 0)
+        return rc;
+    if (wire->id.data[0] == 1 &&
+        (wire->half.size > 0 || wire->home.incarnation.number != 0 ||
+         contents->life.stopped))
+        return PHUB_EPROTO;
+    if (wire->life.size == 0 && wire->half.size == 0 &&
+        wire->home.incarnation.number == 0)
+        return PHUB_EPROTO;
+    return 0;
+}
+
+/* Numbers ascend, and lie in the range if there is one. */
+static bool piece_ok(const struct phub__registry *registry,
+                     const struct phub__wire_piece *piece)
+{
+    const struct phub__wire_entry *entries = piece->entries.items;
+    uint64_t last = piece->from;
+    uint64_t hi = piece->to == 0 ? PHUB__SEQUENCE_MAX : piece->to;
+    uint32_t i;
+
+    if (piece->node == 0 || piece->boot == 0 ||
+        piece->to > PHUB__SEQUENCE_MAX ||
+        (piece->to == 0 ? piece->from != 0 : piece->from >= piece->to))
+        return false;
+    for (i = 0; i < piece->entries.count; i++) {
+        if (entries[i].sequence <= last || entries[i].sequence > hi)
+            return false;
+        last = entries[i].sequence;
+    }
+    if (piece->node != registry->node || piece->boot < registry->boot)
+        return true;
+    /* Nobody knows more of our own stream than we do. */
+    return piece->boot == registry->boot &&
+           last <= phub__registry_head(registry) &&
+           piece->to <= phub__registry_head(registry);
+}
+
+/* What is live here and not there in a range that they have seen. */
+static void doubt(struct phub__author *author,
+                  const struct phub__wire_piece *piece)
+{
+    const struct phub__wire_entry *entries = piece->entries.items;
+    const struct phub__series *live = &author->live;
+    uint32_t at = phub__series_from(live, piece->from + 1), i = 0;
+
+    for (; at < live->count && live->slots[at].number <= piece->to; at++) {
+        struct phub__entry *entry = live->slots[at].ptr;
+
+        if (entry == NULL)
+            continue;
+        while (i < piece->entries.count &&
+               entries[i].sequence < entry->sequence)
+            i++;
+        if (i == piece->entries.count ||
+            entries[i].sequence != entry->sequence)
+            entry->doubted = true;
+    }
+}
+
+static int entry_apply(struct phub__registry *registry,
+                       struct phub__author *author,
+                       const struct phub__wire_entry *wire,
+                       struct phub__arena *arena)
+{
+    struct phub__contents contents;
+    int rc;
+
+    if (phub__ranges_has(&author->seen, wire->sequence)) {
+        registry->entries_ignored++;
+        return 0;
+    }
+    phub__arena_reset(arena);
+    rc = contents_decode(wire, arena, &contents);
+    if (rc == 0)
+        rc = phub__registry_merge(registry, author, wire->sequence, wire->id,
+                                  &contents, false);
+    if (rc == 0)
+        registry->entries_applied++;
+    return rc;
+}
+
+static int seen_add(struct phub__author *author,
+                    const struct phub__wire_piece *piece)
+{
+    const struct phub__wire_entry *entries = piece->entries.items;
+    int rc = 0;
+    uint32_t i;
+
+    if (piece->to != 0)
+        return phub__ranges_add(&author->seen, piece->from + 1, piece->to,
+                                PHUB__DOTS_MAX);
+    for (i = 0; i < piece->entries.count && rc == 0; i++)
+        rc = phub__ranges_add(&author->seen, entries[i].sequence,
+                              entries[i].sequence, PHUB__DOTS_MAX);
+    return rc;
+}
+
+static int author_for(struct phub__registry *registry,
+                      const struct phub__wire_piece *piece,
+                      struct phub__author **author)
+{
+    int rc = 0;
+
+    *author = phub__author_find(&registry->authors, piece->node, piece->boot);
+    if (*author != NULL)
+        return 0;
+    /* A forgotten node stays so until it is met again. */
+    if (phub__index_node(&registry->index, piece->node) == NULL)
+        rc = phub__registry_node_seen(registry, piece->node);
+    if (rc == 0)
+        rc = phub__author_get(&registry->authors, piece->node, piece->boot,
+                              author);
+    return rc;
+}
+
+static int piece_apply(struct phub__registry *registry,
+                       const struct phub__wire_piece *piece,
+                       struct phub__arena *arena, bool *gap)
+{
+    const struct phub__wire_entry *entries = piece->entries.items;
+    struct phub__author *author;
+    uint32_t i;
+    int rc;
+
+    if (!piece_ok(registry, piece))
+        return PHUB_EPROTO;
+    rc = author_for(registry, piece, &author);
+    if (rc != 0)
+        return rc;
+    for (i = 0; i < piece->entries.count; i++) {
+        int one = entry_apply(registry, author, &entries[i], arena);
+
+        if (one == PHUB_EPROTO || one == PHUB_ENOMEM)
+            return one;
+        if (one != 0)
+            rc = one;  /* no room for this row; others may be known here */
+    }
+    if (rc != 0)
+        return rc;
+    if (piece->to != 0)
+        doubt(author, piece);
+    if (piece->from != 0 && !phub__ranges_has(&author->seen, piece->from))
+        *gap = true;
+    return seen_add(author, piece);
+}
+
+int phub__registry_apply(struct phub__registry *registry,
+                         struct phub_bytes bytes)
+{
+    uint64_t first[512];
+    struct phub__arena arena, scratch;
+    struct phub__wire_delta delta;
+    const struct phub__wire_piece *pieces;
+    bool gap = false;
+    uint32_t i;
+    int rc, failed = 0;
+
+    phub__arena_init(&arena, NULL, 0, PHUB__DELTA_ARENA_MAX);
+    rc = phub__decode(&phub__delta_schema, bytes, &delta, &arena, NULL);
+    if (rc != 0) {
+        phub__arena_fini(&arena);
+        return rc;
+    }
+    phub__arena_init(&scratch, first, sizeof first, PHUB__LIFE_SIZE_MAX);
+    phub__registry_begin(registry);
+    pieces = delta.pieces.items;
+    for (i = 0; i < delta.pieces.count; i++) {
+        rc = piece_apply(registry, &pieces[i], &scratch, &gap);
+        if (rc != 0)
+            failed = rc;
+        if (rc == PHUB_EPROTO || rc == PHUB_ENOMEM)
+            break;
+    }
+    phub__registry_end(registry);
+    phub__arena_fini(&scratch);
+    phub__arena_fini(&arena);
+    if (failed != 0)
+        return failed;
+    return gap ? PHUB_EAGAIN : 0;
+}

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: MIT */
+/* delta: entries on their way from one registry to another.
+ *
+ * A delta is a list of pieces.  A piece (author, from, to, entries) says: of
+ * what this author wrote in (from, to] these entries are live where I am, and
+ * all else has been overtaken.  Merging it therefore lets the receiver see the
+ * whole range.  A piece with from = to = 0 says nothing about a range: its
+ * entries are single dots. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "registry/delta.h"
+#include "registry/internal.h"
+#include "wire/assert.h"
+#include "wire/memory.h"
+
+#define ENTRY_OVERHEAD 64u /* bytes of an entry beside id and halves, about */
+#define PIECE_OVERHEAD 48u
+
+static PHUB__SCHEMA(entry_schema, struct phub__wire_entry,
+    PHUB__U64(1, struct phub__wire_entry, sequence, PHUB__REQUIRED),
+    PHUB__BYTES(2, struct phub__wire_entry, id, PHUB_CHILD_ID_MAX, PHUB__REQUIRED),
+    PHUB__BYTES(3, struct phub__wire_entry, life, PHUB__LIFE_SIZE_MAX),
+    PHUB__BYTES(4, struct phub__wire_entry, half, PHUB__HALF_SIZE_MAX),
+    PHUB__EPOCH(5, struct phub__wire_entry, home.incarnation),
+    PHUB__EPOCH(6, struct phub__wire_entry, home.epoch),
+    PHUB__U64(7, struct phub__wire_entry, home.node));
+
+static PHUB__SCHEMA(piece_schema, struct phub__wire_piece,
+    PHUB__U64(1, struct phub__wire_piece, node, PHUB__REQUIRED),
+    PHUB__U64(2, struct phub__wire_piece, boot, PHUB__REQUIRED),
+    PHUB__U64(3, struct phub__wire_piece, from),
+    PHUB__U64(4, struct phub__wire_piece, to),
+    PHUB__LIST(5, struct phub__wire_piece, entries, PHUB__DELTA_ENTRIES_MAX,
+               &entry_schema));
+
+PHUB__SCHEMA(phub__delta_schema, struct phub__wire_delta,
+    PHUB__LIST(1, struct phub__wire_delta, pieces, PHUB__DELTA_PIECES_MAX,
+               &piece_schema));
+
+/* --- collecting ------------------------------------------------------------- */
+
+struct collector {
+    size_t size;
+    size_t size_max;
+    struct phub__wire_entry *entries;
+    uint32_t entries_count, entries_capacity;
+    struct phub__wire_piece *pieces;  /* entries.items is set at the end */
+    uint32_t pieces_count, pieces_capacity;
+    bool full;
+    int rc;
+};
+
+static void *grown(void *items, uint32_t *capacity, size_t size)
+{
+    uint32_t more = *capacity == 0 ? 8 : *capacity * 2;
+    void *grown_items = phub__realloc(items, more * size);
+
+    if (grown_items != NULL)
+        *capacity = more;
+    return grown_items;
+}
+
+static void wire_entry_fill(const struct phub__entry *entry, uint8_t what,
+                            struct phub__wire_entry *wire)
+{
+    const struct phub__value *value = phub__row_value(entry->row);
+    uint8_t carries = entry->carries & what;
+    bool found;
+
+    memset(wire, 0, sizeof *wire);
+    wire->sequence = entry->sequence;
+    wire->id = phub__row_id(entry->row);
+    if (carries & PHUB__CARRIES_LIFE)
+        wire->life = (struct phub_bytes){ value->life->bytes,
+                                          value->life->size };
+    if (carries & PHUB__CARRIES_HOME)
+        wire->home = value->home;
+    if (carries & PHUB__CARRIES_HALF) {
+        uint32_t at = phub__value_find(value, entry->author->node, &found);
+
+        phub__assert(found && value->halves[at]->entry == entry);
+        wire->half = (struct phub_bytes){ value->halves[at]->bytes,
+                                          value->halves[at]->size };
+    }
+}
+
+/* Begin a piece; false if it does not fit. */
+static bool piece_add(struct collector *c, const struct phub__author *author,
+                      uint64_t from, uint64_t to)
+{
+    struct phub__wire_piece *piece;
+
+    if (c->pieces_count == PHUB__DELTA_PIECES_MAX) {
+        c->full = true;
+        return false;
+    }
+    if (c->pieces_count == c->pieces_capacity) {
+        struct phub__wire_piece *pieces = grown(c->pieces, &c->pieces_capacity,
+                                          sizeof *pieces);
+
+        if (pieces == NULL) {
+            c->rc = PHUB_ENOMEM;
+            return false;
+        }
+        c->pieces = pieces;
+    }
+    piece = &c->pieces[c->pieces_count++];
+    memset(piece, 0, sizeof *piece);
+    piece->node = author->node;
+    piece->boot = author->boot;
+    piece->from = from;
+    piece->to = to;
+    c->size += PIECE_OVERHEAD;
+    return true;
+}
+
+/* Append an entry to the last piece; false if it does not fit. */
+static bool entry_add(struct collector *c, const struct phub__entry *entry,
+                      uint8_t what)
+{
+    struct phub__wire_entry wire;
+    size_t size;
+
+    wire_entry_fill(entry, what, &wire);
+    size = ENTRY_OVERHEAD + wire.id.size + wire.life.size + wire.half.size;
+    if (size > c->size_max || c->size > c->size_max - size ||
+        c->entries_count == PHUB__DELTA_ENTRIES_MAX) {
+        c->full = true;
+        if (c->entries_count == 0)
+            c->rc = PHUB_ELIMIT;
+        return false;
+    }
+    if (c->entries_count == c->entries_capacity) {
+        struct phub__wire_entry *entries = grown(c->entries, &c->entries_capacity,
+                                           sizeof *entries);
+
+        if (entries == NULL) {
+            c->rc = PHUB_ENOMEM;
+            return false;
+        }
+        c->entries = entries;
+    }
+    c->entries[c->entries_count++] = wire;
+    c->pieces[c->pieces_count - 1].entries.count++;
+    c->size += size;
+    return true;
+}
+
+/* Append [lo, hi] of an author as one piece, or what fits of it; gives the
+ * last sequence that is covered, 0 if none. */
+static uint64_t range_add(struct collector *c,
+                          const struct phub__author *author, uint64_t lo,
+                          uint64_t hi)
+{
+    const struct phub__series *live = &author->live;
+    struct phub__wire_piece *piece;
+    uint32_t at;
+
+    if (c->size > 0 && c->size + PIECE_OVERHEAD > c->size_max) {
+        c->full = true;
+        return 0;
+    }
+    if (!piece_add(c, author, lo - 1, hi))
+        return 0;
+    piece = &c->pieces[c->pieces_count - 1];
+    for (at = phub__series_from(live, lo);
+         at < live->count && live->slots[at].number <= hi; at++) {
+        const struct phub__entry *entry = live->slots[at].ptr;
+
+        if (entry == NULL || entry_add(c, entry, UINT8_MAX))
+            continue;
+        /* All below this one is covered, be it live or not. */
+        piece->to = entry->sequence - 1;
+        if (piece->to < lo) {
+            c->pieces_count--;
+            c->size -= PIECE_OVERHEAD;
+            return 0;
+        }
+        break;
+    }
+    return piece->to;
+}
+
+static int collector_end(struct phub__registry *registry, struct collector *c,
+                         struct phub__builder *out)
+{
+    struct phub__wire_delta delta = { .pieces = { c->pieces, c->pieces_count } };
+    uint32_t i, at = 0;
+    int rc = c->rc;
+
+    if (c->pieces_count > 0 && rc == PHUB_ELIMIT)
+        rc = 0;
+    if (rc == 0 && c->pieces_count == 0)
+        rc = PHUB_EEMPTY;
+    for (i = 0; i < c->pieces_count; i++) {
+        if (c->pieces[i].entries.count > 0)
+            c->pieces[i].entries.items = &c->entries[at];
+        at += c->pieces[i].entries.count;
+    }
+    if (rc == 0)
+        rc = phub__encode(&phub__delta_schema, &delta, out);
+    if (rc == 0)
+        registry->entries_sent += c->entries_count;
+    phub__free(c->pieces);
+    phub__free(c->entries);
+    return rc;
+}
+
+/* --- what is asked for ------------------------------------------------------------ */
+
+int phub__registry_delta(struct phub__registry *registry, uint64_t from,
+                         size_t size_max, struct phub__builder *out,
+                         uint64_t *next)
+{
+    uint64_t head = phub__registry_head(registry), reached;
+    struct collector c = { .size_max = size_max };
+    int rc;
+
+    if (from >= head)
+        return PHUB_EEMPTY;
+    reached = range_add(&c, registry->self, from + 1, head);
+    rc = collector_end(registry, &c, out);
+    if (rc == 0)
+        *next = reached;
+    return rc;
+}
+
+/* All that we have seen of the author and they have not; true if all fitted. */
+static bool missing_add(struct collector *c, const struct phub__author *author,
+                        const struct phub__ranges *theirs)
+{
+    struct phub__range missing;
+    uint64_t after = 0;
+
+    while (phub__ranges_missing(&author->seen, theirs, after, &missing)) {
+        after = range_add(c, author, missing.lo, missing.hi);
+        if (c->full || c->rc != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Vectors are equal and live entries differ: send some of those of the first
+ * author that differs, going on where the last such repair ended. */
+static void repair_add(struct phub__registry *registry, struct collector *c,
+                       const struct phub__summary *summary)
+{
+    static const struct phub__ranges none;
+    uint32_t i;
+
+    for (i = 0; i < registry->authors.count; i++) {
+        struct phub__author *author = registry->authors.at[i];
+        const struct phub__summary_author *theirs =
+            phub__summary_find(summary, author->node, author->boot);
+        struct phub__range range;
+
+        if (phub__summary_skips(registry, author, theirs) ||
+            phub__summary_same(author, theirs))
+            continue;
+        if (!phub__ranges_missing(&author->seen, &none, author->repair_from,
+                                  &range) &&
+            !phub__ranges_missing(&author->seen, &none, 0, &range))
+            continue;
+        author->repair_from = range_add(c, author, range.lo, range.hi);
+        if (c->full || c->rc != 0)
+            return;
+    }
+}
+
+int phub__registry_missing(struct phub__registry *registry,
+                           struct phub_bytes bytes, size_t size_max,
+                           struct phub__builder *out, bool *more)
+{
+    static const struct phub__ranges none;
+    struct collector c = { .size_max = size_max };
+    struct phub__comparison comparison;
+    struct phub__summary summary;
+    struct phub__arena arena;
+    uint32_t i;
+    int rc;
+
+    phub__arena_init(&arena, NULL, 0, PHUB__SUMMARY_ARENA_MAX);
+    rc = phub__summary_decode(bytes, &arena, &summary);
+    if (rc != 0) {
+        phub__arena_fini(&arena);
+        return rc;
+    }
+    phub__stable_note(registry, &summary);
+    for (i = 0; i < registry->authors.count; i++) {
+        const struct phub__author *author = registry->authors.at[i];
+        const struct phub__summary_author *theirs =
+            phub__summary_find(&summary, author->node, author->boot);
+
+        if (!phub__summary_skips(registry, author, theirs) &&
+            !missing_add(&c, author, theirs == NULL ? &none : &theirs->seen))
+            break;
+    }
+    *more = c.full && c.pieces_count > 0;
+    if (c.pieces_count == 0 && c.rc == 0) {
+        phub__summary_compare(registry, &summary, &comparison);
+        if (comparison.differs)
+            repair_add(registry, &c, &summary);
+    }
+    phub__arena_fini(&arena);
+    return collector_end(registry, &c, out);
+}
+
+/* --- rows ------------------------------------------------------------------------------ */
+
+static int entry_order(const void *a_, const void *b_)
+{
+    const struct phub__entry *a = *(const struct phub__entry *const *)a_;
+    const struct phub__entry *b = *(const struct phub__entry *const *)b_;
+
+    if (a->author->node != b->author->node)
+        return a->author->node < b->author->node ? -1 : 1;
+    if (a->author->boot != b->author->boot)
+        return a->author->boot < b->author->boot ? -1 : 1;
+    return a->sequence < b->sequence ? -1 : a->sequence > b->sequence;
+}
+
+/* Count, or fill if entries is not NULL. */
+static uint32_t row_entries(const struct phub__row *row, uint8_t what,
+                            const struct phub__entry **entries)
+{
+    const struct phub__value *value = phub__row_value(row);
+    uint32_t n = 0, i;
+
+    if (value->life != NULL && (what & PHUB__CARRIES_LIFE)) {
+        if (entries != NULL)
+            entries[n] = value->life->entry;
+        n++;
+    }
+    if (row->home_entry != NULL && (what & PHUB__CARRIES_HOME)) {
+        if (entries != NULL)
+            entries[n] = row->home_entry;
+        n++;
+    }
+    for (i = 0; i < value->count && (what & PHUB__CARRIES_HALF); i++) {
+        if (entries != NULL)
+            entries[n] = value->halves[i]->entry;
+        n++;
+    }
+    return n;
+}
+
+static void dots_add(struct collector *c, const struct phub__entry **entries,
+                     uint32_t count, uint8_t what)
+{
+    uint32_t i;
+
+    qsort(entries, count, sizeof(entries[0]), entry_order);
+    for (i = 0; i < count && c->rc == 0 && !c->full; i++) {
+        if (i > 0 && entries[i] == entries[i - 1])
+            continue;
+        if ((i == 0 || entries[i]->author != entries[i - 1]->author) &&
+            !piece_add(c, entries[i]->author, 0, 0))
+            return;
+        (void)entry_add(c, entries[i], what);
+    }
+}
+
+static int rows_delta(struct phub__registry *registry,
+                      const struct phub_bytes *ids, uint32_t count,
+                      uint8_t what, struct phub__builder *out)
+{
+    struct collector c = { .size_max = PHUB__DELTA_SIZE_MAX };
+    const struct phub__entry **entries;
+    uint32_t i, n = 0;
+
+    for (i = 0; i < count; i++) {
+        const struct phub__row *row = phub__registry_row(registry, ids[i]);
+
+        n += row == NULL ? 0 : row_entries(row, what, NULL);
+    }
+    if (n == 0)
+        return PHUB_EEMPTY;
+    entries = phub__malloc(n * sizeof(entries[0]));
+    if (entries == NULL)
+        return PHUB_ENOMEM;
+    for (i = n = 0; i < count; i++) {
+        const struct phub__row *row = phub__registry_row(registry, ids[i]);
+
+        n += row == NULL ? 0 : row_entries(row, what, &entries[n]);
+    }
+    dots_add(&c, entries, n, what);
+    phub__free(entries);
+    if (c.full && c.rc == 0)
+        c.rc = PHUB_ELIMIT;
+    if (c.rc != 0)
+        c.pieces_count = 0;
+    return collector_end(registry, &c, out);
+}
+
+int phub__registry_rows(struct phub__registry *registry,
+                        const struct phub_bytes *ids, uint32_t count,
+                        struct phub__builder *out)
+{
+    return rows_delta(registry, ids, count, UINT8_MAX, out);
+}
+
+int phub__registry_snapshot(struct phub__registry *registry,
+                            struct phub_bytes id, struct phub__builder *out)
+{
+    struct phub__row_view view;
+
+    if (phub__registry_get(registry, id, &view) != 0 || !view.durable)
+        return PHUB_EEMPTY;
+    return rows_delta(registry, &id, 1,
+                      PHUB__CARRIES_LIFE | PHUB__CARRIES_HOME, out);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* internal: the registry's own parts, shared between its files. */
+#ifndef PHUB__REGISTRY_INTERNAL_H
+#define PHUB__REGISTRY_INTERNAL_H
+
+#include "registry/index.h"
+#include "registry/registry.h"
+#include "registry/row.h"
+#include "registry/series.h"
+#include "registry/stream.h"
+#include "registry/table.h"
+
+#define PHUB__REGISTRY_MAGIC 0x7e915732u
+#define PHUB__SEQUENCE_MAX (UINT64_MAX >> 3)
+#define PHUB__DELTA_ARENA_MAX (8u << 20) /* bytes of a decoded delta */
+#define PHUB__DELTA_PIECES_MAX 2048u     /* in one delta */
+
+struct phub__registry {
+    uint32_t magic;
+    uint32_t rows_max;
+    uint64_t node;
+    uint64_t boot;
+    struct phub__author *self;
+    struct phub__table table;
+    struct phub__authors authors;
+    struct phub__index index;
+    struct phub__series rows;      /* all, cells too, by row->number */
+    uint64_t row_last;
+    uint64_t epoch_max;
+    void (*retire)(void *arg, void *ptr, void (*free_fn)(void *));
+    void *retire_arg;
+    const struct phub__registry_events *events;
+    void *events_arg;
+    struct phub__row *dirty_first;
+    struct phub__row *dirty_last;
+    uint64_t head_told;
+    uint32_t depth;                /* of calls that write */
+    /* stable.c */
+    uint64_t rounds;
+    uint64_t record_cursor;        /* records up to here have been looked at */
+    bool records_due;              /* a round has ended since */
+    uint64_t entries_applied;
+    uint64_t entries_ignored;
+    uint64_t entries_sent;
+};
+
+/* What an entry says, checked.  At least one of the three is there. */
+struct phub__contents {
+    struct phub_bytes life_bytes;   /* size 0: no life */
+    struct phub_bytes half_bytes;   /* size 0: no half */
+    struct phub__life life;
+    struct phub__half half;
+    struct phub__home home;         /* incarnation.number 0: none */
+};
+
+/* --- merge.c ------------------------------------------------------------------ */
+
+/* Join contents into the row of id.  0 also if all of it has been overtaken.
+ * Errors: PHUB_ELIMIT, PHUB_ENOMEM; nothing has changed then. */
+int phub__registry_merge(struct phub__registry *registry,
+                         struct phub__author *author, uint64_t sequence,
+                         struct phub_bytes id,
+                         const struct phub__contents *contents, bool local);
+/* Take from the row what the entry carries of `what`.  The entry may be freed
+ * by it, and so may the row.  PHUB_ENOMEM. */
+int phub__registry_drop(struct phub__registry *registry,
+                        struct phub__entry *entry, uint8_t what);
+struct phub__row *phub__registry_row(const struct phub__registry *registry,
+                                     struct phub_bytes id);
+void phub__registry_epoch_seen(struct phub__registry *registry,
+                               struct phub_epoch epoch);
+
+/* --- registry.c ------------------------------------------------------------------ */
+
+/* Around every call that writes: events go out at the outermost end. */
+void phub__registry_begin(struct phub__registry *registry);
+void phub__registry_end(struct phub__registry *registry);
+void phub__registry_mark(struct phub__registry *registry,
+                         struct phub__row *row, uint8_t changed, bool local);
+
+/* --- summary.c --------------------------------------------------------------- */
+
+/* What a summary says of one author. */
+struct phub__summary_author {
+    uint64_t node;
+    uint64_t boot;
+    struct phub__list ranges;    /* of uint64_t: lo, hi, lo, hi, ... */
+    uint64_t count;
+    uint64_t hash;
+    uint64_t live;               /* entries, records too */
+    struct phub__ranges seen;    /* the same as ranges; borrows */
+};
+
+struct phub__summary {
+    uint64_t node;
+    uint64_t boot;
+    struct phub__list authors;   /* of struct phub__summary_author, sorted */
+};
+
+#define PHUB__SUMMARY_ARENA_MAX (8u << 20) /* bytes of a decoded summary */
+
+int phub__summary_decode(struct phub_bytes bytes, struct phub__arena *arena,
+                         struct phub__summary *summary);
+const struct phub__summary_author *
+phub__summary_find(const struct phub__summary *summary, uint64_t node,
+                   uint64_t boot);
+
+struct phub__comparison {
+    bool we_miss;    /* its writer has seen something that we have not */
+    bool they_miss;
+    bool differs;    /* neither, but what is live is not the same */
+};
+void phub__summary_compare(const struct phub__registry *registry,
+                           const struct phub__summary *summary,
+                           struct phub__comparison *comparison);
+/* Is there something of this author that they may lack or hold differently?
+ * theirs may be NULL. */
+bool phub__summary_skips(const struct phub__registry *registry,
+                         const struct phub__author *author,
+                         const struct phub__summary_author *theirs);
+bool phub__summary_same(const struct phub__author *author,
+                        const struct phub__summary_author *theirs);
+/* Vectors are equal, live entries are not: drop those that its writer, or
+ * another who has seen them, does not hold.  See summary.c. */
+void phub__summary_settle(struct phub__registry *registry,
+                          const struct phub__summary *summary);
+
+/* --- stable.c ----------------------------------------------------------------- */
+
+/* Note what the writer of the summary has seen. */
+void phub__stable_note(struct phub__registry *registry,
+                       const struct phub__summary *summary);
+
+#endif

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/* stable: when may a stop or a GONE be dropped?
+ *
+ * A record (a stop, a GONE) must be kept as long as something that it
+ * overtakes may still turn up.  Two rounds decide that:
+ *
+ *   Round k aims at a target, a vector.  It ends when every known node has
+ *   given a summary that covers the target.  From then on no node writes
+ *   anything that a record within the target would overtake, for each has
+ *   seen the record.  What was written before is within the vectors that the
+ *   nodes gave; their union, and our own, is the target of round k + 1.
+ *   When that ends too, every node has seen everything that those records
+ *   may have to overtake, and ignores it if it comes again.  The records
+ *   within the target of round k may go.
+ *
+ * Nodes that are away delay the end of a round without limit; forgetting
+ * one lets it end.  A record that is gone here and not yet there does no harm:
+ * records are in nobody's hash.  Authors whose node has started again and of
+ * which nothing is live are pruned by the same rule.
+ *
+ * A stop also stays while an instance of the row is anywhere: it is what says
+ * that it must end. */
+#include "config.h"
+
+#include <string.h>
+
+#include "registry/internal.h"
+#include "wire/assert.h"
+
+/* --- nodes ------------------------------------------------------------------ */
+
+int phub__registry_node_seen(struct phub__registry *registry, uint64_t node)
+{
+    struct phub__index_node *entry;
+    int rc;
+
+    if (node == 0)
+        return PHUB_EINVAL;
+    entry = phub__index_node(&registry->index, node);
+    if (entry != NULL && entry->known)
+        return 0;
+    if (registry->index.known_count >= PHUB__NODES_KNOWN_MAX)
+        return PHUB_ELIMIT;
+    rc = phub__index_node_get(&registry->index, node, &entry);
+    if (rc != 0)
+        return rc;
+    entry->known = true;
+    entry->reported = false;
+    registry->index.known_count++;
+    return 0;
+}
+
+static int forget_halves(struct phub__registry *registry,
+                         struct phub__author *author)
+{
+    uint64_t sequence = 0;
+
+    for (;;) {
+        uint32_t at = phub__series_from(&author->live, sequence + 1);
+        struct phub__entry *entry;
+        int rc = 0;
+
+        if (at == author->live.count)
+            return 0;
+        sequence = author->live.slots[at].number;
+        entry = author->live.slots[at].ptr;
+        if (entry != NULL && (entry->carries & PHUB__CARRIES_HALF))
+            rc = phub__registry_drop(registry, entry, PHUB__CARRIES_HALF);
+        if (rc != 0)
+            return rc;
+    }
+}
+
+int phub__registry_node_forget(struct phub__registry *registry, uint64_t node)
+{
+    struct phub__index_node *entry;
+    uint32_t i;
+    int rc = 0;
+
+    if (node == registry->node)
+        return PHUB_EINVAL;
+    entry = phub__index_node(&registry->index, node);
+    if (entry != NULL && entry->known) {
+        entry->known = false;
+        registry->index.known_count--;
+    }
+    phub__registry_begin(registry);
+    for (i = 0; i < registry->authors.count && rc == 0; i++) {
+        if (registry->authors.at[i]->node == node)
+            rc = forget_halves(registry, registry->authors.at[i]);
+    }
+    phub__registry_end(registry);
+    return rc;
+}
+
+/* --- rounds ---------------------------------------------------------------------- */
+
+static bool own_covers(const struct phub__registry *registry)
+{
+    uint32_t i;
+
+    for (i = 0; i < registry->authors.count; i++) {
+        const struct phub__author *author = registry->authors.at[i];
+
+        if (!phub__author_idle(&registry->authors, author) &&
+            !phub__ranges_covers(&author->seen, &author->target))
+            return false;
+    }
+    return true;
+}
+
+static void round_end(struct phub__registry *registry)
+{
+    static const struct phub__ranges none;
+    uint32_t i;
+
+    for (i = 0; i < registry->authors.count; i++) {
+        struct phub__author *author = registry->authors.at[i];
+
+        if (phub__ranges_unite(&author->collected, &author->seen) != 0)
+            return;  /* later */
+    }
+    for (i = 0; i < registry->authors.count; i++) {
+        struct phub__author *author = registry->authors.at[i];
+
+        phub__ranges_fini(&author->stable);
+        author->stable = author->previous;
+        author->previous = author->target;
+        author->target = author->collected;
+        author->collected = none;
+    }
+    for (i = 0; i < registry->index.nodes_count; i++)
+        registry->index.nodes[i]->reported = false;
+    registry->rounds++;
+    registry->record_cursor = 0;
+    registry->records_due = true;
+}
+
+static void round_check(struct phub__registry *registry)
+{
+    uint32_t i;
+
+    for (i = 0; i < registry->index.nodes_count; i++) {
+        const struct phub__index_node *node = registry->index.nodes[i];
+
+        if (node->known && !node->reported && node->node != registry->node)
+            return;
+    }
+    if (own_covers(registry))
+        round_end(registry);
+}
+
+static bool summary_covers(const struct phub__registry *registry,
+                           const struct phub__summary *summary)
+{
+    uint32_t i;
+
+    for (i = 0; i < registry->authors.count; i++) {
+        const struct phub__author *author = registry->authors.at[i];
+        const struct phub__summary_author *theirs =
+            phub__summary_find(summary, author->node, author->boot);
+
+        if (author->target.count == 0 ||
+            phub__summary_skips(registry, author, theirs))
+            continue;
+        if (theirs == NULL ||
+            !phub__ranges_covers(&theirs->seen, &author->target))
+            return false;
+    }
+    return true;
+}
+
+static int collect(struct phub__registry *registry,
+                   const struct phub__summary *summary)
+{
+    const struct phub__summary_author *all = summary->authors.items;
+    uint32_t i;
+    int rc = 0;
+
+    for (i = 0; i < summary->authors.count && rc == 0; i++) {
+        struct phub__author *author =
+            phub__author_find(&registry->authors, all[i].node, all[i].boot);
+
+        /* One that we pruned is not asked for any more. */
+        if (author == NULL && all[i].live == 0)
+            continue;
+        if (author == NULL)
+            return PHUB_EAGAIN;  /* first hear of it */
+        rc = phub__ranges_unite(&author->collected, &all[i].seen);
+    }
+    return rc;
+}
+
+/* Is a later boot of that node known?  Then this is an old message. */
+static bool is_stale(const struct phub__registry *registry, uint64_t node,
+                     uint64_t boot)
+{
+    uint32_t i;
+
+    for (i = 0; i < registry->authors.count; i++) {
+        if (registry->authors.at[i]->node == node &&
+            registry->authors.at[i]->boot > boot)
+            return true;
+    }
+    return false;
+}
+
+void phub__stable_note(struct phub__registry *registry,
+                       const struct phub__summary *summary)
+{
+    struct phub__index_node *node;
+
+    if (summary->node == registry->node ||
+        is_stale(registry, summary->node, summary->boot) ||
+        phub__registry_node_seen(registry, summary->node) != 0)
+        return;
+    node = phub__index_node(&registry->index, summary->node);
+    if (node->reported || !summary_covers(registry, summary) ||
+        collect(registry, summary) != 0)
+        return;
+    node->reported = true;
+    round_check(registry);
+}
+
+/* --- dropping -------------------------------------------------------------------------- */
+
+static bool may_go(const struct phub__entry *entry)
+{
+    const struct phub__value *value = phub__row_value(entry->row);
+    uint32_t i;
+
+    if (!phub__ranges_has(&entry->author->stable, entry->sequence))
+        return false;
+    if (!(entry->records & PHUB__CARRIES_LIFE))
+        return true;
+    for (i = 0; i < value->count; i++) {
+        if (!phub__half_gone(value->halves[i]))
+            return false;
+    }
+    return true;
+}
+
+static void prune(struct phub__registry *registry)
+{
+    uint32_t i = 0;
+
+    while (i < registry->authors.count) {
+        struct phub__author *author = registry->authors.at[i];
+
+        if (author != registry->self &&
+            phub__author_idle(&registry->authors, author) &&
+            phub__ranges_covers(&author->stable, &author->seen))
+            phub__author_drop(&registry->authors, author);
+        else
+            i++;
+    }
+}
+
+uint32_t phub__registry_stable(struct phub__registry *registry,
+                               uint32_t budget)
+{
+    const struct phub__series *records = &registry->authors.records;
+    uint32_t dropped = 0;
+
+    if (registry->index.known_count == 1)
+        round_check(registry);
+    if (!registry->records_due)
+        return 0;
+    phub__registry_begin(registry);
+    for (; budget > 0; budget--) {
+        uint32_t at = phub__series_from(records, registry->record_cursor + 1);
+        struct phub__entry *entry;
+
+        if (at == records->count) {
+            registry->records_due = false;
+            prune(registry);
+            break;
+        }
+        registry->record_cursor = records->slots[at].number;
+        entry = records->slots[at].ptr;
+        if (entry != NULL && may_go(entry) &&
+            phub__registry_drop(registry, entry, entry->records) == 0)
+            dropped++;
+    }
+    phub__registry_end(registry);
+    return dropped;
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+/* summary: what a node has seen and holds, written, read and compared.
+ *
+ * Vectors first.  Only when both have seen exactly the same are the hashes of
+ * live entries compared: before that they differ for good reasons.
+ *
+ * If they differ then, somebody holds an entry that was overtaken by a record
+ * which is dropped already: a late message reached a node that had restarted
+ * empty, or a store brought it back.  A piece that covers a range without an
+ * entry says that its sender knows it to be dead; the entry is *doubted* from
+ * then on.  It may still be us who lack what overtook it, so a doubted entry
+ * is dropped only when a comparison shows that we have seen all that a peer
+ * has, and differ.  (An observed-remove set without tombstones does this at
+ * once: Bieniusa et al., An Optimized Conflict-free Replicated Set, 2012; we
+ * wait, because absence alone must not delete.) */
+#include "config.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "registry/internal.h"
+#include "wire/assert.h"
+#include "wire/memory.h"
+
+static PHUB__SCHEMA(author_schema, struct phub__summary_author,
+    PHUB__U64(1, struct phub__summary_author, node, PHUB__REQUIRED),
+    PHUB__U64(2, struct phub__summary_author, boot, PHUB__REQUIRED),
+    PHUB__U64S(3, struct phub__summary_author, ranges, PHUB__DOTS_MAX * 2),
+    PHUB__U64(4, struct phub__summary_author, count),
+    PHUB__U64(5, struct phub__summary_author, hash),
+    PHUB__U64(6, struct phub__summary_author, live));
+
+static PHUB__SCHEMA(summary_schema, struct phub__summary,
+    PHUB__U64(1, struct phub__summary, node, PHUB__REQUIRED),
+    PHUB__U64(2, struct phub__summary, boot, PHUB__REQUIRED),
+    PHUB__LIST(3, struct phub__summary, authors, PHUB__AUTHORS_MAX,
+               &author_schema));
+
+/* --- writing and reading -------------------------------------------------- */
+
+static_assert(sizeof(struct phub__range) == 2 * sizeof(uint64_t),
+              "ranges travel as pairs of numbers");
+
+int phub__registry_summary(const struct phub__registry *registry,
+                           struct phub__builder *out)
+{
+    const struct phub__authors *authors = &registry->authors;
+    struct phub__summary summary = {
+        .node = registry->node, .boot = registry->boot,
+    };
+    struct phub__summary_author *all;
+    uint32_t i, n = 0;
+    int rc;
+
+    all = phub__calloc(authors->count, sizeof *all);
+    if (all == NULL)
+        return PHUB_ENOMEM;
+    for (i = 0; i < authors->count; i++) {
+        const struct phub__author *author = authors->at[i];
+
+        if (author->seen.count == 0)
+            continue;
+        all[n].node = author->node;
+        all[n].boot = author->boot;
+        all[n].ranges.items = author->seen.at;
+        all[n].ranges.count = author->seen.count * 2;
+        all[n].count = author->count;
+        all[n].hash = author->hash;
+        all[n++].live = author->live.live;
+    }
+    summary.authors.items = n == 0 ? NULL : all;
+    summary.authors.count = n;
+    rc = phub__encode(&summary_schema, &summary, out);
+    phub__free(all);
+    return rc;
+}
+
+static bool author_ok(struct phub__summary_author *author)
+{
+    const uint64_t *numbers = author->ranges.items;
+    uint64_t last = 0;
+    uint32_t i;
+
+    if (author->node == 0 || author->boot == 0 || author->ranges.count == 0 ||
+        author->ranges.count % 2 != 0)
+        return false;
+    for (i = 0; i < author->ranges.count; i += 2) {
+        if (numbers[i] <= last || (last != 0 && numbers[i] == last + 1) ||
+            numbers[i + 1] < numbers[i] ||
+            numbers[i + 1] > PHUB__SEQUENCE_MAX)
+            return false;
+        last = numbers[i + 1];
+    }
+    author->seen.at = author->ranges.items;
+    author->seen.count = author->ranges.count / 2;
+    return true;
+}
+
+static int author_cmp(const struct phub__summary_author *a, uint64_t node,
+                      uint64_t boot)
+{
+    if (a->node != node)
+        return a->node < node ? -1 : 1;
+    return a->boot < boot ? -1 : a->boot > boot;
+}
+
+int phub__summary_decode(struct phub_bytes bytes, struct phub__arena *arena,
+                         struct phub__summary *summary)
+{
+    struct phub__summary_author *all;
+    uint32_t i;
+    int rc;
+
+    if (bytes.size > PHUB__SUMMARY_SIZE_MAX)
+        return PHUB_ELIMIT;
+    rc = phub__decode(&summary_schema, bytes, summary, arena, NULL);
+    if (rc != 0)
+        return rc;
+    if (summary->node == 0 || summary->boot == 0)
+        return PHUB_EPROTO;
+    all = summary->authors.items;
+    for (i = 0; i < summary->authors.count; i++) {
+        if (!author_ok(&all[i]) ||
+            (i > 0 && author_cmp(&all[i - 1], all[i].node, all[i].boot) >= 0))
+            return PHUB_EPROTO;
+    }
+    return 0;
+}
+
+const struct phub__summary_author *
+phub__summary_find(const struct phub__summary *summary, uint64_t node,
+                   uint64_t boot)
+{
+    const struct phub__summary_author *all = summary->authors.items;
+    uint32_t low = 0, high = summary->authors.count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int cmp = author_cmp(&all[middle], node, boot);
+
+        if (cmp == 0)
+            return &all[middle];
+        if (cmp < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+/* --- comparing --------------------------------------------------------------- */
+
+bool phub__summary_skips(const struct phub__registry *registry,
+                         const struct phub__author *author,
+                         const struct phub__summary_author *theirs)
+{
+    return (theirs == NULL || theirs->live == 0) &&
+           phub__author_idle(&registry->authors, author);
+}
+
+bool phub__summary_same(const struct phub__author *author,
+                        const struct phub__summary_author *theirs)
+{
+    return theirs == NULL ? author->count == 0
+         : author->count == theirs->count && author->hash == theirs->hash;
+}
+
+/* Is there a later boot of the node of theirs here? */
+static bool has_later(const struct phub__registry *registry,
+                      const struct phub__summary_author *theirs)
+{
+    uint32_t i;
+
+    for (i = registry->authors.count; i > 0; i--) {
+        const struct phub__author *author = registry->authors.at[i - 1];
+
+        if (author->node == theirs->node)
+            return author->boot > theirs->boot;
+        if (author->node < theirs->node)
+            return false;
+    }
+    return false;
+}
+
+void phub__summary_compare(const struct phub__registry *registry,
+                           const struct phub__summary *summary,
+                           struct phub__comparison *comparison)
+{
+    const struct phub__summary_author *all = summary->authors.items, *theirs;
+    uint32_t i;
+
+    memset(comparison, 0, sizeof *comparison);
+    for (i = 0; i < registry->authors.count; i++) {
+        const struct phub__author *author = registry->authors.at[i];
+
+        theirs = phub__summary_find(summary, author->node, author->boot);
+        if (phub__summary_skips(registry, author, theirs))
+            continue;
+        if (theirs == NULL) {
+            comparison->they_miss |= author->seen.count > 0;
+            continue;
+        }
+        comparison->they_miss |= !phub__ranges_covers(&theirs->seen,
+                                                      &author->seen);
+        comparison->we_miss |= !phub__ranges_covers(&author->seen,
+                                                    &theirs->seen);
+        comparison->differs |= !phub__summary_same(author, theirs);
+    }
+    for (i = 0; i < summary->authors.count && !comparison->we_miss; i++) {
+        if (phub__author_find(&registry->authors, all[i].node,
+                              all[i].boot) == NULL &&
+            !(all[i].live == 0 && has_later(registry, &all[i])))
+            comparison->we_miss = true;
+    }
+    if (comparison->we_miss || comparison->they_miss)
+        comparison->differs = false;
+}
+
+static void drop_doubted(struct phub__registry *registry,
+                         struct phub__author *author)
+{
+    uint64_t sequence = 0;
+
+    for (;;) {
+        uint32_t at = phub__series_from(&author->live, sequence + 1);
+        struct phub__entry *entry;
+
+        if (at == author->live.count)
+            return;
+        sequence = author->live.slots[at].number;
+        entry = author->live.slots[at].ptr;
+        if (entry != NULL && entry->doubted)
+            (void)phub__registry_drop(registry, entry, entry->carries);
+    }
+}
+
+void phub__summary_settle(struct phub__registry *registry,
+                          const struct phub__summary *summary)
+{
+    uint32_t i;
+
+    phub__registry_begin(registry);
+    for (i = 0; i < registry->authors.count; i++) {
+        struct phub__author *author = registry->authors.at[i];
+        const struct phub__summary_author *theirs =
+            phub__summary_find(summary, author->node, author->boot);
+
+        if (!phub__summary_skips(registry, author, theirs) &&
+            !phub__summary_same(author, theirs))
+            drop_doubted(registry, author);
+    }
+    phub__registry_end(registry);
+}
+
+/* Read, note and compare; settle what can be. */
+static int compare(struct phub__registry *registry, struct phub_bytes bytes,
+                   struct phub__comparison *comparison)
+{
+    struct phub__summary summary;
+    struct phub__arena arena;
+    int rc;
+
+    phub__arena_init(&arena, NULL, 0, PHUB__SUMMARY_ARENA_MAX);
+    rc = phub__summary_decode(bytes, &arena, &summary);
+    if (rc == 0) {
+        phub__stable_note(registry, &summary);
+        phub__summary_compare(registry, &summary, comparison);
+        if (comparison->differs) {
+            phub__summary_settle(registry, &summary);
+            phub__summary_compare(registry, &summary, comparison);
+        }
+    }
+    phub__arena_fini(&arena);
+    return rc;
+}
+
+int phub__registry_equal(struct phub__registry *registry,
+                         struct phub_bytes summary, bool *equal)
+{
+    struct phub__comparison comparison;
+    int rc = compare(registry, summary, &comparison);
+
+    if (rc == 0)
+        *equal = !comparison.we_miss && !comparison.they_miss &&
+                 !comparison.differs;
+    return rc;
+}
+
+int phub__registry_covers(struct phub__registry *registry,
+                          struct phub_bytes summary, bool *covers)
+{
+    struct phub__comparison comparison;
+    int rc = compare(registry, summary, &comparison);
+
+    if (rc == 0)
+        *covers = !comparison.we_miss;
+    return rc;
+}
