@@ -2,26 +2,26 @@
 # SPDX-License-Identifier: MIT
 #
 # A target is tests/fuzz/fuzz_NOUN.c (tests/fuzz/driver.h says what is in it)
-# and one line here. With --enable-fuzz it is a libFuzzer program.
-FUZZ_PROGRAMS  = tests/fuzz/fuzz_codec
-FUZZ_PROGRAMS += tests/fuzz/fuzz_reader
-
-check_PROGRAMS += $(FUZZ_PROGRAMS)
-noinst_HEADERS += tests/fuzz/driver.h
-
-FUZZ_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tests
-tests_fuzz_fuzz_codec_CPPFLAGS  = $(FUZZ_CPPFLAGS)
-tests_fuzz_fuzz_reader_CPPFLAGS = $(FUZZ_CPPFLAGS)
-tests_fuzz_fuzz_codec_SOURCES   = tests/fuzz/fuzz_codec.c
-tests_fuzz_fuzz_reader_SOURCES  = tests/fuzz/fuzz_reader.c
-
+# and three lines here. With --enable-fuzz it is a libFuzzer program.
 if PHUB_FUZZ
-FUZZ_LDFLAGS = $(AM_LDFLAGS) $(PHUB_FUZZ_LDFLAGS)
-tests_fuzz_fuzz_codec_LDFLAGS  = $(FUZZ_LDFLAGS)
-tests_fuzz_fuzz_reader_LDFLAGS = $(FUZZ_LDFLAGS)
-EXTRA_DIST += tests/fuzz/driver.c
+fuzz_main =
+fuzz_link = $(AM_LDFLAGS) $(PHUB_FUZZ_LDFLAGS)
 else
-tests_fuzz_fuzz_codec_SOURCES  += tests/fuzz/driver.c
-tests_fuzz_fuzz_reader_SOURCES += tests/fuzz/driver.c
-TESTS += $(FUZZ_PROGRAMS)
+fuzz_main = tests/fuzz/driver.c
+fuzz_link = $(AM_LDFLAGS)
+endif
+
+fuzz_targets = tests/fuzz/fuzz_codec
+tests_fuzz_fuzz_codec_SOURCES = tests/fuzz/fuzz_codec.c $(fuzz_main)
+tests_fuzz_fuzz_codec_LDFLAGS = $(fuzz_link)
+
+fuzz_targets += tests/fuzz/fuzz_reader
+tests_fuzz_fuzz_reader_SOURCES = tests/fuzz/fuzz_reader.c $(fuzz_main)
+tests_fuzz_fuzz_reader_LDFLAGS = $(fuzz_link)
+
+check_PROGRAMS += $(fuzz_targets)
+noinst_HEADERS += tests/fuzz/driver.h
+EXTRA_DIST     += tests/fuzz/driver.c
+if !PHUB_FUZZ
+TESTS += $(fuzz_targets)
 endif

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fuzz/driver.h"
+#include "driver.h"
 
 #define INPUT_MAX 65536u
 #define MUTATIONS_DEFAULT 20000u

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fuzz/driver.h"
+#include "driver.h"
 #include "wire/codec.h"
 #include "wire/messages.h"
 

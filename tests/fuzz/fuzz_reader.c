@@ -9,7 +9,7 @@
 
 #include <phub/cbor.h>
 
-#include "fuzz/driver.h"
+#include "driver.h"
 #include "wire/reader.h"
 
 static void walk(struct phub__reader *r)
