@@ -47,3 +47,6 @@ plugins_migration_coldswap_la_LIBADD = libphubswap-core.la
 plugins_migration_hotswap_la_SOURCES = plugins/migration-hotswap.c
 plugins_migration_hotswap_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
 plugins_migration_hotswap_la_LIBADD = libphubswap-core.la
+
+EXTRA_DIST += plugins/template/README.md plugins/template/Makefile.am \
+	plugins/template/configure.ac plugins/template/distribution-lowest.c

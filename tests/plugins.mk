@@ -34,3 +34,5 @@ tests_battery_sync_LDADD = tests/libmock.la $(LDADD)
 
 dist_check_SCRIPTS += tests/check_plugin_tool.sh
 TESTS              += tests/check_plugin_tool.sh
+dist_check_SCRIPTS += tests/check_template.sh
+TESTS              += tests/check_template.sh
