@@ -14,6 +14,7 @@ libphub_core_la_SOURCES += \
 	libphub/env/real/names.c \
 	libphub/env/real/net.c \
 	libphub/env/real/net.h \
+	libphub/env/real/poll.c \
 	libphub/env/real/private.h \
 	libphub/env/real/real.c \
 	libphub/env/real/real.h \

@@ -54,7 +54,7 @@ struct phub__link {
     enum phub__link_kind kind;
     void *dealer;
     void *monitor;
-    struct phub__net_poll *poll; /* of the monitor */
+    struct phub__real_poll *poll; /* of the monitor */
     struct account *account;
 };
 
@@ -210,30 +210,18 @@ static int monitor_next(void *monitor)
     return event;
 }
 
-static void on_monitor(uv_poll_t *uv, int status, int events)
+static void on_monitor(struct phub__real_poll *poll, int events)
 {
-    struct phub__net_poll *poll = uv->data;
-    struct phub__env_real *real = poll->real;
+    struct phub__link *link = poll->owner;
     bool lost = false;
+    int event;
 
-    (void)status;
     (void)events;
-    while (poll->owner != NULL) {
-        struct phub__link *link = poll->owner;
-        int event = monitor_next(link->monitor);
-
-        if (event < 0)
-            break;
+    while ((event = monitor_next(link->monitor)) >= 0)
         lost = lost || event == ZMQ_EVENT_DISCONNECTED;
-    }
-    if (lost && poll->owner != NULL) {
-        struct phub__link *link = poll->owner;
-
-        /* Links may be used without a listener, which has the events. */
-        if (link->net->events.link_lost != NULL)
-            link->net->events.link_lost(link->net->arg, link);
-        phub__real_turn_end(real);
-    }
+    /* Links may be used without a listener, which has the events. */
+    if (lost && link->net->events.link_lost != NULL)
+        link->net->events.link_lost(link->net->arg, link);
 }
 
 static int monitor_start(struct phub__link *link)
@@ -348,7 +336,7 @@ void phub__link_close(struct phub_env *env, struct phub__link **link_ptr)
         link->prev->next = link->next;
     else
         net->links = link->next;
-    phub__net_poll_free(&link->poll);
+    phub__real_poll_free(&link->poll);
     if (link->dealer != NULL) {
         zmq_socket_monitor(link->dealer, NULL, 0);
         zmq_close(link->dealer);

@@ -52,48 +52,16 @@ void phub__net_set(void *socket, int option, int value)
     zmq_setsockopt(socket, option, &value, sizeof value);
 }
 
-/* --- polls --------------------------------------------------------------- */
-
-struct phub__net_poll *phub__net_poll_new(struct phub__env_real *real,
-                                          void *socket, void *owner,
-                                          uv_poll_cb ready)
+struct phub__real_poll *
+phub__net_poll_new(struct phub__env_real *real, void *socket, void *owner,
+                   void (*ready)(struct phub__real_poll *poll, int events))
 {
-    struct phub__net_poll *poll = phub__calloc(1, sizeof *poll);
     int fd = -1;
     size_t size = sizeof fd;
 
-    if (poll == NULL)
+    if (zmq_getsockopt(socket, ZMQ_FD, &fd, &size) != 0)
         return NULL;
-    poll->real = real;
-    poll->owner = owner;
-    poll->uv.data = poll;
-    if (zmq_getsockopt(socket, ZMQ_FD, &fd, &size) != 0 ||
-        uv_poll_init(real->loop, &poll->uv, fd) != 0) {
-        phub__free(poll);
-        return NULL;
-    }
-    real->handles++;
-    uv_poll_start(&poll->uv, UV_READABLE, ready);
-    return poll;
-}
-
-static void on_poll_closed(uv_handle_t *handle)
-{
-    struct phub__net_poll *poll = handle->data;
-    struct phub__env_real *real = poll->real;
-
-    phub__free(poll);
-    phub__real_closed(real);
-}
-
-void phub__net_poll_free(struct phub__net_poll **poll)
-{
-    if (*poll == NULL)
-        return;
-    (*poll)->owner = NULL;
-    phub__real_close((*poll)->real, (uv_handle_t *)&(*poll)->uv,
-                     on_poll_closed);
-    *poll = NULL;
+    return phub__real_poll_new(real, fd, UV_READABLE, owner, ready);
 }
 
 /* --- receiving ----------------------------------------------------------- */
@@ -235,15 +203,12 @@ void phub__real_net_prepare(struct phub__env_real *real)
     }
 }
 
-static void on_router(uv_poll_t *uv, int status, int events)
+static void on_router(struct phub__real_poll *poll, int events)
 {
-    struct phub__net_poll *poll = uv->data;
     struct phub__real_net *net = poll->owner;
 
-    (void)status;
     (void)events;
-    if (net != NULL)
-        net->look = true;
+    net->look = true;
 }
 
 /* --- listening ----------------------------------------------------------- */
@@ -259,7 +224,7 @@ static void net_close(struct phub_env *env)
 {
     struct phub__real_net *net = phub__real_of(env)->net;
 
-    phub__net_poll_free(&net->poll);
+    phub__real_poll_free(&net->poll);
     if (net->router != NULL)
         zmq_close(net->router);
     net->router = NULL;

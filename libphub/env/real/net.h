@@ -7,18 +7,11 @@
 
 #include "env/real/private.h"
 
-/* A poll of ZMQ_FD; outlives its socket until libuv has closed it. */
-struct phub__net_poll {
-    uv_poll_t uv;
-    struct phub__env_real *real;
-    void *owner; /* NULL once closed */
-};
-
 struct phub__real_net {
     struct phub__env_real *real;
     void *context;
     void *router;
-    struct phub__net_poll *poll; /* of the router */
+    struct phub__real_poll *poll; /* of the router */
     bool look;                   /* the router may have something */
     struct phub__net_events events;
     void *arg;
@@ -36,11 +29,10 @@ void phub__net_set(void *socket, int option, int value);
 /* Ask ZMQ_EVENTS, which re-arms ZMQ_FD if there is nothing. */
 bool phub__net_has_input(void *socket);
 
-/* Watch socket; ready is called with the poll.  NULL if that failed. */
-struct phub__net_poll *phub__net_poll_new(struct phub__env_real *real,
-                                          void *socket, void *owner,
-                                          uv_poll_cb ready);
-void phub__net_poll_free(struct phub__net_poll **poll);
+/* Watch ZMQ_FD of a socket.  NULL if that failed. */
+struct phub__real_poll *
+phub__net_poll_new(struct phub__env_real *real, void *socket, void *owner,
+                   void (*ready)(struct phub__real_poll *poll, int events));
 
 /* link.c */
 int phub__link_open(struct phub_env *env, const char *endpoint,

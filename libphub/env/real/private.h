@@ -92,6 +92,22 @@ void phub__real_closed(struct phub__env_real *real);
 /* A request on the worker threads begins and ends; last in its callback. */
 void phub__real_request_end(struct phub__env_real *real);
 
+/* poll.c: watch fd; owner is not NULL.  free before the fd is closed.  NULL
+ * if that failed. */
+struct phub__real_poll {
+    uv_poll_t uv;
+    struct phub__env_real *real;
+    void *owner; /* NULL once freed */
+    void (*ready)(struct phub__real_poll *poll, int events);
+    int events;
+};
+struct phub__real_poll *
+phub__real_poll_new(struct phub__env_real *real, int fd, int events,
+                    void *owner,
+                    void (*ready)(struct phub__real_poll *poll, int events));
+void phub__real_poll_set(struct phub__real_poll *poll, int events);
+void phub__real_poll_free(struct phub__real_poll **poll);
+
 /* loop.c */
 int phub__real_loop_init(struct phub__env_real *real);
 void phub__real_loop_stop(struct phub__env_real *real);
