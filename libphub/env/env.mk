@@ -8,6 +8,13 @@ libphub_core_la_SOURCES += \
 	libphub/control/client.c \
 	libphub/env/real/control.c \
 	libphub/env/real/control.h \
+	libphub/env/real/exec.c \
+	libphub/env/real/exec.h \
+	libphub/env/real/exec_child.c \
+	libphub/env/real/exec_command.c \
+	libphub/env/real/exec_log.c \
+	libphub/env/real/exec_path.c \
+	libphub/env/real/exec_private.h \
 	libphub/env/real/files.c \
 	libphub/env/real/link.c \
 	libphub/env/real/loop.c \

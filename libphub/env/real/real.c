@@ -24,6 +24,7 @@
 #include <phub/error.h>
 
 #include "child/runner.h"
+#include "env/real/exec.h"
 #include "env/real/private.h"
 #include "wire/assert.h"
 #include "wire/memory.h"
@@ -224,6 +225,7 @@ static void release(struct phub__env_real *real)
     if (!real->freed || real->handles > 0 || real->requests > 0)
         return;
     phub__real_net_fini(real);
+    phub__exec_free(&real->exec);
     phub__real_files_fini(real);
     phub__real_reclaim_fini(real);
     phub__real_loop_fini(real);
@@ -294,6 +296,13 @@ static int make_parts(struct phub__env_real *real, char *error,
     rc = phub__real_files_init(real, error, error_max);
     if (rc != 0)
         return rc;
+    if (real->state_dir != NULL && real->guard_program != NULL) {
+        real->exec = phub__exec_new(real);
+        if (real->exec == NULL)
+            return phub__real_fail(error, error_max, PHUB_ENOMEM,
+                                   "out of memory");
+        phub__env_real_runner_add(&real->env, real->exec);
+    }
     rc = phub__real_loop_init(real);
     if (rc != 0)
         return phub__real_fail(error, error_max, rc,
@@ -341,6 +350,7 @@ int phub__env_real_new(const struct phub__env_real_options *options,
 fail:
     if (real != NULL) {
         phub__real_net_fini(real);
+        phub__exec_free(&real->exec);
         phub__real_files_fini(real);
         phub__real_reclaim_fini(real);
         if (real->loop_is_own)
@@ -361,6 +371,8 @@ void phub__env_real_free(struct phub_env **env)
     real = phub__real_of(*env);
     phub__assert(real->magic == PHUB__REAL_MAGIC);
     *env = NULL;
+    if (real->exec != NULL)
+        phub__exec_stop(real->exec);
     real->freed = true;
     phub__real_net_stop(real);
     phub__real_loop_stop(real);
