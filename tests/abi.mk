@@ -47,3 +47,11 @@ noinst_HEADERS += tests/abi/bad.h
 check_LTLIBRARIES += tests/abi/distribution-bad_crash.la
 tests_abi_distribution_bad_crash_la_SOURCES = tests/abi/bad_crash.c
 tests_abi_distribution_bad_crash_la_LDFLAGS = $(BAD_LINK_FLAGS)
+
+# What is promised about bytes and names.
+check_PROGRAMS += tests/abi/layout_1_0
+TESTS          += tests/abi/layout_1_0
+tests_abi_layout_1_0_LDADD =
+dist_check_SCRIPTS += tests/abi/symbols.sh
+TESTS              += tests/abi/symbols.sh
+EXTRA_DIST += tests/abi/libphubswap.list
