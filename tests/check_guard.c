@@ -697,6 +697,34 @@ START_TEST(many_children_start_and_end)
 }
 END_TEST
 
+START_TEST(a_daemon_that_does_not_read_stops_neither_starts_nor_the_deadline)
+{
+    struct fixture f;
+    struct seen *s;
+    size_t exited = 0, failed = 0;
+    int end;
+
+    fixture_attach(&f);
+    phub__guard_deadline(f.guard, boot_now() + LEASE);
+    s = fixture_run(&f, "sleep 1000");
+    end = pidfd_of(s->pid);
+    /* More than the socket holds notices of. */
+    for (size_t i = f.count; i < SEEN_MAX; i++)
+        seen_of(&f, fixture_spawn(&f, "true", NULL));
+    wait_end(end);
+    do {
+        fixture_turn(&f);
+        exited = failed = 0;
+        for (size_t i = 0; i < f.count; i++) {
+            exited += f.seen[i].exited;
+            failed += f.seen[i].failed;
+        }
+    } while (exited + failed < SEEN_MAX);
+    ck_assert_int_eq(s->cause, PHUB__GUARD_BY_DEADLINE);
+    fixture_end(&f);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -730,6 +758,7 @@ main(void)
     tcase_add_test(tc, a_state_directory_that_is_not_there_is_named);
     tcase_add_test(tc, in_a_cgroup_not_even_a_session_of_its_own_survives);
     tcase_add_test(tc, many_children_start_and_end);
+    tcase_add_test(tc, a_daemon_that_does_not_read_stops_neither_starts_nor_the_deadline);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -25,7 +25,7 @@
 
 #include "child/guard_client.h"
 
-#define SEEN_MAX 64
+#define SEEN_MAX 512
 
 struct seen {
     uint64_t handle;
@@ -215,10 +215,11 @@ static inline uint64_t
 fixture_spawn(struct fixture *f, const char *program, const char *script)
 {
     struct phub_bytes argv[3] = { text_bytes(program) };
-    struct phub_bytes env = text_bytes("GIVEN=yes");
+    struct phub_bytes env[2] = { text_bytes("PHUB_NODE=forged"),
+                                 text_bytes("GIVEN=yes") };
     struct phub__guard_spawn spawn = {
         .id = text_bytes("child-1"), .node_name = "a",
-        .epoch = { 7, 9 }, .argv = argv, .argc = 1, .env = &env, .envc = 1,
+        .epoch = { 7, 9 }, .argv = argv, .argc = 1, .env = env, .envc = 2,
         .note = text_bytes("note"),
     };
     uint64_t handle = 0;

@@ -345,6 +345,13 @@ env_is_given(const struct phub__guard_spawn *spawn, const char *entry)
     return false;
 }
 
+/* Names that begin so are the hub's; getenv(3) would find the first. */
+static bool
+env_is_reserved(const struct phub_bytes *entry)
+{
+    return entry->size >= 5 && memcmp(entry->data, "PHUB_", 5) == 0;
+}
+
 #define ENV_OWN 5
 
 /* Write the whole environment; twice with the same result. */
@@ -352,8 +359,10 @@ static void
 write_env(struct phub_cbor_writer *w, const struct phub__guard_spawn *spawn)
 {
     char own[ENV_OWN][PHUB_CHILD_ID_MAX + 32];
-    uint64_t count = ENV_OWN + spawn->envc;
+    uint64_t count = ENV_OWN;
 
+    for (size_t i = 0; i < spawn->envc; i++)
+        count += !env_is_reserved(&spawn->env[i]);
     for (char **entry = environ; *entry != NULL; entry++)
         count += env_is_kept(*entry) && !env_is_given(spawn, *entry);
     phub_cbor_write_array(w, count);
@@ -361,7 +370,8 @@ write_env(struct phub_cbor_writer *w, const struct phub__guard_spawn *spawn)
         if (env_is_kept(*entry) && !env_is_given(spawn, *entry))
             phub_cbor_write_bytes(w, *entry, strlen(*entry));
     for (size_t i = 0; i < spawn->envc; i++)
-        phub_cbor_write_bytes(w, spawn->env[i].data, spawn->env[i].size);
+        if (!env_is_reserved(&spawn->env[i]))
+            phub_cbor_write_bytes(w, spawn->env[i].data, spawn->env[i].size);
     snprintf(own[0], sizeof own[0], "PHUB_CHILD_ID=%.*s",
              (int)spawn->id.size, (const char *)spawn->id.data);
     snprintf(own[1], sizeof own[1], "PHUB_NODE=%s",

@@ -108,7 +108,8 @@ pid_t phub__guard_pid(const struct phub__guard *guard);
 
 /* Ask for a child.  handle is chosen here, unlike any that another daemon of
  * this guard has used.  The environment is a few names of the daemon's own
- * (phub-child(7)), then spawn->env, then the PHUB_ names.
+ * (phub-child(7)), then spawn->env, in which names that begin with PHUB_ are
+ * passed over, then the PHUB_ names.
  * Errors: PHUB_EBUSY, PHUB_ELIMIT, PHUB_EINVAL, PHUB_ENOMEM. */
 int phub__guard_spawn(struct phub__guard *guard,
                       const struct phub__guard_spawn *spawn,
