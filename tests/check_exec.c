@@ -26,7 +26,7 @@
 struct hub {
     struct world world;
     struct phub__runner *runner;
-    char guard[512];
+    char guard[600];
     uint64_t guard_id;
     uint32_t attached, started, failed, exited, adopted, holders;
     uint32_t hellos, readies, dones;
@@ -159,9 +159,12 @@ static void wait_events(struct hub *hub, uint32_t count)
 
 static const char *build_dir(void)
 {
+    static char here[512];
     const char *dir = getenv("PHUB_BUILDDIR");
 
-    return dir != NULL ? dir : ".";
+    if (dir != NULL)
+        return dir;
+    return getcwd(here, sizeof here) != NULL ? here : ".";
 }
 
 static void hub_attach(struct hub *hub)
