@@ -232,7 +232,8 @@ check_deadline(struct guard *guard)
 }
 
 /* True when there is nothing left to hold: after QUIT when every child has
- * been reported, or when nobody may start anything any more. */
+ * been reported; without a daemon when there is no child and nothing to tell
+ * about one, or nobody may start anything any more. */
 static bool
 is_over(const struct guard *guard)
 {
@@ -240,7 +241,8 @@ is_over(const struct guard *guard)
         return false;
     if (guard->quitting)
         return guard->daemon < 0 || guard->table.tell_head == 0;
-    return guard->daemon < 0 && guard->candidate < 0 && guard->expired;
+    return guard->daemon < 0 && guard->candidate < 0
+        && (guard->expired || guard->table.count == 0);
 }
 
 static int
