@@ -262,8 +262,7 @@ uint32_t phub__registry_stable(struct phub__registry *registry,
     const struct phub__series *records = &registry->authors.records;
     uint32_t dropped = 0;
 
-    if (registry->index.known_count == 1)
-        round_check(registry);
+    round_check(registry);  /* a node may have been forgotten */
     if (!registry->records_due)
         return 0;
     phub__registry_begin(registry);
