@@ -49,6 +49,9 @@ struct phub__spec {
     uint64_t health_interval_ms;
 };
 
+#define PHUB__SPEC_SIZE_MAX 65536u    /* bytes of CBOR */
+#define PHUB__SPEC_ARENA_MAX 65536u   /* bytes of decoded lists */
+
 extern const struct phub__schema phub__spec_schema;
 
 /* Decode bytes and fill in defaults.  spec borrows from bytes and arena.

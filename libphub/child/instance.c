@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: MIT */
+/* instance: one copy of a child: what it is asked and how it answers.
+ *
+ * Each verb with an answer is a struct phub__instance_call with a timer of its
+ * own and ends in exactly one done(): the child's answer, its timeout, or the
+ * child's end.  A late or second answer finds no call and is dropped.  Where a
+ * child does not speak the channel, the spec's command of the same name does
+ * the work. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <phub/error.h>
+
+#include "child/supervisor_private.h"
+#include "wire/memory.h"
+
+#define NS_PER_MS 1000000ull
+
+static void call_free(struct phub__instance_call *call, struct phub_env *env)
+{
+    if (call->timer != NULL)
+        env->timer_free(env, &call->timer);
+    phub__free(call);
+}
+
+static void call_unlink(struct phub__instance_call *call)
+{
+    struct phub__instance *instance = call->instance;
+    struct phub__instance_call **p;
+
+    for (p = &instance->calls; *p != call; p = &(*p)->next)
+        ;
+    *p = call->next;
+    instance->calls_count--;
+}
+
+static void call_timed_out(void *arg)
+{
+    struct phub__instance_call *call = arg;
+    struct phub_env *env = call->instance->supervisor->env;
+    phub__verb_done *done = call->done;
+    void *done_arg = call->arg;
+
+    call_unlink(call);
+    call_free(call, env);
+    if (done != NULL)
+        done(done_arg, PHUB_ETIMEDOUT, "the child did not answer in time",
+             NULL);
+}
+
+static struct phub__instance_call *
+call_new(struct phub__instance *instance, uint32_t timeout_ms,
+         phub__verb_done *done, void *arg)
+{
+    struct phub_env *env = instance->supervisor->env;
+    struct phub__instance_call *call;
+
+    if (instance->calls_count >= PHUB__INSTANCE_CALLS_MAX)
+        return NULL;
+    call = phub__calloc(1, sizeof *call);
+    if (call == NULL)
+        return NULL;
+    if (timeout_ms != 0) {
+        call->timer = env->timer_new(env, call_timed_out, call);
+        if (call->timer == NULL) {
+            phub__free(call);
+            return NULL;
+        }
+        env->timer_start(env, call->timer,
+                         env->now_ns(env) + timeout_ms * NS_PER_MS);
+    }
+    call->instance = instance;
+    call->ref = ++instance->supervisor->last_ref;
+    call->done = done;
+    call->arg = arg;
+    call->next = instance->calls;
+    instance->calls = call;
+    instance->calls_count++;
+    return call;
+}
+
+/* A call that failed before it began is answered from the loop as well, so
+ * that no done() comes before its request returns. */
+struct late {
+    phub__verb_done *done;
+    void *arg;
+    int rc;
+    const char *text;
+};
+
+static void late_fire(void *arg)
+{
+    struct late late = *(struct late *)arg;
+
+    phub__free(arg);
+    late.done(late.arg, late.rc, late.text, NULL);
+}
+
+static void answer_late(struct phub__instance *instance, int rc,
+                        const char *text, phub__verb_done *done, void *arg)
+{
+    struct phub_env *env = instance->supervisor->env;
+    struct late *late;
+
+    if (done == NULL)
+        return;
+    late = phub__calloc(1, sizeof *late);
+    if (late == NULL) {
+        done(arg, PHUB_ENOMEM, "out of memory", NULL);
+        return;
+    }
+    *late = (struct late){ done, arg, rc, text };
+    if (env->defer(env, late_fire, late) != 0)
+        late_fire(late);
+}
+
+void phub__instance_call(struct phub__instance *instance, enum phub__verb verb,
+                         struct phub_buf *body, uint32_t timeout_ms,
+                         phub__verb_done *done, void *arg)
+{
+    struct phub_env *env = instance->supervisor->env;
+    struct phub__verb_message message = { .verb = verb, .body = body };
+    struct phub__instance_call *call;
+    int rc;
+
+    if (instance->handle == 0) {
+        answer_late(instance, PHUB_EFAILED, "it does not run", done, arg);
+        return;
+    }
+    call = call_new(instance, timeout_ms, done, arg);
+    if (call == NULL) {
+        answer_late(instance, PHUB_EBUSY, "too many unanswered requests",
+                    done, arg);
+        return;
+    }
+    message.ref = call->ref;
+    rc = instance->runner->send(instance->runner, instance->handle, &message);
+    if (rc != 0) {
+        call_unlink(call);
+        call_free(call, env);
+        answer_late(instance, rc, phub_strerror(rc), done, arg);
+    }
+}
+
+static void command_done(void *arg, const struct phub__command_result *result)
+{
+    struct phub__instance_call *call = arg;
+    phub__verb_done *done = call->done;
+    void *done_arg = call->arg;
+
+    if (call->instance == NULL) {
+        phub__free(call);
+        return;
+    }
+    call_unlink(call);
+    phub__free(call);
+    if (done != NULL)
+        done(done_arg, result->rc, result->text, result->out);
+}
+
+void phub__instance_command(struct phub__instance *instance,
+                            const struct phub__list *argv,
+                            struct phub_buf *input, uint32_t timeout_ms,
+                            phub__verb_done *done, void *arg)
+{
+    struct phub__runner_start start;
+    struct phub__instance_call *call;
+    int rc;
+
+    if (instance->runner->command == NULL) {
+        answer_late(instance, PHUB_EUNSUPPORTED,
+                    "its runner has no commands", done, arg);
+        return;
+    }
+    call = call_new(instance, 0, done, arg);
+    if (call == NULL) {
+        answer_late(instance, PHUB_EBUSY, "too many unanswered requests",
+                    done, arg);
+        return;
+    }
+    call->command = 1;
+    phub__instance_describe(instance, &start);
+    rc = instance->runner->command(instance->runner, &start, argv, input,
+                                   timeout_ms, command_done, call);
+    if (rc != 0) {
+        call_unlink(call);
+        phub__free(call);
+        answer_late(instance, rc, phub_strerror(rc), done, arg);
+    }
+}
+
+void phub__instance_answered(struct phub__instance *instance,
+                             const struct phub__verb_message *message)
+{
+    struct phub_env *env = instance->supervisor->env;
+    struct phub__instance_call *call;
+    phub__verb_done *done;
+    void *arg;
+    char text[200];
+
+    for (call = instance->calls; call != NULL; call = call->next)
+        if (call->ref == message->ref && !call->command)
+            break;
+    if (call == NULL)
+        return;
+    done = call->done;
+    arg = call->arg;
+    call_unlink(call);
+    call_free(call, env);
+    if (done == NULL)
+        return;
+    snprintf(text, sizeof text, "%.*s", (int)message->text.size,
+             message->text.size != 0 ? (const char *)message->text.data : "");
+    done(arg, message->code, text, message->body);
+}
+
+/* Answer everything: the instance has ended.  A command goes on by itself and
+ * is forgotten. */
+void phub__instance_fail_calls(struct phub__instance *instance, int rc,
+                               const char *text)
+{
+    struct phub_env *env = instance->supervisor->env;
+    struct phub__instance_call *calls = instance->calls, *call;
+
+    instance->calls = NULL;
+    instance->calls_count = 0;
+    while (calls != NULL) {
+        phub__verb_done *done = calls->done;
+        void *arg = calls->arg;
+
+        call = calls;
+        calls = call->next;
+        if (call->command)
+            call->instance = NULL;
+        else
+            call_free(call, env);
+        if (done != NULL)
+            done(arg, rc, text, NULL);
+    }
+}
+
+void phub__instance_publish(struct phub__instance *instance,
+                            const struct phub__verb_message *message)
+{
+    struct phub_bytes value = PHUB_BYTES_NONE;
+    struct phub__pair *pair = NULL;
+    uint8_t *copy;
+    uint32_t i;
+
+    if (message->body != NULL)
+        value = phub__buf_bytes(message->body);
+    if (message->text.size == 0 || message->text.size > 63 ||
+        value.size > 1024)
+        return;
+    for (i = 0; i < instance->metadata_count; i++)
+        if (instance->metadata[i].key.size == message->text.size &&
+            memcmp(instance->metadata[i].key.data, message->text.data,
+                   message->text.size) == 0)
+            pair = &instance->metadata[i];
+    if (pair == NULL && (value.size == 0 || instance->metadata_count >=
+                                                PHUB__INSTANCE_METADATA_MAX))
+        return;
+    copy = phub__malloc(message->text.size + value.size + 1);
+    if (copy == NULL)
+        return;
+    memcpy(copy, message->text.data, message->text.size);
+    if (value.size != 0)
+        memcpy(copy + message->text.size, value.data, value.size);
+    if (pair == NULL)
+        pair = &instance->metadata[instance->metadata_count++];
+    else
+        phub__free((void *)(uintptr_t)pair->key.data);
+    pair->key = (struct phub_bytes){ copy, message->text.size };
+    pair->value = (struct phub_bytes){ copy + message->text.size, value.size };
+    if (value.size == 0) {
+        phub__free(copy);
+        *pair = instance->metadata[--instance->metadata_count];
+    }
+    instance->supervisor->events->changed(instance->supervisor->arg,
+                                          instance);
+}
+
+/* --- verbs ---------------------------------------------------------------- */
+
+struct froze {
+    struct phub__instance *instance;
+    phub__verb_done *done;
+    void *arg;
+};
+
+static void freeze_done(void *arg, int rc, const char *text,
+                        struct phub_buf *body)
+{
+    struct froze froze = *(struct froze *)arg;
+
+    phub__free(arg);
+    if (rc == 0 && froze.instance->phase == PHUB__PHASE_RUNNING)
+        phub__instance_set_phase(froze.instance, PHUB__PHASE_FROZEN);
+    froze.done(froze.arg, rc, text, body);
+}
+
+void phub__instance_freeze(struct phub__instance *instance,
+                           uint32_t timeout_ms, phub__verb_done *done,
+                           void *arg)
+{
+    struct froze *froze;
+
+    if (instance->phase != PHUB__PHASE_RUNNING) {
+        answer_late(instance, PHUB_EFAILED, "it is not running", done, arg);
+        return;
+    }
+    if (!(phub__instance_can(instance) & PHUB__CAN_FREEZE)) {
+        answer_late(instance, PHUB_EUNSUPPORTED, "it cannot freeze", done,
+                    arg);
+        return;
+    }
+    froze = phub__calloc(1, sizeof *froze);
+    if (froze == NULL) {
+        answer_late(instance, PHUB_ENOMEM, "out of memory", done, arg);
+        return;
+    }
+    *froze = (struct froze){ instance, done, arg };
+    if (instance->capabilities & PHUB__CAN_FREEZE)
+        phub__instance_call(instance, PHUB__VERB_FREEZE, NULL, timeout_ms,
+                            freeze_done, froze);
+    else
+        phub__instance_command(instance, &instance->spec.cmd_freeze, NULL,
+                               timeout_ms, freeze_done, froze);
+}
+
+/* Also after a freeze whose answer never came: the child may have frozen. */
+void phub__instance_thaw(struct phub__instance *instance)
+{
+    if (instance->handle == 0 || instance->ended)
+        return;
+    if (instance->capabilities & PHUB__CAN_FREEZE)
+        phub__instance_call(instance, PHUB__VERB_THAW, NULL, 0, NULL, NULL);
+    else if (instance->spec.cmd_thaw.count != 0)
+        phub__instance_command(instance, &instance->spec.cmd_thaw, NULL,
+                               (uint32_t)instance->spec.state_timeout_ms,
+                               NULL, NULL);
+    if (instance->phase == PHUB__PHASE_FROZEN)
+        phub__instance_set_phase(instance, PHUB__PHASE_RUNNING);
+}
+
+void phub__instance_take_state(struct phub__instance *instance,
+                               uint32_t timeout_ms, phub__verb_done *done,
+                               void *arg)
+{
+    if (instance->capabilities & PHUB__CAN_STATE)
+        phub__instance_call(instance, PHUB__VERB_TAKE_STATE, NULL, timeout_ms,
+                            done, arg);
+    else if (instance->spec.cmd_state_get.count != 0)
+        phub__instance_command(instance, &instance->spec.cmd_state_get, NULL,
+                               timeout_ms, done, arg);
+    else
+        answer_late(instance, PHUB_EUNSUPPORTED, "it has no state to take",
+                    done, arg);
+}
+
+static void commit_answered(void *arg, int rc, const char *text,
+                            struct phub_buf *body)
+{
+    struct phub__instance *instance = arg;
+
+    (void)body;
+    if (instance->ended || instance->handle == 0)
+        return;
+    if (rc != 0) {
+        phub__instance_refuse(instance, rc, text);
+        return;
+    }
+    instance->committing = 0;
+    phub__instance_check_ready(instance);
+}
+
+void phub__instance_send_commit(struct phub__instance *instance)
+{
+    phub__instance_call(instance, PHUB__VERB_COMMIT, NULL,
+                        (uint32_t)instance->spec.ready_timeout_ms,
+                        commit_answered, instance);
+}
+
+void phub__instance_commit(struct phub__instance *instance,
+                           struct phub_buf *state, phub__verb_done *done,
+                           void *arg)
+{
+    struct phub_env *env = instance->supervisor->env;
+
+    if (instance->ended || !instance->standby ||
+        instance->commit_done != NULL) {
+        answer_late(instance, PHUB_EFAILED, "it is no standby", done, arg);
+        return;
+    }
+    instance->commit_done = done;
+    instance->commit_arg = arg;
+    instance->state = state != NULL ? phub__buf_ref(state) : NULL;
+    if (instance->handle == 0) {
+        /* Reserved only: its state command must come before the program. */
+        instance->standby = 0;
+        phub__instance_begin(instance);
+        return;
+    }
+    instance->phase = PHUB__PHASE_STARTING;
+    env->timer_start(env, instance->timer,
+                     env->now_ns(env) +
+                         instance->spec.ready_timeout_ms * NS_PER_MS);
+    if (!instance->capabilities_known) {
+        /* It said no HELLO: a program that knows nothing of phub runs
+         * already; one that speaks late still gets its state. */
+        phub__instance_put_state(instance);
+        phub__instance_check_ready(instance);
+        return;
+    }
+    instance->committing = 1;
+    if (state != NULL)
+        phub__instance_put_state(instance);
+    else
+        phub__instance_send_commit(instance);
+}
+
+void phub__instance_consent(struct phub__instance *instance,
+                            uint32_t timeout_ms, phub__verb_done *done,
+                            void *arg)
+{
+    if (instance->capabilities & PHUB__CAN_CONSENT)
+        phub__instance_call(instance, PHUB__VERB_CONSENT, NULL, timeout_ms,
+                            done, arg);
+    else
+        answer_late(instance, 0, "", done, arg);
+}
+
+void phub__instance_message(struct phub__instance *instance,
+                            struct phub_buf *body, uint32_t timeout_ms,
+                            phub__verb_done *done, void *arg)
+{
+    struct phub__verb_message message = { .verb = PHUB__VERB_MESSAGE,
+                                          .body = body };
+
+    if (done != NULL)
+        phub__instance_call(instance, PHUB__VERB_MESSAGE, body, timeout_ms,
+                            done, arg);
+    else if (instance->handle != 0)
+        (void)instance->runner->send(instance->runner, instance->handle,
+                                     &message);
+}
+
+/* --- what it is ----------------------------------------------------------- */
+
+uint32_t phub__instance_can(const struct phub__instance *instance)
+{
+    uint32_t can = instance->capabilities;
+
+    if (instance->spec.cmd_freeze.count != 0)
+        can |= PHUB__CAN_FREEZE;
+    if (instance->spec.cmd_state_get.count != 0)
+        can |= PHUB__CAN_STATE;
+    return can;
+}
+
+struct phub_bytes phub__instance_id(const struct phub__instance *instance)
+{
+    return (struct phub_bytes){ (const uint8_t *)instance->id,
+                                instance->id_size };
+}
+
+enum phub__phase phub__instance_phase(const struct phub__instance *instance)
+{
+    return instance->phase;
+}
+
+struct phub_epoch phub__instance_epoch(const struct phub__instance *instance)
+{
+    return instance->epoch;
+}
+
+struct phub_epoch
+phub__instance_incarnation(const struct phub__instance *instance)
+{
+    return instance->incarnation;
+}
+
+void phub__instance_set_epoch(struct phub__instance *instance,
+                              struct phub_epoch epoch)
+{
+    instance->epoch = epoch;
+}
+
+int64_t phub__instance_pid(const struct phub__instance *instance)
+{
+    return instance->pid;
+}
+
+uint32_t phub__instance_restarts(const struct phub__instance *instance)
+{
+    return instance->restarts;
+}
+
+const struct phub__pair *
+phub__instance_metadata(const struct phub__instance *instance,
+                        uint32_t *count)
+{
+    *count = instance->metadata_count;
+    return instance->metadata;
+}
+
+void *phub__instance_owner(const struct phub__instance *instance)
+{
+    return instance->owner;
+}
+
+void phub__instance_set_owner(struct phub__instance *instance, void *owner)
+{
+    instance->owner = owner;
+}
+
+const struct phub__spec *
+phub__instance_spec(const struct phub__instance *instance)
+{
+    return &instance->spec;
+}

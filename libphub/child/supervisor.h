@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* supervisor: the instances that this node runs.
+ *
+ * One struct phub__instance is one copy of one child on this node.  It is a
+ * state machine over a runner; it restarts what ends by the spec's rules and
+ * knows nothing of other nodes, rows or moves.
+ *
+ *   PREPARING -> STARTING -> [STANDBY ->] RUNNING <-> FROZEN
+ *        \          |  \________ BACKOFF <___/
+ *         \         v                |
+ *          +----> STOPPING -> GONE   +-> FAILED
+ *
+ * PREPARING runs the spec's state_put command; STARTING waits for readiness
+ * (and, with a state, for the child to have taken it: promise 7); STANDBY
+ * holds a ready instance that must not act yet.  Every instance ends in
+ * exactly one ended() event, after which the owner frees it.
+ *
+ * Back-off doubles from backoff_ms to backoff_max_ms and forgets after one
+ * healthy restart_window_ms; one crashing child never touches another.
+ *
+ * Thread: the hub's.  Callbacks may call back in, but for free. */
+#ifndef PHUB__CHILD_SUPERVISOR_H
+#define PHUB__CHILD_SUPERVISOR_H
+
+#include <stdint.h>
+
+#include <phub/types.h>
+
+#include "child/runner.h"
+#include "child/spec.h"
+#include "env/env.h"
+
+#define PHUB__INSTANCE_METADATA_MAX 32u
+#define PHUB__INSTANCE_CALLS_MAX 1024u    /* unanswered verbs per child */
+
+enum phub__phase {
+    PHUB__PHASE_PREPARING = 1,
+    PHUB__PHASE_STARTING,
+    PHUB__PHASE_STANDBY,
+    PHUB__PHASE_RUNNING,
+    PHUB__PHASE_FROZEN,
+    PHUB__PHASE_BACKOFF,
+    PHUB__PHASE_STOPPING,
+    PHUB__PHASE_FAILED,
+    PHUB__PHASE_GONE
+};
+
+enum phub__ended {
+    PHUB__ENDED_STOPPED = 1,  /* we asked for it */
+    PHUB__ENDED_COMPLETED,    /* by itself, and its restart type says so */
+    PHUB__ENDED_FAILED,       /* never got ready, or too many restarts */
+    PHUB__ENDED_DEADLINE      /* the lease passed */
+};
+
+struct phub__supervisor;
+struct phub__instance;
+
+struct phub__pair {
+    struct phub_bytes key;
+    struct phub_bytes value;
+};
+
+typedef void phub__verb_done(void *arg, int rc, const char *text,
+                             struct phub_buf *body);
+
+struct phub__supervisor_events {
+    /* Phase, pid, restarts or metadata changed. */
+    void (*changed)(void *arg, struct phub__instance *instance);
+    /* Over for good; text says why for people. */
+    void (*ended)(void *arg, struct phub__instance *instance,
+                  enum phub__ended why, int rc, const char *text);
+    /* A child that an earlier daemon of this node started. */
+    void (*adopted)(void *arg, struct phub__instance *instance);
+    /* The holder of a runner's instances has this id now. */
+    void (*holder)(void *arg, const char *runner, uint64_t guard_id);
+    /* attach of every runner is complete. */
+    void (*attached)(void *arg);
+};
+
+struct phub__instance_start {
+    struct phub_bytes id;
+    struct phub_epoch incarnation;
+    struct phub_epoch epoch;
+    struct phub_buf *spec;    /* canonical bytes; a reference is taken */
+    struct phub_buf *state;   /* or NULL; a reference is taken */
+    int standby;              /* the state comes with commit */
+    int first;                /* report a failing first start at once */
+    void *owner;
+};
+
+int phub__supervisor_new(struct phub_env *env, uint64_t node,
+                         const char *node_name,
+                         const struct phub__supervisor_events *events,
+                         void *arg, struct phub__supervisor **supervisor);
+/* End everything at once; no events follow. */
+void phub__supervisor_free(struct phub__supervisor **supervisor);
+/* Attach the named runners; adopted(), then attached() follow. */
+int phub__supervisor_attach(struct phub__supervisor *supervisor,
+                            const char *const *runners, uint32_t count,
+                            char *error, size_t error_max);
+void phub__supervisor_deadline(struct phub__supervisor *supervisor,
+                               uint64_t boot_ns);
+
+/* Errors: PHUB_EUNSUPPORTED (no such runner here), PHUB_EPROTO or EINVAL (the
+ * spec), PHUB_ENOMEM; error names the thing. */
+int phub__instance_start(struct phub__supervisor *supervisor,
+                         const struct phub__instance_start *start,
+                         struct phub__instance **instance, char *error,
+                         size_t error_max);
+/* Give an adopted instance the spec its row holds. */
+int phub__instance_set_spec(struct phub__instance *instance,
+                            struct phub_buf *spec);
+/* Ask it to end; SIGKILL after stop_timeout_ms; ended() follows.  hard: at
+ * once.  Repeated calls change nothing. */
+void phub__instance_stop(struct phub__instance *instance, int hard,
+                         const char *why);
+/* Frees; only after ended(), or all with the supervisor. */
+void phub__instance_free(struct phub__instance **instance);
+
+/* Each ends in one done(). */
+void phub__instance_freeze(struct phub__instance *instance,
+                           uint32_t timeout_ms, phub__verb_done *done,
+                           void *arg);
+void phub__instance_thaw(struct phub__instance *instance);
+void phub__instance_take_state(struct phub__instance *instance,
+                               uint32_t timeout_ms, phub__verb_done *done,
+                               void *arg);
+/* A standby gets its state (or NULL) and becomes the one that runs; done rc 0
+ * when it is RUNNING. */
+void phub__instance_commit(struct phub__instance *instance,
+                           struct phub_buf *state, phub__verb_done *done,
+                           void *arg);
+void phub__instance_consent(struct phub__instance *instance,
+                            uint32_t timeout_ms, phub__verb_done *done,
+                            void *arg);
+/* done NULL: one way. */
+void phub__instance_message(struct phub__instance *instance,
+                            struct phub_buf *body, uint32_t timeout_ms,
+                            phub__verb_done *done, void *arg);
+void phub__instance_set_epoch(struct phub__instance *instance,
+                              struct phub_epoch epoch);
+
+struct phub_bytes phub__instance_id(const struct phub__instance *instance);
+enum phub__phase phub__instance_phase(const struct phub__instance *instance);
+const char *phub__phase_name(enum phub__phase phase);
+struct phub_epoch phub__instance_epoch(const struct phub__instance *instance);
+struct phub_epoch
+phub__instance_incarnation(const struct phub__instance *instance);
+int64_t phub__instance_pid(const struct phub__instance *instance);
+uint32_t phub__instance_restarts(const struct phub__instance *instance);
+/* PHUB__CAN_* of the channel and of the spec's commands together. */
+uint32_t phub__instance_can(const struct phub__instance *instance);
+const struct phub__pair *
+phub__instance_metadata(const struct phub__instance *instance,
+                        uint32_t *count);
+void *phub__instance_owner(const struct phub__instance *instance);
+void phub__instance_set_owner(struct phub__instance *instance, void *owner);
+const struct phub__spec *
+phub__instance_spec(const struct phub__instance *instance);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* supervisor_private: what supervisor.c and instance.c share. */
+#ifndef PHUB__CHILD_SUPERVISOR_PRIVATE_H
+#define PHUB__CHILD_SUPERVISOR_PRIVATE_H
+
+#include "child/supervisor.h"
+#include "wire/arena.h"
+#include "wire/buf.h"
+
+#define PHUB__INSTANCE_MAGIC 0x7c3a91d5u
+#define PHUB__RUNNERS_MAX 4u
+
+/* One verb or command that is not answered yet. */
+struct phub__instance_call {
+    struct phub__instance_call *next;
+    struct phub__instance *instance;  /* NULL: it ended meanwhile */
+    uint64_t ref;
+    phub__verb_done *done;
+    void *arg;
+    struct phub__timer *timer;
+    int command;                      /* a command of the spec, not a verb */
+};
+
+struct phub__instance {
+    uint32_t magic;
+    enum phub__phase phase;
+    struct phub__supervisor *supervisor;
+    struct phub__instance *prev, *next;   /* all of the supervisor */
+    struct phub__instance *bucket_next;   /* by handle */
+    struct phub__runner *runner;
+    uint64_t handle;                      /* 0: no process */
+    uint64_t indexed;                     /* handle it is indexed under */
+    int64_t pid;
+    struct phub_epoch incarnation;
+    struct phub_epoch epoch;
+    struct phub_buf *spec_bytes;
+    struct phub__spec spec;
+    struct phub__arena arena;
+    struct phub_buf *state;               /* to be put, until it runs */
+    struct phub__timer *timer;
+    struct phub__timer *health_timer;
+    struct phub__instance_call *calls;
+    uint32_t calls_count;
+    uint32_t capabilities;
+    uint32_t restarts;
+    uint32_t restarts_row;                /* since the last healthy run */
+    uint32_t unhealthy;
+    uint64_t running_since;
+    int spawn_rc;
+    int refuse_rc;
+    int capabilities_known, started, ready, loaded, healthy;
+    int standby, first, ever_ran, committing, ended;
+    phub__verb_done *commit_done;
+    void *commit_arg;
+    struct phub__pair metadata[PHUB__INSTANCE_METADATA_MAX];
+    uint32_t metadata_count;
+    void *owner;
+    char why[256];
+    uint32_t id_size;
+    char id[PHUB_CHILD_ID_MAX + 1];
+};
+
+struct phub__supervisor {
+    struct phub_env *env;
+    const struct phub__supervisor_events *events;
+    void *arg;
+    uint64_t node;
+    char node_name[PHUB_NODE_NAME_MAX + 1];
+    uint64_t last_handle;
+    uint64_t last_ref;
+    struct phub__instance *instances;
+    struct phub__instance **buckets;      /* by handle */
+    uint32_t buckets_count, indexed_count;
+    struct phub__runner *runners[PHUB__RUNNERS_MAX];
+    struct phub__runner *attaching;       /* whose adoption is going on */
+    uint32_t runners_count, runners_attached;
+};
+
+extern const struct phub__runner_events phub__supervisor_runner_events;
+
+struct phub__instance *phub__instance_new(struct phub__supervisor *supervisor,
+                                          struct phub_bytes id,
+                                          struct phub_epoch incarnation,
+                                          struct phub_epoch epoch);
+struct phub__instance *phub__supervisor_find(struct phub__supervisor *s,
+                                             uint64_t handle);
+void phub__supervisor_index(struct phub__supervisor *supervisor,
+                            struct phub__instance *instance);
+void phub__instance_timer_fired(void *arg);
+void phub__instance_health_fired(void *arg);
+void phub__instance_begin(struct phub__instance *instance);
+void phub__instance_end(struct phub__instance *instance,
+                        enum phub__ended why, int rc, const char *text);
+void phub__instance_kill(struct phub__instance *instance, int hard);
+void phub__instance_refuse(struct phub__instance *instance, int rc,
+                           const char *why);
+void phub__instance_set_phase(struct phub__instance *instance,
+                              enum phub__phase phase);
+void phub__instance_check_ready(struct phub__instance *instance);
+void phub__instance_put_state(struct phub__instance *instance);
+void phub__instance_send_commit(struct phub__instance *instance);
+void phub__instance_describe(struct phub__instance *instance,
+                             struct phub__runner_start *start);
+void phub__instance_call(struct phub__instance *instance, enum phub__verb verb,
+                         struct phub_buf *body, uint32_t timeout_ms,
+                         phub__verb_done *done, void *arg);
+void phub__instance_command(struct phub__instance *instance,
+                            const struct phub__list *argv,
+                            struct phub_buf *input, uint32_t timeout_ms,
+                            phub__verb_done *done, void *arg);
+void phub__instance_answered(struct phub__instance *instance,
+                             const struct phub__verb_message *message);
+void phub__instance_publish(struct phub__instance *instance,
+                            const struct phub__verb_message *message);
+void phub__instance_fail_calls(struct phub__instance *instance, int rc,
+                               const char *text);
+
+#endif
