@@ -8,3 +8,26 @@ libphub_core_la_SOURCES += \
 	libphub/hub/conf_private.h libphub/hub/conf_table.c \
 	libphub/hub/conf_value.c libphub/hub/conf_whole.c
 dist_phubsysconf_DATA += phub.conf.example
+
+# The coordinator.
+pkginclude_HEADERS += libphub/phub/phub.h libphub/phub/control.h
+libphub_core_la_SOURCES += \
+	libphub/hub/hub.c libphub/hub/hub.h \
+	libphub/hub/arrival.c libphub/hub/cause.c libphub/hub/cause.h \
+	libphub/hub/command.c libphub/hub/command.h \
+	libphub/hub/drain.c libphub/hub/drain.h \
+	libphub/hub/hook.c libphub/hub/hook.h \
+	libphub/hub/host.c libphub/hub/host.h \
+	libphub/hub/keeper.c libphub/hub/keeper.h \
+	libphub/hub/local.c libphub/hub/local.h \
+	libphub/hub/message.c libphub/hub/message.h \
+	libphub/hub/move.c libphub/hub/move.h libphub/hub/move_private.h \
+	libphub/hub/op.c libphub/hub/ops.h \
+	libphub/hub/peer.c libphub/hub/peer.h \
+	libphub/hub/reconcile.c \
+	libphub/hub/redistribute.c libphub/hub/redistribute.h \
+	libphub/hub/request.c libphub/hub/request.h \
+	libphub/hub/rows.c libphub/hub/rows.h \
+	libphub/hub/serve.c libphub/hub/state.c \
+	libphub/hub/store.c libphub/hub/store.h \
+	libphub/hub/synced.c libphub/hub/synced.h

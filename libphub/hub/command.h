@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* command: what people ask a hub by its control socket; see command.c. */
+#ifndef PHUB__HUB_COMMAND_H
+#define PHUB__HUB_COMMAND_H
+
+#include "hub/hub.h"
+
+/* Whoever asked; answers go there.  gone: nobody listens any more. */
+struct phub__asker {
+    void (*send)(struct phub__asker *asker, struct phub_bytes frame);
+    /* The tail of a child's output here, or PHUB_ENOTFOUND. */
+    int (*logs)(struct phub__asker *asker, struct phub_bytes id,
+                uint32_t lines, struct phub_buf **text);
+    uint32_t refs;     /* commands under way; the owner frees at 0 and gone */
+    int gone;
+    void (*release)(struct phub__asker *asker);
+};
+
+/* Carry out one request frame. */
+void phub__command(struct phub__hub *hub, struct phub__asker *asker,
+                   struct phub_bytes frame);
+
+/* --- the same for programs (embed.c) ---------------------------------------- */
+
+/* Results by item of the request; done borrows it. */
+struct phub__request;
+typedef void phub__command_done(void *arg, struct phub__request *request);
+
+struct phub__command_child {
+    struct phub_bytes id, spec;
+    struct phub__list metadata;   /* struct phub__op_pair */
+    struct phub__list tags;       /* struct phub_bytes */
+    bool durable, sticky;
+};
+
+int phub__command_start(struct phub__hub *hub,
+                        const struct phub__command_child *children,
+                        uint32_t count, int rollback, uint64_t timeout_ms,
+                        phub__command_done *done, void *arg);
+int phub__command_stop(struct phub__hub *hub, const struct phub_bytes *ids,
+                       uint32_t count, uint64_t timeout_ms,
+                       phub__command_done *done, void *arg);
+int phub__command_move(struct phub__hub *hub, const struct phub_bytes *ids,
+                       uint32_t count, uint64_t target, uint64_t timeout_ms,
+                       phub__command_done *done, void *arg);
+
+#endif

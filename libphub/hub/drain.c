@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* drain: a move of everything in parallel, in rounds, with a deadline.
+ *
+ * Each round asks the distribution strategy, in a view without this node,
+ * where the children still here belong, and hands them to the migration
+ * strategy; a move that fails is tried again in a later round.  A child that
+ * cannot go (it is not running, or nobody takes it) is left; whoever drains in
+ * order to stop ends it here, and its keeper gives it a new home after the
+ * goodbye. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <phub/error.h>
+
+#include "hub/drain.h"
+#include "hub/keeper.h"
+#include "hub/local.h"
+#include "hub/redistribute.h"
+#include "wire/memory.h"
+
+#define ROUND_MS 250u
+#define NS_PER_MS 1000000ull
+
+struct phub__drain {
+    struct phub__timer *timer;
+    struct phub_view *others;
+    uint64_t deadline_ns;
+    uint32_t moving;       /* handed to the strategy, not reported */
+    uint32_t moved;
+    uint32_t stuck_rounds; /* with nothing moving and nothing moved */
+    phub__drained *done;
+    void *arg;
+};
+
+void phub__drain_free(struct phub__hub *hub)
+{
+    if (hub->drain == NULL)
+        return;
+    hub->env->timer_free(hub->env, &hub->drain->timer);
+    phub__view_unref(&hub->drain->others);
+    phub__free(hub->drain);
+    hub->drain = NULL;
+}
+
+static uint32_t left_here(struct phub__hub *hub)
+{
+    return (uint32_t)phub__registry_home_count(hub->registry, hub->node);
+}
+
+static void finish(struct phub__hub *hub, int rc)
+{
+    phub__drained *done = hub->drain->done;
+    void *arg = hub->drain->arg;
+    uint32_t moved = hub->drain->moved, left = left_here(hub);
+
+    phub__drain_free(hub);
+    phub__hub_cause(hub, PHUB_BYTES_NONE, "drained: %u moved, %u left", moved,
+                    left);
+    phub__hub_hook(hub, PHUB_HOOK_drain_completed, hub->node, PHUB_BYTES_NONE,
+                   rc, moved, "");
+    done(arg, rc, moved, left);
+}
+
+static void reported(void *arg, struct phub_bytes id, int rc,
+                     const char *text)
+{
+    struct phub__hub *hub = arg;
+
+    (void)id;
+    (void)text;
+    if (hub->drain == NULL)
+        return;
+    hub->drain->moving--;
+    if (rc == 0) {
+        hub->drain->moved++;
+        hub->drain->stuck_rounds = 0;
+    }
+    if (hub->drain->moving == 0)
+        hub->env->timer_start(hub->env, hub->drain->timer,
+                              hub->env->now_ns(hub->env));
+}
+
+static void plan(struct phub__hub *hub, struct phub_bytes *ids, uint32_t count)
+{
+    struct phub__drain *drain = hub->drain;
+    uint64_t nodes[256], now = hub->env->now_ns(hub->env);
+    uint32_t i, n = 0;
+    char text[256];
+
+    if (phub__keeper_place(hub, drain->others, ids, NULL, count,
+                           PHUB_CAUSE_DRAIN, nodes, text, sizeof text) != 0) {
+        phub__hub_log(hub, PHUB__LOG_ERROR, "cannot place %u children: %s",
+                      count, text);
+        return;
+    }
+    for (i = 0; i < count; i++) {
+        if (nodes[i] == 0 ||
+            phub__redistribution_watch(hub, ids[i], reported, hub) != 0)
+            continue;
+        ids[n] = ids[i];
+        nodes[n++] = nodes[i];
+    }
+    drain->moving += n;
+    if (n != 0 && phub__redistribution_begin(
+                      hub, ids, nodes, n, PHUB_CAUSE_DRAIN,
+                      PHUB_PLAN_NO_CONSENT,
+                      (uint32_t)((drain->deadline_ns - now) / NS_PER_MS + 1),
+                      text, sizeof text) != 0)
+        for (i = 0; i < n; i++)
+            phub__redistribution_report(hub, ids[i], PHUB_EPLUGIN, text);
+}
+
+static void round_fired(void *arg)
+{
+    struct phub__hub *hub = arg;
+    struct phub__drain *drain = hub->drain;
+    struct phub_env *env = hub->env;
+    uint64_t now = env->now_ns(env);
+
+    if (left_here(hub) == 0 && drain->moving == 0) {
+        finish(hub, 0);
+        return;
+    }
+    if (now >= drain->deadline_ns) {
+        finish(hub, PHUB_ETIMEDOUT);
+        return;
+    }
+    phub__view_unref(&drain->others);
+    drain->others =
+        phub__view_without(hub, phub__hub_view(hub), hub->node);
+    if (drain->others == NULL || phub__view_count(drain->others) == 0) {
+        finish(hub, PHUB_ENOPLACE);
+        return;
+    }
+    if (drain->moving == 0)
+        phub__plan_home(hub, plan);
+    env->timer_start(env, drain->timer,
+                     now + ROUND_MS * NS_PER_MS < drain->deadline_ns
+                         ? now + ROUND_MS * NS_PER_MS : drain->deadline_ns);
+}
+
+int phub__drain_start(struct phub__hub *hub, uint64_t deadline_ms,
+                      phub__drained *done, void *arg)
+{
+    struct phub__drain *drain;
+    struct phub_env *env = hub->env;
+
+    if (hub->drain != NULL)
+        return PHUB_EBUSY;
+    if (phub__view_count(phub__hub_view(hub)) < 2)
+        return PHUB_ENOPLACE;
+    drain = phub__calloc(1, sizeof *drain);
+    if (drain == NULL)
+        return PHUB_ENOMEM;
+    drain->timer = env->timer_new(env, round_fired, hub);
+    if (drain->timer == NULL) {
+        phub__free(drain);
+        return PHUB_ENOMEM;
+    }
+    drain->deadline_ns = env->now_ns(env) + deadline_ms * NS_PER_MS;
+    drain->done = done;
+    drain->arg = arg;
+    hub->drain = drain;
+    hub->draining = 1;
+    phub__hub_cause(hub, PHUB_BYTES_NONE, "drain of %u children asked for",
+                    left_here(hub));
+    env->timer_start(env, drain->timer, env->now_ns(env));
+    return 0;
+}
+
+struct asked {
+    struct phub__hub *hub;
+    struct phub__reply reply;
+};
+
+static void asked_done(void *arg, int rc, uint32_t moved, uint32_t left)
+{
+    struct asked *asked = arg;
+    struct phub__op_answer answer = { .code = rc, .node = asked->hub->node,
+                                      .value = moved, .pid = left };
+    char text[96];
+
+    snprintf(text, sizeof text, "%u moved, %u left", moved, left);
+    answer.text = (struct phub_bytes){ (const uint8_t *)text, strlen(text) };
+    phub__reply_full(asked->hub, &asked->reply, &answer);
+    phub__free(asked);
+}
+
+void phub__drain_asked(struct phub__hub *hub,
+                       const struct phub__op_request *op,
+                       const struct phub__op_item *item)
+{
+    struct phub__reply reply = { op->origin, op->transaction, item->index };
+    struct asked *asked = phub__calloc(1, sizeof *asked);
+    uint64_t deadline_ms = op->timeout_ms > 500 ? op->timeout_ms - 250
+                                                : op->timeout_ms;
+    int rc = PHUB_ENOMEM;
+
+    if (asked != NULL) {
+        *asked = (struct asked){ hub, reply };
+        rc = phub__drain_start(hub, deadline_ms, asked_done, asked);
+    }
+    if (rc == 0)
+        return;
+    phub__free(asked);
+    phub__reply(hub, &reply, rc, hub->node, 0,
+                rc == PHUB_ENOPLACE ? "there is no other node"
+                                    : phub_strerror(rc));
+}

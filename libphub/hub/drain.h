@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* drain: move everything away from this node. */
+#ifndef PHUB__HUB_DRAIN_H
+#define PHUB__HUB_DRAIN_H
+
+#include "hub/hub.h"
+
+/* moved and left: children that went, and that are still here. */
+typedef void phub__drained(void *arg, int rc, uint32_t moved, uint32_t left);
+
+/* From now on nothing new starts here; done once nothing movable is left, or
+ * at the deadline.  PHUB_EBUSY: a drain is under way; PHUB_ENOPLACE: there is
+ * no other node. */
+int phub__drain_start(struct phub__hub *hub, uint64_t deadline_ms,
+                      phub__drained *done, void *arg);
+void phub__drain_free(struct phub__hub *hub);
+/* OP_DRAIN. */
+void phub__drain_asked(struct phub__hub *hub,
+                       const struct phub__op_request *op,
+                       const struct phub__op_item *item);
+
+#endif

@@ -1,0 +1,773 @@
+/* SPDX-License-Identifier: MIT */
+/* host: the host table of <phub/plugin.h> on this hub.
+ *
+ * Each strategy has a struct phub_ctx of its own.  Nothing here calls into a
+ * strategy: what is to be told waits in a queue and is told from the loop, so
+ * a strategy is never entered twice. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <phub/error.h>
+
+#include "hub/host.h"
+#include "hub/keeper.h"
+#include "hub/local.h"
+#include "hub/move.h"
+#include "hub/redistribute.h"
+#include "hub/rows.h"
+#include "hub/synced.h"
+#include "wire/memory.h"
+#include "wire/messages.h"
+
+#define COUNTERS_MAX 64u
+#define RESULT_TEXT_MAX 200u
+
+struct host_timer {
+    struct host_timer *next;
+    struct phub_ctx *ctx;
+    uint64_t token;
+    struct phub__timer *timer;
+};
+
+struct counter {
+    char name[48];
+    uint64_t value;
+};
+
+struct phub_ctx {
+    struct phub__hub *hub;
+    enum phub_kind kind;
+    struct host_timer *timers;
+    uint32_t timers_count;
+    uint32_t counters_count;
+    struct counter counters[COUNTERS_MAX];
+};
+
+/* Something to tell a strategy. */
+struct told {
+    struct told *next;
+    enum phub_kind kind;
+    uint64_t token;
+    uint64_t value;
+    int rc;
+    char text[RESULT_TEXT_MAX];
+};
+
+struct phub__host {
+    struct phub_ctx ctx[PHUB__KINDS];
+    struct told *first, **last;
+    int scheduled;
+};
+
+static const struct phub_host table;
+
+/* --- telling ------------------------------------------------------------------- */
+
+static void flush(void *arg)
+{
+    struct phub__hub *hub = arg;
+    struct phub__host *host = hub->host;
+    struct told *told = host->first, *next;
+
+    host->first = NULL;
+    host->last = &host->first;
+    host->scheduled = 0;
+    for (; told != NULL; told = next) {
+        struct phub_result result = { .size = sizeof result,
+                                      .value = told->value };
+
+        next = told->next;
+        result.text = (struct phub_bytes){ (const uint8_t *)told->text,
+                                           strlen(told->text) };
+        phub__call_completed(hub->strategies[told->kind], told->token,
+                             told->rc, &result);
+        phub__free(told);
+    }
+}
+
+void phub__host_complete(struct phub__hub *hub, enum phub_kind kind,
+                         uint64_t token, int rc, uint64_t value,
+                         const char *text)
+{
+    struct phub__host *host = hub->host;
+    struct told *told = phub__calloc(1, sizeof *told);
+
+    if (told == NULL) {
+        phub__hub_log(hub, PHUB__LOG_ERROR,
+                      "out of memory: a %s strategy waits for an answer",
+                      phub__kind_name(kind));
+        return;
+    }
+    told->kind = kind;
+    told->token = token;
+    told->rc = rc;
+    told->value = value;
+    snprintf(told->text, sizeof told->text, "%s", text);
+    *host->last = told;
+    host->last = &told->next;
+    if (!host->scheduled && hub->env->defer(hub->env, flush, hub) == 0)
+        host->scheduled = 1;
+}
+
+void phub__host_received(struct phub__hub *hub, uint64_t from,
+                         struct phub_buf *body)
+{
+    struct phub__op_plugin message;
+    struct phub__strategy *s;
+
+    if (phub__hub_decode(hub, &phub__op_plugin_schema, body, &message) != 0)
+        return;
+    s = message.kind >= 1 && message.kind < PHUB__KINDS
+            ? hub->strategies[message.kind] : NULL;
+    if (s != NULL && message.name.size == strlen(s->name) &&
+        memcmp(message.name.data, s->name, message.name.size) == 0)
+        phub__call_received(s, from, &message.data);
+    else
+        hub->counters.frames_unknown++;
+    phub__hub_decoded(hub);
+    if (message.kind == PHUB_KIND_SYNC)
+        phub__synced_rows_applied(hub);
+}
+
+/* --- time, chance, words ----------------------------------------------------------- */
+
+static uint64_t host_now_ns(struct phub_ctx *ctx)
+{
+    return ctx->hub->env->now_ns(ctx->hub->env);
+}
+
+static uint64_t host_random(struct phub_ctx *ctx)
+{
+    return ctx->hub->env->random(ctx->hub->env);
+}
+
+static void host_timer_free(struct host_timer *timer)
+{
+    struct host_timer **p = &timer->ctx->timers;
+    struct phub_env *env = timer->ctx->hub->env;
+
+    while (*p != timer)
+        p = &(*p)->next;
+    *p = timer->next;
+    timer->ctx->timers_count--;
+    env->timer_free(env, &timer->timer);
+    phub__free(timer);
+}
+
+static void host_timer_fired(void *arg)
+{
+    struct host_timer *timer = arg;
+    struct phub_ctx *ctx = timer->ctx;
+    uint64_t token = timer->token;
+
+    host_timer_free(timer);
+    phub__host_complete(ctx->hub, ctx->kind, token, 0, 0, "");
+}
+
+static int host_timer(struct phub_ctx *ctx, uint64_t delay_ns, uint64_t token)
+{
+    struct phub_env *env = ctx->hub->env;
+    struct host_timer *timer;
+
+    if (ctx->timers_count >= PHUB_PLUGIN_TIMERS_MAX)
+        return PHUB_ELIMIT;
+    timer = phub__calloc(1, sizeof *timer);
+    if (timer == NULL)
+        return PHUB_ENOMEM;
+    timer->timer = env->timer_new(env, host_timer_fired, timer);
+    if (timer->timer == NULL) {
+        phub__free(timer);
+        return PHUB_ENOMEM;
+    }
+    timer->ctx = ctx;
+    timer->token = token;
+    timer->next = ctx->timers;
+    ctx->timers = timer;
+    ctx->timers_count++;
+    env->timer_start(env, timer->timer, env->now_ns(env) + delay_ns);
+    return 0;
+}
+
+static int host_timer_cancel(struct phub_ctx *ctx, uint64_t token)
+{
+    struct host_timer *timer = ctx->timers;
+
+    while (timer != NULL && timer->token != token)
+        timer = timer->next;
+    if (timer == NULL)
+        return PHUB_ENOTFOUND;
+    host_timer_free(timer);
+    return 0;
+}
+
+static int host_param_uint(struct phub_ctx *ctx, const char *name,
+                           uint64_t *value)
+{
+    return phub__strategy_param_uint(ctx->hub->strategies[ctx->kind], name,
+                                     value);
+}
+
+static int host_param_text(struct phub_ctx *ctx, const char *name,
+                           struct phub_bytes *value)
+{
+    return phub__strategy_param_text(ctx->hub->strategies[ctx->kind], name,
+                                     value);
+}
+
+static void host_log(struct phub_ctx *ctx, uint32_t level, const char *text)
+{
+    const struct phub__strategy *s = ctx->hub->strategies[ctx->kind];
+
+    if (level < PHUB__LOG_ERROR || level > PHUB__LOG_DEBUG)
+        level = PHUB__LOG_DEBUG;
+    phub__hub_log(ctx->hub, (enum phub__log_level)level, "%s '%s': %s",
+                  phub__kind_name(ctx->kind), s != NULL ? s->name : "?", text);
+}
+
+static int host_fail(struct phub_ctx *ctx, int code, const char *text)
+{
+    return phub__strategy_fail(ctx->hub->strategies[ctx->kind], code, text);
+}
+
+static void host_counter_add(struct phub_ctx *ctx, const char *name,
+                             uint64_t n)
+{
+    uint32_t i;
+
+    for (i = 0; i < ctx->counters_count; i++)
+        if (strcmp(ctx->counters[i].name, name) == 0)
+            break;
+    if (i == COUNTERS_MAX || strlen(name) >= sizeof ctx->counters[0].name)
+        return;
+    if (i == ctx->counters_count) {
+        memcpy(ctx->counters[i].name, name, strlen(name) + 1);
+        ctx->counters_count++;
+    }
+    ctx->counters[i].value += n;
+}
+
+static void host_cause_note(struct phub_ctx *ctx,
+                            const struct phub_bytes *child, const char *text)
+{
+    phub__hub_cause(ctx->hub, *child, "%s", text);
+}
+
+/* --- view ------------------------------------------------------------------------------ */
+
+static uint64_t host_self(struct phub_ctx *ctx)
+{
+    return ctx->hub->node;
+}
+
+static struct phub_view *host_view(struct phub_ctx *ctx)
+{
+    return phub__hub_view(ctx->hub);
+}
+
+static void host_view_ref(struct phub_view *view)
+{
+    (void)phub__view_ref(view);
+}
+
+static void host_view_unref(struct phub_view *view)
+{
+    phub__view_unref(&view);
+}
+
+static uint64_t host_view_hash(const struct phub_view *view)
+{
+    return phub__view_hash(view);
+}
+
+static uint32_t host_view_count(const struct phub_view *view)
+{
+    return phub__view_count(view);
+}
+
+static int host_view_node(const struct phub_view *view, uint32_t index,
+                          struct phub_view_node *node)
+{
+    uint32_t size = node->size;
+    struct phub_view_node full;
+
+    if (index >= phub__view_count(view))
+        return PHUB_ENOTFOUND;
+    full = *phub__view_at(view, index);
+    full.size = size < sizeof full ? size : (uint32_t)sizeof full;
+    memcpy(node, &full, full.size);
+    return 0;
+}
+
+static int host_view_has(const struct phub_view *view, uint64_t node)
+{
+    return phub__view_index(view, node) != PHUB__VIEW_NONE;
+}
+
+/* --- bytes ------------------------------------------------------------------------------- */
+
+static struct phub_buf *host_buf_new(struct phub_ctx *ctx, const void *data,
+                                     size_t size)
+{
+    (void)ctx;
+    return phub__buf_copy(data, size);
+}
+
+static void host_buf_ref(struct phub_buf *buf)
+{
+    (void)phub__buf_ref(buf);
+}
+
+static void host_buf_unref(struct phub_buf *buf)
+{
+    phub__buf_unref(&buf);
+}
+
+static struct phub_bytes host_buf_bytes(const struct phub_buf *buf)
+{
+    return phub__buf_bytes(buf);
+}
+
+static int host_peer_send(struct phub_ctx *ctx, uint64_t node,
+                          const struct phub_bytes *message)
+{
+    struct phub__hub *hub = ctx->hub;
+    struct phub_view *view = phub__hub_view(hub);
+    const char *name = hub->strategies[ctx->kind]->name;
+    struct phub__op_plugin out = {
+        .kind = ctx->kind,
+        .name = { (const uint8_t *)name, strlen(name) }, .data = *message };
+    struct phub__builder builder;
+    struct phub_buf *body = NULL;
+    uint32_t i;
+    int rc, one;
+
+    if (message->size > PHUB_PLUGIN_MESSAGE_MAX)
+        return PHUB_ELIMIT;
+    phub__builder_init(&builder, PHUB__FRAME_MAX / 2);
+    rc = phub__encode(&phub__op_plugin_schema, &out, &builder);
+    if (rc == 0)
+        rc = phub__builder_take(&builder, &body);
+    phub__builder_fini(&builder);
+    if (rc != 0)
+        return rc;
+    if (node != 0)
+        rc = phub__peer_send(hub, node, PHUB__MESSAGE_PEER, body);
+    for (i = 0; node == 0 && i < phub__view_count(view); i++) {
+        uint64_t other = phub__view_at(view, i)->id;
+
+        if (other == hub->node)
+            continue;
+        one = phub__peer_send(hub, other, PHUB__MESSAGE_PEER, body);
+        rc = rc == 0 ? one : rc;
+    }
+    phub__buf_unref(&body);
+    return rc;
+}
+
+/* --- children ------------------------------------------------------------------------------ */
+
+static int host_child_info(struct phub_ctx *ctx,
+                           const struct phub_bytes *child,
+                           struct phub_child_info *info)
+{
+    struct phub__hub *hub = ctx->hub;
+    const struct phub__local *local = phub__local_find(hub, *child);
+    struct phub_child_info full = { .size = sizeof full };
+    uint32_t size = info->size < sizeof full ? info->size
+                                             : (uint32_t)sizeof full;
+    struct phub__row_facts row;
+    struct phub__row_view view;
+    struct phub_epoch epoch;
+    uint32_t can;
+    int64_t pid;
+
+    phub__row_facts(hub, *child, &row);
+    if (!row.live)
+        return PHUB_ENOTFOUND;
+    full.home = row.home;
+    full.home_epoch = row.home_epoch;
+    full.incarnation = row.incarnation;
+    if (row.sticky)
+        full.flags |= PHUB_CHILD_STICKY;
+    if (local != NULL && local->instance != NULL) {
+        can = phub__instance_can(local->instance);
+        if (can & PHUB__CAN_FREEZE)
+            full.flags |= PHUB_CHILD_CAN_FREEZE;
+        if (can & PHUB__CAN_STATE)
+            full.flags |= PHUB_CHILD_CAN_STATE;
+        if (can & PHUB__CAN_CONSENT)
+            full.flags |= PHUB_CHILD_CAN_CONSENT;
+        full.local_state =
+            phub__row_state_on(hub, *child, hub->node, &epoch, &pid);
+    }
+    if (local != NULL && local->move != NULL)
+        full.flags |= PHUB_CHILD_MOVING;
+    if (phub__registry_get(hub->registry, *child, &view) == 0)
+        full.instances_count = view.instances_count;
+    full.size = size;
+    memcpy(info, &full, size);
+    return 0;
+}
+
+static int host_child_instance(struct phub_ctx *ctx,
+                               const struct phub_bytes *child, uint32_t index,
+                               struct phub_instance *instance)
+{
+    struct phub_instance full = { .size = sizeof full };
+    uint32_t size = instance->size < sizeof full ? instance->size
+                                                 : (uint32_t)sizeof full;
+    struct phub__row_view view;
+    struct phub__half_view half;
+
+    if (phub__registry_get(ctx->hub->registry, *child, &view) != 0 ||
+        index >= view.instances_count)
+        return PHUB_ENOTFOUND;
+    phub__row_half_at(&view, index, &half);
+    full.size = size;
+    full.state = half.state;
+    full.node = half.node;
+    full.epoch = half.epoch;
+    memcpy(instance, &full, size);
+    return 0;
+}
+
+static int host_children_of(struct phub_ctx *ctx, uint64_t node,
+                            uint64_t *cursor, struct phub_bytes *ids,
+                            uint32_t ids_max, uint32_t *count)
+{
+    *count = phub__rows_of(ctx->hub, node, cursor, ids, ids_max);
+    return *count != 0 ? 0 : PHUB_EEMPTY;
+}
+
+static int host_assign_for(struct phub_ctx *ctx,
+                           const struct phub_bytes *child, uint32_t cause,
+                           uint64_t *nodes, uint32_t nodes_max,
+                           uint32_t *count)
+{
+    struct phub__hub *hub = ctx->hub;
+    struct phub_assign_item item = { .size = sizeof item, .cause = cause,
+                                     .id = *child };
+    struct phub__row_facts row;
+    struct phub_view *view = phub__hub_view(hub), *others = NULL;
+    uint32_t members = phub__view_count(view);
+    char text[256];
+    int rc;
+
+    if (ctx->kind == PHUB_KIND_DISTRIBUTION)
+        return PHUB_EINVAL; /* it would ask itself */
+    phub__row_facts(hub, *child, &row);
+    item.home = row.home;
+    if (cause == PHUB_CAUSE_DRAIN || cause == PHUB_CAUSE_RETRY) {
+        others = phub__view_without(hub, view, hub->node);
+        view = others;
+        members = view != NULL ? phub__view_count(view) : 0;
+    }
+    if (members == 0) {
+        phub__view_unref(&others);
+        return PHUB_ENOPLACE;
+    }
+    rc = phub__call_assign(hub->strategies[PHUB_KIND_DISTRIBUTION], view,
+                           &item, 1, nodes_max < members ? nodes_max : members,
+                           nodes, count, text, sizeof text);
+    phub__view_unref(&others);
+    return rc;
+}
+
+struct consent {
+    struct phub__hub *hub;
+    enum phub_kind kind;
+    uint64_t token;
+};
+
+static void consented(void *arg, int rc, const char *text,
+                      struct phub_buf *body)
+{
+    struct consent *consent = arg;
+
+    (void)body;
+    phub__host_complete(consent->hub, consent->kind, consent->token, rc, 0,
+                        text);
+    phub__free(consent);
+}
+
+static int host_child_consent(struct phub_ctx *ctx,
+                              const struct phub_bytes *child,
+                              uint32_t timeout_ms, uint64_t token)
+{
+    struct phub__local *local = phub__local_find(ctx->hub, *child);
+    struct consent *consent;
+
+    if (local == NULL || local->instance == NULL)
+        return PHUB_ENOTFOUND;
+    consent = phub__calloc(1, sizeof *consent);
+    if (consent == NULL)
+        return PHUB_ENOMEM;
+    *consent = (struct consent){ ctx->hub, ctx->kind, token };
+    phub__instance_consent(local->instance, timeout_ms, consented, consent);
+    return 0;
+}
+
+/* --- moves ------------------------------------------------------------------------------------ */
+
+static int host_move_open(struct phub_ctx *ctx,
+                          const struct phub_bytes *child, uint64_t target,
+                          uint32_t cause, uint64_t *move)
+{
+    if (ctx->kind != PHUB_KIND_MIGRATION)
+        return PHUB_EINVAL;
+    return phub__move_open(ctx->hub, *child, target, cause, move);
+}
+
+static int host_move_prepare(struct phub_ctx *ctx, uint64_t move,
+                             uint32_t flags, uint32_t timeout_ms,
+                             uint64_t token)
+{
+    return phub__move_prepare(ctx->hub, move, flags, timeout_ms, token);
+}
+
+static int host_move_freeze(struct phub_ctx *ctx, uint64_t move,
+                            uint32_t timeout_ms, uint64_t token)
+{
+    return phub__move_freeze(ctx->hub, move, timeout_ms, token);
+}
+
+static int host_move_take_state(struct phub_ctx *ctx, uint64_t move,
+                                uint32_t timeout_ms, uint64_t token)
+{
+    return phub__move_take_state(ctx->hub, move, timeout_ms, token);
+}
+
+static int host_move_end(struct phub_ctx *ctx, uint64_t move, uint64_t token)
+{
+    return phub__move_end(ctx->hub, move, token);
+}
+
+static int host_move_send_state(struct phub_ctx *ctx, uint64_t move,
+                                uint32_t timeout_ms, uint64_t token)
+{
+    return phub__move_send_state(ctx->hub, move, timeout_ms, token);
+}
+
+static int host_move_decide(struct phub_ctx *ctx, uint64_t move,
+                            uint64_t token)
+{
+    return phub__move_decide(ctx->hub, move, token);
+}
+
+static int host_move_abort(struct phub_ctx *ctx, uint64_t move,
+                           const char *why, uint64_t token)
+{
+    return phub__move_abort(ctx->hub, move, why, token);
+}
+
+static void host_move_finish(struct phub_ctx *ctx, uint64_t move)
+{
+    phub__move_finish(ctx->hub, move);
+}
+
+static void host_move_report(struct phub_ctx *ctx,
+                             const struct phub_bytes *child, int rc,
+                             const char *text)
+{
+    phub__redistribution_report(ctx->hub, *child, rc, text);
+}
+
+/* --- streams ------------------------------------------------------------------------------------- */
+
+static uint64_t host_stream_head(struct phub_ctx *ctx)
+{
+    return phub__registry_head(ctx->hub->registry);
+}
+
+static int host_stream_delta(struct phub_ctx *ctx, uint64_t from,
+                             uint32_t size_max, struct phub_buf **delta,
+                             uint64_t *next)
+{
+    struct phub__builder builder;
+    int rc;
+
+    phub__builder_init(&builder, PHUB__DELTA_SIZE_MAX * 2);
+    rc = phub__registry_delta(ctx->hub->registry, from,
+                              size_max < PHUB__DELTA_SIZE_MAX
+                                  ? size_max : PHUB__DELTA_SIZE_MAX,
+                              &builder, next);
+    if (rc == 0)
+        rc = phub__builder_take(&builder, delta);
+    phub__builder_fini(&builder);
+    return rc;
+}
+
+static int host_stream_summary(struct phub_ctx *ctx,
+                               struct phub_buf **summary)
+{
+    struct phub__builder builder;
+    int rc;
+
+    phub__builder_init(&builder, PHUB__SUMMARY_SIZE_MAX);
+    rc = phub__registry_summary(ctx->hub->registry, &builder);
+    if (rc == 0)
+        rc = phub__builder_take(&builder, summary);
+    phub__builder_fini(&builder);
+    return rc;
+}
+
+static int host_stream_missing(struct phub_ctx *ctx,
+                               const struct phub_bytes *summary,
+                               uint32_t size_max, struct phub_buf **delta,
+                               uint32_t *more)
+{
+    struct phub__builder builder;
+    bool rest = false;
+    int rc;
+
+    phub__builder_init(&builder, PHUB__DELTA_SIZE_MAX * 2);
+    rc = phub__registry_missing(ctx->hub->registry, *summary,
+                                size_max < PHUB__DELTA_SIZE_MAX
+                                    ? size_max : PHUB__DELTA_SIZE_MAX,
+                                &builder, &rest);
+    if (rc == 0)
+        rc = phub__builder_take(&builder, delta);
+    if (rc == 0)
+        *more = rest;
+    phub__builder_fini(&builder);
+    return rc;
+}
+
+static int host_stream_apply(struct phub_ctx *ctx, uint64_t from,
+                             const struct phub_bytes *delta)
+{
+    return phub__rows_apply(ctx->hub, from, *delta);
+}
+
+static int host_stream_equal(struct phub_ctx *ctx,
+                             const struct phub_bytes *summary)
+{
+    bool equal = false;
+
+    if (phub__registry_equal(ctx->hub->registry, *summary, &equal) != 0)
+        return 0;
+    if (equal)
+        (void)phub__registry_stable(ctx->hub->registry, 4096);
+    return equal;
+}
+
+static const struct phub_host table = {
+    .size = sizeof table,
+    .abi_major = PHUB_PLUGIN_ABI_MAJOR,
+    .abi_minor = PHUB_PLUGIN_ABI_MINOR,
+    .now_ns = host_now_ns,
+    .random = host_random,
+    .timer = host_timer,
+    .timer_cancel = host_timer_cancel,
+    .param_uint = host_param_uint,
+    .param_text = host_param_text,
+    .log = host_log,
+    .fail = host_fail,
+    .counter_add = host_counter_add,
+    .cause_note = host_cause_note,
+    .self = host_self,
+    .view = host_view,
+    .view_ref = host_view_ref,
+    .view_unref = host_view_unref,
+    .view_hash = host_view_hash,
+    .view_count = host_view_count,
+    .view_node = host_view_node,
+    .view_has = host_view_has,
+    .buf_new = host_buf_new,
+    .buf_ref = host_buf_ref,
+    .buf_unref = host_buf_unref,
+    .buf_bytes = host_buf_bytes,
+    .peer_send = host_peer_send,
+    .child_info = host_child_info,
+    .child_instance = host_child_instance,
+    .children_of = host_children_of,
+    .assign_for = host_assign_for,
+    .child_consent = host_child_consent,
+    .move_open = host_move_open,
+    .move_prepare = host_move_prepare,
+    .move_freeze = host_move_freeze,
+    .move_take_state = host_move_take_state,
+    .move_end = host_move_end,
+    .move_send_state = host_move_send_state,
+    .move_decide = host_move_decide,
+    .move_abort = host_move_abort,
+    .move_finish = host_move_finish,
+    .move_report = host_move_report,
+    .stream_head = host_stream_head,
+    .stream_delta = host_stream_delta,
+    .stream_summary = host_stream_summary,
+    .stream_missing = host_stream_missing,
+    .stream_apply = host_stream_apply,
+    .stream_equal = host_stream_equal,
+};
+
+/* --- life ------------------------------------------------------------------------------------------ */
+
+/* Load; open comes when the hub has a view to show. */
+int phub__host_new(struct phub__hub *hub, char *error, size_t error_max)
+{
+    unsigned kind;
+    int rc;
+
+    hub->host = phub__calloc(1, sizeof *hub->host);
+    if (hub->host == NULL)
+        return PHUB_ENOMEM;
+    hub->host->last = &hub->host->first;
+    rc = phub__loader_new(hub->options.plugin_path, &hub->loader, error,
+                          error_max);
+    for (kind = 1; rc == 0 && kind < PHUB__KINDS; kind++) {
+        const struct phub__strategy_option *o = &hub->options.strategies[kind];
+
+        hub->host->ctx[kind].hub = hub;
+        hub->host->ctx[kind].kind = (enum phub_kind)kind;
+        if (o->name == NULL || o->name[0] == '\0') {
+            snprintf(error, error_max,
+                     "no %s strategy is configured; name one in [strategies], "
+                     "phub-plugin list shows what is there",
+                     phub__kind_name(kind));
+            return PHUB_ECONFIG;
+        }
+        rc = phub__strategy_load(hub->loader, kind, o->name, o->params,
+                                 o->params_count, &hub->strategies[kind],
+                                 error, error_max);
+    }
+    return rc;
+}
+
+int phub__host_open(struct phub__hub *hub, char *error, size_t error_max)
+{
+    unsigned kind;
+    int rc = 0;
+
+    for (kind = 1; rc == 0 && kind < PHUB__KINDS; kind++)
+        rc = phub__strategy_open(hub->strategies[kind],
+                                 &hub->host->ctx[kind], &table, error,
+                                 error_max);
+    return rc;
+}
+
+void phub__host_free(struct phub__hub *hub)
+{
+    struct phub__host *host = hub->host;
+    struct told *told;
+    unsigned kind;
+
+    if (host == NULL)
+        return;
+    for (kind = 1; kind < PHUB__KINDS; kind++) {
+        if (hub->strategies[kind] != NULL)
+            phub__strategy_close(hub->strategies[kind]);
+        phub__strategy_free(&hub->strategies[kind]);
+        while (host->ctx[kind].timers != NULL)
+            host_timer_free(host->ctx[kind].timers);
+    }
+    phub__loader_free(&hub->loader);
+    while ((told = host->first) != NULL) {
+        host->first = told->next;
+        phub__free(told);
+    }
+    phub__free(host);
+    hub->host = NULL;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* host: the table through which strategies see this hub; see host.c. */
+#ifndef PHUB__HUB_HOST_H
+#define PHUB__HUB_HOST_H
+
+#include "hub/hub.h"
+
+/* Load and open the configured strategies. */
+int phub__host_new(struct phub__hub *hub, char *error, size_t error_max);
+/* Open them: the hub has a view to show. */
+int phub__host_open(struct phub__hub *hub, char *error, size_t error_max);
+void phub__host_free(struct phub__hub *hub);
+/* Tell a strategy that what it asked for under token is over; it hears of it
+ * from the loop.  text is copied. */
+void phub__host_complete(struct phub__hub *hub, enum phub_kind kind,
+                         uint64_t token, int rc, uint64_t value,
+                         const char *text);
+/* A PEER message. */
+void phub__host_received(struct phub__hub *hub, uint64_t from,
+                         struct phub_buf *body);
+
+#endif

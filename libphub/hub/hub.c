@@ -1,0 +1,742 @@
+/* SPDX-License-Identifier: MIT */
+/* hub: life of one node: identity, start, stop; the map is in hub.h.
+ *
+ * Identity.  The file "node" of the state directory holds the node id, the
+ * boot number and an epoch number that is ahead of all given ones.  The new
+ * boot number is on the disk before the first word is said, so it is never
+ * used twice, and with it no (author, sequence) of the registry.  Without a
+ * state directory every start is a new node. */
+#include "config.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <phub/error.h>
+
+#include "hub/drain.h"
+#include "hub/host.h"
+#include "hub/hub.h"
+#include "hub/local.h"
+#include "hub/message.h"
+#include "hub/move.h"
+#include "hub/peer.h"
+#include "hub/redistribute.h"
+#include "hub/request.h"
+#include "hub/rows.h"
+#include "hub/store.h"
+#include "hub/synced.h"
+#include "wire/memory.h"
+#include "wire/messages.h"
+
+#define IDENTITY_FILE "node"
+#define EPOCH_BLOCK (1ull << 20)   /* epochs reserved on the disk at once */
+#define ROUND_MS 5000u             /* level-triggered look at everything */
+#define STOP_POLL_MS 20u
+#define GOODBYE_MS 150u            /* for the last frames to leave */
+#define SEEDS_AGAIN_MS 10000u
+#define NS_PER_MS 1000000ull
+
+struct identity {
+    uint64_t node, boot, epoch;
+};
+
+static PHUB__SCHEMA(identity_schema, struct identity,
+    PHUB__U64(1, struct identity, node, PHUB__REQUIRED),
+    PHUB__U64(2, struct identity, boot, PHUB__REQUIRED),
+    PHUB__U64(3, struct identity, epoch));
+
+/* Seeds as configured, and what names among them resolved to. */
+struct phub__seeds {
+    struct phub__hub *hub;
+    char *endpoints[PHUB__SEEDS_MAX];
+    uint32_t count;
+};
+
+/* --- words ------------------------------------------------------------------------ */
+
+void phub__hub_log(struct phub__hub *hub, enum phub__log_level level,
+                   const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    hub->env->log(hub->env, level, text);
+}
+
+void phub__hub_cause(struct phub__hub *hub, struct phub_bytes child,
+                     const char *format, ...)
+{
+    char text[PHUB__CAUSE_TEXT_MAX + 1];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    phub__causes_note(hub->causes, hub->env->wall_ms(hub->env), child, text);
+    phub__hub_log(hub, PHUB__LOG_DEBUG, "%.*s%s%s", (int)child.size,
+                  child.size != 0 ? (const char *)child.data : "",
+                  child.size != 0 ? ": " : "", text);
+}
+
+void phub__hub_hook(struct phub__hub *hub, enum phub_hook hook, uint64_t node,
+                    struct phub_bytes child, int code, uint32_t count,
+                    const char *text)
+{
+    struct phub_hook_event event = { .size = sizeof event, .hook = hook,
+                                     .node = node, .text = text,
+                                     .code = code, .count = count };
+    char id[PHUB_CHILD_ID_MAX + 1];
+
+    if (!phub__hooks_wanted(hub->hooks, hook))
+        return;
+    if (child.size != 0) {
+        memcpy(id, child.data, child.size);
+        id[child.size] = '\0';
+        event.child = id;
+    }
+    phub__hooks_run(hub->hooks, &event);
+}
+
+const char *phub__hub_name_of(const struct phub__hub *hub, uint64_t node)
+{
+    const struct phub__member *member;
+
+    if (node == hub->node)
+        return hub->name;
+    member = hub->cluster != NULL ? phub__cluster_member(hub->cluster, node)
+                                  : NULL;
+    return member != NULL ? member->name : "";
+}
+
+void phub__hub_node_name(const struct phub__hub *hub, uint64_t node,
+                         char *name, size_t name_max)
+{
+    const char *known = phub__hub_name_of(hub, node);
+
+    if (known[0] != '\0')
+        snprintf(name, name_max, "node '%s'", known);
+    else
+        snprintf(name, name_max, "node %016llx", (unsigned long long)node);
+}
+
+uint64_t phub__hub_node_by_name(const struct phub__hub *hub, const char *name)
+{
+    uint32_t i;
+
+    for (i = 0; i < phub__cluster_member_count(hub->cluster); i++) {
+        const struct phub__member *m =
+            phub__cluster_member_at(hub->cluster, i);
+
+        if (strcmp(m->name, name) == 0 && m->state <= PHUB__MEMBER_SUSPECT)
+            return m->node;
+    }
+    return 0;
+}
+
+struct phub_view *phub__hub_view(const struct phub__hub *hub)
+{
+    return phub__cluster_view(hub->cluster);
+}
+
+int phub__hub_may_run(const struct phub__hub *hub)
+{
+    return hub->attached && !hub->stopping && !hub->draining &&
+           hub->verdict == PHUB_VERDICT_CONTINUE && phub__synced_ever(hub) &&
+           hub->lease_boot_ns > hub->env->boot_ns(hub->env);
+}
+
+int phub__hub_decode(struct phub__hub *hub, const struct phub__schema *schema,
+                     struct phub_buf *body, void *out)
+{
+    int rc = phub__decode(schema, phub__buf_bytes(body), out,
+                          &hub->decode_arena, NULL);
+
+    if (rc != 0) {
+        hub->counters.bodies_malformed++;
+        phub__arena_reset(&hub->decode_arena);
+    }
+    return rc;
+}
+
+void phub__hub_decoded(struct phub__hub *hub)
+{
+    phub__arena_reset(&hub->decode_arena);
+}
+
+/* --- identity and epochs -------------------------------------------------------------- */
+
+static int identity_write(struct phub__hub *hub,
+                          void (*done)(void *arg, int rc))
+{
+    struct identity identity = { hub->node, hub->boot,
+                                 hub->lamport_reserved };
+    struct phub__builder builder;
+    int rc;
+
+    phub__builder_init(&builder, 256);
+    rc = phub__encode(&identity_schema, &identity, &builder);
+    if (rc == 0)
+        rc = hub->env->file_do(hub->env, PHUB__FILE_REPLACE, IDENTITY_FILE,
+                               builder.data, builder.size, done, hub);
+    phub__builder_fini(&builder);
+    return rc;
+}
+
+static int identity_read(struct phub__hub *hub, char *error,
+                         size_t error_max)
+{
+    struct phub_buf *file = NULL;
+    struct identity identity;
+    int rc = hub->env->file_read(hub->env, IDENTITY_FILE, &file);
+
+    if (rc == PHUB_ENOTFOUND || rc == PHUB_EUNSUPPORTED) {
+        while (hub->node == 0)
+            hub->node = hub->env->random(hub->env);
+        hub->boot = 1;
+        hub->lamport_reserved = EPOCH_BLOCK;
+        return 0;
+    }
+    if (rc == 0)
+        rc = phub__decode(&identity_schema, phub__buf_bytes(file), &identity,
+                          NULL, NULL);
+    phub__buf_unref(&file);
+    if (rc != 0) {
+        snprintf(error, error_max,
+                 "file 'node' of the state directory cannot be used: %s; "
+                 "restore it, or remove the directory to become a new node",
+                 phub_strerror(rc));
+        return rc;
+    }
+    hub->node = identity.node;
+    hub->boot = identity.boot + 1;
+    hub->lamport = identity.epoch;
+    hub->lamport_reserved = identity.epoch + EPOCH_BLOCK;
+    return 0;
+}
+
+/* Keep the number on the disk ahead of what is given out. */
+static void reserve(struct phub__hub *hub)
+{
+    if (hub->lamport + EPOCH_BLOCK / 2 <= hub->lamport_reserved)
+        return;
+    hub->lamport_reserved = hub->lamport + EPOCH_BLOCK;
+    if (hub->started)
+        (void)identity_write(hub, NULL);
+}
+
+struct phub_epoch phub__hub_epoch(struct phub__hub *hub)
+{
+    hub->lamport++;
+    reserve(hub);
+    return (struct phub_epoch){ hub->lamport, hub->node };
+}
+
+void phub__hub_epoch_seen(struct phub__hub *hub, uint64_t number)
+{
+    /* A number that nobody can have reached is somebody's mistake. */
+    if (number <= hub->lamport || number > UINT64_MAX / 2)
+        return;
+    hub->lamport = number;
+    reserve(hub);
+}
+
+/* --- the cluster ------------------------------------------------------------------------ */
+
+void phub__hub_arm_cluster(struct phub__hub *hub)
+{
+    struct phub_env *env = hub->env;
+    uint64_t deadline = phub__cluster_deadline(hub->cluster);
+    uint64_t boot = env->boot_ns(env), now = env->now_ns(env);
+
+    env->timer_start(env, hub->cluster_timer,
+                     deadline > boot ? now + (deadline - boot) : now);
+}
+
+static void cluster_tick(void *arg)
+{
+    struct phub__hub *hub = arg;
+
+    phub__cluster_tick(hub->cluster, hub->env->boot_ns(hub->env));
+    phub__hub_arm_cluster(hub);
+}
+
+static uint64_t cluster_random(void *arg)
+{
+    struct phub__hub *hub = arg;
+
+    return hub->env->random(hub->env);
+}
+
+static void lease_mode(struct phub__hub *hub)
+{
+    struct phub__strategy *s = hub->strategies[PHUB_KIND_PARTITION];
+    uint32_t electorate = 0;
+
+    if (!(s->flags & PHUB_FLAG_MAJORITY))
+        return;
+    if (phub__call_electorate(s, phub__hub_view(hub), &electorate, NULL,
+                              0) == 0)
+        phub__cluster_lease_mode(hub->cluster, true, electorate,
+                                 hub->env->boot_ns(hub->env));
+}
+
+static void cluster_event(void *arg, const struct phub__cluster_event *event)
+{
+    struct phub__hub *hub = arg;
+
+    switch (event->kind) {
+    case PHUB__CLUSTER_VIEW_CHANGED:
+        phub__redistribution_view_changed(hub, event->change);
+        return;
+    case PHUB__CLUSTER_VIEW_SETTLED:
+        hub->lease_stale = 1;
+        phub__redistribution_view_settled(hub, event->change);
+        return;
+    case PHUB__CLUSTER_SELF_STALLED:
+        phub__hub_log(hub, PHUB__LOG_WARNING,
+                      "this node was not run for %llu ms",
+                      (unsigned long long)(event->value / NS_PER_MS));
+        return;
+    case PHUB__CLUSTER_JOIN_REFUSED:
+        phub__hub_log(hub, PHUB__LOG_ERROR, "join with %s refused: %s",
+                      event->endpoint, event->text);
+        return;
+    case PHUB__CLUSTER_IDENTITY:
+        phub__hub_log(hub, PHUB__LOG_ERROR, "%s", event->text);
+        return;
+    case PHUB__CLUSTER_MEMBER:
+        phub__hub_log(hub, PHUB__LOG_NOTICE, "node '%s': %s",
+                      event->member->name, event->text);
+        return;
+    case PHUB__CLUSTER_LEASE:
+        hub->lease_boot_ns = event->value;
+        phub__supervisor_deadline(hub->supervisor, event->value);
+        phub__redistribution_ready(hub);
+        return;
+    }
+}
+
+static int cluster_make(struct phub__hub *hub, char *error, size_t error_max)
+{
+    struct phub__cluster_strategy offered[PHUB__KINDS - 1];
+    const struct phub__hub_options *o = &hub->options;
+    struct phub__cluster_self self = {
+        .node = hub->node, .boot = hub->boot, .weight = o->weight,
+        .protocol_min = PHUB__PROTOCOL_MIN, .protocol_max = PHUB__PROTOCOL,
+        .hub_id = hub->hub_id, .name = hub->name, .endpoint = hub->endpoint,
+        .zone = o->zone, .labels = o->labels, .strategies = offered,
+        .strategies_count = PHUB__KINDS - 1 };
+    struct phub__cluster_io io = { hub, cluster_random,
+                                   phub__peer_cluster_send, cluster_event };
+    unsigned kind;
+
+    for (kind = 1; kind < PHUB__KINDS; kind++) {
+        const struct phub__strategy *s = hub->strategies[kind];
+
+        offered[kind - 1] = (struct phub__cluster_strategy){
+            .kind = phub__kind_name(kind), .name = s->name,
+            .wire_min = s->wire_min, .wire_max = s->wire_max,
+            .digest = s->digest,
+            .must_match = (s->flags & PHUB_FLAG_MUST_MATCH) != 0 };
+    }
+    return phub__cluster_new(&self, &o->cluster, &io,
+                             hub->env->boot_ns(hub->env), &hub->cluster,
+                             error, error_max);
+}
+
+/* --- seeds -------------------------------------------------------------------------------- */
+
+static void seeds_use(struct phub__hub *hub)
+{
+    const char *all[PHUB__SEEDS_MAX];
+    uint32_t i, count = 0;
+
+    for (i = 0; i < hub->options.seeds_count && count < PHUB__SEEDS_MAX; i++)
+        if (strncmp(hub->options.seeds[i], "dns:", 4) != 0 &&
+            strncmp(hub->options.seeds[i], "file:", 5) != 0)
+            all[count++] = hub->options.seeds[i];
+    for (i = 0; i < hub->seeds->count && count < PHUB__SEEDS_MAX; i++)
+        all[count++] = hub->seeds->endpoints[i];
+    (void)phub__cluster_start(hub->cluster, all, count,
+                              hub->env->boot_ns(hub->env));
+    phub__hub_arm_cluster(hub);
+}
+
+static void seeds_resolved(void *arg, const struct phub__resolved *r)
+{
+    struct phub__hub *hub = arg;
+    struct phub__seeds *seeds = hub->seeds;
+    uint32_t i, k;
+
+    for (i = 0; r->rc == 0 && i < r->count; i++) {
+        for (k = 0; k < seeds->count; k++)
+            if (strcmp(seeds->endpoints[k], r->endpoints[i]) == 0)
+                break;
+        if (k < seeds->count)
+            continue;
+        if (seeds->count == PHUB__SEEDS_MAX) {
+            phub__free(seeds->endpoints[0]);
+            memmove(seeds->endpoints, seeds->endpoints + 1,
+                    (PHUB__SEEDS_MAX - 1) * sizeof seeds->endpoints[0]);
+            seeds->count--;
+        }
+        seeds->endpoints[seeds->count] = phub__strdup(r->endpoints[i]);
+        if (seeds->endpoints[seeds->count] != NULL)
+            seeds->count++;
+    }
+    if (r->rc != 0)
+        phub__hub_log(hub, PHUB__LOG_WARNING,
+                      "cannot resolve a seed: %s; trying again in %u s",
+                      phub_strerror(r->rc), SEEDS_AGAIN_MS / 1000);
+    seeds_use(hub);
+}
+
+static void seeds_resolve(void *arg)
+{
+    struct phub__hub *hub = arg;
+    struct phub_env *env = hub->env;
+    uint32_t i, names = 0;
+
+    for (i = 0; i < hub->options.seeds_count; i++) {
+        const char *seed = hub->options.seeds[i];
+
+        if (strncmp(seed, "dns:", 4) != 0 && strncmp(seed, "file:", 5) != 0)
+            continue;
+        names++;
+        (void)env->resolve(env, seed, seeds_resolved, hub);
+    }
+    if (names != 0)
+        env->timer_start(env, hub->seeds_timer,
+                         env->now_ns(env) + SEEDS_AGAIN_MS * NS_PER_MS);
+}
+
+/* --- start ----------------------------------------------------------------------------------- */
+
+static void round_fired(void *arg)
+{
+    struct phub__hub *hub = arg;
+    struct phub_env *env = hub->env;
+
+    if (hub->lease_stale) {
+        hub->lease_stale = 0;
+        lease_mode(hub);
+    }
+    if (hub->dirty_lost || hub->attached) {
+        hub->dirty_lost = 0;
+        phub__redistribution_ready(hub);
+    }
+    (void)phub__registry_stable(hub->registry, 4096);
+    env->timer_start(env, hub->round_timer,
+                     env->now_ns(env) + ROUND_MS * NS_PER_MS);
+}
+
+/* The boot number is on the disk: speak. */
+static void identity_written(void *arg, int rc)
+{
+    struct phub__hub *hub = arg;
+
+    if (rc != 0 && rc != PHUB_EUNSUPPORTED && rc != PHUB_ENOTFOUND) {
+        phub__hub_log(hub, PHUB__LOG_ERROR,
+                      "cannot write 'node' to the state directory: %s; not "
+                      "joining", phub_strerror(rc));
+        return;
+    }
+    hub->started = 1;
+    seeds_use(hub);
+    seeds_resolve(hub);
+    round_fired(hub);
+}
+
+int phub__hub_start(struct phub__hub *hub, char *error, size_t error_max)
+{
+    static const char *const runners[] = { "exec", "actor" };
+    const struct phub__hub_options *o = &hub->options;
+    struct phub_env *env = hub->env;
+    const char *said;
+    int rc;
+
+    rc = env->net_listen(env, o->listen, &phub__peers_events, hub,
+                         hub->endpoint, sizeof hub->endpoint, error,
+                         error_max);
+    if (rc != 0)
+        return rc;
+    said = o->advertise != NULL && o->advertise[0] != '\0' ? o->advertise
+                                                           : hub->endpoint;
+    memmove(hub->endpoint, said, strlen(said) + 1);
+    rc = cluster_make(hub, error, error_max);
+    if (rc == 0)
+        rc = phub__host_open(hub, error, error_max);
+    if (rc == 0)
+        rc = phub__supervisor_attach(hub->supervisor, runners, 2, error,
+                                     error_max);
+    if (rc == 0)
+        rc = phub__store_load(hub, error, error_max);
+    if (rc != 0)
+        return rc;
+    lease_mode(hub);
+    rc = identity_write(hub, identity_written);
+    if (rc == PHUB_EUNSUPPORTED || rc == PHUB_ENOTFOUND) {
+        identity_written(hub, rc); /* no state directory */
+        rc = 0;
+    }
+    if (rc != 0)
+        snprintf(error, error_max,
+                 "cannot write 'node' to the state directory: %s",
+                 phub_strerror(rc));
+    return rc;
+}
+
+/* --- stop --------------------------------------------------------------------------------------- */
+
+static void stopped(void *arg)
+{
+    struct phub__hub *hub = arg;
+
+    hub->on_stopped(hub->on_stopped_arg);
+}
+
+static void stop_poll(void *arg)
+{
+    struct phub__hub *hub = arg;
+    struct phub_env *env = hub->env;
+    struct phub__local *local;
+    uint64_t now = env->now_ns(env);
+
+    for (local = phub__locals_first(hub->locals); local != NULL;
+         local = local->next)
+        if (local->instance != NULL)
+            break;
+    if (local == NULL && phub__moves_count(hub->moves) == 0) {
+        phub__cluster_leave(hub->cluster, env->boot_ns(env));
+        hub->env->timer_free(env, &hub->stop_timer);
+        hub->stop_timer = env->timer_new(env, stopped, hub);
+        if (hub->stop_timer == NULL)
+            stopped(hub);
+        else
+            env->timer_start(env, hub->stop_timer,
+                             now + GOODBYE_MS * NS_PER_MS);
+        return;
+    }
+    env->timer_start(env, hub->stop_timer, now + STOP_POLL_MS * NS_PER_MS);
+}
+
+static void stop_drained(void *arg, int rc, uint32_t moved, uint32_t left)
+{
+    struct phub__hub *hub = arg;
+
+    if (rc != 0 || left != 0)
+        phub__hub_log(hub, PHUB__LOG_NOTICE,
+                      "leaving: %u children moved, %u end here", moved, left);
+    hub->stopping = 1;
+    phub__locals_end_all(hub, 0, "its node stops");
+    stop_poll(hub);
+}
+
+void phub__hub_stop(struct phub__hub *hub, uint64_t deadline_ms,
+                    void (*on_stopped)(void *arg), void *arg)
+{
+    if (hub->on_stopped != NULL)
+        return;
+    hub->on_stopped = on_stopped;
+    hub->on_stopped_arg = arg;
+    phub__hub_hook(hub, PHUB_HOOK_shutdown, hub->node, PHUB_BYTES_NONE, 0, 0,
+                   "");
+    hub->stop_timer = hub->env->timer_new(hub->env, stop_poll, hub);
+    if (hub->stop_timer == NULL) {
+        on_stopped(arg);
+        return;
+    }
+    if (deadline_ms == 0 || !hub->started ||
+        phub__drain_start(hub, deadline_ms, stop_drained, hub) != 0)
+        stop_drained(hub, 0, 0, 0);
+}
+
+/* --- life ------------------------------------------------------------------------------------------- */
+
+static const char *keep(struct phub__hub *hub, const char *text)
+{
+    size_t size = text != NULL ? strlen(text) + 1 : 0;
+    char *copy;
+
+    if (text == NULL)
+        return NULL;
+    copy = phub__arena_alloc(&hub->arena, size, 1);
+    if (copy != NULL)
+        memcpy(copy, text, size);
+    return copy;
+}
+
+static const char *const *keep_list(struct phub__hub *hub,
+                                    const char *const *texts, uint32_t count)
+{
+    const char **copy =
+        phub__arena_alloc(&hub->arena, count + 1, sizeof *copy);
+    uint32_t i;
+
+    if (copy == NULL)
+        return NULL;
+    for (i = 0; i < count; i++)
+        copy[i] = keep(hub, texts[i]);
+    copy[count] = NULL;
+    return copy;
+}
+
+static int options_copy(struct phub__hub *hub,
+                        const struct phub__hub_options *o)
+{
+    struct phub__hub_options *to = &hub->options;
+    unsigned kind;
+
+    *to = *o;
+    to->listen = keep(hub, o->listen);
+    to->advertise = keep(hub, o->advertise);
+    to->zone = keep(hub, o->zone);
+    to->labels = keep(hub, o->labels);
+    to->plugin_path = keep(hub, o->plugin_path);
+    to->seeds = keep_list(hub, o->seeds, o->seeds_count);
+    for (kind = 1; kind < PHUB__KINDS; kind++) {
+        to->strategies[kind].name = keep(hub, o->strategies[kind].name);
+        to->strategies[kind].params =
+            keep_list(hub, o->strategies[kind].params,
+                      o->strategies[kind].params_count);
+    }
+    snprintf(hub->hub_id, sizeof hub->hub_id, "%s", o->hub_id);
+    snprintf(hub->name, sizeof hub->name, "%s", o->name);
+    hub->hub_hash = phub__hub_hash(
+        (struct phub_bytes){ (const uint8_t *)o->hub_id, strlen(o->hub_id) });
+    return hub->arena.error;
+}
+
+static void registry_retire(void *arg, void *ptr, void (*free_fn)(void *))
+{
+    struct phub_env *env = arg;
+
+    env->retire(env, ptr, free_fn);
+}
+
+static int parts_new(struct phub__hub *hub)
+{
+    struct phub_env *env = hub->env;
+    struct phub__registry_options registry = {
+        .node = hub->node, .boot = hub->boot, .retire = registry_retire,
+        .retire_arg = env, .events = &phub__rows_events, .events_arg = hub };
+    int rc = phub__registry_new(&registry, &hub->registry);
+
+    hub->cluster_timer = env->timer_new(env, cluster_tick, hub);
+    hub->seeds_timer = env->timer_new(env, seeds_resolve, hub);
+    hub->round_timer = env->timer_new(env, round_fired, hub);
+    hub->seeds = phub__calloc(1, sizeof *hub->seeds);
+    if (hub->cluster_timer == NULL || hub->seeds_timer == NULL ||
+        hub->round_timer == NULL || hub->seeds == NULL)
+        return PHUB_ENOMEM;
+    if (rc == 0)
+        rc = phub__rows_new(hub);
+    if (rc == 0)
+        rc = phub__answers_new(hub);
+    if (rc == 0)
+        rc = phub__locals_new(hub, &hub->locals);
+    if (rc == 0)
+        rc = phub__moves_new(hub, &hub->moves);
+    if (rc == 0)
+        rc = phub__requests_new(hub, &hub->requests);
+    if (rc == 0)
+        rc = phub__peers_new(hub);
+    if (rc == 0)
+        rc = phub__mail_new(hub);
+    if (rc == 0)
+        rc = phub__synced_new(hub);
+    if (rc == 0)
+        rc = phub__store_new(hub);
+    if (rc == 0)
+        rc = phub__redistribution_new(hub);
+    if (rc == 0)
+        rc = phub__supervisor_new(env, hub->node, hub->name,
+                                  &phub__local_events, hub,
+                                  &hub->supervisor);
+    return rc;
+}
+
+int phub__hub_new(struct phub_env *env, const struct phub__hub_options *o,
+                  struct phub__hub **result, char *error, size_t error_max)
+{
+    struct phub__hub *hub = phub__calloc(1, sizeof *hub);
+    int rc = PHUB_ENOMEM;
+
+    snprintf(error, error_max, "out of memory");
+    if (hub == NULL)
+        return rc;
+    hub->magic = PHUB__HUB_MAGIC;
+    hub->env = env;
+    hub->verdict = PHUB_VERDICT_CONTINUE;
+    phub__arena_init(&hub->arena, NULL, 0, SIZE_MAX / 2);
+    phub__arena_init(&hub->decode_arena, NULL, 0, PHUB__FRAME_MAX * 8u);
+    rc = phub__causes_new(&hub->causes);
+    if (rc == 0)
+        rc = phub__hooks_new(&hub->hooks);
+    if (rc == 0)
+        rc = options_copy(hub, o);
+    if (rc == 0)
+        rc = identity_read(hub, error, error_max);
+    if (rc == 0)
+        rc = parts_new(hub);
+    if (rc == 0)
+        rc = phub__host_new(hub, error, error_max);
+    if (rc != 0) {
+        phub__hub_free(&hub);
+        return rc;
+    }
+    *result = hub;
+    return 0;
+}
+
+void phub__hub_free(struct phub__hub **result)
+{
+    struct phub__hub *hub = *result;
+    struct phub_env *env;
+    uint32_t i;
+
+    if (hub == NULL)
+        return;
+    env = hub->env;
+    if (hub->supervisor != NULL)
+        phub__supervisor_free(&hub->supervisor);
+    phub__drain_free(hub);
+    phub__requests_free(&hub->requests);
+    phub__host_free(hub);
+    phub__moves_free(&hub->moves);
+    phub__mail_free(hub);
+    phub__locals_free(&hub->locals);
+    phub__redistribution_free(hub);
+    phub__store_free(hub);
+    phub__synced_free(hub);
+    phub__peers_free(hub);
+    phub__answers_free(hub);
+    if (hub->cluster != NULL) {
+        env->net_close(env);
+        phub__cluster_free(&hub->cluster);
+    }
+    phub__registry_free(&hub->registry);
+    phub__rows_free(hub);
+    for (i = 0; hub->seeds != NULL && i < hub->seeds->count; i++)
+        phub__free(hub->seeds->endpoints[i]);
+    phub__free(hub->seeds);
+    if (hub->cluster_timer != NULL)
+        env->timer_free(env, &hub->cluster_timer);
+    if (hub->seeds_timer != NULL)
+        env->timer_free(env, &hub->seeds_timer);
+    if (hub->round_timer != NULL)
+        env->timer_free(env, &hub->round_timer);
+    if (hub->stop_timer != NULL)
+        env->timer_free(env, &hub->stop_timer);
+    phub__hooks_free(&hub->hooks);
+    phub__causes_free(&hub->causes);
+    phub__arena_fini(&hub->decode_arena);
+    phub__arena_fini(&hub->arena);
+    hub->magic = 0;
+    phub__free(hub);
+    *result = NULL;
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/* hub: one node's coordinator, as its own parts see it.
+ *
+ * Who calls whom (an arrow never runs upwards):
+ *
+ *   command, embed      people and programs ask
+ *   redistribute        what a change of the view means for placement
+ *   keeper              orders start, stop and re-homing of a child
+ *   reconcile           makes what runs here equal to what the rows say
+ *   move, arrival       a child and its state going from here, coming here
+ *   request             distributed operations that await answers
+ *   peer                links and sessions to other nodes
+ *   ------------------- below: registry, cluster, strategy, child, wire, env
+ *
+ * The rule that all mechanisms rest on: a row's home, with its home epoch,
+ * authorises exactly one node to run an instance of that epoch, and whoever
+ * writes a home has made sure that every instance of an earlier epoch has
+ * ended, is frozen, or is past its lease.
+ *   - A start (keeper): no instance of an earlier incarnation is left.
+ *   - A move (origin): the instance is frozen or ended here.
+ *   - A re-homing (keeper): the old home left the view, and all members say
+ *     that their grants to it have expired.
+ *
+ * Thread: one, the env's. */
+#ifndef PHUB__HUB_HUB_H
+#define PHUB__HUB_HUB_H
+
+#include <stdint.h>
+
+#include <phub/error.h>
+#include <phub/phub.h>
+#include <phub/plugin.h>
+#include <phub/types.h>
+
+#include "child/supervisor.h"
+#include "cluster/cluster.h"
+#include "env/env.h"
+#include "hub/cause.h"
+#include "hub/hook.h"
+#include "hub/ops.h"
+#include "registry/registry.h"
+#include "strategy/caller.h"
+#include "strategy/loader.h"
+#include "wire/arena.h"
+#include "wire/buf.h"
+#include "wire/codec.h"
+
+struct phub__requests;
+struct phub__peers;
+struct phub__locals;
+struct phub__redistribution;
+struct phub__moves;
+struct phub__host;
+struct phub__mailroom;
+struct phub__answers;
+struct phub__dirty;
+struct phub__store;
+struct phub__synced;
+struct phub__drain;
+struct phub__seeds;
+struct phub__state_out;
+
+#define PHUB__KINDS 6u  /* strategies by enum phub_kind; [0] unused */
+
+struct phub__strategy_option {
+    const char *name;
+    const char *const *params;      /* "key=value" */
+    uint32_t params_count;
+};
+
+struct phub__hub_options {
+    const char *hub_id;
+    const char *name;
+    const char *listen;
+    const char *advertise;          /* or NULL: what listen became */
+    const char *zone;
+    const char *labels;
+    uint32_t weight;
+    const char *const *seeds;
+    uint32_t seeds_count;
+    const char *plugin_path;        /* or NULL */
+    struct phub__strategy_option strategies[PHUB__KINDS];
+    struct phub__cluster_params cluster;
+    uint64_t drain_timeout_ms;
+};
+
+/* Numbers for phub status; every refusal of bytes from outside is one. */
+struct phub__counters {
+    uint64_t frames_in, frames_out;
+    uint64_t frames_malformed, frames_foreign, frames_stale, frames_unknown;
+    uint64_t bodies_malformed, control_malformed;
+    uint64_t starts, stops, restarts, rehomed;
+    uint64_t moves_started, moves_completed, moves_failed;
+    uint64_t states_sent, states_received, state_bytes;
+    uint64_t messages_sent, messages_dropped;
+};
+
+struct phub__hub {
+    uint32_t magic;
+    struct phub_env *env;
+    uint64_t node;
+    uint64_t boot;
+    uint64_t guard_id;
+    uint64_t lamport;               /* highest epoch number seen or given */
+    uint64_t lamport_reserved;      /* written ahead to the state directory */
+    char name[PHUB_NODE_NAME_MAX + 1];
+    char hub_id[PHUB_HUB_ID_MAX + 1];
+    char endpoint[PHUB_ENDPOINT_MAX + 1];
+    uint64_t hub_hash;
+    struct phub__hub_options options;  /* texts are copied into arena */
+    struct phub__arena arena;
+
+    struct phub__registry *registry;
+    struct phub__cluster *cluster;
+    struct phub__timer *cluster_timer, *seeds_timer, *round_timer;
+    struct phub__timer *stop_timer;
+    struct phub__seeds *seeds;
+    struct phub__supervisor *supervisor;
+    struct phub__loader *loader;
+    struct phub__strategy *strategies[PHUB__KINDS];
+    struct phub__causes *causes;
+    struct phub__hooks *hooks;
+    struct phub__requests *requests;
+    struct phub__peers *peers;
+    struct phub__locals *locals;
+    struct phub__moves *moves;
+    struct phub__redistribution *redistribution;
+    struct phub__host *host;
+    struct phub__mailroom *mailroom;
+    struct phub__synced *synced;
+    struct phub__store *store;
+    struct phub__drain *drain;
+    struct phub__answers *answers;   /* of this turn */
+    struct phub__dirty *dirty;       /* rows changed in this turn */
+    int dirty_lost, head_scheduled;
+    struct phub__state_out *streams; /* states on their way out */
+    struct phub__arena decode_arena; /* of the message being handled */
+    struct phub__counters counters;
+
+    int attached;       /* runners told what they hold */
+    int started;
+    int draining;       /* nothing new starts here */
+    int stopping;
+    int verdict;        /* enum phub_verdict of the partition strategy */
+    int lease_stale;    /* the electorate may be another */
+    uint64_t lease_boot_ns;
+    void (*on_stopped)(void *arg);
+    void *on_stopped_arg;
+    void *owner;
+};
+
+#define PHUB__HUB_MAGIC 0x2f6b88c3u
+
+/* --- life (hub.c) --------------------------------------------------------- */
+
+/* Make a hub in env.  Reads its identity from the state directory.
+ * Errors: PHUB_ECONFIG, PHUB_EPLUGIN, PHUB_EIO, PHUB_ENOMEM; error says. */
+int phub__hub_new(struct phub_env *env, const struct phub__hub_options *o,
+                  struct phub__hub **hub, char *error, size_t error_max);
+/* Bind, attach the runners, join. */
+int phub__hub_start(struct phub__hub *hub, char *error, size_t error_max);
+/* Drain within deadline_ms, end what is left, say goodbye; then
+ * on_stopped.  0: no moves. */
+void phub__hub_stop(struct phub__hub *hub, uint64_t deadline_ms,
+                    void (*on_stopped)(void *arg), void *arg);
+/* At once; a crash as far as others can see. */
+void phub__hub_free(struct phub__hub **hub);
+
+struct phub_view *phub__hub_view(const struct phub__hub *hub);
+/* "node 'a'", or "node 1f3c..." if its name is not known. */
+void phub__hub_node_name(const struct phub__hub *hub, uint64_t node,
+                         char *name, size_t name_max);
+/* The plain name, or "" if it is not known. */
+const char *phub__hub_name_of(const struct phub__hub *hub, uint64_t node);
+uint64_t phub__hub_node_by_name(const struct phub__hub *hub, const char *name);
+uint64_t phub__hub_home(const struct phub__hub *hub, struct phub_bytes id);
+/* A new epoch, greater than all seen; kept ahead on the disk. */
+struct phub_epoch phub__hub_epoch(struct phub__hub *hub);
+void phub__hub_epoch_seen(struct phub__hub *hub, uint64_t number);
+/* Arm the timer for the cluster's next deadline; after each call into it. */
+void phub__hub_arm_cluster(struct phub__hub *hub);
+int phub__hub_may_run(const struct phub__hub *hub);
+
+void phub__hub_log(struct phub__hub *hub, enum phub__log_level level,
+                   const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void phub__hub_cause(struct phub__hub *hub, struct phub_bytes child,
+                     const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void phub__hub_hook(struct phub__hub *hub, enum phub_hook hook, uint64_t node,
+                    struct phub_bytes child, int code, uint32_t count,
+                    const char *text);
+
+/* Decode a body; what it points to lives until phub__hub_decoded().  Refusals
+ * are counted.  Nested use is not allowed. */
+int phub__hub_decode(struct phub__hub *hub, const struct phub__schema *schema,
+                     struct phub_buf *body, void *out);
+void phub__hub_decoded(struct phub__hub *hub);
+
+/* --- peer.c --------------------------------------------------------------- */
+
+/* Reliable and in order while the node stays in the view; body is borrowed.
+ * To this node itself: delivered from the loop.
+ * Errors: PHUB_EBUSY, PHUB_ENODEDOWN, PHUB_ENOMEM. */
+int phub__peer_send(struct phub__hub *hub, uint64_t node, uint32_t type,
+                    struct phub_buf *body);
+/* Encode in with schema and send it. */
+int phub__peer_send_struct(struct phub__hub *hub, uint64_t node,
+                           uint32_t type, const struct phub__schema *schema,
+                           const void *in);
+void phub__peer_view_changed(struct phub__hub *hub,
+                             const struct phub__view_change *change);
+/* The cluster's own messages: once, unreliably. */
+void phub__peer_cluster_send(void *arg, const struct phub__cluster_to *to,
+                             enum phub__cluster_type type,
+                             const uint8_t *body, size_t size);
+/* Does control to node wait behind a full window? */
+int phub__peer_congested(struct phub__hub *hub, uint64_t node);
+
+/* --- operations (op.c) ---------------------------------------------------- */
+
+/* Where an answer goes. */
+struct phub__reply {
+    uint64_t origin;
+    uint64_t transaction;
+    uint64_t index;
+};
+
+int phub__answers_new(struct phub__hub *hub);
+void phub__answers_free(struct phub__hub *hub);
+int phub__hub_send_op(struct phub__hub *hub, uint64_t node,
+                      const struct phub__op_request *op);
+/* Answer; text is copied.  Sent at the end of the turn, with others. */
+void phub__reply(struct phub__hub *hub, const struct phub__reply *reply,
+                 int code, uint64_t node, int64_t pid, const char *text);
+void phub__reply_full(struct phub__hub *hub, const struct phub__reply *reply,
+                      const struct phub__op_answer *answer);
+void phub__op_received(struct phub__hub *hub, uint64_t from,
+                       struct phub_buf *body);
+void phub__response_received(struct phub__hub *hub, uint64_t from,
+                             struct phub_buf *body);
+
+#endif

@@ -1,0 +1,651 @@
+/* SPDX-License-Identifier: MIT */
+/* keeper: orders start, stop and re-homing of the children that rendezvous
+ * hashing gives to this node in its view.
+ *
+ * A start is a claim: because one node orders the claims of an id, two nodes
+ * cannot start the same name.  It is refused while a row of that id lives,
+ * and asked again while instances of an earlier incarnation are left.  The
+ * distribution strategy proposes, the keeper records the home with a new
+ * epoch and asks the home to run it.  The start is acknowledged when the child
+ * runs and min(2, members) nodes hold its row: the home and we, or, if we are
+ * the home, we and one more (HOLD).
+ *
+ * A stop is a write, too; it is acknowledged when no node in the view holds an
+ * instance any more.
+ *
+ * A keeper that is new in its place decides nothing before its registry covers
+ * those of all members (synced.c): it answers PHUB_EAGAIN. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <phub/error.h>
+
+#include "hub/keeper.h"
+#include "hub/local.h"
+#include "hub/request.h"
+#include "hub/rows.h"
+#include "hub/synced.h"
+#include "wire/memory.h"
+
+#define RUN_TIMEOUT_MS 120000u     /* longer than any ready timeout asked for */
+#define REHOME_BATCH 256u
+
+/* One claim of a batch. */
+struct claim {
+    struct phub__reply reply;      /* transaction 0: nobody waits */
+    struct phub_bytes id;          /* in the request's memory */
+    struct phub_epoch incarnation;
+    uint64_t home;
+    int64_t pid;
+    int run_open, hold_open;       /* answers awaited */
+    int code;
+    char text[160];
+};
+
+struct batch {
+    struct phub__hub *hub;
+    struct phub__request *run, *hold;  /* NULL once done */
+    int held_back;                 /* being built */
+    uint64_t timeout_ms;
+    uint32_t count;
+    struct claim claims[];
+};
+
+/* --- may it be started? ------------------------------------------------------ */
+
+static int valid_id(struct phub_bytes id)
+{
+    size_t i;
+
+    if (id.size == 0 || id.size > PHUB_CHILD_ID_MAX)
+        return 0;
+    for (i = 0; i < id.size; i++)
+        if (id.data[i] < 0x20 || id.data[i] == 0x7f)
+            return 0;
+    return 1;
+}
+
+static int refuse(struct phub__hub *hub, const struct phub__op_item *item,
+                  char *text, size_t max)
+{
+    struct phub__row_facts row;
+    struct phub__spec spec;
+    struct phub__arena arena;
+    const struct phub__local *local;
+    uint64_t nodes[8];
+    char name[PHUB_NODE_NAME_MAX + 24];
+    int rc;
+
+    if (!valid_id(item->id)) {
+        snprintf(text, max, "id of %zu bytes: 1 to %u without control "
+                 "characters are allowed", item->id.size, PHUB_CHILD_ID_MAX);
+        return PHUB_EINVAL;
+    }
+    if (hub->verdict != PHUB_VERDICT_CONTINUE) {
+        snprintf(text, max, "the partition strategy '%s' forbids it",
+                 hub->strategies[PHUB_KIND_PARTITION]->name);
+        return PHUB_EPARTITIONED;
+    }
+    if (!phub__synced_complete(hub)) {
+        snprintf(text, max, "keeper '%s' does not know all rows yet",
+                 hub->name);
+        return PHUB_EAGAIN;
+    }
+    phub__arena_init(&arena, NULL, 0, PHUB__SPEC_ARENA_MAX);
+    rc = phub__spec_decode(item->spec, &spec, &arena, text, max);
+    phub__arena_fini(&arena);
+    if (rc != 0)
+        return rc;
+    phub__row_facts(hub, item->id, &row);
+    if (row.live) {
+        phub__hub_node_name(hub, row.home, name, sizeof name);
+        snprintf(text, max, "already started; its home is %s", name);
+        return PHUB_EEXIST;
+    }
+    local = phub__local_find(hub, item->id);
+    if ((local != NULL && local->claims != 0) ||
+        phub__row_holders(hub, item->id, nodes, 8) != 0 ||
+        phub__synced_lease_left(hub, row.home)) {
+        snprintf(text, max, "an earlier instance of it is still ending");
+        return PHUB_EAGAIN;
+    }
+    return 0;
+}
+
+/* --- placing ------------------------------------------------------------------- */
+
+/* First choice for each id in view; 0 where there is none. */
+static int place(struct phub__hub *hub, const struct phub_view *view,
+                 const struct phub_bytes *ids, const uint64_t *homes,
+                 uint32_t count, enum phub_cause cause, uint64_t *nodes,
+                 char *error, size_t error_max)
+{
+    struct phub_assign_item *items = phub__calloc(count, sizeof *items);
+    uint32_t *counts = phub__calloc(count, sizeof *counts);
+    uint32_t i;
+    int rc = PHUB_ENOMEM;
+
+    snprintf(error, error_max, "out of memory");
+    if (items == NULL || counts == NULL)
+        goto out;
+    for (i = 0; i < count; i++) {
+        items[i].size = sizeof items[i];
+        items[i].cause = (uint32_t)cause;
+        items[i].id = ids[i];
+        items[i].home = homes != NULL ? homes[i] : 0;
+    }
+    rc = phub__call_assign(hub->strategies[PHUB_KIND_DISTRIBUTION], view,
+                           items, count, 1, nodes, counts, error, error_max);
+    for (i = 0; rc == 0 && i < count; i++)
+        if (counts[i] == 0)
+            nodes[i] = 0;
+out:
+    phub__free(items);
+    phub__free(counts);
+    return rc;
+}
+
+struct phub_view *phub__view_without(struct phub__hub *hub,
+                                     const struct phub_view *view,
+                                     uint64_t node)
+{
+    uint32_t count = phub__view_count(view), i, n = 0;
+    struct phub_view_node *nodes = phub__calloc(count + 1, sizeof *nodes);
+    struct phub_view *without = NULL;
+
+    (void)hub;
+    if (nodes == NULL)
+        return NULL;
+    for (i = 0; i < count; i++)
+        if (phub__view_at(view, i)->id != node)
+            nodes[n++] = *phub__view_at(view, i);
+    without = phub__view_new(nodes, n);
+    phub__free(nodes);
+    return without;
+}
+
+int phub__keeper_place(struct phub__hub *hub, const struct phub_view *view,
+                       const struct phub_bytes *ids, const uint64_t *homes,
+                       uint32_t count, enum phub_cause cause, uint64_t *nodes,
+                       char *error, size_t error_max)
+{
+    return place(hub, view, ids, homes, count, cause, nodes, error,
+                 error_max);
+}
+
+/* --- a batch of starts ----------------------------------------------------------- */
+
+static void batch_free(struct batch *batch)
+{
+    if (batch->held_back || batch->run != NULL || batch->hold != NULL)
+        return;
+    phub__free(batch);
+}
+
+static void claim_settled(struct batch *batch, struct claim *claim)
+{
+    struct phub__hub *hub = batch->hub;
+    struct phub__local *local;
+    struct phub__op_answer answer = {
+        .code = claim->code, .node = claim->home, .pid = claim->pid,
+        .incarnation = claim->incarnation };
+
+    if (claim->run_open || claim->hold_open)
+        return;
+    local = phub__local_find(hub, claim->id);
+    if (local != NULL && local->claims != 0) {
+        local->claims--;
+        phub__local_drop(&local);
+    }
+    if (claim->reply.transaction == 0)
+        return;
+    answer.text = (struct phub_bytes){ (const uint8_t *)claim->text,
+                                       strlen(claim->text) };
+    phub__reply_full(hub, &claim->reply, &answer);
+    claim->reply.transaction = 0;
+}
+
+/* The home could not run it: nothing is left of a failed start. */
+static void undo(struct batch *batch, struct claim *claim)
+{
+    struct phub__hub *hub = batch->hub;
+
+    if (claim->reply.transaction == 0)
+        return; /* a re-homing: it stays, visible as failed */
+    phub__hub_cause(hub, claim->id, "start failed, undone: %s", claim->text);
+    (void)phub__row_stop(hub, claim->id, claim->incarnation);
+}
+
+static void run_answered(void *arg, struct phub__request *request,
+                         uint32_t index)
+{
+    struct batch *batch = arg;
+    struct claim *claim = &batch->claims[index];
+    const struct phub__request_item *item = &request->items[index];
+
+    claim->run_open = 0;
+    claim->pid = item->pid;
+    if (item->code != 0) {
+        claim->code = item->code;
+        snprintf(claim->text, sizeof claim->text, "%s",
+                 item->text != NULL ? item->text : phub_strerror(item->code));
+        if (item->code != PHUB_ENODEDOWN && item->code != PHUB_ESTOPPED &&
+            item->code != PHUB_EMOVED && item->code != PHUB_ESHUTDOWN)
+            undo(batch, claim);
+    }
+    claim_settled(batch, claim);
+}
+
+static void replace(struct batch *batch, struct phub__request *request);
+
+static void run_done(void *arg, struct phub__request *request)
+{
+    struct batch *batch = arg;
+
+    replace(batch, request);
+    batch->run = NULL;
+    batch_free(batch);
+}
+
+static void hold_answered(void *arg, struct phub__request *request,
+                          uint32_t index)
+{
+    struct batch *batch = arg;
+    struct claim *claim = &batch->claims[request->items[index].op.flags];
+
+    /* A holder that died is no holder, but the row goes to all by the sync
+     * strategy as well; there is nobody better to ask than the next repair. */
+    claim->hold_open = 0;
+    claim_settled(batch, claim);
+}
+
+static void hold_done(void *arg, struct phub__request *request)
+{
+    struct batch *batch = arg;
+
+    (void)request;
+    batch->hold = NULL;
+    batch_free(batch);
+}
+
+static int batch_rows(struct batch *batch, struct phub_buf **rows)
+{
+    struct phub_bytes *ids = phub__calloc(batch->count, sizeof *ids);
+    uint32_t i;
+    int rc;
+
+    if (ids == NULL)
+        return PHUB_ENOMEM;
+    for (i = 0; i < batch->count; i++)
+        ids[i] = batch->claims[i].id;
+    rc = phub__rows_delta(batch->hub, ids, batch->count, rows);
+    phub__free(ids);
+    return rc;
+}
+
+/* We are the home of some: one more node must hold their rows. */
+static void hold_elsewhere(struct batch *batch)
+{
+    struct phub__hub *hub = batch->hub;
+    struct phub_view *view = phub__hub_view(hub);
+    struct phub__request *hold;
+    uint32_t i, count = 0;
+
+    if (phub__view_count(view) < 2)
+        return;
+    for (i = 0; i < batch->count; i++)
+        count += batch->claims[i].home == hub->node;
+    if (count == 0)
+        return;
+    hold = phub__request_new(hub, PHUB__OP_HOLD, count, batch->timeout_ms);
+    if (hold == NULL)
+        return;
+    for (i = 0, count = 0; i < batch->count; i++) {
+        struct phub__op_item *item;
+
+        if (batch->claims[i].home != hub->node)
+            continue;
+        item = &hold->items[count++].op;
+        item->id = phub__request_copy(hold, batch->claims[i].id);
+        item->flags = i;
+        item->target = phub__view_keeper_kth(view, batch->claims[i].id, 1);
+        batch->claims[i].hold_open = 1;
+    }
+    hold->rows = batch->run->rows != NULL ? phub__buf_ref(batch->run->rows)
+                                          : NULL;
+    hold->answered = hold_answered;
+    batch->hold = hold;
+    phub__request_send(hold, hold_done, batch);
+}
+
+/* All rows of the batch are written: ask the homes. */
+static void launch(struct batch *batch)
+{
+    struct phub__hub *hub = batch->hub;
+    struct phub__request *run = batch->run;
+    uint32_t i;
+
+    batch->held_back = 1;
+    for (i = 0; i < batch->count; i++) {
+        struct phub__op_item *item = &run->items[i].op;
+
+        item->id = batch->claims[i].id;
+        item->incarnation = batch->claims[i].incarnation;
+        item->target = batch->claims[i].home;
+        batch->claims[i].run_open = 1;
+    }
+    if (batch_rows(batch, &run->rows) != 0)
+        run->rows = NULL;
+    run->answered = run_answered;
+    hold_elsewhere(batch);
+    phub__request_send(run, run_done, batch);
+    batch->held_back = 0;
+    (void)hub;
+    batch_free(batch);
+}
+
+static struct batch *batch_new(struct phub__hub *hub, uint32_t count,
+                               uint64_t timeout_ms)
+{
+    struct batch *batch =
+        phub__calloc(1, sizeof *batch + count * sizeof batch->claims[0]);
+
+    if (batch == NULL)
+        return NULL;
+    batch->hub = hub;
+    batch->timeout_ms = timeout_ms;
+    batch->run = phub__request_new(hub, PHUB__OP_RUN, count, timeout_ms);
+    if (batch->run == NULL) {
+        phub__free(batch);
+        return NULL;
+    }
+    return batch;
+}
+
+/* Write the row of one claim that was found good. */
+static int write_claim(struct batch *batch, struct claim *claim,
+                       const struct phub__op_item *item, uint64_t home)
+{
+    struct phub__hub *hub = batch->hub;
+    struct phub__local *local;
+    char name[PHUB_NODE_NAME_MAX + 24];
+    int rc;
+
+    claim->incarnation = phub__hub_epoch(hub);
+    claim->home = home;
+    rc = phub__row_start(hub, item, claim->incarnation, home);
+    if (rc != 0)
+        return rc;
+    claim->id = phub__request_copy(batch->run, item->id);
+    local = phub__local_get(hub, item->id);
+    if (local != NULL)
+        local->claims++;
+    phub__hub_node_name(hub, home, name, sizeof name);
+    phub__hub_cause(hub, item->id, "start asked for: placed on %s by '%s', "
+                    "incarnation %llu", name,
+                    hub->strategies[PHUB_KIND_DISTRIBUTION]->name,
+                    (unsigned long long)claim->incarnation.number);
+    phub__hub_hook(hub, PHUB_HOOK_child_registered, home, item->id, 0, 1, "");
+    return 0;
+}
+
+void phub__keeper_start(struct phub__hub *hub,
+                        const struct phub__op_request *op,
+                        const struct phub__op_item *const *items,
+                        uint32_t count)
+{
+    struct phub_bytes *ids = phub__calloc(count, sizeof *ids);
+    uint64_t *nodes = phub__calloc(count, sizeof *nodes);
+    const struct phub__op_item **good = phub__calloc(count, sizeof *good);
+    struct batch *batch = NULL;
+    char text[256];
+    uint32_t i, n = 0;
+    int rc;
+
+    for (i = 0; i < count; i++) {
+        struct phub__reply reply = { op->origin, op->transaction,
+                                     items[i]->index };
+
+        rc = ids == NULL || nodes == NULL || good == NULL ? PHUB_ENOMEM
+            : refuse(hub, items[i], text, sizeof text);
+        if (rc != 0) {
+            phub__reply(hub, &reply, rc, hub->node, 0,
+                        rc == PHUB_ENOMEM ? "out of memory" : text);
+            continue;
+        }
+        good[n] = items[i];
+        ids[n++] = items[i]->id;
+    }
+    if (n == 0)
+        goto out;
+    rc = place(hub, phub__hub_view(hub), ids, NULL, n, PHUB_CAUSE_START,
+               nodes, text, sizeof text);
+    if (rc == 0)
+        batch = batch_new(hub, n, op->timeout_ms);
+    for (i = 0; i < n; i++) {
+        struct phub__reply reply = { op->origin, op->transaction,
+                                     good[i]->index };
+        struct claim *claim;
+        int code = rc;
+
+        if (code == 0 && batch == NULL)
+            code = PHUB_ENOMEM;
+        if (code == 0 && nodes[i] == 0)
+            code = PHUB_ENOPLACE;
+        if (code == 0) {
+            claim = &batch->claims[batch->count];
+            /* The same id twice in one batch: the second finds the first. */
+            code = i > 0 ? refuse(hub, good[i], text, sizeof text) : 0;
+            if (code == 0)
+                code = write_claim(batch, claim, good[i], nodes[i]);
+            if (code == 0) {
+                claim->reply = reply;
+                batch->count++;
+                continue;
+            }
+        }
+        phub__reply(hub, &reply, code, hub->node, 0,
+                    rc != 0 || code == PHUB_EEXIST ? text
+                                                   : phub_strerror(code));
+    }
+    if (batch != NULL && batch->count != 0) {
+        batch->run->count = batch->run->pending = batch->count;
+        launch(batch);
+    } else if (batch != NULL) {
+        batch->run->count = batch->run->pending = 0;
+        phub__request_send(batch->run, run_done, batch);
+    }
+out:
+    phub__free(ids);
+    phub__free(nodes);
+    phub__free(good);
+}
+
+/* --- re-homing ---------------------------------------------------------------------- */
+
+/* A batch of children whose home is gone: new homes, and run. */
+static void rehome(struct phub__hub *hub, const struct phub_view *view,
+                   const struct phub_bytes *ids, uint32_t count,
+                   uint64_t lost, enum phub_cause cause)
+{
+    uint64_t nodes[REHOME_BATCH], homes[REHOME_BATCH];
+    struct batch *batch = batch_new(hub, count, RUN_TIMEOUT_MS);
+    char text[256], name[PHUB_NODE_NAME_MAX + 24];
+    uint32_t i;
+    int rc;
+
+    if (batch == NULL)
+        return;
+    for (i = 0; i < count; i++)
+        homes[i] = lost;
+    rc = place(hub, view, ids, homes, count, cause, nodes, text, sizeof text);
+    if (rc != 0)
+        phub__hub_log(hub, PHUB__LOG_ERROR, "cannot place %u children: %s",
+                      count, text);
+    for (i = 0; rc == 0 && i < count; i++) {
+        struct claim *claim = &batch->claims[batch->count];
+        struct phub__row_facts row;
+        uint64_t holder;
+
+        phub__row_facts(hub, ids[i], &row);
+        if (!row.live || row.home != lost)
+            continue;
+        holder = phub__synced_holder(hub, ids[i], row.incarnation,
+                                     row.home_epoch);
+        if (holder != 0)
+            nodes[i] = holder;
+        if (nodes[i] == 0)
+            continue;
+        if (phub__row_home(hub, ids[i], row.incarnation, nodes[i],
+                           phub__hub_epoch(hub)) != 0)
+            continue;
+        claim->id = phub__request_copy(batch->run, ids[i]);
+        claim->incarnation = row.incarnation;
+        claim->home = nodes[i];
+        batch->count++;
+        hub->counters.rehomed++;
+        phub__hub_node_name(hub, nodes[i], name, sizeof name);
+        phub__hub_cause(hub, ids[i], "new home %s: %s%s", name,
+                        phub__cause_name(cause),
+                        holder != 0 ? ", it holds the state" : "");
+    }
+    batch->run->count = batch->run->pending = batch->count;
+    launch(batch);
+}
+
+/* A home that is leaving does not take what it was given: the next one. */
+static void replace(struct batch *batch, struct phub__request *request)
+{
+    struct phub__hub *hub = batch->hub;
+    struct phub_view *view;
+    uint32_t i;
+
+    for (i = 0; i < request->count; i++) {
+        struct claim *claim = &batch->claims[i];
+
+        if (request->items[i].code != PHUB_ESHUTDOWN || hub->stopping)
+            continue;
+        view = phub__view_without(hub, phub__hub_view(hub), claim->home);
+        if (view != NULL && phub__view_count(view) != 0)
+            rehome(hub, view, &claim->id, 1, claim->home, PHUB_CAUSE_RETRY);
+        phub__view_unref(&view);
+    }
+}
+
+void phub__keeper_rehome(struct phub__hub *hub, uint64_t lost,
+                         enum phub_cause cause)
+{
+    struct phub_bytes ids[REHOME_BATCH], mine[REHOME_BATCH];
+    char (*copies)[PHUB_CHILD_ID_MAX] =
+        phub__calloc(REHOME_BATCH, sizeof *copies);
+    uint64_t cursor = 0;
+    uint32_t count, n, i;
+
+    if (copies == NULL)
+        return;
+    while ((count = phub__rows_of(hub, lost, &cursor, ids, REHOME_BATCH))) {
+        n = 0;
+        for (i = 0; i < count; i++) {
+            if (phub__view_keeper(phub__hub_view(hub), ids[i]) != hub->node)
+                continue;
+            memcpy(copies[n], ids[i].data, ids[i].size);
+            mine[n].data = (const uint8_t *)copies[n];
+            mine[n++].size = ids[i].size;
+        }
+        if (n != 0)
+            rehome(hub, phub__hub_view(hub), mine, n, lost, cause);
+    }
+    phub__free(copies);
+}
+
+/* --- stop -------------------------------------------------------------------------------- */
+
+struct stop {
+    struct phub__hub *hub;
+    struct phub__reply reply;
+    uint64_t home;
+};
+
+static void stop_done(void *arg, struct phub__request *request)
+{
+    struct stop *stop = arg;
+    const char *text = "";
+    int code = 0;
+    uint32_t i;
+
+    for (i = 0; i < request->count; i++) {
+        const struct phub__request_item *item = &request->items[i];
+
+        if (item->code == 0 || item->code == PHUB_ENODEDOWN)
+            continue;
+        code = item->code;
+        text = item->text != NULL ? item->text : phub_strerror(code);
+    }
+    phub__reply(stop->hub, &stop->reply, code, stop->home, 0, text);
+    phub__free(stop);
+}
+
+void phub__keeper_stop(struct phub__hub *hub,
+                       const struct phub__op_request *op,
+                       const struct phub__op_item *item)
+{
+    struct phub__reply reply = { op->origin, op->transaction, item->index };
+    struct phub__row_facts row;
+    struct phub__request *request;
+    struct stop *stop;
+    uint64_t nodes[PHUB__HOLDERS_MAX];
+    uint32_t count, i;
+
+    if (!phub__synced_complete(hub)) {
+        phub__reply(hub, &reply, PHUB_EAGAIN, hub->node, 0,
+                    "the keeper does not know all rows yet");
+        return;
+    }
+    phub__row_facts(hub, item->id, &row);
+    count = phub__row_holders(hub, item->id, nodes, PHUB__HOLDERS_MAX);
+    if (!row.exists || (!row.live && count == 0) ||
+        (item->incarnation.number != 0 &&
+         phub_epoch_cmp(item->incarnation, row.incarnation) != 0)) {
+        phub__reply(hub, &reply,
+                    item->incarnation.number != 0 ? 0 : PHUB_ENOTFOUND,
+                    hub->node, 0, row.exists ? "already stopped"
+                                             : "no such child");
+        return;
+    }
+    if (row.live) {
+        phub__hub_cause(hub, item->id, "stop: %.*s", (int)item->text.size,
+                        item->text.size != 0 ? (const char *)item->text.data
+                                             : "");
+        if (phub__row_stop(hub, item->id, row.incarnation) != 0) {
+            phub__reply(hub, &reply, PHUB_ENOMEM, hub->node, 0,
+                        "out of memory");
+            return;
+        }
+        phub__hub_hook(hub, PHUB_HOOK_child_unregistered, row.home, item->id,
+                       0, 1, "");
+    }
+    for (i = 0; i < count && nodes[i] != row.home; i++)
+        ;
+    if (i == count && count < PHUB__HOLDERS_MAX &&
+        phub__view_index(phub__hub_view(hub), row.home) != PHUB__VIEW_NONE)
+        nodes[count++] = row.home;
+    stop = phub__calloc(1, sizeof *stop);
+    request = phub__request_new(hub, PHUB__OP_END, count,
+                                op->timeout_ms != 0 ? op->timeout_ms : 10000);
+    if (stop == NULL || request == NULL) {
+        phub__free(stop);
+        phub__reply(hub, &reply, PHUB_ENOMEM, hub->node, 0, "out of memory");
+        return;
+    }
+    *stop = (struct stop){ hub, reply, row.home };
+    for (i = 0; i < count; i++) {
+        request->items[i].op.id = phub__request_copy(request, item->id);
+        request->items[i].op.incarnation = row.incarnation;
+        request->items[i].op.target = nodes[i];
+    }
+    if (phub__rows_delta(hub, &item->id, 1, &request->rows) != 0)
+        request->rows = NULL;
+    phub__request_send(request, stop_done, stop);
+}

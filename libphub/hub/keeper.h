@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* keeper: decisions about the children this node keeps; see keeper.c. */
+#ifndef PHUB__HUB_KEEPER_H
+#define PHUB__HUB_KEEPER_H
+
+#include "hub/hub.h"
+
+#define PHUB__HOLDERS_MAX 64u   /* nodes that may hold instances of a child */
+
+void phub__keeper_start(struct phub__hub *hub,
+                        const struct phub__op_request *op,
+                        const struct phub__op_item *const *items,
+                        uint32_t count);
+void phub__keeper_stop(struct phub__hub *hub,
+                       const struct phub__op_request *op,
+                       const struct phub__op_item *item);
+/* Give new homes to the children of lost that this node keeps. */
+void phub__keeper_rehome(struct phub__hub *hub, uint64_t lost,
+                         enum phub_cause cause);
+/* Ask the distribution strategy for one node each; homes may be NULL; 0 in
+ * nodes where there is none. */
+int phub__keeper_place(struct phub__hub *hub, const struct phub_view *view,
+                       const struct phub_bytes *ids, const uint64_t *homes,
+                       uint32_t count, enum phub_cause cause, uint64_t *nodes,
+                       char *error, size_t error_max);
+/* The view less one node; NULL if out of memory.  The caller owns it. */
+struct phub_view *phub__view_without(struct phub__hub *hub,
+                                     const struct phub_view *view,
+                                     uint64_t node);
+const char *phub__cause_name(uint32_t cause);
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* ops: the bodies of hub messages as C structs.
+ *
+ * REQUEST carries one piece of a distributed operation to one node, RESPONSE
+ * answers some of its items; a piece may be forwarded, and answers always go
+ * to the node that began the operation.  Keys are in ops.c beside the schema
+ * tables, and in phub-protocol(7). */
+#ifndef PHUB__HUB_OPS_H
+#define PHUB__HUB_OPS_H
+
+#include <stdint.h>
+
+#include <phub/types.h>
+
+#include "wire/codec.h"
+
+#define PHUB__ITEMS_MAX 1000u        /* items in one piece */
+#define PHUB__PIECE_SIZE_MAX 524288u /* bytes of one piece, about */
+#define PHUB__HOPS_MAX 3u            /* nodes that may pass a piece on */
+#define PHUB__HELD_MAX 16384u        /* states offered in one view sync */
+
+enum phub__op {
+    PHUB__OP_START = 1,  /* to the keeper: claim the id, place, run */
+    PHUB__OP_RUN,        /* keeper to home: run this row; done when it runs */
+    PHUB__OP_HOLD,       /* keeper to another: hold these rows */
+    PHUB__OP_STOP,       /* to the keeper: end the incarnation */
+    PHUB__OP_END,        /* keeper to holder: end the instance */
+    PHUB__OP_MOVE,       /* to the home: move it to target */
+    PHUB__OP_PREPARE,    /* origin to target */
+    PHUB__OP_GO,         /* origin to target: it is yours */
+    PHUB__OP_DISCARD,    /* origin to target: aborted */
+    PHUB__OP_DRAIN,      /* to a node: move everything away */
+    PHUB__OP_COMPLETED   /* home to keeper: it ended by itself, stop the row */
+};
+
+const char *phub__op_name(enum phub__op op);
+
+#define PHUB__ITEM_DURABLE 1u
+#define PHUB__ITEM_STICKY 2u
+#define PHUB__ITEM_STANDBY 4u
+#define PHUB__ITEM_STATE 8u    /* GO: the target holds a state for it */
+
+struct phub__op_item {
+    uint64_t index;                 /* of the requester */
+    struct phub_bytes id;
+    struct phub_epoch incarnation;
+    struct phub_epoch epoch;
+    struct phub_bytes spec;
+    struct phub__list metadata;     /* struct phub__op_pair */
+    struct phub__list tags;         /* struct phub_bytes */
+    uint64_t flags;
+    uint64_t target;                /* node */
+    struct phub_bytes text;         /* a strategy's name, a reason */
+};
+
+struct phub__op_pair {
+    struct phub_bytes key;
+    struct phub_bytes value;
+};
+
+struct phub__op_request {
+    uint64_t transaction;           /* of origin */
+    uint64_t origin;                /* node */
+    uint64_t origin_boot;
+    uint64_t op;                    /* enum phub__op */
+    uint64_t view_hash;
+    uint64_t timeout_ms;
+    uint64_t flags;
+    struct phub__list visited;      /* uint64_t nodes */
+    struct phub__list items;        /* struct phub__op_item */
+    struct phub_bytes rows;         /* registry entries the piece rests on */
+};
+
+struct phub__op_answer {
+    uint64_t index;
+    int64_t code;
+    uint64_t node;
+    int64_t pid;
+    struct phub_bytes text;
+    struct phub_epoch incarnation;
+    uint64_t value;
+    uint64_t forwarded;             /* to this node; no answer yet */
+};
+
+struct phub__op_response {
+    uint64_t transaction;
+    struct phub__list answers;      /* struct phub__op_answer */
+};
+
+/* After each change of the view, to every member. */
+struct phub__op_lease {
+    uint64_t node;                  /* lost */
+    uint64_t remaining_ms;          /* that the sender must not replace it */
+};
+
+struct phub__op_held {
+    struct phub_bytes id;
+    struct phub_epoch incarnation;
+    struct phub_epoch epoch;        /* home epoch the state belongs to */
+};
+
+struct phub__op_view_sync {
+    uint64_t view_hash;
+    struct phub_bytes summary;
+    struct phub__list leases;       /* struct phub__op_lease */
+    struct phub__list held;         /* struct phub__op_held */
+};
+
+/* One chunk of a state on its way; offset 0 comes with the sizes. */
+struct phub__op_state {
+    struct phub_bytes id;
+    struct phub_epoch incarnation;
+    struct phub_epoch epoch;        /* home epoch when it was taken */
+    uint64_t size;
+    uint64_t offset;
+    uint64_t checksum;              /* XXH3-64 of all of it */
+    struct phub_bytes data;
+};
+
+struct phub__op_state_ack {
+    struct phub_bytes id;
+    struct phub_epoch epoch;
+    uint64_t received;
+    int64_t code;
+};
+
+/* A message to a child, or its reply. */
+struct phub__op_message {
+    uint64_t origin;
+    uint64_t reference;             /* 0: no reply is expected */
+    uint64_t sequence;              /* per origin and child */
+    uint64_t hops;
+    int64_t code;                   /* replies */
+    uint64_t timeout_ms;
+    struct phub_bytes id;
+    struct phub_bytes data;
+};
+
+struct phub__op_plugin {
+    uint64_t kind;
+    struct phub_bytes name;
+    struct phub_bytes data;
+};
+
+extern const struct phub__schema phub__op_request_schema;
+extern const struct phub__schema phub__op_response_schema;
+extern const struct phub__schema phub__op_view_sync_schema;
+extern const struct phub__schema phub__op_state_schema;
+extern const struct phub__schema phub__op_state_ack_schema;
+extern const struct phub__schema phub__op_message_schema;
+extern const struct phub__schema phub__op_plugin_schema;
+
+#endif

@@ -1,0 +1,612 @@
+/* SPDX-License-Identifier: MIT */
+/* peer: what this node says to others, and hears from them.
+ *
+ * A peer is a member of the view: a link (DEALER) for probes and control, a
+ * second one for bulk, opened when there is bulk, and a session for each of
+ * the two reliable lanes.  It is made when the node enters the view and freed
+ * when it leaves or restarts; what was not acknowledged is lost then, and
+ * whoever sent it hears of the node's going from the request manager.
+ *
+ * The cluster's messages go to members and strangers alike: strangers are
+ * reached over a link of their endpoint that is kept for a while.
+ *
+ * A frame is taken apart, counted if it is not for us, and given to whoever
+ * owns its type.  What this node sends to itself is delivered from the loop,
+ * without encoding an envelope. */
+#include "config.h"
+
+#include <string.h>
+
+#include <phub/error.h>
+
+#include "hub/host.h"
+#include "hub/local.h"
+#include "hub/message.h"
+#include "hub/move.h"
+#include "hub/peer.h"
+#include "hub/rows.h"
+#include "hub/synced.h"
+#include "wire/memory.h"
+#include "wire/session.h"
+
+#define BACKLOG_FRAMES_MAX 65536u      /* per peer, behind a full window */
+#define BACKLOG_BYTES_MAX 67108864u
+#define STRANGERS_MAX 64u   /* links to endpoints that are not members */
+
+/* A control message that waits for room in its session's window. */
+struct waiting {
+    struct waiting *next;
+    struct phub_buf *body;
+    uint32_t type;
+};
+
+struct peer {
+    struct peer *next;
+    struct phub__hub *hub;
+    uint64_t node;
+    uint64_t boot;
+    char endpoint[PHUB_ENDPOINT_MAX + 1];
+    struct phub__link *links[2];           /* by enum phub__link_kind */
+    struct phub__session *sessions[2];
+    struct waiting *first, **last;
+    uint32_t waiting_count;
+    size_t waiting_bytes;
+};
+
+struct stranger {
+    struct phub__link *link;
+    uint64_t used;
+    char endpoint[PHUB_ENDPOINT_MAX + 1];
+};
+
+/* A body on its way to ourselves. */
+struct own {
+    struct own *next;
+    struct phub_buf *body;
+    unsigned type;
+};
+
+struct phub__peers {
+    struct peer *peers;
+    struct phub__timer *timer;
+    uint64_t generations;
+    uint64_t uses;
+    struct own *own_first, **own_last;
+    int own_scheduled;
+    struct stranger strangers[STRANGERS_MAX];
+};
+
+static struct peer *find(struct phub__hub *hub, uint64_t node)
+{
+    struct peer *peer = hub->peers->peers;
+
+    while (peer != NULL && peer->node != node)
+        peer = peer->next;
+    return peer;
+}
+
+/* --- out ------------------------------------------------------------------------ */
+
+static enum phub__link_kind kind_of(unsigned lane)
+{
+    return lane == PHUB__LANE_BULK ? PHUB__LINK_BULK : PHUB__LINK_CONTROL;
+}
+
+static struct phub__link *link_of(struct peer *peer, unsigned lane)
+{
+    struct phub_env *env = peer->hub->env;
+    enum phub__link_kind kind = kind_of(lane);
+
+    if (peer->links[kind] == NULL &&
+        env->link_open(env, peer->endpoint, kind, &peer->links[kind]) != 0)
+        return NULL;
+    return peer->links[kind];
+}
+
+static int put(struct phub__hub *hub, struct phub__link *link,
+               struct phub__envelope *envelope, struct phub_buf *body)
+{
+    uint8_t head[PHUB__ENVELOPE_MAX];
+    size_t size;
+
+    if (link == NULL)
+        return PHUB_ENODEDOWN;
+    envelope->hub = hub->hub_hash;
+    envelope->node = hub->node;
+    envelope->boot = hub->boot;
+    envelope->lamport = hub->lamport;
+    envelope->view = phub__view_hash(phub__hub_view(hub));
+    phub__envelope_write(envelope, head, &size);
+    hub->counters.frames_out++;
+    return hub->env->link_send(hub->env, link, head, size, body);
+}
+
+static void emit(void *arg, struct phub__envelope *envelope,
+                 struct phub_buf *body)
+{
+    struct peer *peer = arg;
+
+    (void)put(peer->hub, link_of(peer, envelope->lane), envelope, body);
+}
+
+static void arm(struct phub__hub *hub)
+{
+    struct phub_env *env = hub->env;
+    uint64_t at = UINT64_MAX;
+    struct peer *peer;
+    int i;
+
+    for (peer = hub->peers->peers; peer != NULL; peer = peer->next)
+        for (i = 0; i < 2; i++) {
+            uint64_t due = peer->sessions[i] == NULL
+                ? UINT64_MAX : phub__session_deadline(peer->sessions[i]);
+
+            at = due < at ? due : at;
+        }
+    if (at == UINT64_MAX)
+        env->timer_stop(env, hub->peers->timer);
+    else
+        env->timer_start(env, hub->peers->timer, at);
+}
+
+/* Move what waits into the window, as far as there is room. */
+static void drain_backlog(struct peer *peer)
+{
+    uint64_t now = peer->hub->env->now_ns(peer->hub->env);
+    struct waiting *w;
+
+    while ((w = peer->first) != NULL &&
+           phub__session_send(peer->sessions[PHUB__LINK_CONTROL], w->type,
+                              w->body, now) != PHUB_EBUSY) {
+        peer->first = w->next;
+        if (peer->first == NULL)
+            peer->last = &peer->first;
+        peer->waiting_count--;
+        peer->waiting_bytes -= w->body->size;
+        phub__buf_unref(&w->body);
+        phub__free(w);
+    }
+}
+
+static int backlog(struct peer *peer, uint32_t type, struct phub_buf *body)
+{
+    struct waiting *w;
+
+    if (peer->waiting_count >= BACKLOG_FRAMES_MAX ||
+        peer->waiting_bytes + body->size > BACKLOG_BYTES_MAX)
+        return PHUB_EBUSY;
+    w = phub__calloc(1, sizeof *w);
+    if (w == NULL)
+        return PHUB_ENOMEM;
+    w->type = type;
+    w->body = phub__buf_ref(body);
+    *peer->last = w;
+    peer->last = &w->next;
+    peer->waiting_count++;
+    peer->waiting_bytes += body->size;
+    return 0;
+}
+
+static void tick(void *arg)
+{
+    struct phub__hub *hub = arg;
+    uint64_t now = hub->env->now_ns(hub->env);
+    struct peer *peer;
+    int i;
+
+    for (peer = hub->peers->peers; peer != NULL; peer = peer->next)
+        for (i = 0; i < 2; i++)
+            if (peer->sessions[i] != NULL &&
+                phub__session_deadline(peer->sessions[i]) <= now)
+                phub__session_tick(peer->sessions[i], now);
+    arm(hub);
+}
+
+static void own_flush(void *arg);
+
+static int send_own(struct phub__hub *hub, unsigned type,
+                    struct phub_buf *body)
+{
+    struct phub__peers *peers = hub->peers;
+    struct own *own = phub__calloc(1, sizeof *own);
+
+    if (own == NULL)
+        return PHUB_ENOMEM;
+    own->type = type;
+    own->body = phub__buf_ref(body);
+    *peers->own_last = own;
+    peers->own_last = &own->next;
+    if (!peers->own_scheduled &&
+        hub->env->defer(hub->env, own_flush, hub) == 0)
+        peers->own_scheduled = 1;
+    return 0;
+}
+
+int phub__peer_send(struct phub__hub *hub, uint64_t node, uint32_t type,
+                    struct phub_buf *body)
+{
+    struct peer *peer;
+    int rc;
+
+    if (node == hub->node)
+        return send_own(hub, type, body);
+    peer = find(hub, node);
+    if (peer == NULL)
+        return PHUB_ENODEDOWN;
+    if (phub__message_lane(type) == PHUB__LANE_BULK)
+        rc = phub__session_send(peer->sessions[PHUB__LINK_BULK], type, body,
+                                hub->env->now_ns(hub->env));
+    else if (peer->first != NULL)
+        rc = backlog(peer, type, body); /* in order */
+    else {
+        rc = phub__session_send(peer->sessions[PHUB__LINK_CONTROL], type,
+                                body, hub->env->now_ns(hub->env));
+        if (rc == PHUB_EBUSY)
+            rc = backlog(peer, type, body);
+    }
+    arm(hub);
+    return rc;
+}
+
+int phub__peer_send_struct(struct phub__hub *hub, uint64_t node,
+                           uint32_t type, const struct phub__schema *schema,
+                           const void *in)
+{
+    struct phub__builder builder;
+    struct phub_buf *body = NULL;
+    int rc;
+
+    phub__builder_init(&builder, PHUB__FRAME_MAX - PHUB__ENVELOPE_MAX);
+    rc = phub__encode(schema, in, &builder);
+    if (rc == 0)
+        rc = phub__builder_take(&builder, &body);
+    if (rc == 0)
+        rc = phub__peer_send(hub, node, type, body);
+    phub__buf_unref(&body);
+    phub__builder_fini(&builder);
+    return rc;
+}
+
+int phub__peer_congested(struct phub__hub *hub, uint64_t node)
+{
+    const struct peer *peer = find(hub, node);
+
+    return peer != NULL && peer->first != NULL;
+}
+
+/* --- to anybody --------------------------------------------------------------------- */
+
+static struct phub__link *stranger_link(struct phub__hub *hub,
+                                        const char *endpoint)
+{
+    struct phub__peers *peers = hub->peers;
+    struct phub_env *env = hub->env;
+    struct stranger *oldest = &peers->strangers[0];
+    uint32_t i;
+
+    for (i = 0; i < STRANGERS_MAX; i++) {
+        struct stranger *s = &peers->strangers[i];
+
+        if (s->link != NULL && strcmp(s->endpoint, endpoint) == 0) {
+            s->used = ++peers->uses;
+            return s->link;
+        }
+        if (s->link == NULL ? oldest->link != NULL : s->used < oldest->used)
+            oldest = s;
+    }
+    if (oldest->link != NULL)
+        env->link_close(env, &oldest->link);
+    if (strlen(endpoint) > PHUB_ENDPOINT_MAX ||
+        env->link_open(env, endpoint, PHUB__LINK_CONTROL, &oldest->link) != 0)
+        return NULL;
+    memcpy(oldest->endpoint, endpoint, strlen(endpoint) + 1);
+    oldest->used = ++peers->uses;
+    return oldest->link;
+}
+
+void phub__peer_cluster_send(void *arg, const struct phub__cluster_to *to,
+                             enum phub__cluster_type type,
+                             const uint8_t *body, size_t size)
+{
+    struct phub__hub *hub = arg;
+    struct phub__envelope envelope = {
+        .type = (uint16_t)type, .lane = PHUB__LANE_PROBE,
+        .target = to->node, .target_boot = to->boot };
+    struct peer *peer = to->node != 0 ? find(hub, to->node) : NULL;
+    struct phub_buf *buf = phub__buf_copy(body, size);
+
+    if (buf == NULL)
+        return;
+    (void)put(hub, peer != NULL ? link_of(peer, PHUB__LANE_PROBE)
+                                : stranger_link(hub, to->endpoint),
+              &envelope, buf);
+    phub__buf_unref(&buf);
+}
+
+/* --- in ------------------------------------------------------------------------------ */
+
+/* A body whose turn has come, from a member or from ourselves. */
+static void handle(struct phub__hub *hub, uint64_t from, unsigned type,
+                   struct phub_buf *body)
+{
+    switch ((enum phub__message)type) {
+    case PHUB__MESSAGE_REQUEST:
+        phub__op_received(hub, from, body);
+        return;
+    case PHUB__MESSAGE_RESPONSE:
+        phub__response_received(hub, from, body);
+        return;
+    case PHUB__MESSAGE_VIEW_SYNC:
+        phub__synced_received(hub, from, body);
+        return;
+    case PHUB__MESSAGE_DELTA:
+        (void)phub__rows_apply(hub, from, phub__buf_bytes(body));
+        phub__synced_rows_applied(hub);
+        return;
+    case PHUB__MESSAGE_PEER:
+        phub__host_received(hub, from, body);
+        return;
+    case PHUB__MESSAGE_STATE:
+        phub__state_received(hub, from, body);
+        return;
+    case PHUB__MESSAGE_STATE_ACK:
+        phub__state_acked(hub, from, body);
+        return;
+    case PHUB__MESSAGE_CHILD_MESSAGE:
+        phub__mail_received(hub, from, body);
+        return;
+    case PHUB__MESSAGE_CHILD_REPLY:
+        phub__mail_replied(hub, from, body);
+        return;
+    case PHUB__MESSAGE_PING:
+    case PHUB__MESSAGE_ACK:
+    case PHUB__MESSAGE_PING_REQ:
+    case PHUB__MESSAGE_NACK:
+    case PHUB__MESSAGE_GOSSIP:
+    case PHUB__MESSAGE_SYNC:
+    case PHUB__MESSAGE_JOIN:
+    case PHUB__MESSAGE_JOIN_ANSWER:
+    case PHUB__MESSAGE_JOIN_CONFIRM:
+    case PHUB__MESSAGE_LEAVE:
+    case PHUB__MESSAGE_VECTOR:
+    case PHUB__MESSAGE_ROWS_ASK:
+    case PHUB__MESSAGE_SESSION_ACK:
+        break;
+    }
+    hub->counters.frames_unknown++;
+}
+
+static void own_flush(void *arg)
+{
+    struct phub__hub *hub = arg;
+    struct phub__peers *peers = hub->peers;
+    struct own *own = peers->own_first, *next;
+
+    peers->own_first = NULL;
+    peers->own_last = &peers->own_first;
+    peers->own_scheduled = 0;
+    for (; own != NULL; own = next) {
+        next = own->next;
+        handle(hub, hub->node, own->type, own->body);
+        phub__buf_unref(&own->body);
+        phub__free(own);
+    }
+}
+
+static void deliver(void *arg, const struct phub__envelope *envelope,
+                    struct phub_buf *frame, struct phub_bytes body)
+{
+    struct peer *peer = arg;
+    struct phub_buf *part;
+
+    part = phub__buf_slice(frame, (size_t)(body.data - frame->data),
+                           body.size);
+    if (part == NULL)
+        return; /* as if it were lost with its node: asked again or repaired */
+    handle(peer->hub, peer->node, envelope->type, part);
+    phub__buf_unref(&part);
+}
+
+static void received(void *arg, struct phub_buf *frame)
+{
+    struct phub__hub *hub = arg;
+    struct phub__envelope e;
+    struct phub_bytes body;
+    struct peer *peer;
+    int rc = phub__frame_open(phub__buf_bytes(frame), &e, &body);
+
+    hub->counters.frames_in++;
+    if (rc != 0 && rc != PHUB_EVERSION) {
+        hub->counters.frames_malformed++;
+        return;
+    }
+    if (e.lane == PHUB__LANE_PROBE && e.type >= 1 &&
+        e.type <= PHUB__CLUSTER_TYPE_MAX) {
+        struct phub__cluster_from from = { e.node, e.boot };
+
+        if (e.hub != hub->hub_hash)
+            hub->counters.frames_foreign++;
+        (void)phub__cluster_receive(hub->cluster, &from,
+                                    (enum phub__cluster_type)e.type,
+                                    body.data, body.size,
+                                    hub->env->boot_ns(hub->env));
+        phub__hub_arm_cluster(hub);
+        return;
+    }
+    if (rc != 0 || e.hub != hub->hub_hash) {
+        hub->counters.frames_foreign++;
+        return;
+    }
+    peer = find(hub, e.node);
+    if (peer == NULL || peer->boot != e.boot ||
+        (e.target != 0 && e.target != hub->node) ||
+        (e.target_boot != 0 && e.target_boot != hub->boot) ||
+        e.lane == PHUB__LANE_PROBE) {
+        hub->counters.frames_stale++; /* it is sent again if it matters */
+        return;
+    }
+    phub__hub_epoch_seen(hub, e.lamport);
+    (void)phub__session_received(peer->sessions[kind_of(e.lane)], &e, frame,
+                                 body, hub->env->now_ns(hub->env));
+    peer = find(hub, e.node); /* handling it may have changed the view */
+    if (peer != NULL)
+        drain_backlog(peer);
+    arm(hub);
+}
+
+static void link_lost(void *arg, struct phub__link *link)
+{
+    struct phub__hub *hub = arg;
+    struct peer *peer;
+
+    for (peer = hub->peers->peers; peer != NULL; peer = peer->next)
+        if (peer->links[PHUB__LINK_CONTROL] == link) {
+            phub__cluster_link_lost(hub->cluster, peer->node,
+                                    hub->env->boot_ns(hub->env));
+            phub__hub_arm_cluster(hub);
+            return;
+        }
+}
+
+const struct phub__net_events phub__peers_events = {
+    .received = received,
+    .link_lost = link_lost,
+};
+
+/* --- life ------------------------------------------------------------------------------- */
+
+static void peer_free(struct peer *peer)
+{
+    struct phub_env *env = peer->hub->env;
+    struct waiting *w;
+    int i;
+
+    while ((w = peer->first) != NULL) {
+        peer->first = w->next;
+        phub__buf_unref(&w->body);
+        phub__free(w);
+    }
+    for (i = 0; i < 2; i++) {
+        phub__session_free(&peer->sessions[i]);
+        if (peer->links[i] != NULL)
+            env->link_close(env, &peer->links[i]);
+    }
+    phub__free(peer);
+}
+
+static void peer_new(struct phub__hub *hub, uint64_t node, uint64_t boot)
+{
+    const struct phub__member *member =
+        phub__cluster_member(hub->cluster, node);
+    struct peer *peer = phub__calloc(1, sizeof *peer);
+    struct phub__session_config config = {
+        .self_boot = hub->boot, .peer = node, .peer_boot = boot,
+        .lane = PHUB__LANE_CONTROL, .generations = &hub->peers->generations,
+        .io = { peer, emit, deliver, NULL } };
+
+    if (peer == NULL || member == NULL) {
+        phub__free(peer);
+        return;
+    }
+    peer->last = &peer->first;
+    peer->hub = hub;
+    peer->node = node;
+    peer->boot = boot;
+    memcpy(peer->endpoint, member->endpoint, sizeof peer->endpoint);
+    if (phub__session_new(&config, &peer->sessions[PHUB__LINK_CONTROL]) != 0) {
+        peer_free(peer);
+        return;
+    }
+    config.lane = PHUB__LANE_BULK;
+    if (phub__session_new(&config, &peer->sessions[PHUB__LINK_BULK]) != 0) {
+        peer_free(peer);
+        return;
+    }
+    peer->next = hub->peers->peers;
+    hub->peers->peers = peer;
+}
+
+static void peer_drop(struct phub__hub *hub, uint64_t node)
+{
+    struct peer **p = &hub->peers->peers, *peer;
+
+    while ((peer = *p) != NULL && peer->node != node)
+        p = &peer->next;
+    if (peer == NULL)
+        return;
+    *p = peer->next;
+    peer_free(peer);
+}
+
+void phub__peer_view_changed(struct phub__hub *hub,
+                             const struct phub__view_change *change)
+{
+    uint32_t i;
+
+    for (i = 0; i < change->lost_count; i++)
+        peer_drop(hub, change->lost[i].node);
+    for (i = 0; i < change->left_count; i++)
+        peer_drop(hub, change->left[i].node);
+    for (i = 0; i < phub__view_count(change->new_view); i++) {
+        const struct phub_view_node *n = phub__view_at(change->new_view, i);
+        struct peer *peer = find(hub, n->id);
+
+        if (n->id == hub->node || (peer != NULL && peer->boot == n->boot))
+            continue;
+        peer_drop(hub, n->id);
+        peer_new(hub, n->id, n->boot);
+    }
+    arm(hub);
+}
+
+int phub__peer_stats(struct phub__hub *hub, uint64_t node,
+                     struct phub__session_stats *control,
+                     struct phub__session_stats *bulk)
+{
+    struct peer *peer = find(hub, node);
+
+    if (peer == NULL)
+        return PHUB_ENOTFOUND;
+    phub__session_stats(peer->sessions[PHUB__LINK_CONTROL], control);
+    phub__session_stats(peer->sessions[PHUB__LINK_BULK], bulk);
+    return 0;
+}
+
+int phub__peers_new(struct phub__hub *hub)
+{
+    struct phub__peers *peers = phub__calloc(1, sizeof *peers);
+
+    if (peers == NULL)
+        return PHUB_ENOMEM;
+    peers->own_last = &peers->own_first;
+    peers->timer = hub->env->timer_new(hub->env, tick, hub);
+    if (peers->timer == NULL) {
+        phub__free(peers);
+        return PHUB_ENOMEM;
+    }
+    hub->peers = peers;
+    return 0;
+}
+
+void phub__peers_free(struct phub__hub *hub)
+{
+    struct phub__peers *peers = hub->peers;
+    struct own *own;
+    uint32_t i;
+
+    if (peers == NULL)
+        return;
+    while (peers->peers != NULL)
+        peer_drop(hub, peers->peers->node);
+    while ((own = peers->own_first) != NULL) {
+        peers->own_first = own->next;
+        phub__buf_unref(&own->body);
+        phub__free(own);
+    }
+    for (i = 0; i < STRANGERS_MAX; i++)
+        if (peers->strangers[i].link != NULL)
+            hub->env->link_close(hub->env, &peers->strangers[i].link);
+    hub->env->timer_free(hub->env, &peers->timer);
+    phub__free(peers);
+    hub->peers = NULL;
+}

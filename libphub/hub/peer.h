@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* peer: links and sessions to the other nodes; see peer.c. */
+#ifndef PHUB__HUB_PEER_H
+#define PHUB__HUB_PEER_H
+
+#include "hub/hub.h"
+#include "wire/messages.h"
+
+int phub__peers_new(struct phub__hub *hub);
+void phub__peers_free(struct phub__hub *hub);
+extern const struct phub__net_events phub__peers_events;
+
+/* Numbers of one peer's sessions, for phub status; PHUB_ENOTFOUND. */
+struct phub__session_stats;
+int phub__peer_stats(struct phub__hub *hub, uint64_t node,
+                     struct phub__session_stats *control,
+                     struct phub__session_stats *bulk);
+
+#endif

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: MIT */
+/* reconcile: makes what runs here equal to what the rows say.
+ *
+ * Level-triggered: it looks at the row and at the local record as they are,
+ * whatever event brought it here, and does the one thing that is missing.
+ *
+ *   row                         here                 then
+ *   stopped, other incarnation  instance             stop it
+ *   home elsewhere, newer       instance, not moving stop it
+ *   home here                   frozen, move over    thaw, new epoch
+ *   home here                   nothing              start, with what we hold
+ *   home here                   gave up              leave it
+ *   no row at all               instance             leave it: absence is
+ *                                                    never deletion
+ *
+ * Nothing starts before the runners have told what they hold, the registry is
+ * complete for the view once, the lease runs, and the partition strategy's
+ * verdict is CONTINUE. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <phub/error.h>
+
+#include "hub/local.h"
+#include "hub/message.h"
+#include "hub/move.h"
+#include "hub/redistribute.h"
+#include "hub/request.h"
+#include "hub/rows.h"
+
+static int same(struct phub_epoch a, struct phub_epoch b)
+{
+    return phub_epoch_cmp(a, b) == 0;
+}
+
+static void completed_done(void *arg, struct phub__request *request)
+{
+    (void)arg;
+    (void)request; /* the row is stopped, or somebody newer owns it */
+}
+
+/* A child that ended by itself and is not to be restarted ends its row. */
+static void tell_completed(struct phub__hub *hub, struct phub_bytes id,
+                           struct phub_epoch incarnation, const char *text)
+{
+    struct phub__request *request =
+        phub__request_new(hub, PHUB__OP_COMPLETED, 1, 600000);
+
+    if (request == NULL)
+        return;
+    request->items[0].op.id = phub__request_copy(request, id);
+    request->items[0].op.incarnation = incarnation;
+    request->items[0].op.text = phub__request_copy(
+        request, (struct phub_bytes){ (const uint8_t *)text, strlen(text) });
+    phub__request_send(request, completed_done, NULL);
+}
+
+static void start(struct phub__local *local,
+                  const struct phub__row_facts *row)
+{
+    struct phub__hub *hub = local->hub;
+    struct phub__instance_start s = {
+        .id = phub__local_id(local), .incarnation = row->incarnation,
+        .epoch = row->home_epoch, .owner = local,
+    };
+    struct phub__waiter *waiter;
+    char error[256];
+    int rc;
+
+    s.spec = phub__buf_copy(row->spec.data, row->spec.size);
+    if (s.spec == NULL)
+        return;
+    for (waiter = local->waiters; waiter != NULL; waiter = waiter->next)
+        if (waiter->wanted == PHUB__WANT_RUNNING)
+            s.first = 1;
+    if (local->kept != NULL &&
+        same(local->kept_incarnation, row->incarnation))
+        s.state = local->kept;
+    phub__hub_cause(hub, s.id, "start here: home by epoch %llu%s",
+                    (unsigned long long)row->home_epoch.number,
+                    s.state != NULL ? ", with its state" : "");
+    hub->counters.starts++;
+    rc = phub__instance_start(hub->supervisor, &s, &local->instance, error,
+                              sizeof error);
+    if (rc == 0) {
+        phub__row_instance(hub, local->instance, 0, "");
+        if (s.state != NULL)
+            phub__hub_hook(hub, PHUB_HOOK_handover_delivered, hub->node, s.id,
+                           0, 1, "");
+        phub__buf_unref(&local->kept);
+    } else {
+        local->failed_epoch = row->home_epoch;
+        phub__hub_cause(hub, s.id, "cannot start: %s", error);
+        phub__arrival_give_back(local, row, error);
+        phub__local_answer(local, PHUB__WANT_RUNNING, rc, error);
+    }
+    phub__buf_unref(&s.spec);
+}
+
+static void stop(struct phub__local *local, const char *why)
+{
+    if (phub__instance_phase(local->instance) == PHUB__PHASE_STOPPING)
+        return;
+    phub__hub_cause(local->hub, phub__local_id(local), "stop here: %s", why);
+    local->hub->counters.stops++;
+    phub__instance_stop(local->instance, 0, why);
+}
+
+/* There is an instance: does the row still want it here? */
+static void check_instance(struct phub__local *local,
+                           const struct phub__row_facts *row)
+{
+    struct phub__hub *hub = local->hub;
+    struct phub__instance *instance = local->instance;
+    struct phub_epoch epoch = phub__instance_epoch(instance);
+    char why[128], name[PHUB_NODE_NAME_MAX + 24];
+
+    if (!row->exists)
+        return;
+    if (!same(phub__instance_incarnation(instance), row->incarnation)) {
+        if (phub_epoch_cmp(phub__instance_incarnation(instance),
+                           row->incarnation) < 0)
+            stop(local, "a newer start of this name won");
+        return;
+    }
+    if (!row->live) {
+        stop(local, "its row was stopped");
+        return;
+    }
+    if (phub__instance_spec(instance)->runner.size == 0) {
+        struct phub_buf *spec = phub__buf_copy(row->spec.data,
+                                               row->spec.size);
+
+        if (spec != NULL)
+            (void)phub__instance_set_spec(instance, spec);
+        phub__buf_unref(&spec);
+    }
+    if (phub_epoch_cmp(row->home_epoch, epoch) <= 0)
+        return;
+    if (row->home == hub->node) {
+        phub__instance_set_epoch(instance, row->home_epoch);
+        if (local->move == NULL || !phub__move_holding(local->move))
+            phub__instance_thaw(instance);
+        phub__row_instance(hub, instance, 0, "");
+        return;
+    }
+    if (local->move != NULL && phub__move_holding(local->move))
+        return;
+    phub__hub_node_name(hub, row->home, name, sizeof name);
+    snprintf(why, sizeof why, "its home is %s by a newer epoch", name);
+    stop(local, why);
+}
+
+static void reconcile_once(struct phub__local *local)
+{
+    struct phub__hub *hub = local->hub;
+    struct phub__row_facts row;
+
+    phub__row_facts(hub, phub__local_id(local), &row);
+    if (local->arrival != NULL)
+        phub__arrival_row_changed(local);
+    if (local->move != NULL)
+        phub__move_row_changed(local->move);
+    if (local->instance != NULL) {
+        if (local->arrival == NULL)
+            check_instance(local, &row);
+    }
+    if (!row.live) {
+        phub__local_answer(local, PHUB__WANT_RUNNING, PHUB_ESTOPPED,
+                           "stopped meanwhile");
+        phub__buf_unref(&local->kept);
+        local->failed_epoch = (struct phub_epoch){ 0, 0 };
+    } else if (row.home == hub->node && phub__hub_may_run(hub)) {
+        if (local->arrival != NULL) {
+            if (phub__arrival_activate(local) == 0)
+                return;
+        }
+        if (local->instance == NULL && local->arrival == NULL &&
+            local->move == NULL &&
+            !same(local->failed_epoch, row.home_epoch))
+            start(local, &row);
+    } else if (row.home != hub->node && local->instance == NULL) {
+        phub__local_answer(local, PHUB__WANT_RUNNING, PHUB_EMOVED,
+                           "its home is another node now");
+        if (local->move == NULL)
+            phub__buf_unref(&local->kept);
+        local->failed_epoch = (struct phub_epoch){ 0, 0 };
+    }
+    if (local->instance == NULL && local->arrival == NULL)
+        phub__local_answer(local, PHUB__WANT_ENDED, 0, "");
+}
+
+void phub__reconcile(struct phub__hub *hub, struct phub_bytes id)
+{
+    struct phub__local *local = phub__local_find(hub, id);
+    struct phub__row_facts row;
+
+    if (local == NULL) {
+        phub__row_facts(hub, id, &row);
+        if (!row.live || row.home != hub->node)
+            return;
+        local = phub__local_get(hub, id);
+        if (local == NULL)
+            return;
+    }
+    if (local->busy) {
+        local->again = 1;
+        return;
+    }
+    local->busy = 1;
+    do {
+        local->again = 0;
+        reconcile_once(local);
+    } while (local->again);
+    local->busy = 0;
+    phub__mail_child_changed(hub, local);
+    phub__local_drop(&local);
+}
+
+/* In slices: a node may be home to hundreds of thousands. */
+void phub__reconcile_home(struct phub__hub *hub)
+{
+    struct phub_bytes ids[64];
+    char copies[64][PHUB_CHILD_ID_MAX];
+    uint64_t cursor = 0;
+    uint32_t count, i;
+
+    while ((count = phub__rows_of(hub, hub->node, &cursor, ids, 64)) != 0) {
+        for (i = 0; i < count; i++) {
+            memcpy(copies[i], ids[i].data, ids[i].size);
+            ids[i].data = (const uint8_t *)copies[i];
+        }
+        for (i = 0; i < count; i++)
+            phub__reconcile(hub, ids[i]);
+    }
+}
+
+void phub__locals_end_all(struct phub__hub *hub, int hard, const char *why)
+{
+    struct phub__local *local, *next;
+
+    for (local = phub__locals_first(hub->locals); local != NULL;
+         local = next) {
+        next = local->next;
+        if (local->instance != NULL)
+            phub__instance_stop(local->instance, hard, why);
+    }
+}
+
+/* --- what the supervisor says --------------------------------------------- */
+
+static void on_changed(void *arg, struct phub__instance *instance)
+{
+    struct phub__local *local = phub__instance_owner(instance);
+    struct phub__hub *hub = arg;
+
+    if (local == NULL)
+        return;
+    if (local->instance == NULL)
+        return; /* inside its own start; published after it */
+    phub__row_instance(hub, instance, 0, "");
+    if (local->arrival != NULL)
+        phub__arrival_instance_changed(local);
+    if (phub__instance_phase(instance) == PHUB__PHASE_RUNNING) {
+        local->came_from = 0;
+        phub__hub_hook(hub, PHUB_HOOK_child_started, hub->node,
+                       phub__local_id(local), 0, 1, "");
+        phub__local_answer(local, PHUB__WANT_RUNNING, 0, "");
+    } else if (phub__instance_phase(instance) == PHUB__PHASE_BACKOFF) {
+        hub->counters.restarts++;
+        phub__hub_cause(hub, phub__local_id(local),
+                        "restart %u here: it ended by itself",
+                        phub__instance_restarts(instance));
+    }
+    phub__mail_child_changed(hub, local);
+}
+
+static void gave_up(struct phub__local *local, int rc, const char *text)
+{
+    struct phub__hub *hub = local->hub;
+    struct phub__row_facts row;
+
+    phub__row_facts(hub, phub__local_id(local), &row);
+    if (row.live)
+        local->failed_epoch = row.home_epoch;
+    phub__arrival_give_back(local, &row, text);
+    phub__hub_hook(hub, PHUB_HOOK_child_failed, hub->node,
+                   phub__local_id(local), rc, 1, text);
+    phub__local_answer(local, PHUB__WANT_RUNNING, rc, text);
+}
+
+static void on_ended(void *arg, struct phub__instance *instance,
+                     enum phub__ended why, int rc, const char *text)
+{
+    struct phub__hub *hub = arg;
+    struct phub__local *local = phub__instance_owner(instance);
+    struct phub_epoch incarnation = phub__instance_incarnation(instance);
+    struct phub_bytes id;
+    char copy[PHUB_CHILD_ID_MAX];
+
+    if (local == NULL) {
+        phub__instance_free(&instance);
+        return;
+    }
+    id = phub__local_id(local);
+    memcpy(copy, id.data, id.size);
+    id.data = (const uint8_t *)copy;
+    phub__hub_cause(hub, id, "ended here: %s", text);
+    phub__row_instance(hub, instance,
+                       why == PHUB__ENDED_FAILED && local->arrival == NULL &&
+                               local->move == NULL
+                           ? PHUB_INSTANCE_FAILED : PHUB_INSTANCE_GONE,
+                       text);
+    local->instance = NULL;
+    phub__instance_free(&instance);
+    phub__hub_hook(hub, PHUB_HOOK_child_ended, hub->node, id, rc, 1, text);
+    if (local->arrival != NULL &&
+        phub__arrival_instance_ended(local, why, rc, text))
+        ;
+    else if (local->move != NULL &&
+             phub__move_instance_ended(local->move, why, text))
+        ;
+    else if (why == PHUB__ENDED_COMPLETED)
+        tell_completed(hub, id, incarnation, text);
+    else if (why == PHUB__ENDED_FAILED)
+        gave_up(local, rc, text);
+    phub__reconcile(hub, id);
+}
+
+static void on_adopted(void *arg, struct phub__instance *instance)
+{
+    struct phub__hub *hub = arg;
+    struct phub__local *local =
+        phub__local_get(hub, phub__instance_id(instance));
+
+    if (local == NULL || local->instance != NULL) {
+        phub__instance_stop(instance, 1, "a second one of its name");
+        return;
+    }
+    local->instance = instance;
+    phub__instance_set_owner(instance, local);
+    phub__hub_cause(hub, phub__local_id(local),
+                    "adopted: pid %lld ran on while the daemon was away",
+                    (long long)phub__instance_pid(instance));
+    phub__row_instance(hub, instance, 0, "");
+}
+
+static void on_holder(void *arg, const char *runner, uint64_t guard_id)
+{
+    struct phub__hub *hub = arg;
+
+    (void)runner;
+    hub->guard_id = guard_id;
+}
+
+static void on_attached(void *arg)
+{
+    struct phub__hub *hub = arg;
+
+    hub->attached = 1;
+    phub__redistribution_ready(hub);
+}
+
+const struct phub__supervisor_events phub__local_events = {
+    .changed = on_changed,
+    .ended = on_ended,
+    .adopted = on_adopted,
+    .holder = on_holder,
+    .attached = on_attached,
+};

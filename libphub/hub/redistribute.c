@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: MIT */
+/* redistribute: from a change of the view to plans.
+ *
+ *   view changed -> (settle) -> the partition strategy judges
+ *     -> synced in the view -> leases of the lost have run out
+ *     -> keepers give the lost nodes' children new homes
+ *     -> each node proposes moves of its own children to those that joined
+ *
+ * Quorum comes first (promise 8): nothing below the verdict happens unless it
+ * is CONTINUE for the settled view.  Nothing moves merely because somebody
+ * computed: only a join asks again where running children belong. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <phub/error.h>
+
+#include "hub/keeper.h"
+#include "hub/local.h"
+#include "hub/move.h"
+#include "hub/peer.h"
+#include "hub/redistribute.h"
+#include "hub/request.h"
+#include "hub/rows.h"
+#include "hub/synced.h"
+#include "wire/memory.h"
+
+#define PLAN_BATCH 256u
+
+struct watch {
+    struct watch *next;
+    phub__move_reported *done;
+    void *arg;
+    uint32_t id_size;
+    char id[PHUB_CHILD_ID_MAX];
+};
+
+struct phub__redistribution {
+    struct phub__timer *timer;     /* leases of the lost */
+    struct watch *watches;
+    int settled;                   /* the current view has been judged */
+    int joined;                    /* plan for who came */
+    int scheduled;
+};
+
+static void work(void *arg);
+
+const char *phub__cause_name(uint32_t cause)
+{
+    switch ((enum phub_cause)cause) {
+    case PHUB_CAUSE_START: return "a start";
+    case PHUB_CAUSE_NODE_LOST: return "its node was lost";
+    case PHUB_CAUSE_NODE_LEFT: return "its node left";
+    case PHUB_CAUSE_NODE_JOINED: return "a node joined";
+    case PHUB_CAUSE_DRAIN: return "its node is being drained";
+    case PHUB_CAUSE_OPERATOR: return "an operator asked for it";
+    case PHUB_CAUSE_RETRY: return "the first choice did not take it";
+    case PHUB_CAUSE_FAILED: return "it failed where it was";
+    }
+    return "unknown";
+}
+
+int phub__redistribution_new(struct phub__hub *hub)
+{
+    struct phub__redistribution *r = phub__calloc(1, sizeof *r);
+
+    if (r == NULL)
+        return PHUB_ENOMEM;
+    r->timer = hub->env->timer_new(hub->env, work, hub);
+    if (r->timer == NULL) {
+        phub__free(r);
+        return PHUB_ENOMEM;
+    }
+    hub->redistribution = r;
+    return 0;
+}
+
+void phub__redistribution_free(struct phub__hub *hub)
+{
+    struct phub__redistribution *r = hub->redistribution;
+    struct watch *watch;
+
+    if (r == NULL)
+        return;
+    while ((watch = r->watches) != NULL) {
+        r->watches = watch->next;
+        phub__free(watch);
+    }
+    hub->env->timer_free(hub->env, &r->timer);
+    phub__free(r);
+    hub->redistribution = NULL;
+}
+
+/* --- reports of moves ---------------------------------------------------------- */
+
+int phub__redistribution_watch(struct phub__hub *hub, struct phub_bytes id,
+                               phub__move_reported *done, void *arg)
+{
+    struct watch *watch = phub__calloc(1, sizeof *watch);
+
+    if (watch == NULL)
+        return PHUB_ENOMEM;
+    watch->done = done;
+    watch->arg = arg;
+    watch->id_size = (uint32_t)id.size;
+    memcpy(watch->id, id.data, id.size);
+    watch->next = hub->redistribution->watches;
+    hub->redistribution->watches = watch;
+    return 0;
+}
+
+void phub__redistribution_report(struct phub__hub *hub, struct phub_bytes id,
+                                 int rc, const char *text)
+{
+    struct watch **p = &hub->redistribution->watches, *watch, *mine = NULL;
+
+    while ((watch = *p) != NULL) {
+        if (watch->id_size != id.size ||
+            memcmp(watch->id, id.data, id.size) != 0) {
+            p = &watch->next;
+            continue;
+        }
+        *p = watch->next;
+        watch->next = mine;
+        mine = watch;
+    }
+    while ((watch = mine) != NULL) {
+        mine = watch->next;
+        watch->done(watch->arg, id, rc, text);
+        phub__free(watch);
+    }
+}
+
+/* --- plans ----------------------------------------------------------------------- */
+
+int phub__redistribution_begin(struct phub__hub *hub,
+                               const struct phub_bytes *ids,
+                               const uint64_t *targets, uint32_t count,
+                               enum phub_cause cause, uint32_t flags,
+                               uint32_t deadline_ms, char *error,
+                               size_t error_max)
+{
+    struct phub_plan_item *items = phub__calloc(count, sizeof *items);
+    uint32_t i;
+    int rc;
+
+    if (items == NULL) {
+        snprintf(error, error_max, "out of memory");
+        return PHUB_ENOMEM;
+    }
+    for (i = 0; i < count; i++) {
+        items[i].size = sizeof items[i];
+        items[i].cause = (uint32_t)cause;
+        items[i].id = ids[i];
+        items[i].targets = &targets[i];
+        items[i].targets_count = 1;
+        items[i].flags = flags;
+        items[i].deadline_ms = deadline_ms;
+    }
+    rc = phub__call_begin(hub->strategies[PHUB_KIND_MIGRATION], items, count,
+                          error, error_max);
+    phub__free(items);
+    return rc;
+}
+
+/* Should this child of ours go?  Running, not bound, not on its way. */
+static int movable(struct phub__hub *hub, struct phub_bytes id)
+{
+    const struct phub__local *local = phub__local_find(hub, id);
+    struct phub__row_facts row;
+
+    if (local == NULL || local->instance == NULL || local->move != NULL ||
+        local->arrival != NULL)
+        return 0;
+    phub__row_facts(hub, id, &row);
+    return row.live && row.home == hub->node && !row.sticky &&
+           phub__instance_phase(local->instance) == PHUB__PHASE_RUNNING;
+}
+
+/* One batch of our children: ask where they belong, plan those that differ. */
+static void plan(struct phub__hub *hub, struct phub_bytes *ids, uint32_t count)
+{
+    uint64_t homes[PLAN_BATCH], nodes[PLAN_BATCH];
+    char text[256];
+    uint32_t i, n = 0;
+
+    for (i = 0; i < count; i++)
+        homes[i] = hub->node;
+    if (phub__keeper_place(hub, phub__hub_view(hub), ids, homes, count,
+                           PHUB_CAUSE_NODE_JOINED, nodes, text,
+                           sizeof text) != 0) {
+        phub__hub_log(hub, PHUB__LOG_ERROR, "cannot plan %u children: %s",
+                      count, text);
+        return;
+    }
+    for (i = 0; i < count; i++) {
+        if (nodes[i] == 0 || nodes[i] == hub->node)
+            continue;
+        ids[n] = ids[i];
+        nodes[n++] = nodes[i];
+    }
+    if (n != 0 && phub__redistribution_begin(hub, ids, nodes, n,
+                                             PHUB_CAUSE_NODE_JOINED, 0, 0,
+                                             text, sizeof text) != 0)
+        phub__hub_log(hub, PHUB__LOG_ERROR,
+                      "migration strategy took none of %u children: %s", n,
+                      text);
+}
+
+void phub__plan_home(struct phub__hub *hub,
+                     void (*plan_fn)(struct phub__hub *hub,
+                                     struct phub_bytes *ids, uint32_t count))
+{
+    struct phub_bytes ids[64], batch[PLAN_BATCH];
+    char (*copies)[PHUB_CHILD_ID_MAX] =
+        phub__calloc(PLAN_BATCH, sizeof *copies);
+    uint64_t cursor = 0;
+    uint32_t count, n = 0, i;
+
+    if (copies == NULL)
+        return;
+    while ((count = phub__rows_of(hub, hub->node, &cursor, ids, 64)) != 0) {
+        for (i = 0; i < count; i++) {
+            if (!movable(hub, ids[i]))
+                continue;
+            memcpy(copies[n], ids[i].data, ids[i].size);
+            batch[n] = (struct phub_bytes){ (const uint8_t *)copies[n],
+                                            ids[i].size };
+            if (++n == PLAN_BATCH) {
+                plan_fn(hub, batch, n);
+                n = 0;
+            }
+        }
+    }
+    if (n != 0)
+        plan_fn(hub, batch, n);
+    phub__free(copies);
+}
+
+/* --- the work that waits for its conditions ------------------------------------------ */
+
+static void replace_lost(struct phub__hub *hub)
+{
+    struct phub_env *env = hub->env;
+    uint64_t now = env->now_ns(env), ready, next = UINT64_MAX, node;
+    uint32_t i;
+    int left;
+
+    for (i = 0; (node = phub__synced_lost(hub, i, &ready, &left)) != 0; i++) {
+        if (phub__registry_home_count(hub->registry, node) == 0)
+            continue;
+        if (ready > now) {
+            next = ready < next ? ready : next;
+            continue;
+        }
+        phub__keeper_rehome(hub, node, left ? PHUB_CAUSE_NODE_LEFT
+                                            : PHUB_CAUSE_NODE_LOST);
+    }
+    if (next != UINT64_MAX)
+        env->timer_start(env, hub->redistribution->timer, next);
+}
+
+static void work(void *arg)
+{
+    struct phub__hub *hub = arg;
+    struct phub__redistribution *r = hub->redistribution;
+
+    r->scheduled = 0;
+    if (!hub->attached || !phub__synced_ever(hub))
+        return;
+    phub__reconcile_home(hub);
+    if (!r->settled || !phub__synced_complete(hub) ||
+        hub->verdict != PHUB_VERDICT_CONTINUE)
+        return;
+    replace_lost(hub);
+    if (r->joined && phub__hub_may_run(hub) && !hub->draining) {
+        r->joined = 0;
+        phub__plan_home(hub, plan);
+        phub__hub_hook(hub, PHUB_HOOK_post_redistribution, 0,
+                       PHUB_BYTES_NONE, 0, 0, "");
+    }
+}
+
+void phub__redistribution_ready(struct phub__hub *hub)
+{
+    struct phub__redistribution *r = hub->redistribution;
+
+    if (r->scheduled)
+        return;
+    if (hub->env->defer(hub->env, work, hub) == 0)
+        r->scheduled = 1;
+}
+
+/* --- the cluster's events -------------------------------------------------------------- */
+
+static void hooks(struct phub__hub *hub, const struct phub__view_change *c,
+                  enum phub_hook join, enum phub_hook leave)
+{
+    uint32_t i;
+
+    for (i = 0; i < c->joined_count; i++)
+        phub__hub_hook(hub, join, c->joined[i].node, PHUB_BYTES_NONE, 0, 0,
+                       phub__hub_name_of(hub, c->joined[i].node));
+    for (i = 0; i < c->lost_count; i++)
+        phub__hub_hook(hub, leave, c->lost[i].node, PHUB_BYTES_NONE,
+                       PHUB_ENODEDOWN, 0,
+                       phub__hub_name_of(hub, c->lost[i].node));
+    for (i = 0; i < c->left_count; i++)
+        phub__hub_hook(hub, leave, c->left[i].node, PHUB_BYTES_NONE, 0, 0,
+                       phub__hub_name_of(hub, c->left[i].node));
+}
+
+void phub__redistribution_view_changed(struct phub__hub *hub,
+                                       const struct phub__view_change *c)
+{
+    uint32_t i;
+    unsigned kind;
+
+    hub->redistribution->settled = 0;
+    hooks(hub, c, PHUB_HOOK_pre_node_join, PHUB_HOOK_pre_node_leave);
+    phub__peer_view_changed(hub, c);
+    phub__synced_view_changed(hub, c);
+    for (i = 0; i < c->lost_count; i++)
+        phub__requests_node_down(hub->requests, c->lost[i].node,
+                                 phub__hub_name_of(hub, c->lost[i].node));
+    for (i = 0; i < c->left_count; i++)
+        phub__requests_node_down(hub->requests, c->left[i].node,
+                                 phub__hub_name_of(hub, c->left[i].node));
+    phub__requests_view_changed(hub->requests);
+    for (kind = 1; kind < PHUB__KINDS; kind++)
+        phub__call_view_changed(hub->strategies[kind], c->new_view);
+}
+
+static void judge(struct phub__hub *hub, const struct phub__view_change *c)
+{
+    uint64_t *lost = phub__calloc(c->lost_count + 1, sizeof *lost);
+    uint64_t *left = phub__calloc(c->left_count + 1, sizeof *left);
+    struct phub_judge in = {
+        .size = sizeof in, .old_view = c->old_view, .new_view = c->new_view,
+        .lost = lost, .left = left, .lost_count = c->lost_count,
+        .left_count = c->left_count, .now_ns = hub->env->now_ns(hub->env) };
+    uint32_t verdict = PHUB_VERDICT_FREEZE, i;
+    char text[256];
+
+    if (lost == NULL || left == NULL)
+        goto out;
+    for (i = 0; i < c->lost_count; i++)
+        lost[i] = c->lost[i].node;
+    for (i = 0; i < c->left_count; i++)
+        left[i] = c->left[i].node;
+    if (phub__call_judge(hub->strategies[PHUB_KIND_PARTITION], &in, &verdict,
+                         text, sizeof text) != 0)
+        phub__hub_log(hub, PHUB__LOG_ERROR,
+                      "partition strategy gave no verdict, nothing is "
+                      "redistributed: %s", text);
+    if ((int)verdict != hub->verdict) {
+        phub__hub_cause(hub, PHUB_BYTES_NONE, "verdict of '%s': %s",
+                        hub->strategies[PHUB_KIND_PARTITION]->name,
+                        verdict == PHUB_VERDICT_CONTINUE ? "continue"
+                        : verdict == PHUB_VERDICT_FREEZE ? "freeze" : "stop");
+        phub__hub_hook(hub, PHUB_HOOK_partitioned, 0, PHUB_BYTES_NONE,
+                       (int)verdict, 0, "");
+    }
+    hub->verdict = (int)verdict;
+    if (verdict == PHUB_VERDICT_STOP)
+        phub__locals_end_all(hub, 0, "the partition strategy says stop");
+out:
+    phub__free(lost);
+    phub__free(left);
+}
+
+void phub__redistribution_view_settled(struct phub__hub *hub,
+                                       const struct phub__view_change *c)
+{
+    struct phub__redistribution *r = hub->redistribution;
+
+    judge(hub, c);
+    phub__hub_hook(hub, PHUB_HOOK_pre_redistribution, 0, PHUB_BYTES_NONE, 0,
+                   0, "");
+    r->settled = 1;
+    if (c->joined_count != 0)
+        r->joined = 1;
+    hooks(hub, c, PHUB_HOOK_post_node_join, PHUB_HOOK_post_node_leave);
+    phub__redistribution_ready(hub);
+}
+
+/* --- an operator's move ------------------------------------------------------------------- */
+
+struct asked {
+    struct phub__hub *hub;
+    struct phub__reply reply;
+};
+
+static void asked_done(void *arg, struct phub_bytes id, int rc,
+                       const char *text)
+{
+    struct asked *asked = arg;
+
+    (void)id;
+    phub__reply(asked->hub, &asked->reply, rc, asked->hub->node, 0, text);
+    phub__free(asked);
+}
+
+void phub__redistribution_move(struct phub__hub *hub,
+                               const struct phub__op_request *op,
+                               const struct phub__op_item *item)
+{
+    struct phub__reply reply = { op->origin, op->transaction, item->index };
+    struct asked *asked;
+    char text[256], name[PHUB_NODE_NAME_MAX + 24];
+    int rc = 0;
+
+    phub__hub_node_name(hub, item->target, name, sizeof name);
+    if (item->target == hub->node) {
+        snprintf(text, sizeof text, "it is on %s already", name);
+        rc = PHUB_EREPEATED;
+    } else if (phub__view_index(phub__hub_view(hub), item->target) ==
+               PHUB__VIEW_NONE) {
+        snprintf(text, sizeof text, "%s is not a member", name);
+        rc = PHUB_ENODEDOWN;
+    }
+    asked = rc == 0 ? phub__calloc(1, sizeof *asked) : NULL;
+    if (rc == 0 && asked == NULL) {
+        snprintf(text, sizeof text, "out of memory");
+        rc = PHUB_ENOMEM;
+    }
+    if (rc == 0) {
+        *asked = (struct asked){ hub, reply };
+        rc = phub__redistribution_watch(hub, item->id, asked_done, asked);
+        if (rc == 0)
+            rc = phub__redistribution_begin(
+                hub, &item->id, &item->target, 1, PHUB_CAUSE_OPERATOR,
+                PHUB_PLAN_NO_CONSENT, (uint32_t)op->timeout_ms, text,
+                sizeof text);
+        if (rc == 0)
+            return;
+        phub__redistribution_report(hub, item->id, rc, text);
+        return;
+    }
+    phub__reply(hub, &reply, rc, hub->node, 0, text);
+}

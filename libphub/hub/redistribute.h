@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* redistribute: what a change of the view means for who runs what. */
+#ifndef PHUB__HUB_REDISTRIBUTE_H
+#define PHUB__HUB_REDISTRIBUTE_H
+
+#include "hub/hub.h"
+
+int phub__redistribution_new(struct phub__hub *hub);
+void phub__redistribution_free(struct phub__hub *hub);
+/* The cluster's events. */
+void phub__redistribution_view_changed(struct phub__hub *hub,
+                                       const struct phub__view_change *c);
+void phub__redistribution_view_settled(struct phub__hub *hub,
+                                       const struct phub__view_change *c);
+/* Something that plans wait for came true: runners attached, registry
+ * complete, lease or verdict changed. */
+void phub__redistribution_ready(struct phub__hub *hub);
+
+/* Somebody waits for the move of id: done(arg, rc, text), once. */
+typedef void phub__move_reported(void *arg, struct phub_bytes id, int rc,
+                                 const char *text);
+int phub__redistribution_watch(struct phub__hub *hub, struct phub_bytes id,
+                               phub__move_reported *done, void *arg);
+void phub__redistribution_report(struct phub__hub *hub, struct phub_bytes id,
+                                 int rc, const char *text);
+/* Give this node's movable children to plan_fn in batches (at most 256 each,
+ * ids borrowed). */
+void phub__plan_home(struct phub__hub *hub,
+                     void (*plan_fn)(struct phub__hub *hub,
+                                     struct phub_bytes *ids, uint32_t count));
+/* OP_MOVE: the operator asks for one. */
+void phub__redistribution_move(struct phub__hub *hub,
+                               const struct phub__op_request *op,
+                               const struct phub__op_item *item);
+/* Hand children with these first targets to the migration strategy. */
+int phub__redistribution_begin(struct phub__hub *hub,
+                               const struct phub_bytes *ids,
+                               const uint64_t *targets, uint32_t count,
+                               enum phub_cause cause, uint32_t flags,
+                               uint32_t deadline_ms, char *error,
+                               size_t error_max);
+
+#endif

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+/* rows: the registry as the hub's mechanisms see it; see rows.h.
+ *
+ * Whatever changes a row only marks it; all marked children are reconciled
+ * together from the loop, after the event that changed them.  So a mechanism
+ * that writes a row is never re-entered by what the row causes. */
+#include "config.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include <phub/error.h>
+
+#include "hub/hub.h"
+#include "hub/local.h"
+#include "hub/rows.h"
+#include "hub/store.h"
+#include "wire/memory.h"
+
+/* Ids of rows that changed in this turn, one behind the other. */
+struct phub__dirty {
+    uint8_t *bytes;      /* size byte, id; ... */
+    size_t size, capacity;
+    int scheduled;
+};
+
+static void flush(void *arg)
+{
+    struct phub__hub *hub = arg;
+    struct phub__dirty *dirty = hub->dirty;
+    uint8_t *bytes = dirty->bytes;
+    size_t size = dirty->size, at;
+
+    dirty->bytes = NULL;
+    dirty->size = dirty->capacity = 0;
+    dirty->scheduled = 0;
+    for (at = 0; at < size; at += 1u + bytes[at])
+        phub__reconcile(hub, (struct phub_bytes){ bytes + at + 1, bytes[at] });
+    phub__free(bytes);
+}
+
+static void schedule(struct phub__hub *hub)
+{
+    if (!hub->dirty->scheduled && hub->env->defer(hub->env, flush, hub) == 0)
+        hub->dirty->scheduled = 1;
+}
+
+static void mark(struct phub__hub *hub, struct phub_bytes id)
+{
+    struct phub__dirty *dirty = hub->dirty;
+
+    if (dirty->size + id.size + 1 > dirty->capacity) {
+        size_t capacity = dirty->capacity != 0 ? dirty->capacity * 2 : 4096;
+        uint8_t *wide = phub__realloc(dirty->bytes, capacity);
+
+        if (wide == NULL) {
+            hub->dirty_lost = 1; /* the periodic round looks at all */
+            return;
+        }
+        dirty->bytes = wide;
+        dirty->capacity = capacity;
+    }
+    dirty->bytes[dirty->size++] = (uint8_t)id.size;
+    memcpy(dirty->bytes + dirty->size, id.data, id.size);
+    dirty->size += id.size;
+    schedule(hub);
+}
+
+/* Rows of which this node has to do something: it is home, or has it. */
+static void row_changed(void *arg, struct phub_bytes id, uint32_t changed,
+                        bool local)
+{
+    struct phub__hub *hub = arg;
+
+    (void)local;
+    if (changed & (PHUB__CHANGED_LIFE | PHUB__CHANGED_HOME |
+                   PHUB__CHANGED_DROPPED))
+        phub__store_row(hub, id, (changed & PHUB__CHANGED_DROPPED) != 0);
+    if (phub__local_find(hub, id) != NULL ||
+        phub__hub_home(hub, id) == hub->node)
+        mark(hub, id);
+}
+
+static void stream_flush(void *arg)
+{
+    struct phub__hub *hub = arg;
+
+    hub->head_scheduled = 0;
+    phub__call_changed(hub->strategies[PHUB_KIND_SYNC],
+                       phub__registry_head(hub->registry));
+}
+
+/* Once per turn, however much was written. */
+static void head_changed(void *arg, uint64_t head)
+{
+    struct phub__hub *hub = arg;
+
+    (void)head;
+    if (!hub->head_scheduled && hub->started &&
+        hub->env->defer(hub->env, stream_flush, hub) == 0)
+        hub->head_scheduled = 1;
+}
+
+const struct phub__registry_events phub__rows_events = {
+    .changed = head_changed,
+    .row_changed = row_changed,
+};
+
+int phub__rows_new(struct phub__hub *hub)
+{
+    hub->dirty = phub__calloc(1, sizeof *hub->dirty);
+    return hub->dirty != NULL ? 0 : PHUB_ENOMEM;
+}
+
+void phub__rows_free(struct phub__hub *hub)
+{
+    if (hub->dirty == NULL)
+        return;
+    phub__free(hub->dirty->bytes);
+    phub__free(hub->dirty);
+    hub->dirty = NULL;
+}
+
+/* --- reading ---------------------------------------------------------------- */
+
+void phub__row_facts(struct phub__hub *hub, struct phub_bytes id,
+                     struct phub__row_facts *facts)
+{
+    struct phub__row_view view;
+
+    memset(facts, 0, sizeof *facts);
+    if (phub__registry_get(hub->registry, id, &view) != 0 || !view.exists)
+        return;
+    facts->exists = 1;
+    facts->live = view.live;
+    facts->incarnation = view.incarnation;
+    facts->home = view.home;
+    facts->home_epoch = view.home_epoch;
+    facts->spec = view.spec;
+    facts->durable = view.durable;
+    facts->sticky = view.sticky;
+    facts->tags_count = view.tags_count;
+}
+
+uint64_t phub__hub_home(const struct phub__hub *hub, struct phub_bytes id)
+{
+    struct phub__row_view view;
+
+    if (phub__registry_get(hub->registry, id, &view) != 0 || !view.live)
+        return 0;
+    return view.home;
+}
+
+uint32_t phub__row_holders(struct phub__hub *hub, struct phub_bytes id,
+                           uint64_t *nodes, uint32_t nodes_max)
+{
+    struct phub__row_view view;
+    struct phub__half_view half;
+    uint32_t i, count = 0;
+
+    if (phub__registry_get(hub->registry, id, &view) != 0)
+        return 0;
+    for (i = 0; i < view.instances_count && count < nodes_max; i++) {
+        const struct phub_view_node *node;
+
+        phub__row_half_at(&view, i, &half);
+        node = phub__view_find(phub__hub_view(hub), half.node);
+        if (half.state == PHUB_INSTANCE_GONE || node == NULL ||
+            (half.state == PHUB_INSTANCE_FAILED))
+            continue;
+        nodes[count++] = half.node;
+    }
+    return count;
+}
+
+uint32_t phub__row_state_on(struct phub__hub *hub, struct phub_bytes id,
+                            uint64_t node, struct phub_epoch *epoch,
+                            int64_t *pid)
+{
+    struct phub__row_view view;
+    struct phub__half_view half;
+
+    if (phub__registry_get(hub->registry, id, &view) != 0 ||
+        !phub__row_half_of(&view, node, &half) ||
+        half.state == PHUB_INSTANCE_GONE)
+        return 0;
+    *epoch = half.epoch;
+    *pid = half.pid;
+    return half.state;
+}
+
+uint32_t phub__rows_of(struct phub__hub *hub, uint64_t node, uint64_t *cursor,
+                       struct phub_bytes *ids, uint32_t ids_max)
+{
+    struct phub__query query = { .by = PHUB__BY_HOME, .node = node };
+    struct phub__row_view views[64];
+    uint32_t count = 0, i;
+
+    if (*cursor == UINT64_MAX)
+        return 0;
+    while (count == 0) {
+        count = phub__registry_query(hub->registry, &query, cursor, 1024,
+                                     views, ids_max < 64 ? ids_max : 64);
+        if (*cursor == 0) {
+            *cursor = UINT64_MAX;
+            break;
+        }
+    }
+    for (i = 0; i < count; i++)
+        ids[i] = views[i].id;
+    return count;
+}
+
+/* --- writing ---------------------------------------------------------------- */
+
+int phub__row_start(struct phub__hub *hub, const struct phub__op_item *item,
+                    struct phub_epoch incarnation, uint64_t home)
+{
+    struct phub__life life = {
+        .incarnation = incarnation, .edit = incarnation,
+        .durable = (item->flags & PHUB__ITEM_DURABLE) != 0,
+        .sticky = (item->flags & PHUB__ITEM_STICKY) != 0,
+        .spec = item->spec, .metadata = item->metadata, .tags = item->tags,
+    };
+
+    return phub__registry_spec_put(hub->registry, item->id, &life, home,
+                                   incarnation);
+}
+
+int phub__row_stop(struct phub__hub *hub, struct phub_bytes id,
+                   struct phub_epoch incarnation)
+{
+    return phub__registry_stop(hub->registry, id, incarnation,
+                               phub__hub_epoch(hub));
+}
+
+int phub__row_home(struct phub__hub *hub, struct phub_bytes id,
+                   struct phub_epoch incarnation, uint64_t home,
+                   struct phub_epoch epoch)
+{
+    return phub__registry_home_set(hub->registry, id, incarnation, home,
+                                   epoch);
+}
+
+static uint32_t state_of(const struct phub__instance *instance)
+{
+    switch (phub__instance_phase(instance)) {
+    case PHUB__PHASE_PREPARING:
+    case PHUB__PHASE_STARTING:
+    case PHUB__PHASE_BACKOFF:
+        return PHUB_INSTANCE_STARTING;
+    case PHUB__PHASE_STANDBY:
+        return PHUB_INSTANCE_STANDBY;
+    case PHUB__PHASE_RUNNING:
+        return PHUB_INSTANCE_RUNNING;
+    case PHUB__PHASE_FROZEN:
+        return PHUB_INSTANCE_FROZEN;
+    case PHUB__PHASE_STOPPING:
+        return PHUB_INSTANCE_STOPPING;
+    case PHUB__PHASE_FAILED:
+        return PHUB_INSTANCE_FAILED;
+    case PHUB__PHASE_GONE:
+        return PHUB_INSTANCE_GONE;
+    }
+    return PHUB_INSTANCE_GONE;
+}
+
+void phub__row_instance(struct phub__hub *hub, struct phub__instance *instance,
+                        uint32_t state, const char *text)
+{
+    struct phub__half half = {
+        .guard = hub->guard_id,
+        .incarnation = phub__instance_incarnation(instance),
+        .epoch = phub__instance_epoch(instance),
+        .state = state != 0 ? state : state_of(instance),
+        .role = PHUB_ROLE_ACTIVE,
+        .pid = phub__instance_pid(instance),
+        .restarts = phub__instance_restarts(instance),
+        .text = { (const uint8_t *)text,
+                  strnlen(text, PHUB__ROW_TEXT_MAX) },
+    };
+    uint32_t count;
+    const struct phub__pair *pairs =
+        phub__instance_metadata(instance, &count);
+
+    static_assert(sizeof(struct phub__pair) ==
+                      sizeof(struct phub__meta_pair), "same layout");
+    half.metadata = (struct phub__list){ (void *)(uintptr_t)pairs, count };
+    if (phub__registry_instance_put(hub->registry,
+                                    phub__instance_id(instance), &half) != 0)
+        phub__hub_log(hub, PHUB__LOG_WARNING,
+                      "cannot publish the state of '%.*s'; the next change "
+                      "tells", (int)half.text.size, "");
+}
+
+void phub__row_instance_gone(struct phub__hub *hub, struct phub_bytes id)
+{
+    struct phub__half half = { .guard = hub->guard_id,
+                               .state = PHUB_INSTANCE_GONE };
+
+    (void)phub__registry_instance_put(hub->registry, id, &half);
+}
+
+/* --- travelling -------------------------------------------------------------- */
+
+int phub__rows_delta(struct phub__hub *hub, const struct phub_bytes *ids,
+                     uint32_t count, struct phub_buf **delta)
+{
+    struct phub__builder builder;
+    int rc;
+
+    phub__builder_init(&builder, PHUB__DELTA_SIZE_MAX);
+    rc = phub__registry_rows(hub->registry, ids, count, &builder);
+    if (rc == 0)
+        rc = phub__builder_take(&builder, delta);
+    phub__builder_fini(&builder);
+    return rc;
+}
+
+int phub__rows_apply(struct phub__hub *hub, uint64_t from,
+                     struct phub_bytes delta)
+{
+    int rc = phub__registry_apply(hub->registry, delta);
+
+    (void)from;
+    if (rc == PHUB_EPROTO || rc == PHUB_ELIMIT)
+        hub->counters.bodies_malformed++;
+    phub__hub_epoch_seen(hub, phub__registry_epoch_max(hub->registry));
+    return rc;
+}

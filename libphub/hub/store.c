@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+/* store: the file of durable rows; see store.h. */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xxhash.h>
+
+#include <phub/error.h>
+
+#include "hub/hub.h"
+#include "hub/store.h"
+#include "hub/synced.h"
+#include "wire/memory.h"
+
+#define FILE_NAME "rows"
+#define HEAD_SIZE 12u               /* u32 size, u64 checksum, little-endian */
+#define REWRITE_MIN 1048576u        /* bytes before a rewrite is worth it */
+#define STORE_MAX (1u << 30)        /* bytes of the file in memory */
+
+struct record {
+    struct phub_bytes id;
+    struct phub_bytes delta;        /* empty: the row is no more */
+};
+
+static PHUB__SCHEMA(record_schema, struct record,
+    PHUB__TEXT(1, struct record, id, PHUB_CHILD_ID_MAX, PHUB__REQUIRED),
+    PHUB__BYTES(2, struct record, delta, PHUB__DELTA_SIZE_MAX));
+
+struct waiter {
+    struct waiter *next;
+    void (*done)(void *arg, int rc);
+    void *arg;
+};
+
+struct phub__store {
+    struct phub__builder pending;   /* records of this turn */
+    struct waiter *waiters;         /* for the next sync */
+    uint64_t file_size, live_size;  /* after the last rewrite */
+    int scheduled, failed;
+};
+
+int phub__store_new(struct phub__hub *hub)
+{
+    hub->store = phub__calloc(1, sizeof *hub->store);
+    if (hub->store == NULL)
+        return PHUB_ENOMEM;
+    phub__builder_init(&hub->store->pending, STORE_MAX);
+    return 0;
+}
+
+void phub__store_free(struct phub__hub *hub)
+{
+    struct waiter *waiter;
+
+    if (hub->store == NULL)
+        return;
+    while ((waiter = hub->store->waiters) != NULL) {
+        hub->store->waiters = waiter->next;
+        phub__free(waiter);
+    }
+    phub__builder_fini(&hub->store->pending);
+    phub__free(hub->store);
+    hub->store = NULL;
+}
+
+static void put_le(uint8_t *at, uint64_t value, unsigned bytes)
+{
+    while (bytes-- > 0) {
+        *at++ = (uint8_t)value;
+        value >>= 8;
+    }
+}
+
+static uint64_t get_le(const uint8_t *at, unsigned bytes)
+{
+    uint64_t value = 0;
+
+    while (bytes-- > 0)
+        value = value << 8 | at[bytes];
+    return value;
+}
+
+static int append(struct phub__builder *out, const struct record *record)
+{
+    uint8_t head[HEAD_SIZE] = { 0 };
+    size_t at = out->size, size;
+    uint64_t sum;
+
+    (void)phub__builder_append(out, head, sizeof head);
+    if (phub__encode(&record_schema, record, out) != 0)
+        return out->error;
+    size = out->size - at - HEAD_SIZE;
+    sum = XXH3_64bits(out->data + at + HEAD_SIZE, size);
+    put_le(out->data + at, size, 4);
+    put_le(out->data + at + 4, sum, 8);
+    return 0;
+}
+
+/* --- writing ------------------------------------------------------------------- */
+
+static void synced(void *arg, int rc)
+{
+    struct waiter *waiter = arg, *next;
+
+    for (; waiter != NULL; waiter = next) {
+        next = waiter->next;
+        waiter->done(waiter->arg, rc);
+        phub__free(waiter);
+    }
+}
+
+static void written(void *arg, int rc)
+{
+    struct phub__hub *hub = arg;
+
+    if (rc != 0 && !hub->store->failed)
+        phub__hub_log(hub, PHUB__LOG_ERROR,
+                      "cannot write durable rows to the state directory: %s; "
+                      "they live in memory only until this works again",
+                      phub_strerror(rc));
+    hub->store->failed = rc != 0;
+}
+
+static void rewrite(struct phub__hub *hub)
+{
+    struct phub__query query = { .by = PHUB__BY_DURABLE };
+    struct phub__row_view views[64];
+    struct phub__builder out, delta;
+    uint64_t cursor = 0;
+    uint32_t count, i;
+
+    phub__builder_init(&out, STORE_MAX);
+    phub__builder_init(&delta, PHUB__DELTA_SIZE_MAX);
+    do {
+        count = phub__registry_query(hub->registry, &query, &cursor, 4096,
+                                     views, 64);
+        for (i = 0; i < count; i++) {
+            struct record record = { .id = views[i].id };
+
+            phub__builder_reset(&delta);
+            if (phub__registry_snapshot(hub->registry, views[i].id,
+                                        &delta) != 0)
+                continue;
+            record.delta = phub__builder_bytes(&delta);
+            (void)append(&out, &record);
+        }
+    } while (cursor != 0);
+    if (out.error == 0 &&
+        hub->env->file_do(hub->env, PHUB__FILE_REPLACE, FILE_NAME, out.data,
+                          out.size, written, hub) == 0)
+        hub->store->file_size = hub->store->live_size = out.size;
+    phub__builder_fini(&out);
+    phub__builder_fini(&delta);
+}
+
+static void flush(void *arg)
+{
+    struct phub__hub *hub = arg;
+    struct phub__store *store = hub->store;
+    struct phub_env *env = hub->env;
+    struct waiter *waiters = store->waiters;
+    int rc = store->pending.error;
+
+    store->scheduled = 0;
+    store->waiters = NULL;
+    if (rc == 0 && store->pending.size != 0)
+        rc = env->file_do(env, PHUB__FILE_APPEND, FILE_NAME,
+                          store->pending.data, store->pending.size, written,
+                          hub);
+    store->file_size += store->pending.size;
+    phub__builder_reset(&store->pending);
+    if (waiters != NULL &&
+        (rc != 0 || env->file_do(env, PHUB__FILE_SYNC, FILE_NAME, NULL, 0,
+                                 synced, waiters) != 0))
+        synced(waiters, rc != 0 ? rc : PHUB_EIO);
+    if (store->file_size > REWRITE_MIN &&
+        store->file_size > 2 * store->live_size)
+        rewrite(hub);
+}
+
+static void schedule(struct phub__hub *hub)
+{
+    if (!hub->store->scheduled &&
+        hub->env->defer(hub->env, flush, hub) == 0)
+        hub->store->scheduled = 1;
+}
+
+void phub__store_row(struct phub__hub *hub, struct phub_bytes id, int dropped)
+{
+    struct record record = { .id = id };
+    struct phub__row_view view;
+    struct phub__builder delta;
+
+    if (hub->store == NULL || !hub->started)
+        return;
+    phub__builder_init(&delta, PHUB__DELTA_SIZE_MAX);
+    if (!dropped) {
+        if (phub__registry_get(hub->registry, id, &view) != 0 ||
+            !view.durable ||
+            phub__registry_snapshot(hub->registry, id, &delta) != 0)
+            goto out;
+        record.delta = phub__builder_bytes(&delta);
+    }
+    (void)append(&hub->store->pending, &record);
+    schedule(hub);
+out:
+    phub__builder_fini(&delta);
+}
+
+void phub__store_sync(struct phub__hub *hub, void (*done)(void *arg, int rc),
+                      void *arg)
+{
+    struct waiter *waiter = phub__calloc(1, sizeof *waiter);
+
+    if (waiter == NULL) {
+        done(arg, PHUB_ENOMEM);
+        return;
+    }
+    *waiter = (struct waiter){ hub->store->waiters, done, arg };
+    hub->store->waiters = waiter;
+    schedule(hub);
+}
+
+/* --- loading --------------------------------------------------------------------- */
+
+struct place {
+    struct record record;
+    uint64_t number;
+};
+
+static int place_cmp(const void *a, const void *b)
+{
+    const struct place *x = a, *y = b;
+    size_t size = x->record.id.size < y->record.id.size ? x->record.id.size
+                                                        : y->record.id.size;
+    int order = memcmp(x->record.id.data, y->record.id.data, size);
+
+    if (order != 0)
+        return order;
+    if (x->record.id.size != y->record.id.size)
+        return x->record.id.size < y->record.id.size ? -1 : 1;
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+static int same_id(const struct place *a, const struct place *b)
+{
+    return a->record.id.size == b->record.id.size &&
+           memcmp(a->record.id.data, b->record.id.data,
+                  a->record.id.size) == 0;
+}
+
+/* The homes of what was loaded may never come back. */
+static void remember_homes(struct phub__hub *hub)
+{
+    struct phub__query query = { .by = PHUB__BY_LIVE };
+    struct phub__row_view views[64];
+    uint64_t cursor = 0;
+    uint32_t count, i;
+
+    do {
+        count = phub__registry_query(hub->registry, &query, &cursor, 4096,
+                                     views, 64);
+        for (i = 0; i < count; i++)
+            if (views[i].home != 0 && views[i].home != hub->node)
+                phub__synced_absent(hub, views[i].home);
+    } while (cursor != 0);
+}
+
+int phub__store_load(struct phub__hub *hub, char *error, size_t error_max)
+{
+    struct phub_buf *file = NULL;
+    struct place *places = NULL;
+    size_t at = 0, count = 0, capacity = 0, i;
+    int rc = hub->env->file_read(hub->env, FILE_NAME, &file);
+
+    if (rc == PHUB_ENOTFOUND)
+        return 0;
+    if (rc != 0) {
+        snprintf(error, error_max, "cannot read the durable rows: %s",
+                 phub_strerror(rc));
+        return rc;
+    }
+    while (file->size - at >= HEAD_SIZE) {
+        uint64_t size = get_le(file->data + at, 4);
+        const uint8_t *bytes = file->data + at + HEAD_SIZE;
+        struct record record;
+
+        if (size > file->size - at - HEAD_SIZE ||
+            XXH3_64bits(bytes, size) != get_le(file->data + at + 4, 8) ||
+            phub__decode(&record_schema, (struct phub_bytes){ bytes, size },
+                         &record, NULL, NULL) != 0)
+            break; /* a torn tail: what was not synced was not promised */
+        if (count == capacity) {
+            struct place *wide;
+
+            capacity = capacity != 0 ? capacity * 2 : 256;
+            wide = phub__realloc(places, capacity * sizeof *wide);
+            if (wide == NULL) {
+                rc = PHUB_ENOMEM;
+                goto out;
+            }
+            places = wide;
+        }
+        places[count] = (struct place){ record, count };
+        count++;
+        at += HEAD_SIZE + size;
+    }
+    if (at != file->size)
+        phub__hub_log(hub, PHUB__LOG_WARNING,
+                      "dropping %zu bytes of a torn tail of the durable rows",
+                      file->size - at);
+    if (count != 0)
+        qsort(places, count, sizeof *places, place_cmp);
+    for (i = 0; i < count; i++)
+        if ((i + 1 == count || !same_id(&places[i], &places[i + 1])) &&
+            places[i].record.delta.size != 0)
+            (void)phub__registry_apply(hub->registry,
+                                       places[i].record.delta);
+    phub__hub_epoch_seen(hub, phub__registry_epoch_max(hub->registry));
+    hub->store->file_size = hub->store->live_size = file->size;
+    remember_homes(hub);
+    if (at != file->size || file->size > REWRITE_MIN)
+        rewrite(hub);
+out:
+    phub__free(places);
+    phub__buf_unref(&file);
+    if (rc != 0)
+        snprintf(error, error_max, "cannot load the durable rows: %s",
+                 phub_strerror(rc));
+    return rc;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* synced: is this node's registry complete for the view it is in? */
+#ifndef PHUB__HUB_SYNCED_H
+#define PHUB__HUB_SYNCED_H
+
+#include "hub/hub.h"
+
+int phub__synced_new(struct phub__hub *hub);
+void phub__synced_free(struct phub__hub *hub);
+/* The view changed: ask everybody anew. */
+void phub__synced_view_changed(struct phub__hub *hub,
+                               const struct phub__view_change *change);
+void phub__synced_received(struct phub__hub *hub, uint64_t from,
+                           struct phub_buf *body);
+/* Rows were merged: maybe that was what was missing. */
+void phub__synced_rows_applied(struct phub__hub *hub);
+/* A row loaded at start names a home that has not been seen yet. */
+void phub__synced_absent(struct phub__hub *hub, uint64_t node);
+/* This registry covers those of all members of this view. */
+int phub__synced_complete(const struct phub__hub *hub);
+/* It did so once since the start. */
+int phub__synced_ever(const struct phub__hub *hub);
+/* A node that is gone may still run what it had: 1 if so. */
+int phub__synced_lease_left(struct phub__hub *hub, uint64_t node);
+/* Who holds the state of that home epoch, 0 if nobody. */
+uint64_t phub__synced_holder(struct phub__hub *hub, struct phub_bytes id,
+                             struct phub_epoch incarnation,
+                             struct phub_epoch home_epoch);
+/* The nodes that left the view and whose children may need a home: by index,
+ * 0 past the end; ready_ns (now clock): from when they may be replaced. */
+uint64_t phub__synced_lost(struct phub__hub *hub, uint32_t index,
+                           uint64_t *ready_ns, int *left);
+
+#endif

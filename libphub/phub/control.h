@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* control: what is said on a hub's control socket.
+ *
+ * The client sends one request map and gets one or more answer maps with the
+ * request's reference; the last has no MORE.  All maps have integer keys in
+ * ascending order, shortest forms, definite lengths; keys that are 0, empty or
+ * false are left out, unknown keys are skipped.  phub-protocol(7) has this as
+ * CDDL.  Numbers are appended, never changed. */
+#ifndef PHUB_CONTROL_H
+#define PHUB_CONTROL_H
+
+/* Request. */
+#define PHUB_CONTROL_REFERENCE 1   /* uint, chosen by the client */
+#define PHUB_CONTROL_VERB 2        /* text, see below */
+#define PHUB_CONTROL_IDS 3         /* [* text]: children */
+#define PHUB_CONTROL_CHILDREN 4    /* [* child]: start */
+#define PHUB_CONTROL_NODE 5        /* text: a node's name */
+#define PHUB_CONTROL_TAG 6         /* text: ls */
+#define PHUB_CONTROL_STATE 7       /* text: ls; "running" ... */
+#define PHUB_CONTROL_TIMEOUT_MS 8  /* uint; 0 = 10000 */
+#define PHUB_CONTROL_ROLLBACK 9    /* bool: start */
+#define PHUB_CONTROL_NO_WAIT 10    /* bool: answer at once */
+#define PHUB_CONTROL_COUNT 11      /* uint: causes, lines */
+
+/* Child, in CHILDREN. */
+#define PHUB_CONTROL_CHILD_ID 1        /* text */
+#define PHUB_CONTROL_CHILD_SPEC 2      /* bytes: a spec map, spec keys below */
+#define PHUB_CONTROL_CHILD_METADATA 3  /* [* {1: key, 2: value}] */
+#define PHUB_CONTROL_CHILD_TAGS 4      /* [* text] */
+#define PHUB_CONTROL_CHILD_DURABLE 5   /* bool */
+#define PHUB_CONTROL_CHILD_STICKY 6    /* bool */
+
+/* Answer. */
+#define PHUB_CONTROL_CODE 2        /* int: 0 or PHUB_E* for the whole */
+#define PHUB_CONTROL_TEXT 3        /* text: for people */
+#define PHUB_CONTROL_MORE 4        /* bool: further answers follow */
+#define PHUB_CONTROL_RECORDS 5     /* [* record] */
+
+/* Record: a child, a node, an answer for one child, a cause, a counter. */
+#define PHUB_CONTROL_R_ID 1            /* text: child */
+#define PHUB_CONTROL_R_CODE 2          /* int */
+#define PHUB_CONTROL_R_NODE 3          /* text: node name */
+#define PHUB_CONTROL_R_STATE 4         /* text */
+#define PHUB_CONTROL_R_PID 5           /* int */
+#define PHUB_CONTROL_R_RESTARTS 6      /* uint */
+#define PHUB_CONTROL_R_TEXT 7          /* text: reason, cause, endpoint */
+#define PHUB_CONTROL_R_TAGS 8          /* [* text] */
+#define PHUB_CONTROL_R_METADATA 9      /* [* {1: key, 2: value}]: the row's */
+#define PHUB_CONTROL_R_PUBLISHED 10    /* the same: the instance's */
+#define PHUB_CONTROL_R_EPOCH 11        /* uint: epoch number of the home */
+#define PHUB_CONTROL_R_INCARNATION 12  /* uint: its number */
+#define PHUB_CONTROL_R_VALUE 13        /* uint: a counter, a number */
+#define PHUB_CONTROL_R_TIME_MS 14      /* uint: wall clock, for people */
+#define PHUB_CONTROL_R_NODE_ID 15      /* uint */
+#define PHUB_CONTROL_R_BOOT 16         /* uint */
+#define PHUB_CONTROL_R_WEIGHT 17       /* uint: permille */
+#define PHUB_CONTROL_R_ZONE 18         /* text */
+#define PHUB_CONTROL_R_RTT_US 19       /* uint: microseconds */
+#define PHUB_CONTROL_R_DURABLE 20      /* bool */
+#define PHUB_CONTROL_R_KEEPER 21       /* text: node name */
+#define PHUB_CONTROL_R_HOME 22         /* text: node name */
+
+/* Spec keys (phub-child(7), phub(1) give defaults and ranges). */
+#define PHUB_SPEC_RUNNER 1             /* text: "exec" or "actor" */
+#define PHUB_SPEC_ARGV 2               /* [* text] */
+#define PHUB_SPEC_ENV 3                /* [* text]: "NAME=value" */
+#define PHUB_SPEC_CWD 4                /* text */
+#define PHUB_SPEC_BEHAVIOUR 5          /* text */
+#define PHUB_SPEC_ARGUMENT 6           /* bytes */
+#define PHUB_SPEC_RESTART 7            /* uint: 0 permanent 1 transient 2 temporary */
+#define PHUB_SPEC_RESTARTS_MAX 8
+#define PHUB_SPEC_RESTART_WINDOW_MS 9
+#define PHUB_SPEC_BACKOFF_MS 10
+#define PHUB_SPEC_BACKOFF_MAX_MS 11
+#define PHUB_SPEC_READY 12             /* uint: 1 = wait for READY */
+#define PHUB_SPEC_READY_TIMEOUT_MS 13
+#define PHUB_SPEC_STOP_TIMEOUT_MS 14
+#define PHUB_SPEC_STOP_SIGNAL 15
+#define PHUB_SPEC_STATE_TIMEOUT_MS 16
+#define PHUB_SPEC_STATE_VERSION 17
+#define PHUB_SPEC_STALE_OK 18
+#define PHUB_SPEC_STATE_GET 19         /* [* text]: command */
+#define PHUB_SPEC_STATE_PUT 20
+#define PHUB_SPEC_FREEZE 21
+#define PHUB_SPEC_THAW 22
+#define PHUB_SPEC_HEALTH 23
+#define PHUB_SPEC_HEALTH_INTERVAL_MS 24
+
+/* Verbs: name, what it answers.
+ * start   one record per child: id, code, node, pid, text
+ * stop    one record per id: id, code, node, text
+ * ls      one record per child: id, home, node, state, pid, restarts, tags,
+ *         published
+ * show    the child as in ls with metadata, keeper, epoch, incarnation; then
+ *         one record per other instance; then causes: time, text
+ * nodes   one record per member: node, node id, boot, state, text (endpoint),
+ *         weight, zone, rtt, value (children whose home it is)
+ * status  first a record of this node as in nodes; then counters: id (its
+ *         name), value
+ * logs    records with text: lines of the child's output on this node
+ * move    one record per id
+ * drain   one record: node, value (moved), pid (left)
+ * causes  of the id, or of the node itself: records with time, id, text */
+#define PHUB_CONTROL_VERBS "start stop ls show nodes status logs move drain causes"
+
+#endif

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/* phub: host a hub inside a program.
+ *
+ * Order of calls: phub_hub_new, behaviours and hooks, phub_hub_start, then
+ * anything, phub_hub_stop, phub_hub_free.  A hub runs on a thread of its own
+ * from start to stop.  Several hubs may live in one process.
+ *
+ * Threads: every function here may be called from any thread, except
+ * phub_hub_free (nobody else may be using the hub) and where a comment says
+ * otherwise.  Handlers of hooks and behaviours' functions run on threads of
+ * the hub and must not call the waiting functions (phub_future_wait).
+ *
+ * Results: 0 or a negative PHUB_E*; what a call fills it fills on success
+ * only.  Texts are NUL-terminated UTF-8.  Manual: phub_hub(3). */
+#ifndef PHUB_PHUB_H
+#define PHUB_PHUB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <phub/error.h>
+#include <phub/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PHUB_VERSION "0.1.0"
+#define PHUB_HOOK_HANDLERS_MAX 256u   /* per hub */
+#define PHUB_BATCH_MAX 1000000u       /* children in one start or stop */
+#define PHUB_METADATA_MAX 64u         /* pairs per child */
+#define PHUB_TAGS_MAX 32u             /* per child */
+#define PHUB_STATE_SIZE_MAX (1ull << 32)  /* bytes of one child's state */
+#define PHUB_MESSAGE_SIZE_MAX (1u << 20)  /* bytes of one message */
+
+struct phub_hub;
+struct phub_future;
+struct phub_actor;
+
+/* Give the library's version, "0.1.0". */
+const char *phub_version(void);
+
+/* --- hub ------------------------------------------------------------------ */
+
+/* Make a hub from settings, each "section.key=value" with the sections and
+ * keys of phub.conf(5), for example
+ *   "hub.id=web", "hub.listen=tcp://127.0.0.1:0",
+ *   "strategies.distribution=consistent_hash",
+ *   "distribution consistent_hash.vnodes=64".
+ * config_file may be NULL; settings win over it.
+ * Errors: PHUB_ECONFIG, PHUB_EPLUGIN, PHUB_ENOMEM with the sentence in error.
+ * The caller owns the hub. */
+int phub_hub_new(const char *config_file, const char *const *settings,
+                 size_t settings_count, struct phub_hub **hub, char *error,
+                 size_t error_max);
+/* Bind, join and run, on a new thread.  Errors as above, and PHUB_ESYS. */
+int phub_hub_start(struct phub_hub *hub, char *error, size_t error_max);
+/* Move everything away, say goodbye, end.  Waits until it is done, at most
+ * deadline_ms (0: no moves, children end here).  PHUB_ETIMEDOUT: some could
+ * not be moved in time and were ended. */
+int phub_hub_stop(struct phub_hub *hub, uint32_t deadline_ms);
+/* Stops at once what still runs; nulls *hub. */
+void phub_hub_free(struct phub_hub **hub);
+/* The endpoint in use, with the real port; borrowed as long as the hub. */
+const char *phub_hub_endpoint(const struct phub_hub *hub);
+uint64_t phub_hub_node(const struct phub_hub *hub);
+/* Wait until this node sees count members.  PHUB_ETIMEDOUT. */
+int phub_hub_wait_members(struct phub_hub *hub, uint32_t count,
+                          uint32_t timeout_ms);
+
+/* --- children ------------------------------------------------------------- */
+
+enum phub_restart {
+    PHUB_RESTART_PERMANENT = 0,  /* always */
+    PHUB_RESTART_TRANSIENT = 1,  /* unless it ended well */
+    PHUB_RESTART_TEMPORARY = 2   /* never */
+};
+
+struct phub_pair {
+    const char *key;
+    const char *value;
+};
+
+/* What to start.  Zero the struct, set size, then what you need. */
+struct phub_child {
+    uint32_t size;
+    uint32_t restart;            /* enum phub_restart */
+    const char *id;
+    const char *behaviour;       /* an actor, or NULL */
+    const char *const *argv;     /* a program, ends with NULL, or NULL */
+    const void *argument;        /* for the actor's init */
+    size_t argument_size;
+    const struct phub_pair *metadata;
+    size_t metadata_count;
+    const char *const *tags;
+    size_t tags_count;
+    uint32_t ready;              /* program: 1 = wait for its READY */
+    uint32_t sticky;             /* 1: leave it where it is while it can */
+};
+
+#define PHUB_START_ROLLBACK 1u   /* one failure undoes the whole batch */
+
+/* Start and stop count children; the future's result has one entry for each.
+ * future may be NULL: nobody waits.  timeout_ms 0: 10000.
+ * Errors: PHUB_EEMPTY, PHUB_EINVAL, PHUB_ELIMIT, PHUB_EBUSY, PHUB_ESHUTDOWN. */
+int phub_start(struct phub_hub *hub, const struct phub_child *children,
+               size_t count, uint32_t flags, uint32_t timeout_ms,
+               struct phub_future **future);
+int phub_stop(struct phub_hub *hub, const char *const *ids, size_t count,
+              uint32_t timeout_ms, struct phub_future **future);
+/* Move a child to the node of that name, with its state. */
+int phub_move(struct phub_hub *hub, const char *id, const char *node,
+              uint32_t timeout_ms, struct phub_future **future);
+
+struct phub_answer {
+    uint32_t size;
+    int32_t code;               /* 0 or PHUB_E* */
+    uint64_t node;              /* where it runs or ran */
+    int64_t pid;
+    const char *id;             /* these borrow until the future is freed */
+    const char *node_name;
+    const char *text;           /* what went wrong, "" if nothing did */
+};
+
+/* Wait for the result; timeout_ms counts from this call.  Several threads
+ * may wait for one future, before and after it is complete.
+ * Errors: PHUB_ETIMEDOUT (wait again), else 0, or PHUB_EFAILED if at least
+ * one answer has a code. */
+int phub_future_wait(struct phub_future *future, uint32_t timeout_ms);
+/* After completion.  PHUB_ENOTFOUND past the end, PHUB_EAGAIN before. */
+int phub_future_answer(const struct phub_future *future, size_t index,
+                       struct phub_answer *answer);
+size_t phub_future_count(const struct phub_future *future);
+void phub_future_free(struct phub_future **future);
+
+/* --- finding -------------------------------------------------------------- */
+
+struct phub_place {
+    uint32_t size;
+    uint32_t state;             /* enum phub_instance_state, 0 = none runs */
+    uint64_t node;
+    int64_t pid;
+    struct phub_epoch incarnation;
+    struct phub_epoch epoch;
+    uint32_t restarts;
+    uint32_t durable;
+};
+
+/* Find a child by name in this node's registry; no lock, no network.
+ * Errors: PHUB_ENOTFOUND. */
+int phub_lookup(struct phub_hub *hub, const char *id,
+                struct phub_place *place);
+/* Copy one metadata value of the running instance or of the row, with a NUL.
+ * Errors: PHUB_ENOTFOUND, PHUB_ELIMIT if value is too small. */
+int phub_lookup_metadata(struct phub_hub *hub, const char *id, const char *key,
+                         char *value, size_t value_max);
+/* Children with a live row. */
+uint64_t phub_count(struct phub_hub *hub);
+
+/* --- messages ------------------------------------------------------------- */
+
+/* Send to a child wherever it is; in order per sender, not lost by a move.
+ * Errors: PHUB_EBUSY, PHUB_ELIMIT, PHUB_ESHUTDOWN. */
+int phub_send(struct phub_hub *hub, const char *id, const void *data,
+              size_t size);
+/* The same with a reply; waits.  reply_max bytes at most, *reply_size is the
+ * real size.  Errors: also PHUB_ETIMEDOUT, PHUB_ENOTFOUND. */
+int phub_call(struct phub_hub *hub, const char *id, const void *data,
+              size_t size, void *reply, size_t reply_max, size_t *reply_size,
+              uint32_t timeout_ms);
+
+/* --- actors --------------------------------------------------------------- */
+
+/* An actor's functions run on one of the hub's worker threads, one at a time
+ * per actor.  instance_size zeroed bytes are self. */
+struct phub_behaviour {
+    uint32_t size;
+    uint32_t instance_size;
+    const char *name;
+    /* argument as given at start.  Not 0 fails the start with that code. */
+    int (*init)(void *self, struct phub_actor *actor, const void *argument,
+                size_t argument_size);
+    /* Handle a message; answer with phub_actor_reply() before returning. */
+    void (*handle)(void *self, struct phub_actor *actor, const void *data,
+                   size_t size);
+    /* Optional, both or none: give the state to put(), take it again. */
+    int (*get_state)(void *self, struct phub_actor *actor);
+    int (*set_state)(void *self, struct phub_actor *actor, const void *state,
+                     size_t size);
+    /* Optional. */
+    void (*role)(void *self, struct phub_actor *actor, int active);
+    void (*terminate)(void *self, struct phub_actor *actor);
+};
+
+/* Before phub_hub_start.  Copies; the functions must stay.
+ * Errors: PHUB_EEXIST, PHUB_EINVAL, PHUB_ENOMEM. */
+int phub_behaviour_add(struct phub_hub *hub,
+                       const struct phub_behaviour *behaviour);
+/* Only inside an actor's functions. */
+const char *phub_actor_id(const struct phub_actor *actor);
+int phub_actor_reply(struct phub_actor *actor, const void *data, size_t size);
+int phub_actor_put_state(struct phub_actor *actor, const void *state,
+                         size_t size);
+int phub_actor_publish(struct phub_actor *actor, const char *key,
+                       const char *value);
+/* End by itself after this call; code 0 = it ended well. */
+void phub_actor_exit(struct phub_actor *actor, int code);
+
+/* --- hooks ---------------------------------------------------------------- */
+
+#define PHUB_HOOKS(X)                                                         \
+    X(pre_node_join, "a node is about to enter the view")                     \
+    X(post_node_join, "what its coming caused has begun")                     \
+    X(pre_node_leave, "a node is about to leave the view")                    \
+    X(post_node_leave, "what its going caused has begun")                     \
+    X(pre_redistribution, "children are about to be placed anew")             \
+    X(post_redistribution, "the plans are made")                              \
+    X(child_started, "an instance runs here")                                 \
+    X(child_ended, "an instance is over here")                                \
+    X(child_failed, "an instance gave up after too many restarts")            \
+    X(child_registered, "a row came to be")                                   \
+    X(child_unregistered, "a row was stopped")                                \
+    X(migration_started, "a child begins to move away from here")             \
+    X(migration_completed, "a child of here runs elsewhere now")              \
+    X(migration_failed, "a move was given up; the child stays")               \
+    X(handover_delivered, "a state has reached its new instance here")        \
+    X(drain_completed, "everything movable has left")                         \
+    X(partitioned, "the partition strategy's verdict changed")                \
+    X(shutdown, "the hub is about to stop")
+
+enum phub_hook {
+#define PHUB_HOOK_ENUM_(name, help) PHUB_HOOK_##name,
+    PHUB_HOOKS(PHUB_HOOK_ENUM_)
+#undef PHUB_HOOK_ENUM_
+    PHUB_HOOK_COUNT
+};
+
+struct phub_hook_event {
+    uint32_t size;
+    enum phub_hook hook;
+    uint64_t node;              /* concerned, or 0 */
+    const char *child;          /* concerned, or NULL */
+    const char *text;           /* for people, or "" */
+    int32_t code;
+    uint32_t count;             /* children concerned, where many are */
+};
+
+typedef void phub_hook_fn(void *arg, const struct phub_hook_event *event);
+
+/* Attach fn to an event by name, or to all by "*"; higher priority first,
+ * equal ones in the order of adding.  fn runs on the hub's thread.
+ * Errors: PHUB_ENOTFOUND, PHUB_ELIMIT, PHUB_ENOMEM. */
+int phub_hook_add(struct phub_hub *hub, const char *name, int priority,
+                  phub_hook_fn *fn, void *arg, uint64_t *handle);
+int phub_hook_cancel(struct phub_hub *hub, uint64_t handle);
+/* "pre_node_join", or NULL. */
+const char *phub_hook_name(enum phub_hook hook);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
