@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT */
+/* case: building a cluster in a world, and what can be done to it. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "case.h"
+#include "wire/assert.h"
+
+/* --- the daemon ----------------------------------------------------------- */
+
+static void *daemon_start(void *arg, struct phub__sim_node *node,
+                          struct phub_env *env)
+{
+    struct sim_case *c = arg;
+    uint32_t index = phub__sim_node_index(node);
+    struct sim_daemon *daemon = &c->daemons[index];
+    char endpoints[SIM_NODES_MAX][40];
+    const char *seeds[SIM_NODES_MAX];
+    char listen[40];
+    char error[512] = "";
+    struct phub__hub_options o = {
+        .hub_id = "sim", .name = phub__sim_node_name(node), .listen = listen,
+        .weight = 1000, .seeds = seeds, .drain_timeout_ms = 30000,
+        .plugin_path = c->plugin_path };
+
+    phub__cluster_params_init(&o.cluster);
+    for (uint32_t i = 0; i < c->options.nodes && i < 3; i++) {
+        (void)snprintf(endpoints[i], sizeof(endpoints[i]),
+                       "tcp://n%u:7000", i);
+        seeds[o.seeds_count++] = endpoints[i];
+    }
+    (void)snprintf(listen, sizeof(listen), "tcp://%s:7000", o.name);
+    o.strategies[PHUB_KIND_DISTRIBUTION].name = "consistent_hash";
+    o.strategies[PHUB_KIND_REDUNDANCY].name = "singularity";
+    o.strategies[PHUB_KIND_SYNC].name = "pubsub";
+    o.strategies[PHUB_KIND_MIGRATION].name = c->options.migration;
+    o.strategies[PHUB_KIND_MIGRATION].params = c->options.migration_params;
+    o.strategies[PHUB_KIND_MIGRATION].params_count =
+        c->options.migration_params_count;
+    o.strategies[PHUB_KIND_PARTITION].name = "divergence";
+    daemon->c = c;
+    daemon->node = node;
+    daemon->hub = NULL;
+    if (phub__hub_new(env, &o, &daemon->hub, error, sizeof(error)) != 0
+        || phub__hub_start(daemon->hub, error, sizeof(error)) != 0) {
+        phub__world_note(c->world, node, "cannot start: %s", error);
+        sim_broken(c, 0, "node %s cannot start: %s", o.name, error);
+        phub__hub_free(&daemon->hub);
+        return NULL;
+    }
+    c->node_ids[index] = daemon->hub->node;
+    return daemon;
+}
+
+static void daemon_end(void *arg, struct phub__sim_node *node, void *self)
+{
+    struct sim_daemon *daemon = self;
+
+    (void)node;
+    sim_excuse_node(arg, phub__sim_node_index(daemon->node));
+    phub__hub_free(&daemon->hub);
+}
+
+/* --- making --------------------------------------------------------------- */
+
+void sim_options_init(struct sim_options *options, uint64_t seed)
+{
+    memset(options, 0, sizeof(*options));
+    options->seed = seed;
+    options->nodes = 3;
+    options->children = 9;
+    options->clients = 2;
+    options->migration = "hotswap";
+    options->log_level = PHUB__LOG_DEBUG;
+    if (getenv("PHUB_SIM_TRACE") != NULL)
+        options->trace = stderr;
+}
+
+static void plugin_path(struct sim_case *c)
+{
+    const char *path = getenv("PHUB_PLUGIN_PATH");
+
+    (void)snprintf(c->plugin_path, sizeof(c->plugin_path), "%s",
+                   path != NULL ? path : "plugins/.libs");
+}
+
+struct sim_case *sim_case_new(const struct sim_options *options)
+{
+    struct sim_case *c = calloc(1, sizeof(*c));
+    struct phub__world_options world;
+    struct phub__sim_program program = { daemon_start, daemon_end, c };
+    char name[16];
+
+    phub__assert(c != NULL);
+    phub__assert(options->nodes <= SIM_NODES_MAX);
+    phub__assert(options->children <= SIM_CHILDREN_MAX);
+    c->options = *options;
+    plugin_path(c);
+    phub__world_options_init(&world, options->seed);
+    world.trace = options->trace;
+    world.log_level = options->log_level;
+    sim_judge_init(c);
+    world.watch = &c->watch;
+    c->world = phub__world_new(&world);
+    for (uint32_t i = 0; i < options->nodes; i++) {
+        (void)snprintf(name, sizeof(name), "n%u", i);
+        (void)phub__sim_node_add(c->world, name, &program);
+    }
+    for (uint32_t i = 0; i < options->children; i++) {
+        (void)snprintf(c->children[i].id, sizeof(c->children[i].id), "c%u",
+                       i);
+        (void)snprintf(c->children[i].argv, sizeof(c->children[i].argv),
+                       "sim state freeze");
+        c->children[i].last_node = UINT32_MAX;
+    }
+    return c;
+}
+
+void sim_case_free(struct sim_case **where)
+{
+    struct sim_case *c = *where;
+
+    if (c == NULL)
+        return;
+    *where = NULL;
+    c->broken = 1;  /* what the end of the world does is nobody's fault */
+    phub__world_free(&c->world);
+    free(c);
+}
+
+/* --- looking -------------------------------------------------------------- */
+
+struct phub__sim_node *sim_node(struct sim_case *c, uint32_t index)
+{
+    return phub__world_node(c->world, index);
+}
+
+struct sim_daemon *sim_daemon(struct sim_case *c, uint32_t index)
+{
+    return phub__sim_node_self(sim_node(c, index));
+}
+
+struct sim_child *sim_child_by_id(struct sim_case *c, struct phub_bytes id)
+{
+    uint32_t index = 0;
+
+    if (id.size < 2 || id.size > 6 || id.data[0] != 'c')
+        return NULL;
+    for (size_t i = 1; i < id.size; i++)
+        index = index * 10 + (uint32_t)(id.data[i] - '0');
+    return index < c->options.children ? &c->children[index] : NULL;
+}
+
+uint32_t sim_node_by_id(struct sim_case *c, uint64_t node)
+{
+    for (uint32_t i = 0; i < c->options.nodes; i++)
+        if (c->node_ids[i] == node)
+            return i;
+    return UINT32_MAX;
+}
+
+uint64_t sim_below(struct sim_case *c, enum phub__sim_stream stream,
+                   uint64_t count)
+{
+    return phub__world_below(c->world, stream, count);
+}
+
+struct sim_daemon *sim_any(struct sim_case *c, enum phub__sim_stream stream)
+{
+    uint32_t start = (uint32_t)sim_below(c, stream, c->options.nodes);
+
+    for (uint32_t i = 0; i < c->options.nodes; i++) {
+        uint32_t index = (start + i) % c->options.nodes;
+
+        if (sim_daemon(c, index) != NULL
+            && !phub__sim_node_frozen(sim_node(c, index)))
+            return sim_daemon(c, index);
+    }
+    return NULL;
+}
+
+/* --- running -------------------------------------------------------------- */
+
+void sim_run(struct sim_case *c, uint64_t ms)
+{
+    uint64_t until = phub__world_now(c->world) + ms * PHUB__SIM_MS;
+
+    while (!c->broken && phub__world_now(c->world) < until) {
+        uint64_t step = phub__world_now(c->world) + 10 * PHUB__SIM_MS;
+
+        phub__world_run(c->world, step < until ? step : until);
+    }
+}
+
+int sim_run_until(struct sim_case *c, uint64_t ms,
+                  int (*fn)(struct sim_case *c))
+{
+    for (uint64_t i = 0; i < ms && !fn(c) && !c->broken; i += 50)
+        sim_run(c, 50);
+    return fn(c);
+}
+
+int sim_members_agree(struct sim_case *c)
+{
+    uint32_t running = 0;
+    uint64_t hash = 0;
+
+    for (uint32_t i = 0; i < c->options.nodes; i++)
+        running += sim_daemon(c, i) != NULL;
+    for (uint32_t i = 0; i < c->options.nodes; i++) {
+        struct sim_daemon *daemon = sim_daemon(c, i);
+        struct phub_view *view;
+
+        if (daemon == NULL)
+            continue;
+        view = phub__hub_view(daemon->hub);
+        if (phub__view_count(view) != running
+            || (hash != 0 && phub__view_hash(view) != hash))
+            return 0;
+        hash = phub__view_hash(view);
+    }
+    return 1;
+}
+
+void sim_start_node(struct sim_case *c, uint32_t index)
+{
+    c->present[index] = 1;
+    phub__sim_node_start(sim_node(c, index));
+}
+
+void sim_boot(struct sim_case *c, uint32_t first, uint32_t last)
+{
+    for (uint32_t i = first; i < last; i++)
+        sim_start_node(c, i);
+}
+
+/* --- faults --------------------------------------------------------------- */
+
+static void disturbed(struct sim_case *c)
+{
+    c->disturbed_ns = phub__world_now(c->world);
+}
+
+static void count_cuts(struct sim_case *c)
+{
+    uint32_t cuts = 0;
+
+    for (uint32_t i = 0; i < c->options.nodes; i++)
+        for (uint32_t j = 0; j < c->options.nodes; j++)
+            cuts += phub__world_is_cut(c->world, i, j) != 0;
+    if (c->cuts != 0 && cuts == 0)
+        c->healed_ns = phub__world_now(c->world);
+    c->cuts = cuts;
+    disturbed(c);
+}
+
+void sim_cut(struct sim_case *c, const uint32_t *groups, int held)
+{
+    char text[SIM_NODES_MAX + 1];
+    uint32_t i;
+
+    for (i = 0; i < c->options.nodes; i++)
+        text[i] = (char)('0' + groups[i]);
+    text[i] = '\0';
+    phub__world_note(c->world, NULL, "partition %s%s", text,
+                     held ? ", held" : "");
+    phub__world_partition(c->world, groups, held);
+    count_cuts(c);
+}
+
+void sim_cut_one_way(struct sim_case *c, uint32_t from, uint32_t to, int held)
+{
+    phub__world_note(c->world, NULL, "cut n%u -> n%u", from, to);
+    phub__world_cut(c->world, from, to, held);
+    count_cuts(c);
+}
+
+void sim_heal(struct sim_case *c)
+{
+    if (c->cuts == 0)
+        return;
+    phub__world_note(c->world, NULL, "healed");
+    phub__world_heal_all(c->world);
+    count_cuts(c);
+}
+
+void sim_kill(struct sim_case *c, uint32_t index)
+{
+    disturbed(c);
+    phub__sim_node_kill(sim_node(c, index));
+    c->present[index] = 0;
+}
+
+void sim_kill_after(struct sim_case *c, uint32_t index, uint32_t effects)
+{
+    disturbed(c);
+    phub__sim_node_kill_after(sim_node(c, index), effects);
+    c->present[index] = 0;
+}
+
+void sim_power_off(struct sim_case *c, uint32_t index)
+{
+    disturbed(c);
+    phub__sim_node_power_off(sim_node(c, index));
+    c->present[index] = 0;
+}
+
+void sim_freeze(struct sim_case *c, uint32_t index)
+{
+    disturbed(c);
+    phub__sim_node_freeze(sim_node(c, index));
+}
+
+void sim_thaw(struct sim_case *c, uint32_t index)
+{
+    disturbed(c);
+    phub__sim_node_thaw(sim_node(c, index));
+}
+
+/* --- leaving -------------------------------------------------------------- */
+
+static void left(void *arg)
+{
+    struct sim_daemon *daemon = arg;
+
+    phub__sim_node_exit(daemon->node);
+}
+
+struct leaving {
+    struct sim_daemon *daemon;
+    uint64_t deadline_ms;
+};
+
+static void leave_now(void *arg)
+{
+    struct leaving leaving = *(struct leaving *)arg;
+
+    free(arg);
+    phub__world_note(leaving.daemon->c->world, leaving.daemon->node,
+                     "leaves");
+    phub__hub_stop(leaving.daemon->hub, leaving.deadline_ms, left,
+                   leaving.daemon);
+}
+
+void sim_leave(struct sim_case *c, uint32_t index, uint64_t deadline_ms)
+{
+    struct leaving *leaving = malloc(sizeof(*leaving));
+
+    phub__assert(leaving != NULL);
+    *leaving = (struct leaving){ sim_daemon(c, index), deadline_ms };
+    c->present[index] = 0;
+    disturbed(c);
+    phub__sim_node_at(sim_node(c, index), phub__world_now(c->world),
+                      leave_now, free, leaving);
+}

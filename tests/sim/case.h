@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* case: one whole cluster in a simulated world, with people and judges.
+ *
+ * A case is a world, nodes that run the hub with the real plugins, children,
+ * clients who update them, operators who start, stop, move and drain, and
+ * judges who know only what was acknowledged and what instances did.  The
+ * first broken promise is told as one line and ends the case. */
+#ifndef PHUB_TESTS_SIM_CASE_H
+#define PHUB_TESTS_SIM_CASE_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "env/sim/world.h"
+#include "hub/hub.h"
+
+#define SIM_CHILDREN_MAX 256u
+#define SIM_NODES_MAX 64u
+#define SIM_ID_MAX 15u
+
+/* When faults end and views agree, this much later all must be well. */
+#define SIM_QUIET_NS (40 * PHUB__SIM_S)
+/* A cut explains two instances until so long after it healed. */
+#define SIM_MERGE_NS (15 * PHUB__SIM_S)
+
+struct sim_case;
+
+struct sim_options {
+    uint64_t seed;
+    uint32_t nodes;
+    uint32_t children;
+    uint32_t clients;          /* per child, at most PHUB__SIM_CLIENTS_MAX */
+    const char *migration;     /* "coldswap" or "hotswap" */
+    const char *const *migration_params;
+    uint32_t migration_params_count;
+    FILE *trace;
+    enum phub__log_level log_level;
+};
+
+struct sim_daemon {
+    struct sim_case *c;
+    struct phub__sim_node *node;
+    struct phub__hub *hub;
+};
+
+/* What people want of a child, from their acknowledged commands. */
+enum sim_wish {
+    SIM_NOTHING,      /* never asked for */
+    SIM_UNKNOWN,      /* a command is open, or its end is not known */
+    SIM_RUN,
+    SIM_STOP
+};
+
+struct sim_journal {
+    uint64_t acked;            /* last update that was answered */
+    uint64_t sending;          /* 0: none is under way */
+};
+
+struct sim_child {
+    char id[SIM_ID_MAX + 1];
+    char argv[96];             /* its manner, words by blanks */
+    enum sim_wish wish;
+    uint32_t commands;         /* open */
+    uint64_t wished_ns;        /* when the last command was answered */
+    uint32_t acting;           /* instances that act now */
+    uint64_t acting_serial;    /* the one that began to act last */
+    struct phub_epoch incarnation;
+    int excused;               /* a fault may have taken its state */
+    uint32_t last_node;        /* index, of the last instance that began */
+    struct sim_journal journals[PHUB__SIM_CLIENTS_MAX];
+    int asked_to_start;        /* ever */
+};
+
+struct sim_case {
+    struct sim_options options;
+    struct phub__world *world;
+    struct phub__sim_watch watch;
+    struct sim_daemon daemons[SIM_NODES_MAX];
+    uint64_t node_ids[SIM_NODES_MAX];  /* as last known */
+    int present[SIM_NODES_MAX];        /* should run when all is quiet */
+    char plugin_path[512];
+    struct sim_child children[SIM_CHILDREN_MAX];
+    uint32_t cuts;                     /* pairs that are cut now */
+    uint64_t healed_ns;                /* end of the last cut; 0: none yet */
+    uint64_t disturbed_ns;             /* of the last fault */
+    int clients_on;
+    uint64_t updates, starts, stops, moves, failures, blind;
+    int broken;
+    char story[512];
+};
+
+/* --- case.c --------------------------------------------------------------- */
+void sim_options_init(struct sim_options *options, uint64_t seed);
+struct sim_case *sim_case_new(const struct sim_options *options);
+void sim_case_free(struct sim_case **c);
+/* Start nodes first to last - 1; each has all others as seeds. */
+void sim_boot(struct sim_case *c, uint32_t first, uint32_t last);
+void sim_run(struct sim_case *c, uint64_t ms);
+/* Until fn says 1, at most that long; gives what it said last. */
+int sim_run_until(struct sim_case *c, uint64_t ms,
+                  int (*fn)(struct sim_case *c));
+int sim_members_agree(struct sim_case *c);
+struct phub__sim_node *sim_node(struct sim_case *c, uint32_t index);
+struct sim_daemon *sim_daemon(struct sim_case *c, uint32_t index);
+struct sim_child *sim_child_by_id(struct sim_case *c, struct phub_bytes id);
+/* The index of the node that has this durable id, or UINT32_MAX. */
+uint32_t sim_node_by_id(struct sim_case *c, uint64_t node);
+/* Anything that runs and is not frozen, by chance; NULL if nothing does. */
+struct sim_daemon *sim_any(struct sim_case *c, enum phub__sim_stream stream);
+uint64_t sim_below(struct sim_case *c, enum phub__sim_stream stream,
+                   uint64_t count);
+void sim_cut(struct sim_case *c, const uint32_t *groups, int held);
+void sim_cut_one_way(struct sim_case *c, uint32_t from, uint32_t to,
+                     int held);
+void sim_heal(struct sim_case *c);
+/* Kill, power off: with what the judges must know. */
+void sim_kill(struct sim_case *c, uint32_t index);
+void sim_kill_after(struct sim_case *c, uint32_t index, uint32_t effects);
+void sim_power_off(struct sim_case *c, uint32_t index);
+void sim_freeze(struct sim_case *c, uint32_t index);
+void sim_thaw(struct sim_case *c, uint32_t index);
+void sim_start_node(struct sim_case *c, uint32_t index);
+/* Drain, goodbye, exit. */
+void sim_leave(struct sim_case *c, uint32_t index, uint64_t deadline_ms);
+
+/* --- operator.c ----------------------------------------------------------- */
+#define SIM_OP_TIMEOUT_MS 20000u
+/* Ask node index (UINT32_MAX: any) for it; the case's children first to
+ * last - 1 in one request. */
+void sim_start(struct sim_case *c, uint32_t node, uint32_t first,
+               uint32_t last);
+void sim_stop(struct sim_case *c, uint32_t node, uint32_t first,
+              uint32_t last);
+void sim_move(struct sim_case *c, uint32_t node, uint32_t child,
+              uint32_t target);
+/* One random command. */
+void sim_operate(struct sim_case *c);
+
+/* --- client.c ------------------------------------------------------------- */
+void sim_clients_start(struct sim_case *c);
+void sim_clients_stop(struct sim_case *c);
+
+/* --- judge.c -------------------------------------------------------------- */
+void sim_judge_init(struct sim_case *c);
+/* The first one is kept; promise by its number in the design. */
+void sim_broken(struct sim_case *c, unsigned promise, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void sim_excuse_node(struct sim_case *c, uint32_t index);
+int sim_was_cut(const struct sim_case *c);
+/* Faults are over: wait, and look at everything. */
+void sim_judge_quiet(struct sim_case *c);
+int sim_all_well(struct sim_case *c);
+
+/* --- schedule.c ----------------------------------------------------------- */
+/* A whole random case from one seed; 0, or 1 with the story in text. */
+int sim_schedule(const struct sim_options *options, char *text,
+                 size_t text_max, uint64_t *virtual_ns);
+void sim_schedule_options(struct sim_options *options, uint64_t seed,
+                          uint32_t nodes_min, uint32_t nodes_max);
+
+#endif

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/* operator: people who start, stop and move children, at any node.
+ *
+ * A command is a request of the hub at that node, issued in a turn of it, as
+ * the control socket does.  What is known of its end is what was answered:
+ * after PHUB_ETIMEDOUT, or when the node died, the outcome is not known until
+ * a later command is answered. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "case.h"
+#include "child/spec.h"
+#include "hub/request.h"
+#include "wire/assert.h"
+
+#define MARGIN_NS (3 * PHUB__SIM_S)
+
+struct command {
+    struct sim_case *c;
+    struct phub__sim_node *node;
+    enum phub__op op;
+    uint32_t first, last;
+    uint32_t target;
+    uint64_t issued_ns;
+    uint64_t frozen_ns;
+    int issued, done;
+    int refs;           /* the watch, and the request */
+};
+
+static void unref(struct command *command)
+{
+    if (--command->refs == 0)
+        free(command);
+}
+
+/* --- what is known after an answer ---------------------------------------- */
+
+static enum sim_wish after_start(int code)
+{
+    switch (code) {
+    case 0:
+    case PHUB_EEXIST:
+        return SIM_RUN;
+    default:
+        return SIM_UNKNOWN;
+    }
+}
+
+static enum sim_wish after_stop(int code)
+{
+    switch (code) {
+    case 0:
+    case PHUB_ENOTFOUND:
+        return SIM_STOP;
+    default:
+        return SIM_UNKNOWN;
+    }
+}
+
+/* Commands that overlap may take effect in any order. */
+static void learned(struct command *command, uint32_t index, int code)
+{
+    struct sim_case *c = command->c;
+    struct sim_child *child = &c->children[index];
+    enum sim_wish wish = command->op == PHUB__OP_START ? after_start(code)
+                                                       : after_stop(code);
+
+    child->commands--;
+    if (code != 0)
+        c->failures++;
+    if (child->commands != 0 || child->wished_ns > command->issued_ns)
+        wish = SIM_UNKNOWN;
+    /* EEXIST and ENOTFOUND of a node that is cut off mean its side only. */
+    if (code != 0 && sim_was_cut(c))
+        wish = SIM_UNKNOWN;
+    child->wish = wish;
+    child->wished_ns = phub__world_now(c->world);
+    phub__world_note(c->world, command->node, "%s %s: %s",
+                     phub__op_name(command->op), child->id,
+                     code == 0 ? "done" : phub_strerror(code));
+}
+
+static void lost(struct command *command)
+{
+    for (uint32_t i = command->first; i < command->last; i++) {
+        struct sim_child *child = &command->c->children[i];
+
+        if (command->op != PHUB__OP_START && command->op != PHUB__OP_STOP)
+            continue;
+        child->commands--;
+        child->wish = SIM_UNKNOWN;
+        child->wished_ns = phub__world_now(command->c->world);
+    }
+}
+
+static void answered(void *arg, struct phub__request *request)
+{
+    struct command *command = arg;
+    struct sim_case *c = command->c;
+
+    command->done = 1;
+    if (!phub__sim_node_runs(command->node)) {
+        lost(command);      /* it died; nobody heard this */
+        unref(command);
+        return;
+    }
+    if (request->pending != 0)
+        sim_broken(c, 5, "node %s: %s ended with %u of %u answers missing",
+                   phub__sim_node_name(command->node),
+                   phub__op_name(command->op), request->pending,
+                   request->count);
+    for (uint32_t i = 0; i < request->count; i++) {
+        if (command->op == PHUB__OP_START || command->op == PHUB__OP_STOP)
+            learned(command, command->first + i, request->items[i].code);
+        else
+            phub__world_note(c->world, command->node, "%s: %s %s",
+                             phub__op_name(command->op),
+                             request->items[i].code == 0
+                                 ? "done"
+                                 : phub_strerror(request->items[i].code),
+                             request->items[i].text == NULL
+                                 ? "" : request->items[i].text);
+    }
+    unref(command);
+}
+
+/* --- issuing -------------------------------------------------------------- */
+
+static struct phub_bytes bytes_of(const char *text)
+{
+    return (struct phub_bytes){ (const uint8_t *)text, strlen(text) };
+}
+
+static void spec_bytes(const struct sim_child *child,
+                       struct phub__builder *builder)
+{
+    struct phub_bytes words[16];
+    char text[sizeof(child->argv)];
+    struct phub__spec spec;
+    char *rest = text;
+    char *word;
+    uint32_t count = 0;
+    int rc;
+
+    memset(&spec, 0, sizeof(spec));
+    memcpy(text, child->argv, sizeof(text));
+    while ((word = strtok_r(rest, " ", &rest)) != NULL && count < 16)
+        words[count++] = bytes_of(word);
+    spec.runner = bytes_of("exec");
+    spec.argv = (struct phub__list){ words, count };
+    spec.ready = strstr(child->argv, "no-channel") == NULL;
+    spec.ready_timeout_ms = 5000;
+    spec.stop_timeout_ms = 2000;
+    spec.state_timeout_ms = 3000;
+    rc = phub__encode(&phub__spec_schema, &spec, builder);
+    phub__assert(rc == 0);
+}
+
+static void fill(struct command *command, struct phub__request *request)
+{
+    struct sim_case *c = command->c;
+
+    for (uint32_t i = command->first; i < command->last; i++) {
+        struct phub__op_item *item = &request->items[i - command->first].op;
+        struct phub__builder builder;
+
+        item->id = phub__request_copy(request,
+                                      bytes_of(c->children[i].id));
+        if (command->op == PHUB__OP_START) {
+            phub__builder_init(&builder, 65536);
+            spec_bytes(&c->children[i], &builder);
+            item->spec = phub__request_copy(request,
+                                            phub__builder_bytes(&builder));
+            phub__builder_fini(&builder);
+        }
+        if (command->op == PHUB__OP_MOVE)
+            item->target = c->node_ids[command->target];
+    }
+}
+
+static void issue(void *arg)
+{
+    struct command *command = arg;
+    struct sim_daemon *daemon = phub__sim_node_self(command->node);
+    struct phub__request *request;
+
+    command->issued = 1;
+    request = phub__request_new(daemon->hub, command->op,
+                                command->last - command->first,
+                                SIM_OP_TIMEOUT_MS);
+    phub__assert(request != NULL);
+    fill(command, request);
+    phub__request_send(request, answered, command);
+}
+
+static void not_issued(void *arg)
+{
+    struct command *command = arg;
+
+    command->done = 1;
+    lost(command);
+    unref(command);
+}
+
+/* Promise 5: it ended in time, unless its node was not run meanwhile. */
+static void watch(void *arg)
+{
+    struct command *command = arg;
+
+    if (!command->done && command->issued
+        && phub__sim_node_runs(command->node)
+        && !phub__sim_node_frozen(command->node)) {
+        if (command->frozen_ns == 0)
+            sim_broken(command->c, 5, "node %s: %s %s has no end after %u ms",
+                       phub__sim_node_name(command->node),
+                       phub__op_name(command->op),
+                       command->c->children[command->first].id,
+                       SIM_OP_TIMEOUT_MS);
+    } else if (!command->done && phub__sim_node_runs(command->node)) {
+        command->frozen_ns = phub__world_now(command->c->world);
+    }
+    unref(command);
+}
+
+static void ask(struct sim_case *c, enum phub__op op, uint32_t node,
+                uint32_t first, uint32_t last, uint32_t target)
+{
+    struct sim_daemon *daemon = node == UINT32_MAX
+        ? sim_any(c, PHUB__SIM_OPERATOR) : sim_daemon(c, node);
+    uint64_t now = phub__world_now(c->world);
+    struct command *command;
+
+    if (daemon == NULL)
+        return;
+    command = calloc(1, sizeof(*command));
+    phub__assert(command != NULL);
+    command->c = c;
+    command->node = daemon->node;
+    command->op = op;
+    command->first = first;
+    command->last = last;
+    command->target = target;
+    command->issued_ns = now;
+    command->refs = 2;
+    for (uint32_t i = first; i < last; i++) {
+        struct sim_child *child = &c->children[i];
+
+        phub__world_note(c->world, daemon->node, "people: %s %s",
+                         phub__op_name(op), child->id);
+        if (op != PHUB__OP_START && op != PHUB__OP_STOP)
+            continue;
+        child->commands++;
+        child->wish = SIM_UNKNOWN;
+        child->asked_to_start |= op == PHUB__OP_START;
+    }
+    phub__world_at(c->world, now + SIM_OP_TIMEOUT_MS * PHUB__SIM_MS
+                   + MARGIN_NS, watch, command);
+    phub__sim_node_at(daemon->node, now, issue, not_issued, command);
+}
+
+void sim_start(struct sim_case *c, uint32_t node, uint32_t first,
+               uint32_t last)
+{
+    c->starts += last - first;
+    ask(c, PHUB__OP_START, node, first, last, 0);
+}
+
+void sim_stop(struct sim_case *c, uint32_t node, uint32_t first,
+              uint32_t last)
+{
+    c->stops += last - first;
+    ask(c, PHUB__OP_STOP, node, first, last, 0);
+}
+
+void sim_move(struct sim_case *c, uint32_t node, uint32_t child,
+              uint32_t target)
+{
+    c->moves++;
+    ask(c, PHUB__OP_MOVE, node, child, child + 1, target);
+}
+
+void sim_operate(struct sim_case *c)
+{
+    uint32_t child = (uint32_t)sim_below(c, PHUB__SIM_OPERATOR,
+                                         c->options.children);
+    uint64_t dice = sim_below(c, PHUB__SIM_OPERATOR, 100);
+    uint32_t target = (uint32_t)sim_below(c, PHUB__SIM_OPERATOR,
+                                          c->options.nodes);
+
+    if (c->children[child].commands != 0 && dice < 90)
+        return;
+    if (dice < 40)
+        sim_move(c, UINT32_MAX, child, target);
+    else if (c->children[child].wish == SIM_RUN)
+        sim_stop(c, UINT32_MAX, child, child + 1);
+    else
+        sim_start(c, UINT32_MAX, child, child + 1);
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/* schedule: a random life of a cluster, from one seed, that ends in quiet.
+ *
+ * Sizes, manners of children, the network and the faults are drawn from the
+ * seed.  Faults come one to three at a time, each is undone after a while,
+ * and at least two nodes are never killed in the same three seconds, so that
+ * a row that was acknowledged has a holder. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "case.h"
+
+#define FAULT_GAP_MS 3500u
+
+enum fault {
+    FAULT_KILL, FAULT_KILL_IN_TURN, FAULT_POWER, FAULT_FREEZE, FAULT_LEAVE,
+    FAULT_CUT, FAULT_CUT_ONE_WAY, FAULT_LOSS, FAULT_SLOW, FAULT_GUARD,
+    FAULT_CHILD, FAULT_SKEW, FAULT_JOIN, FAULT_COUNT
+};
+
+static uint64_t draw(struct sim_case *c, uint64_t count)
+{
+    return sim_below(c, PHUB__SIM_FAULT, count);
+}
+
+static void manners(struct sim_case *c)
+{
+    static const char *const words[] = {
+        "sim state freeze", "sim state freeze", "sim state freeze consent",
+        "sim state", "sim state freeze slow-ready=200",
+        "sim state freeze state-size=200000", "sim state freeze twice",
+        "sim state freeze defer=2 consent", "sim state freeze slow-stop=300",
+        "sim state freeze late-state=400", "sim no-channel",
+        "sim state freeze ignore-stop", "sim freeze",
+        "sim state freeze late-state=6000", "sim state freeze crash-after=4000"
+    };
+
+    for (uint32_t i = 0; i < c->options.children; i++)
+        (void)snprintf(c->children[i].argv, sizeof(c->children[i].argv),
+                       "%s", words[draw(c, sizeof(words)
+                                        / sizeof(words[0]))]);
+}
+
+/* A node that runs and is well, and that the hub can do without. */
+static uint32_t victim(struct sim_case *c)
+{
+    uint32_t well = 0;
+    uint32_t start = (uint32_t)draw(c, c->options.nodes);
+
+    for (uint32_t i = 0; i < c->options.nodes; i++)
+        well += sim_daemon(c, i) != NULL && c->present[i]
+            && !phub__sim_node_frozen(sim_node(c, i));
+    if (well < 3)
+        return UINT32_MAX;
+    for (uint32_t i = 0; i < c->options.nodes; i++) {
+        uint32_t index = (start + i) % c->options.nodes;
+
+        if (sim_daemon(c, index) != NULL && c->present[index]
+            && !phub__sim_node_frozen(sim_node(c, index)))
+            return index;
+    }
+    return UINT32_MAX;
+}
+
+static void rough_net(struct sim_case *c)
+{
+    struct phub__sim_net net = { 100 * PHUB__SIM_US, 100 * PHUB__SIM_US, 0,
+                                 0, 0, 0 };
+
+    net.latency_ns += draw(c, 5) * PHUB__SIM_MS;
+    net.tail_ns += draw(c, 4) * PHUB__SIM_MS;
+    net.loss_permille = (uint32_t)draw(c, 30);
+    net.repeat_permille = (uint32_t)draw(c, 20);
+    net.reorder_permille = (uint32_t)draw(c, 50);
+    if (draw(c, 3) == 0)
+        net.bytes_per_s = 5000000;
+    phub__world_net(c->world, &net);
+    phub__world_note(c->world, NULL, "network: %llu us, loss %u, repeat %u, "
+                     "reorder %u", (unsigned long long)(net.latency_ns
+                                                        / PHUB__SIM_US),
+                     net.loss_permille, net.repeat_permille,
+                     net.reorder_permille);
+}
+
+static void quiet_net(struct sim_case *c)
+{
+    struct phub__sim_net net = { 100 * PHUB__SIM_US, 50 * PHUB__SIM_US, 0, 0,
+                                 0, 0 };
+
+    phub__world_net(c->world, &net);
+}
+
+static void cut_groups(struct sim_case *c)
+{
+    uint32_t groups[SIM_NODES_MAX] = { 0 };
+    uint32_t count = 2 + (uint32_t)draw(c, 2);
+
+    for (uint32_t i = 0; i < c->options.nodes; i++)
+        groups[i] = (uint32_t)draw(c, count);
+    sim_cut(c, groups, draw(c, 2) == 0);
+}
+
+static void crash_a_child(struct sim_case *c)
+{
+    struct phub__sim_child *child = phub__sim_child_next(c->world, NULL);
+    uint64_t skip = draw(c, c->options.children + 1);
+
+    while (child != NULL && skip-- > 0)
+        child = phub__sim_child_next(c->world, child);
+    if (child != NULL)
+        phub__sim_child_crash(child, 1);
+}
+
+static void join_one(struct sim_case *c)
+{
+    for (uint32_t i = 0; i < c->options.nodes; i++)
+        if (sim_daemon(c, i) == NULL) {
+            if (draw(c, 4) == 0 && !phub__sim_node_runs(sim_node(c, i)))
+                phub__sim_node_wipe(sim_node(c, i));
+            sim_start_node(c, i);
+            return;
+        }
+}
+
+static void strike(struct sim_case *c, enum fault fault)
+{
+    uint32_t node = victim(c);
+
+    if (node == UINT32_MAX && fault != FAULT_JOIN && fault != FAULT_CHILD)
+        return;
+    switch (fault) {
+    case FAULT_KILL:
+        sim_kill(c, node);
+        return;
+    case FAULT_KILL_IN_TURN:
+        sim_kill_after(c, node, 1 + (uint32_t)draw(c, 200));
+        return;
+    case FAULT_POWER:
+        sim_power_off(c, node);
+        return;
+    case FAULT_FREEZE:
+        sim_freeze(c, node);
+        return;
+    case FAULT_LEAVE:
+        sim_leave(c, node, 20000);
+        return;
+    case FAULT_CUT:
+        cut_groups(c);
+        return;
+    case FAULT_CUT_ONE_WAY:
+        sim_cut_one_way(c, node, (uint32_t)draw(c, c->options.nodes),
+                        draw(c, 2) == 0);
+        return;
+    case FAULT_LOSS:
+        rough_net(c);
+        return;
+    case FAULT_SLOW:
+        phub__sim_node_slow(sim_node(c, node), draw(c, 3) * PHUB__SIM_MS);
+        return;
+    case FAULT_GUARD:
+        c->disturbed_ns = phub__world_now(c->world);
+        phub__sim_node_kill_guard(sim_node(c, node));
+        return;
+    case FAULT_CHILD:
+        crash_a_child(c);
+        return;
+    case FAULT_SKEW:
+        phub__sim_node_skew(sim_node(c, node), (int32_t)draw(c, 400) - 200);
+        return;
+    case FAULT_JOIN:
+        join_one(c);
+        return;
+    case FAULT_COUNT:
+        return;
+    }
+}
+
+/* Undo what can be undone; all: everything, now. */
+static void mend(struct sim_case *c, int all)
+{
+    for (uint32_t i = 0; i < c->options.nodes; i++) {
+        if (phub__sim_node_frozen(sim_node(c, i)) && (all || draw(c, 2)))
+            sim_thaw(c, i);
+        if (sim_daemon(c, i) == NULL && sim_node(c, i) != NULL
+            && c->node_ids[i] != 0 && draw(c, 3) == 0)
+            sim_start_node(c, i);
+        if (all)
+            phub__sim_node_slow(sim_node(c, i), 0);
+        if (all)
+            phub__sim_node_kill_after(sim_node(c, i), 0);
+    }
+    if (all || draw(c, 2) == 0)
+        sim_heal(c);
+    if (all || draw(c, 3) == 0)
+        quiet_net(c);
+}
+
+void sim_schedule_options(struct sim_options *options, uint64_t seed,
+                          uint32_t nodes_min, uint32_t nodes_max)
+{
+    uint64_t mixed = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15);
+
+    mixed ^= mixed >> 29;
+    sim_options_init(options, seed);
+    options->nodes = nodes_min
+        + (uint32_t)(mixed % (nodes_max - nodes_min + 1));
+    options->children = 4 + (uint32_t)((mixed >> 16) % 20);
+    options->migration = (mixed >> 40) % 2 == 0 ? "hotswap" : "coldswap";
+}
+
+int sim_schedule(const struct sim_options *options, char *text,
+                 size_t text_max, uint64_t *virtual_ns)
+{
+    struct sim_case *c = sim_case_new(options);
+    uint32_t first = 2 + (uint32_t)draw(c, options->nodes - 1);
+    uint32_t rounds = 3 + (uint32_t)draw(c, 8);
+    uint32_t partitions = (uint32_t)draw(c, 3) == 0;
+
+    manners(c);
+    sim_boot(c, 0, first);
+    sim_run(c, 1500 + draw(c, 2000));
+    sim_start(c, UINT32_MAX, 0, options->children);
+    sim_clients_start(c);
+    sim_run(c, draw(c, 4000));
+    for (uint32_t i = 0; i < rounds && !c->broken; i++) {
+        enum fault fault = (enum fault)draw(c, FAULT_COUNT);
+
+        if (!partitions && (fault == FAULT_CUT || fault == FAULT_CUT_ONE_WAY))
+            fault = FAULT_JOIN;
+        strike(c, fault);
+        for (uint32_t k = 0; k < 8 && !c->broken; k++) {
+            if (draw(c, 3) == 0)
+                sim_operate(c);
+            sim_run(c, FAULT_GAP_MS / 8 + draw(c, 200));
+        }
+        mend(c, 0);
+    }
+    mend(c, 1);
+    sim_judge_quiet(c);
+    sim_clients_stop(c);
+    if (c->broken)
+        (void)snprintf(text, text_max, "%s", c->story);
+    else
+        (void)snprintf(text, text_max, "%u nodes, %u children, %llu updates",
+                       options->nodes, options->children,
+                       (unsigned long long)c->updates);
+    *virtual_ns += phub__world_now(c->world);
+    rounds = c->broken != 0;
+    sim_case_free(&c);
+    return (int)rounds;
+}
