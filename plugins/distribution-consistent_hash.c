@@ -62,7 +62,7 @@ struct consistent_hash {
     uint64_t zones;
 };
 
-/* --- the ring ---------------------------------------------------------------- */
+/* --- the ring ------------------------------------------------------------ */
 
 /* The finisher of SplitMix64 (Steele, Lea, Flood 2014). */
 static uint64_t mix(uint64_t x)
@@ -230,7 +230,7 @@ static uint32_t ring_find(const struct ring *ring, uint64_t place)
     return at < ring->points_count ? at : 0;
 }
 
-/* --- owners -------------------------------------------------------------------- */
+/* --- owners -------------------------------------------------------------- */
 
 /* Walk once around from start and take up to wanted nodes that were not taken
  * in this turn, of zones that were not if fresh_zones. */
@@ -310,7 +310,7 @@ static int consistent_hash_assign(void *self_, const struct phub_view *view,
     return 0;
 }
 
-/* --- life ------------------------------------------------------------------------ */
+/* --- life ---------------------------------------------------------------- */
 
 static int consistent_hash_open(void *self_, struct phub_ctx *ctx,
                                 const struct phub_host *host)

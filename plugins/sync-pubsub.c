@@ -60,7 +60,7 @@ struct pubsub {
     uint64_t piece_size;
 };
 
-/* --- peers ---------------------------------------------------------------------- */
+/* --- peers --------------------------------------------------------------- */
 
 static struct peer *peer_find(struct pubsub *self, uint64_t id)
 {
@@ -90,7 +90,7 @@ static void count(struct pubsub *self, const char *name, uint64_t n)
         self->host->counter_add(self->ctx, name, n);
 }
 
-/* --- sending -------------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------- */
 
 static int message_send(struct pubsub *self, uint64_t node,
                         enum message type, struct phub_bytes payload,
@@ -132,7 +132,7 @@ static int summary_send(struct pubsub *self, uint64_t node,
     return rc;
 }
 
-/* --- push ------------------------------------------------------------------------ */
+/* --- push ---------------------------------------------------------------- */
 
 static int delta_next(struct pubsub *self, struct phub_buf **delta,
                       uint64_t *next)
@@ -182,7 +182,7 @@ static void pubsub_changed(void *self_, uint64_t head)
         push(self);
 }
 
-/* --- pull ------------------------------------------------------------------------ */
+/* --- pull ---------------------------------------------------------------- */
 
 static int pull_ask(struct pubsub *self)
 {
@@ -233,7 +233,7 @@ static void pull_want(struct pubsub *self, uint64_t node)
     pull_next(self);
 }
 
-/* --- receiving -------------------------------------------------------------------- */
+/* --- receiving ----------------------------------------------------------- */
 
 static int missing_find(struct pubsub *self, const struct phub_bytes *summary,
                         struct phub_buf **delta, uint32_t *more)
@@ -355,7 +355,7 @@ static void pubsub_received(void *self_, uint64_t node,
     }
 }
 
-/* --- rounds ------------------------------------------------------------------------ */
+/* --- rounds -------------------------------------------------------------- */
 
 static void round_arm(struct pubsub *self, uint64_t delay_ms)
 {
@@ -446,7 +446,7 @@ static void pubsub_view_changed(void *self_, const struct phub_view *view)
     free(joiners);
 }
 
-/* --- life ------------------------------------------------------------------------ */
+/* --- life ---------------------------------------------------------------- */
 
 static int pubsub_open(void *self_, struct phub_ctx *ctx,
                        const struct phub_host *host)

@@ -21,7 +21,7 @@ static struct mock *mock;
 static struct phub_view *view;
 static char error[PHUB__LOADER_ERROR_MAX];
 
-/* --- liars -------------------------------------------------------------------------- */
+/* --- liars --------------------------------------------------------------- */
 
 static int liar_open(void *self, struct phub_ctx *ctx,
                      const struct phub_host *host)
@@ -148,7 +148,7 @@ static void finish(void)
     mock_world_fini(&world);
 }
 
-/* --- distribution ------------------------------------------------------------------- */
+/* --- distribution -------------------------------------------------------- */
 
 static int assign(uint32_t factor)
 {
@@ -223,7 +223,7 @@ START_TEST(a_refusal_is_passed_on_in_its_own_words)
 }
 END_TEST
 
-/* --- redundancy --------------------------------------------------------------------- */
+/* --- redundancy ---------------------------------------------------------- */
 
 START_TEST(a_factor_is_one_to_the_members)
 {
@@ -275,7 +275,7 @@ START_TEST(roles_are_known_all_given_and_one_is_active)
 }
 END_TEST
 
-/* --- partition ---------------------------------------------------------------------- */
+/* --- partition ----------------------------------------------------------- */
 
 START_TEST(a_verdict_is_known)
 {

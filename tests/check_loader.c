@@ -86,7 +86,7 @@ static void file_write(const char *name, const char *text, mode_t mode)
     ck_assert_int_eq(chmod(path, mode), 0);
 }
 
-/* --- check 1 ---------------------------------------------------------------------- */
+/* --- check 1 ------------------------------------------------------------- */
 
 START_TEST(a_missing_file_is_told_with_all_places)
 {
@@ -201,7 +201,7 @@ START_TEST(the_environment_comes_before_the_configuration)
 }
 END_TEST
 
-/* --- checks 2 to 10 --------------------------------------------------------------- */
+/* --- checks 2 to 10 ------------------------------------------------------ */
 
 START_TEST(what_dlopen_says_is_passed_on)
 {
@@ -316,7 +316,7 @@ START_TEST(one_file_serves_many_instances)
 }
 END_TEST
 
-/* --- parameters ------------------------------------------------------------------- */
+/* --- parameters ---------------------------------------------------------- */
 
 static void param_refused(const char *param, const char *text)
 {

@@ -40,6 +40,8 @@ expect 0 '^sync  *pubsub  *1.0 ' "$tool" list
 expect 0 '"name": "hotswap"' "$tool" --json list
 expect 0 'virtual_nodes = 256 points  (1..4096)' "$tool" info consistent_hash
 expect 0 'must-match pure' "$tool" info distribution/consistent_hash
+expect 0 'must-match pure' "$tool" info distribution consistent_hash
+expect 2 'is not a kind' "$tool" info distributed consistent_hash
 expect 1 'not found; looked in' "$tool" info nothing
 expect 0 '"default": "5000"' "$tool" --json info pubsub
 

@@ -116,7 +116,7 @@ START_TEST(a_child_that_turns_out_unable_is_moved_cold_and_told_so)
 }
 END_TEST
 
-/* --- every failure at every step ----------------------------------------------------- */
+/* --- every failure at every step ----------------------------------------- */
 
 static const struct mock_script wrongs[] = {
     { MOCK_REFUSE, PHUB_EINVAL, 1, 0, 0 },
@@ -326,7 +326,7 @@ START_TEST(a_deadline_gives_up_what_is_not_decided)
 }
 END_TEST
 
-/* --- consent --------------------------------------------------------------------------- */
+/* --- consent ------------------------------------------------------------- */
 
 START_TEST(a_child_that_says_no_is_asked_again)
 {
@@ -387,7 +387,7 @@ START_TEST(the_plan_may_forbid_to_ask)
 }
 END_TEST
 
-/* --- many -------------------------------------------------------------------------------- */
+/* --- many ---------------------------------------------------------------- */
 
 START_TEST(at_most_moves_parallel_are_under_way)
 {
@@ -432,7 +432,7 @@ START_TEST(a_hundred_thousand_moves_are_linear)
 }
 END_TEST
 
-/* --- items, cancel, view, close ------------------------------------------------------------ */
+/* --- items, cancel, view, close ------------------------------------------ */
 
 START_TEST(items_that_are_no_moves_are_reported_at_once)
 {
@@ -517,7 +517,7 @@ START_TEST(closing_reports_what_is_left)
 }
 END_TEST
 
-/* --- a third swap ---------------------------------------------------------------------------- */
+/* --- a third swap -------------------------------------------------------- */
 
 /* Start standbys everywhere first, then switch all at once. */
 static uint32_t third_next(void *arg, const struct phub_swap_info *info)

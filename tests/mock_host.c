@@ -45,7 +45,7 @@ struct mock *mock_of(struct phub_ctx *ctx)
     return (struct mock *)(void *)ctx;
 }
 
-/* --- chance and complaints -------------------------------------------------------- */
+/* --- chance and complaints ----------------------------------------------- */
 
 uint64_t mock_random(struct mock_world *world)
 {
@@ -67,7 +67,7 @@ void mock_violate(struct mock_world *world, const char *format, ...)
     va_end(args);
 }
 
-/* --- events ------------------------------------------------------------------------- */
+/* --- events -------------------------------------------------------------- */
 
 static bool event_before(const struct mock_event *a,
                          const struct mock_event *b)
@@ -170,7 +170,7 @@ uint64_t mock_run(struct mock_world *world, uint64_t ms)
     return count;
 }
 
-/* --- the host: time, parameters, people ------------------------------------------- */
+/* --- the host: time, parameters, people ---------------------------------- */
 
 static uint64_t host_now_ns(struct phub_ctx *ctx)
 {
@@ -263,7 +263,7 @@ static uint64_t host_self(struct phub_ctx *ctx)
     return mock_of(ctx)->id;
 }
 
-/* --- the host: views ----------------------------------------------------------------- */
+/* --- the host: views ----------------------------------------------------- */
 
 static struct phub_view *host_view(struct phub_ctx *ctx)
 {
@@ -387,7 +387,7 @@ void mock_view_all(struct mock_world *world, uint32_t count)
         mock_view(world->nodes[i], ids, count);
 }
 
-/* --- the host: buffers and messages --------------------------------------------------- */
+/* --- the host: buffers and messages -------------------------------------- */
 
 struct phub_buf *mock_buf(struct mock_world *world, const void *data,
                           size_t size)
@@ -459,7 +459,7 @@ static int host_peer_send(struct phub_ctx *ctx, uint64_t node,
     return node == 0 || reached > 0 ? 0 : PHUB_ENODEDOWN;
 }
 
-/* --- worlds and nodes ------------------------------------------------------------------- */
+/* --- worlds and nodes ---------------------------------------------------- */
 
 void mock_world_init(struct mock_world *world, uint64_t seed)
 {

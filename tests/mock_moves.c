@@ -18,7 +18,7 @@ static const char *const names[MOCK_STEPS] = {
     "abort"
 };
 
-/* --- children -------------------------------------------------------------------- */
+/* --- children ------------------------------------------------------------ */
 
 void mock_children(struct mock *mock, uint32_t count, uint32_t flags)
 {
@@ -151,7 +151,7 @@ static int host_assign_for(struct phub_ctx *ctx, const struct phub_bytes *id,
     return *count > 0 ? 0 : PHUB_ENOPLACE;
 }
 
-/* --- steps -------------------------------------------------------------------------- */
+/* --- steps --------------------------------------------------------------- */
 
 /* Answer by the script; complete after the fact changes (moves_done). */
 static int answer(struct mock *mock, enum mock_step step, uint64_t target,

@@ -36,3 +36,5 @@ dist_check_SCRIPTS += tests/check_plugin_tool.sh
 TESTS              += tests/check_plugin_tool.sh
 dist_check_SCRIPTS += tests/check_template.sh
 TESTS              += tests/check_template.sh
+dist_check_SCRIPTS += tests/check_strategy_pages.sh
+TESTS              += tests/check_strategy_pages.sh

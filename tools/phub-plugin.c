@@ -33,8 +33,8 @@ static bool as_json;
 static const char usage_text[] =
     "usage: phub-plugin [--json] [--path DIRS] COMMAND\n"
     "\n"
-    "  list              all strategies that are found, in the order of looking\n"
-    "  info NAME         what one says about itself, and its parameters\n"
+    "  list              all strategies that are found\n"
+    "  info [KIND] NAME  what one says about itself, and its parameters\n"
     "  check FILE        would a hub load this file?\n"
     "  exists KIND NAME  exit 0 if there is one that a hub would load\n"
     "\n"
@@ -48,7 +48,7 @@ static const char usage_text[] =
     "\n"
     "exit: 0 done, 1 failed, 2 usage\n";
 
-/* --- in the child ---------------------------------------------------------------- */
+/* --- in the child -------------------------------------------------------- */
 
 static json_t *param_json(const struct phub_param *row)
 {
@@ -132,7 +132,7 @@ static void child_main(uint32_t kind, const char *name, int fd)
     _exit(EXIT_DONE);
 }
 
-/* --- in the parent --------------------------------------------------------------- */
+/* --- in the parent ------------------------------------------------------- */
 
 static json_t *ended_json(const char *name, int status)
 {
@@ -228,7 +228,7 @@ static void json_print(json_t *value)
     (void)putchar('\n');
 }
 
-/* --- list ------------------------------------------------------------------------- */
+/* --- list ---------------------------------------------------------------- */
 
 /* "distribution-ring.so" -> kind, and name without its end; 0 if it is none. */
 static uint32_t file_kind(const char *file, char *name, size_t name_max)
@@ -330,7 +330,7 @@ static int list_command(void)
     return code;
 }
 
-/* --- info, check, exists ---------------------------------------------------------- */
+/* --- info, check, exists ------------------------------------------------- */
 
 static void param_print(const json_t *param)
 {
@@ -380,6 +380,15 @@ static void info_print(const json_t *object)
         param_print(json_array_get(params, i));
 }
 
+static json_t *kind_load(const char *kind, const char *name)
+{
+    if (phub_kind_of(kind) != 0)
+        return load(phub_kind_of(kind), name);
+    (void)fprintf(stderr, "phub-plugin: '%s' is not a kind: distribution, "
+                  "redundancy, sync, migration, partition\n", kind);
+    return NULL;
+}
+
 /* Find NAME, KIND/NAME or a path; a bare name is looked for in every kind.
  * The object of the first that loads, or else of the one that fails best:
  * anything but "not found". */
@@ -420,8 +429,11 @@ static json_t *named_load(const char *text)
 
 static int result_print(json_t *object, bool details)
 {
-    int code = loads(object) ? EXIT_DONE : EXIT_FAILED;
+    int code;
 
+    if (object == NULL)
+        return EXIT_USAGE;
+    code = loads(object) ? EXIT_DONE : EXIT_FAILED;
     if (as_json)
         json_print(object);
     else if (code != EXIT_DONE)
@@ -453,15 +465,11 @@ static int check_command(const char *file)
 
 static int exists_command(const char *kind, const char *name, long abi)
 {
-    json_t *object;
+    json_t *object = kind_load(kind, name);
     int code;
 
-    if (phub_kind_of(kind) == 0) {
-        (void)fprintf(stderr, "phub-plugin: '%s' is not a kind: distribution, "
-                      "redundancy, sync, migration, partition\n", kind);
+    if (object == NULL)
         return EXIT_USAGE;
-    }
-    object = load(phub_kind_of(kind), name);
     code = loads(object) && (abi < 0 || number_of(object, "abi_needs") <= abi)
                ? EXIT_DONE : EXIT_FAILED;
     if (as_json)
@@ -470,7 +478,7 @@ static int exists_command(const char *kind, const char *name, long abi)
     return code;
 }
 
-/* --- the command line ------------------------------------------------------------- */
+/* --- the command line ---------------------------------------------------- */
 
 static int usage(const char *what, const char *word)
 {
@@ -504,6 +512,8 @@ static int command_run(int argc, char **argv, const char *path, long abi)
         code = list_command();
     else if (strcmp(command, "info") == 0 && argc == 2)
         code = result_print(named_load(argv[1]), true);
+    else if (strcmp(command, "info") == 0 && argc == 3)
+        code = result_print(kind_load(argv[1], argv[2]), true);
     else if (strcmp(command, "check") == 0 && argc == 2)
         code = check_command(argv[1]);
     else if (strcmp(command, "exists") == 0 && argc == 3)

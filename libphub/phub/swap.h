@@ -153,7 +153,7 @@ void phub_swap_release(struct phub_swap *swap);
 /* Moves in a step (all with 0). */
 uint32_t phub_swap_count(const struct phub_swap *swap, uint32_t step);
 
-/* --- the steps, under their names of old --------------------------------------
+/* --- the steps, under their names of old ------------------------------------
  * phub_swap_begin() and phub_swap_completed() call all of these; they are here
  * for strategies that want to do a part differently. */
 

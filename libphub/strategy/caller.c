@@ -55,7 +55,7 @@ static uint32_t view_members(const struct phub__strategy *strategy,
     return strategy->host->view_count(view);
 }
 
-/* --- distribution ------------------------------------------------------------ */
+/* --- distribution -------------------------------------------------------- */
 
 static int u64_cmp(const void *a, const void *b)
 {
@@ -164,7 +164,7 @@ int phub__call_assign(struct phub__strategy *strategy,
     return 0;
 }
 
-/* --- redundancy --------------------------------------------------------------- */
+/* --- redundancy ---------------------------------------------------------- */
 
 int phub__call_factor(struct phub__strategy *strategy,
                       const struct phub_view *view, uint32_t *factor,
@@ -222,7 +222,7 @@ int phub__call_plan(struct phub__strategy *strategy,
     return 0;
 }
 
-/* --- partition ---------------------------------------------------------------- */
+/* --- partition ----------------------------------------------------------- */
 
 int phub__call_judge(struct phub__strategy *strategy,
                      const struct phub_judge *judge, uint32_t *verdict,
@@ -264,7 +264,7 @@ int phub__call_electorate(struct phub__strategy *strategy,
     return 0;
 }
 
-/* --- sync --------------------------------------------------------------------- */
+/* --- sync ---------------------------------------------------------------- */
 
 void phub__call_changed(struct phub__strategy *strategy, uint64_t head)
 {
@@ -273,7 +273,7 @@ void phub__call_changed(struct phub__strategy *strategy, uint64_t head)
     leave(strategy);
 }
 
-/* --- migration ---------------------------------------------------------------- */
+/* --- migration ----------------------------------------------------------- */
 
 int phub__call_begin(struct phub__strategy *strategy,
                      const struct phub_plan_item *items, uint32_t count,
@@ -302,7 +302,7 @@ void phub__call_cancel(struct phub__strategy *strategy,
     leave(strategy);
 }
 
-/* --- every kind --------------------------------------------------------------- */
+/* --- every kind ---------------------------------------------------------- */
 
 void phub__call_view_changed(struct phub__strategy *strategy,
                              const struct phub_view *view)

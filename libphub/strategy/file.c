@@ -88,7 +88,7 @@ uint32_t phub__kind_of(const char *name)
                          "plugin '%s' (%s): " format, (wanted)->shown, path,  \
                          __VA_ARGS__)
 
-/* --- check 1: the file ------------------------------------------------------ */
+/* --- check 1: the file --------------------------------------------------- */
 
 /* May somebody other than root and this user write it? */
 static bool mode_open(const struct stat *st)
@@ -145,7 +145,7 @@ int phub__file_safe(const struct phub__wanted *wanted, const char *path,
     return 0;
 }
 
-/* --- checks 2 and 3: dlopen and the symbol ---------------------------------- */
+/* --- checks 2 and 3: dlopen and the symbol ------------------------------- */
 
 static int symbol_missing(const struct phub__wanted *wanted, const char *path,
                           void *handle, char *error, size_t error_max)
@@ -183,7 +183,7 @@ int phub__plugin_open(const struct phub__wanted *wanted, const char *path,
                             error_max);
 }
 
-/* --- checks 4 to 6: the descriptor ------------------------------------------- */
+/* --- checks 4 to 6: the descriptor --------------------------------------- */
 
 static int descriptor_check(const struct phub__wanted *wanted,
                             const char *path, const struct phub_plugin *theirs,
@@ -224,7 +224,7 @@ static int descriptor_check(const struct phub__wanted *wanted,
     return 0;
 }
 
-/* --- check 7: kind and name --------------------------------------------------- */
+/* --- check 7: kind and name ---------------------------------------------- */
 
 int phub__plugin_wanted(const struct phub__wanted *wanted, const char *path,
                         const struct phub_plugin *descriptor, char *error,
@@ -245,7 +245,7 @@ int phub__plugin_wanted(const struct phub__wanted *wanted, const char *path,
     return 0;
 }
 
-/* --- check 8: the vtable ------------------------------------------------------ */
+/* --- check 8: the vtable ------------------------------------------------- */
 
 static int ops_copy(const struct phub__wanted *wanted, const char *path,
                     const struct phub_plugin *theirs,
@@ -278,7 +278,7 @@ static int ops_copy(const struct phub__wanted *wanted, const char *path,
     return 0;
 }
 
-/* --- check 9, first half: the declared rows ----------------------------------- */
+/* --- check 9, first half: the declared rows ------------------------------ */
 
 static int params_copy(const struct phub__wanted *wanted, const char *path,
                        const struct phub_plugin *theirs,

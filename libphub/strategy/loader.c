@@ -21,7 +21,7 @@ struct phub__loader {
     struct phub__plugin *plugins;
 };
 
-/* --- the path ----------------------------------------------------------------- */
+/* --- the path ------------------------------------------------------------ */
 
 static int dirs_add(struct phub__loader *loader, const char *from,
                     const char *path, char *error, size_t error_max)
@@ -119,7 +119,7 @@ int phub__loader_add(struct phub__loader *loader,
     return 0;
 }
 
-/* --- finding -------------------------------------------------------------------- */
+/* --- finding ------------------------------------------------------------- */
 
 static struct phub__plugin *added_find(struct phub__loader *loader,
                                        const struct phub__wanted *wanted)
@@ -277,7 +277,7 @@ static int plugin_find(struct phub__loader *loader, uint32_t kind,
     return name_load(loader, &wanted, plugin, error, error_max);
 }
 
-/* --- a strategy ------------------------------------------------------------------ */
+/* --- a strategy ---------------------------------------------------------- */
 
 int phub__strategy_load(struct phub__loader *loader, uint32_t kind,
                         const char *name, const char *const *params,

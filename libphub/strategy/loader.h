@@ -115,7 +115,7 @@ int phub__strategy_param_text(const struct phub__strategy *strategy,
 int phub__strategy_fail(struct phub__strategy *strategy, int code,
                         const char *text);
 
-/* --- for phub-plugin and messages --- */
+/* --- for phub-plugin and messages ---------------------------------------- */
 
 /* The checked copy of its descriptor; params are our copies, stride is ours. */
 const struct phub_plugin *

@@ -43,7 +43,7 @@ int phub__strategy_error(char *error, size_t error_max, int code,
     return code;
 }
 
-/* --- parsing -------------------------------------------------------------- */
+/* --- parsing ------------------------------------------------------------- */
 
 static bool number_parse(const char *text, const char *unit, uint64_t *number)
 {
@@ -175,7 +175,7 @@ int phub__params_check(const struct phub_param *rows, uint32_t count,
     return 0;
 }
 
-/* --- nearest name ----------------------------------------------------------- */
+/* --- nearest name -------------------------------------------------------- */
 
 /* Edit distance (Levenshtein 1966) of two short names. */
 static size_t name_distance(const char *a, size_t a_size, const char *b)
@@ -229,7 +229,7 @@ static int param_unknown(const struct phub_param *rows, uint32_t count,
         rows[nearest].name);
 }
 
-/* --- values ----------------------------------------------------------------- */
+/* --- values -------------------------------------------------------------- */
 
 static int value_set(struct phub__value *value, const char *text, char *error,
                      size_t error_max)
@@ -332,7 +332,7 @@ const struct phub__value *phub__values_find(const struct phub__value *values,
     return NULL;
 }
 
-/* --- digest ----------------------------------------------------------------- */
+/* --- digest -------------------------------------------------------------- */
 
 static int value_cmp(const void *a, const void *b)
 {

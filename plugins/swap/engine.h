@@ -93,7 +93,7 @@ struct phub_swap {
     bool leaving;                /* nobody is asked for consent */
 };
 
-/* --- moves (move.c) --- */
+/* --- moves (move.c) ------------------------------------------------------ */
 int phub__swap_reserve(struct phub_swap *swap, uint32_t more);
 struct phub_swap_move *phub__swap_move_new(struct phub_swap *swap,
                                            const struct phub_plan_item *item);
@@ -108,7 +108,7 @@ void phub__swap_step_set(struct phub_swap *swap, struct phub_swap_move *move,
                          uint32_t step);
 struct phub_bytes phub__swap_child(const struct phub_swap_move *move);
 
-/* --- time (timer.c) --- */
+/* --- time (timer.c) ------------------------------------------------------ */
 /* The step must have ended at step_due_ns (NEVER: no limit of its own). */
 void phub__swap_due(struct phub_swap *swap, struct phub_swap_move *move,
                     uint64_t step_due_ns);
@@ -120,19 +120,19 @@ void phub__swap_arm(struct phub_swap *swap);
 uint64_t phub__swap_now(const struct phub_swap *swap);
 uint64_t phub__swap_after(const struct phub_swap *swap, uint64_t ms);
 
-/* --- queues (plan.c) --- */
+/* --- queues (plan.c) ----------------------------------------------------- */
 struct phub_swap_group *phub__swap_group(struct phub_swap *swap,
                                          uint64_t node);
 void phub__swap_under_way(struct phub_swap *swap, struct phub_swap_move *move,
                           bool under_way);
 void phub__swap_unqueue(struct phub_swap *swap, struct phub_swap_move *move);
 
-/* --- steps (steps.c) --- */
+/* --- steps (steps.c) ----------------------------------------------------- */
 /* Step ended has ended with rc: begin the one that the strategy names. */
 void phub__swap_next(struct phub_swap *swap, struct phub_swap_move *move,
                      uint32_t ended, int32_t rc);
 
-/* --- the machine (swap.c) --- */
+/* --- the machine (swap.c) ------------------------------------------------ */
 const char *phub__swap_why(int rc);
 /* The step that move is in has ended. */
 void phub__swap_ended(struct phub_swap *swap, struct phub_swap_move *move,

@@ -8,7 +8,7 @@
 
 #define PAGE 64u   /* children read at a time when the node leaves */
 
-/* --- options ------------------------------------------------------------------------ */
+/* --- options ------------------------------------------------------------- */
 
 int phub_swap_options_read(struct phub_ctx *ctx, const struct phub_host *host,
                            struct phub_swap_options *options)
@@ -110,7 +110,7 @@ void phub_swap_free(struct phub_swap **swap)
     free(s);
 }
 
-/* --- a batch ------------------------------------------------------------------------- */
+/* --- a batch ------------------------------------------------------------- */
 
 static bool consent_wanted(const struct phub_swap *swap,
                            const struct phub_plan_item *item)
@@ -250,7 +250,7 @@ out:
     return rc;
 }
 
-/* --- from outside ---------------------------------------------------------------------- */
+/* --- from outside -------------------------------------------------------- */
 
 void phub_swap_cancel(struct phub_swap *swap, const struct phub_bytes *child)
 {
@@ -310,7 +310,7 @@ void phub_swap_handle_contraction(struct phub_swap *swap,
     phub__swap_pump(swap);
 }
 
-/* --- the end of the node ----------------------------------------------------------------- */
+/* --- the end of the node ------------------------------------------------- */
 
 /* Move one child wherever it belongs when this node is gone. */
 static void child_send_away(struct phub_swap *swap,

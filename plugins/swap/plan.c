@@ -12,7 +12,7 @@
 #define CONSENT_MAX 1024u  /* children asked at a time */
 #define GROUPS_FIRST 16u
 
-/* --- what to do with an item --------------------------------------------------- */
+/* --- what to do with an item --------------------------------------------- */
 
 static bool runs_at(const struct phub_swap *swap,
                     const struct phub_bytes *child, uint32_t instances,
@@ -69,7 +69,7 @@ void phub_swap_compute_processable(struct phub_swap *swap,
             swap, (const struct phub_plan_item *)(const void *)at);
 }
 
-/* --- queues ---------------------------------------------------------------------- */
+/* --- queues -------------------------------------------------------------- */
 
 static uint32_t group_index(const struct phub_swap *swap, uint64_t node)
 {
@@ -206,7 +206,7 @@ void phub__swap_under_way(struct phub_swap *swap, struct phub_swap_move *move,
     group_drop_if_idle(swap, group);
 }
 
-/* --- turns ------------------------------------------------------------------------ */
+/* --- turns --------------------------------------------------------------- */
 
 /* May the group's first move go on? */
 static bool group_may(const struct phub_swap *swap,

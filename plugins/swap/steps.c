@@ -34,7 +34,7 @@ static void stands_still(struct phub_swap *swap, struct phub_swap_move *move)
         move->still_ns = phub__swap_after(swap, swap->options.state_ttl_ms);
 }
 
-/* --- consent -------------------------------------------------------------------- */
+/* --- consent ------------------------------------------------------------- */
 
 static void consent_ask(struct phub_swap *swap, struct phub_swap_move *move)
 {
@@ -46,7 +46,7 @@ static void consent_ask(struct phub_swap *swap, struct phub_swap_move *move)
                                                     timeout_ms, token));
 }
 
-/* --- prepare -------------------------------------------------------------------- */
+/* --- prepare ------------------------------------------------------------- */
 
 static void info_fill(const struct phub_swap_move *move, uint32_t step,
                       int32_t rc, struct phub_swap_info *info)
@@ -135,7 +135,7 @@ void phub_swap_send_start_requests(struct phub_swap *swap,
     }
 }
 
-/* --- state ------------------------------------------------------------------------ */
+/* --- state --------------------------------------------------------------- */
 
 void phub_swap_collect_states(struct phub_swap *swap,
                               struct phub_swap_move *move, uint32_t step)
@@ -177,7 +177,7 @@ void phub_swap_handle_storage_update(struct phub_swap *swap,
                                                       timeout_ms, token));
 }
 
-/* --- decide ------------------------------------------------------------------------ */
+/* --- decide -------------------------------------------------------------- */
 
 void phub_swap_handle_process_startups(struct phub_swap *swap,
                                        struct phub_swap_move *move)
@@ -188,7 +188,7 @@ void phub_swap_handle_process_startups(struct phub_swap *swap,
               swap->host->move_decide(swap->ctx, move->move, token));
 }
 
-/* --- the next one -------------------------------------------------------------------- */
+/* --- the next one -------------------------------------------------------- */
 
 /* A state that was taken is delivered before anything is decided, whatever
  * order a strategy thinks of. */

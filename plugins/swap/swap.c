@@ -17,7 +17,7 @@
 
 #define PUMP_MOVES 64u
 
-/* --- words -------------------------------------------------------------------------- */
+/* --- words --------------------------------------------------------------- */
 
 const char *phub__swap_why(int rc)
 {
@@ -78,7 +78,7 @@ static void node_name(struct phub_swap *swap, uint64_t id, char *name,
     }
 }
 
-/* --- the end of a move ---------------------------------------------------------------- */
+/* --- the end of a move --------------------------------------------------- */
 
 void phub_swap_dispatch_migration_hook(struct phub_swap *swap, uint32_t moved,
                                        uint32_t failed)
@@ -130,7 +130,7 @@ static void move_done(struct phub_swap *swap, struct phub_swap_move *move)
     phub_swap_notify_originating_node(swap, move, 0, text);
 }
 
-/* --- failure --------------------------------------------------------------------------- */
+/* --- failure ------------------------------------------------------------- */
 
 /* Codes that no other target can mend. */
 static bool rc_final(int rc)
@@ -229,7 +229,7 @@ void phub__swap_fail(struct phub_swap *swap, struct phub_swap_move *move,
     }
 }
 
-/* --- a step has ended -------------------------------------------------------------------- */
+/* --- a step has ended ---------------------------------------------------- */
 
 static void consent_ended(struct phub_swap *swap, struct phub_swap_move *move,
                           int rc)
@@ -361,7 +361,7 @@ void phub__swap_ended(struct phub_swap *swap, struct phub_swap_move *move,
         phub__swap_next(swap, move, step, 0);
 }
 
-/* --- time ---------------------------------------------------------------------------------- */
+/* --- time ---------------------------------------------------------------- */
 
 static void due_fired(struct phub_swap *swap, struct phub_swap_move *move,
                       uint64_t now_ns)
