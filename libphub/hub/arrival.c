@@ -81,7 +81,7 @@ static int refuse(struct phub__hub *hub, const struct phub__op_request *op,
         snprintf(text, max, "node '%s' is leaving", hub->name);
         return PHUB_ESHUTDOWN;
     }
-    if (!phub__hub_may_run(hub)) {
+    if (!hub->attached || !phub__hub_in_charge(hub)) {
         snprintf(text, max, "node '%s' may not start children now",
                  hub->name);
         return PHUB_EPARTITIONED;

@@ -142,11 +142,18 @@ struct phub_view *phub__hub_view(const struct phub__hub *hub)
     return phub__cluster_view(hub->cluster);
 }
 
+int phub__hub_in_charge(const struct phub__hub *hub)
+{
+    return hub->verdict == PHUB_VERDICT_CONTINUE &&
+           hub->lease_boot_ns > hub->env->boot_ns(hub->env);
+}
+
+/* Synced in this very view: a node that was away for a while has its old rows
+ * and may get a lease before it hears who runs its children now. */
 int phub__hub_may_run(const struct phub__hub *hub)
 {
     return hub->attached && !hub->stopping && !hub->draining &&
-           hub->verdict == PHUB_VERDICT_CONTINUE && phub__synced_ever(hub) &&
-           hub->lease_boot_ns > hub->env->boot_ns(hub->env);
+           phub__synced_complete(hub) && phub__hub_in_charge(hub);
 }
 
 int phub__hub_decode(struct phub__hub *hub, const struct phub__schema *schema,

@@ -141,6 +141,7 @@ struct phub__hub {
     int started;
     int draining;       /* nothing new starts here */
     int stopping;
+    int retired;        /* halves of earlier starts are GONE */
     int verdict;        /* enum phub_verdict of the partition strategy */
     int lease_stale;    /* the electorate may be another */
     uint64_t lease_boot_ns;
@@ -179,6 +180,9 @@ struct phub_epoch phub__hub_epoch(struct phub__hub *hub);
 void phub__hub_epoch_seen(struct phub__hub *hub, uint64_t number);
 /* Arm the timer for the cluster's next deadline; after each call into it. */
 void phub__hub_arm_cluster(struct phub__hub *hub);
+/* The verdict is CONTINUE and the lease runs. */
+int phub__hub_in_charge(const struct phub__hub *hub);
+/* And this node may start children, as far as it knows. */
 int phub__hub_may_run(const struct phub__hub *hub);
 
 void phub__hub_log(struct phub__hub *hub, enum phub__log_level level,

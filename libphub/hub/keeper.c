@@ -26,6 +26,7 @@
 #include "hub/local.h"
 #include "hub/request.h"
 #include "hub/rows.h"
+#include "hub/store.h"
 #include "hub/synced.h"
 #include "wire/memory.h"
 
@@ -39,7 +40,7 @@ struct claim {
     struct phub_epoch incarnation;
     uint64_t home;
     int64_t pid;
-    int run_open, hold_open;       /* answers awaited */
+    int run_open, hold_open, store_open;  /* answers awaited */
     int code;
     char text[160];
 };
@@ -48,6 +49,7 @@ struct batch {
     struct phub__hub *hub;
     struct phub__request *run, *hold;  /* NULL once done */
     int held_back;                 /* being built */
+    int storing;                   /* durable rows on their way to the disk */
     uint64_t timeout_ms;
     uint32_t count;
     struct claim claims[];
@@ -179,9 +181,19 @@ int phub__keeper_place(struct phub__hub *hub, const struct phub_view *view,
 
 static void batch_free(struct batch *batch)
 {
-    if (batch->held_back || batch->run != NULL || batch->hold != NULL)
+    if (batch->held_back || batch->run != NULL || batch->hold != NULL ||
+        batch->storing)
         return;
     phub__free(batch);
+}
+
+/* A decision about this child is under way here. */
+static void claim_open(struct phub__hub *hub, struct phub_bytes id)
+{
+    struct phub__local *local = phub__local_get(hub, id);
+
+    if (local != NULL)
+        local->claims++;
 }
 
 static void claim_settled(struct batch *batch, struct claim *claim)
@@ -192,7 +204,7 @@ static void claim_settled(struct batch *batch, struct claim *claim)
         .code = claim->code, .node = claim->home, .pid = claim->pid,
         .incarnation = claim->incarnation };
 
-    if (claim->run_open || claim->hold_open)
+    if (claim->run_open || claim->hold_open || claim->store_open)
         return;
     local = phub__local_find(hub, claim->id);
     if (local != NULL && local->claims != 0) {
@@ -218,6 +230,11 @@ static void undo(struct batch *batch, struct claim *claim)
     (void)phub__row_stop(hub, claim->id, claim->incarnation);
 }
 
+static int rehome(struct phub__hub *hub, const struct phub_view *view,
+                  const struct phub_bytes *ids, uint32_t count, uint64_t lost,
+                  enum phub_cause cause, const struct phub__reply *reply);
+static int replace(struct batch *batch, const struct claim *claim);
+
 static void run_answered(void *arg, struct phub__request *request,
                          uint32_t index)
 {
@@ -231,20 +248,20 @@ static void run_answered(void *arg, struct phub__request *request,
         claim->code = item->code;
         snprintf(claim->text, sizeof claim->text, "%s",
                  item->text != NULL ? item->text : phub_strerror(item->code));
-        if (item->code != PHUB_ENODEDOWN && item->code != PHUB_ESTOPPED &&
-            item->code != PHUB_EMOVED && item->code != PHUB_ESHUTDOWN)
+        if (item->code == PHUB_ESHUTDOWN && replace(batch, claim))
+            claim->reply.transaction = 0; /* another batch answers */
+        else if (item->code != PHUB_ENODEDOWN &&
+                 item->code != PHUB_ESTOPPED && item->code != PHUB_EMOVED)
             undo(batch, claim);
     }
     claim_settled(batch, claim);
 }
 
-static void replace(struct batch *batch, struct phub__request *request);
-
 static void run_done(void *arg, struct phub__request *request)
 {
     struct batch *batch = arg;
 
-    replace(batch, request);
+    (void)request;
     batch->run = NULL;
     batch_free(batch);
 }
@@ -321,9 +338,46 @@ static void hold_elsewhere(struct batch *batch)
 }
 
 /* All rows of the batch are written: ask the homes. */
+static void stored(void *arg, int rc)
+{
+    struct batch *batch = arg;
+    uint32_t i;
+
+    batch->storing = 0;
+    for (i = 0; i < batch->count; i++) {
+        struct claim *claim = &batch->claims[i];
+
+        if (!claim->store_open)
+            continue;
+        claim->store_open = 0;
+        if (rc != 0 && claim->code == 0) {
+            claim->code = rc;
+            snprintf(claim->text, sizeof claim->text,
+                     "it runs, but its row could not be written on node "
+                     "'%s': %s", batch->hub->name, phub_strerror(rc));
+        }
+        claim_settled(batch, claim);
+    }
+    batch_free(batch);
+}
+
+/* A durable start is acknowledged when its row is on the disk. */
+static void store(struct batch *batch)
+{
+    struct phub__row_facts row;
+    uint32_t i;
+
+    for (i = 0; i < batch->count; i++) {
+        phub__row_facts(batch->hub, batch->claims[i].id, &row);
+        batch->claims[i].store_open = row.durable;
+        batch->storing |= row.durable;
+    }
+    if (batch->storing)
+        phub__store_sync(batch->hub, stored, batch);
+}
+
 static void launch(struct batch *batch)
 {
-    struct phub__hub *hub = batch->hub;
     struct phub__request *run = batch->run;
     uint32_t i;
 
@@ -339,10 +393,10 @@ static void launch(struct batch *batch)
     if (batch_rows(batch, &run->rows) != 0)
         run->rows = NULL;
     run->answered = run_answered;
+    store(batch);
     hold_elsewhere(batch);
     phub__request_send(run, run_done, batch);
     batch->held_back = 0;
-    (void)hub;
     batch_free(batch);
 }
 
@@ -369,7 +423,6 @@ static int write_claim(struct batch *batch, struct claim *claim,
                        const struct phub__op_item *item, uint64_t home)
 {
     struct phub__hub *hub = batch->hub;
-    struct phub__local *local;
     char name[PHUB_NODE_NAME_MAX + 24];
     int rc;
 
@@ -379,9 +432,7 @@ static int write_claim(struct batch *batch, struct claim *claim,
     if (rc != 0)
         return rc;
     claim->id = phub__request_copy(batch->run, item->id);
-    local = phub__local_get(hub, item->id);
-    if (local != NULL)
-        local->claims++;
+    claim_open(hub, item->id);
     phub__hub_node_name(hub, home, name, sizeof name);
     phub__hub_cause(hub, item->id, "start asked for: placed on %s by '%s', "
                     "incarnation %llu", name,
@@ -465,19 +516,20 @@ out:
 
 /* --- re-homing ---------------------------------------------------------------------- */
 
-/* A batch of children whose home is gone: new homes, and run. */
-static void rehome(struct phub__hub *hub, const struct phub_view *view,
-                   const struct phub_bytes *ids, uint32_t count,
-                   uint64_t lost, enum phub_cause cause)
+/* A batch of children whose home is gone: new homes, and run.  reply (of a
+ * single one) may be NULL.  Gives how many found a home. */
+static int rehome(struct phub__hub *hub, const struct phub_view *view,
+                  const struct phub_bytes *ids, uint32_t count, uint64_t lost,
+                  enum phub_cause cause, const struct phub__reply *reply)
 {
     uint64_t nodes[REHOME_BATCH], homes[REHOME_BATCH];
     struct batch *batch = batch_new(hub, count, RUN_TIMEOUT_MS);
     char text[256], name[PHUB_NODE_NAME_MAX + 24];
     uint32_t i;
-    int rc;
+    int rc, placed;
 
     if (batch == NULL)
-        return;
+        return 0;
     for (i = 0; i < count; i++)
         homes[i] = lost;
     rc = place(hub, view, ids, homes, count, cause, nodes, text, sizeof text);
@@ -504,6 +556,9 @@ static void rehome(struct phub__hub *hub, const struct phub_view *view,
         claim->id = phub__request_copy(batch->run, ids[i]);
         claim->incarnation = row.incarnation;
         claim->home = nodes[i];
+        if (reply != NULL)
+            claim->reply = *reply;
+        claim_open(hub, ids[i]);
         batch->count++;
         hub->counters.rehomed++;
         phub__hub_node_name(hub, nodes[i], name, sizeof name);
@@ -511,27 +566,28 @@ static void rehome(struct phub__hub *hub, const struct phub_view *view,
                         phub__cause_name(cause),
                         holder != 0 ? ", it holds the state" : "");
     }
+    placed = (int)batch->count;
     batch->run->count = batch->run->pending = batch->count;
     launch(batch);
+    return placed;
 }
 
-/* A home that is leaving does not take what it was given: the next one. */
-static void replace(struct batch *batch, struct phub__request *request)
+/* A home that is leaving does not take what it was given: the next one.
+ * Returns 1 if somebody else is asked, who will answer. */
+static int replace(struct batch *batch, const struct claim *claim)
 {
     struct phub__hub *hub = batch->hub;
     struct phub_view *view;
-    uint32_t i;
+    int asked = 0;
 
-    for (i = 0; i < request->count; i++) {
-        struct claim *claim = &batch->claims[i];
-
-        if (request->items[i].code != PHUB_ESHUTDOWN || hub->stopping)
-            continue;
-        view = phub__view_without(hub, phub__hub_view(hub), claim->home);
-        if (view != NULL && phub__view_count(view) != 0)
-            rehome(hub, view, &claim->id, 1, claim->home, PHUB_CAUSE_RETRY);
-        phub__view_unref(&view);
-    }
+    if (hub->stopping)
+        return 0;
+    view = phub__view_without(hub, phub__hub_view(hub), claim->home);
+    if (view != NULL && phub__view_count(view) != 0)
+        asked = rehome(hub, view, &claim->id, 1, claim->home,
+                       PHUB_CAUSE_RETRY, &claim->reply);
+    phub__view_unref(&view);
+    return asked;
 }
 
 void phub__keeper_rehome(struct phub__hub *hub, uint64_t lost,
@@ -555,7 +611,8 @@ void phub__keeper_rehome(struct phub__hub *hub, uint64_t lost,
             mine[n++].size = ids[i].size;
         }
         if (n != 0)
-            rehome(hub, phub__hub_view(hub), mine, n, lost, cause);
+            (void)rehome(hub, phub__hub_view(hub), mine, n, lost, cause,
+                         NULL);
     }
     phub__free(copies);
 }

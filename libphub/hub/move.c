@@ -514,7 +514,7 @@ int phub__move_decide(struct phub__hub *hub, uint64_t id, uint64_t token)
     if (phub__view_index(phub__hub_view(hub), move->target) ==
         PHUB__VIEW_NONE)
         return PHUB_ENODEDOWN;
-    if (!phub__hub_may_run(hub) && !hub->stopping)
+    if (!phub__hub_in_charge(hub))
         return PHUB_EPARTITIONED;
     move->epoch = phub__hub_epoch(hub);
     move->phase = PHUB__MOVE_DECIDED;

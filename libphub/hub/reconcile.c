@@ -163,10 +163,9 @@ static void reconcile_once(struct phub__local *local)
         phub__arrival_row_changed(local);
     if (local->move != NULL)
         phub__move_row_changed(local->move);
-    if (local->instance != NULL) {
-        if (local->arrival == NULL)
-            check_instance(local, &row);
-    }
+    if (local->instance != NULL && local->arrival == NULL)
+        check_instance(local, &row);
+    phub__row_facts(hub, phub__local_id(local), &row); /* writes end it */
     if (!row.live) {
         phub__local_answer(local, PHUB__WANT_RUNNING, PHUB_ESTOPPED,
                            "stopped meanwhile");

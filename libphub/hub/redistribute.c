@@ -267,11 +267,11 @@ static void work(void *arg)
     struct phub__redistribution *r = hub->redistribution;
 
     r->scheduled = 0;
-    if (!hub->attached || !phub__synced_ever(hub))
+    if (!hub->attached || !phub__synced_complete(hub))
         return;
+    phub__rows_retire_own(hub);
     phub__reconcile_home(hub);
-    if (!r->settled || !phub__synced_complete(hub) ||
-        hub->verdict != PHUB_VERDICT_CONTINUE)
+    if (!r->settled || hub->verdict != PHUB_VERDICT_CONTINUE)
         return;
     replace_lost(hub);
     if (r->joined && phub__hub_may_run(hub) && !hub->draining) {

@@ -301,6 +301,43 @@ void phub__row_instance_gone(struct phub__hub *hub, struct phub_bytes id)
     (void)phub__registry_instance_put(hub->registry, id, &half);
 }
 
+/* What an earlier start of this node published and nobody adopted is gone:
+ * its guard has ended it before this one could begin. */
+void phub__rows_retire_own(struct phub__hub *hub)
+{
+    struct phub__query query = { .by = PHUB__BY_INSTANCE, .node = hub->node };
+    struct phub__row_view views[64];
+    struct phub__half_view half;
+    uint64_t cursor = 0;
+    uint32_t count, i;
+
+    if (hub->retired)
+        return;
+    hub->retired = 1;
+    do {
+        char ids[64][PHUB_CHILD_ID_MAX];
+        size_t sizes[64];
+        uint32_t stale = 0;
+
+        count = phub__registry_query(hub->registry, &query, &cursor, 1024,
+                                     views, 64);
+        for (i = 0; i < count; i++) {
+            const struct phub__local *local =
+                phub__local_find(hub, views[i].id);
+
+            if ((local != NULL && local->instance != NULL) ||
+                !phub__row_half_of(&views[i], hub->node, &half) ||
+                half.boot == hub->boot)
+                continue;
+            sizes[stale] = views[i].id.size;
+            memcpy(ids[stale++], views[i].id.data, views[i].id.size);
+        }
+        for (i = 0; i < stale; i++)
+            phub__row_instance_gone(hub, (struct phub_bytes){
+                (const uint8_t *)ids[i], sizes[i] });
+    } while (cursor != 0);
+}
+
 /* --- travelling -------------------------------------------------------------- */
 
 int phub__rows_delta(struct phub__hub *hub, const struct phub_bytes *ids,

@@ -51,6 +51,9 @@ void phub__row_instance(struct phub__hub *hub, struct phub__instance *instance,
 /* Retire what an earlier start of this node published and is not here. */
 void phub__row_instance_gone(struct phub__hub *hub, struct phub_bytes id);
 
+/* The same for all of them, once, when this node is synced. */
+void phub__rows_retire_own(struct phub__hub *hub);
+
 /* Instances that may still exist, of any incarnation: nodes in the view with
  * one that is not GONE.  Fills at most nodes_max. */
 uint32_t phub__row_holders(struct phub__hub *hub, struct phub_bytes id,
