@@ -265,6 +265,7 @@ int phub__arrival_activate(struct phub__local *local)
     if (arrival->activated)
         return 0;
     arrival->activated = 1;
+    local->mail_origin = arrival->origin;
     prepare_answer(arrival, 0, "");
     if (local->instance != NULL) {
         phub__instance_set_epoch(local->instance, row.home_epoch);

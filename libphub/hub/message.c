@@ -3,6 +3,11 @@
  *
  * Order: a sender's messages go to the home over one session, and wait there
  * in one queue, so they reach the child in the order in which they were sent.
+ * After a move the origin forwards what waited there and closes with an END;
+ * the target holds what comes to it directly until then (schedule 10 of the
+ * design), or until the origin leaves the view.  What a sender that does not
+ * know of the move yet sends to the origin after the END may be overtaken by
+ * what it sends to the target next.
  * A reply goes straight back to the sender's node. */
 #include "config.h"
 
@@ -128,6 +133,16 @@ static void answered(void *arg, int rc, const char *text,
     phub__free(d);
 }
 
+/* Must what comes from this node wait for the origin's END? */
+static int held_back(struct phub__local *local, uint64_t from)
+{
+    if (local->mail_origin != 0 &&
+        phub__view_index(phub__hub_view(local->hub), local->mail_origin) ==
+            PHUB__VIEW_NONE)
+        local->mail_origin = 0;
+    return local->mail_origin != 0 && local->mail_origin != from;
+}
+
 static int takes(const struct phub__local *local)
 {
     return local->instance != NULL && local->arrival == NULL &&
@@ -199,7 +214,8 @@ void phub__mail_child_changed(struct phub__hub *hub,
     struct phub__row_facts row;
     struct phub__mail *mail;
 
-    while (local->mail_first != NULL && takes(local)) {
+    while (local->mail_first != NULL && takes(local) &&
+           !held_back(local, 0)) {
         mail = take(local);
         give(local, mail);
         mail_free(mail);
@@ -225,6 +241,9 @@ void phub__mail_moved(struct phub__hub *hub, struct phub__local *local,
 {
     struct phub__mail *mail;
 
+    struct phub__op_message end = { .origin = hub->node, .end = 1,
+                                    .id = phub__local_id(local) };
+
     if (target == hub->node)
         return;
     while (local->mail_first != NULL) {
@@ -232,6 +251,8 @@ void phub__mail_moved(struct phub__hub *hub, struct phub__local *local,
         pass_on(hub, phub__local_id(local), mail, target);
         mail_free(mail);
     }
+    (void)phub__peer_send_struct(hub, target, PHUB__MESSAGE_CHILD_MESSAGE,
+                                 &phub__op_message_schema, &end);
 }
 
 static void queue(struct phub__local *local, const struct phub__mail *mail)
@@ -266,19 +287,27 @@ void phub__mail_received(struct phub__hub *hub, uint64_t from,
     struct phub__local *local;
     uint64_t home;
 
-    (void)from;
     if (phub__hub_decode(hub, &phub__op_message_schema, body, &in) != 0)
         return;
+    local = phub__local_find(hub, in.id);
+    if (in.end) {
+        if (local != NULL && local->mail_origin == from) {
+            local->mail_origin = 0;
+            phub__mail_child_changed(hub, local);
+        }
+        phub__hub_decoded(hub);
+        return;
+    }
     mail.origin = in.origin;
     mail.reference = in.reference;
     mail.hops = in.hops;
     mail.timeout_ms = in.timeout_ms;
     mail.data = phub__buf_copy(in.data.data, in.data.size);
-    local = phub__local_find(hub, in.id);
     home = phub__hub_home(hub, in.id);
     if (mail.data == NULL)
         reply(hub, in.origin, in.reference, in.id, PHUB_ENOMEM, NULL);
-    else if (local != NULL && local->mail_first == NULL && takes(local))
+    else if (local != NULL && takes(local) && !held_back(local, from) &&
+             (local->mail_first == NULL || local->mail_origin == from))
         give(local, &mail);
     else if (home == hub->node || (local != NULL && local->move != NULL)) {
         local = phub__local_get(hub, in.id);

@@ -112,12 +112,12 @@ PHUB__SCHEMA(phub__op_state_ack_schema, K,
 PHUB__SCHEMA(phub__op_message_schema, M,
     PHUB__U64(1, M, origin, PHUB__REQUIRED),
     PHUB__U64(2, M, reference),
-    PHUB__U64(3, M, sequence),
     PHUB__U64(4, M, hops),
     PHUB__I64(5, M, code),
     PHUB__U64(6, M, timeout_ms),
     PHUB__TEXT(7, M, id, PHUB_CHILD_ID_MAX, PHUB__REQUIRED),
-    PHUB__BYTES(8, M, data, PHUB_MESSAGE_SIZE_MAX));
+    PHUB__BYTES(8, M, data, PHUB_MESSAGE_SIZE_MAX),
+    PHUB__U64(9, M, end));
 
 #define G struct phub__op_plugin
 PHUB__SCHEMA(phub__op_plugin_schema, G,

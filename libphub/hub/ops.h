@@ -128,12 +128,12 @@ struct phub__op_state_ack {
 struct phub__op_message {
     uint64_t origin;
     uint64_t reference;             /* 0: no reply is expected */
-    uint64_t sequence;              /* per origin and child */
     uint64_t hops;
     int64_t code;                   /* replies */
     uint64_t timeout_ms;
     struct phub_bytes id;
     struct phub_bytes data;
+    uint64_t end;                   /* 1: the origin's queue ends here */
 };
 
 struct phub__op_plugin {
