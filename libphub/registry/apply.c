@@ -40,6 +40,21 @@ static int contents_decode(const struct phub__wire_entry *wire,
     return 0;
 }
 
+static bool stable_ok(const struct phub__wire_piece *piece)
+{
+    const uint64_t *numbers = piece->stable.items;
+    uint32_t i;
+
+    if (piece->stable.count % 2 != 0)
+        return false;
+    for (i = 0; i < piece->stable.count; i++) {
+        if (numbers[i] == 0 || numbers[i] > PHUB__SEQUENCE_MAX ||
+            (i > 0 && numbers[i] < numbers[i - 1]))
+            return false;
+    }
+    return true;
+}
+
 /* Numbers ascend, and lie in the range if there is one. */
 static bool piece_ok(const struct phub__registry *registry,
                      const struct phub__wire_piece *piece)
@@ -51,7 +66,8 @@ static bool piece_ok(const struct phub__registry *registry,
 
     if (piece->node == 0 || piece->boot == 0 ||
         piece->to > PHUB__SEQUENCE_MAX ||
-        (piece->to == 0 ? piece->from != 0 : piece->from >= piece->to))
+        (piece->to == 0 ? piece->from != 0 : piece->from >= piece->to) ||
+        !stable_ok(piece))
         return false;
     for (i = 0; i < piece->entries.count; i++) {
         if (entries[i].sequence <= last || entries[i].sequence > hi)
@@ -66,42 +82,86 @@ static bool piece_ok(const struct phub__registry *registry,
            piece->to <= phub__registry_head(registry);
 }
 
-/* What is live here and not there in a range that they have seen. */
-static void doubt(struct phub__author *author,
-                  const struct phub__wire_piece *piece)
+/* In a repair, does the sender know for certain that what it does not list of
+ * this number is dead? */
+static bool piece_stable(const struct phub__wire_piece *piece,
+                         uint64_t sequence)
+{
+    struct phub__ranges stable = { .at = piece->stable.items,
+                                   .count = piece->stable.count / 2 };
+
+    return phub__ranges_has(&stable, sequence);
+}
+
+static uint8_t wire_carries(const struct phub__wire_entry *wire)
+{
+    return (uint8_t)((wire->life.size > 0 ? PHUB__CARRIES_LIFE : 0) |
+                     (wire->home.incarnation.number != 0
+                          ? PHUB__CARRIES_HOME : 0) |
+                     (wire->half.size > 0 ? PHUB__CARRIES_HALF : 0));
+}
+
+/* Drop what is live here, not there, and known there to be dead. */
+static int repair_drop(struct phub__registry *registry,
+                       struct phub__author *author,
+                       const struct phub__wire_piece *piece)
 {
     const struct phub__wire_entry *entries = piece->entries.items;
-    const struct phub__series *live = &author->live;
-    uint32_t at = phub__series_from(live, piece->from + 1), i = 0;
+    uint64_t sequence = piece->from;
+    uint32_t i = 0;
+    int rc = 0;
 
-    for (; at < live->count && live->slots[at].number <= piece->to; at++) {
-        struct phub__entry *entry = live->slots[at].ptr;
+    while (rc == 0) {
+        uint32_t at = phub__series_from(&author->live, sequence + 1);
+        struct phub__entry *entry;
+        uint8_t dead;
 
-        if (entry == NULL)
-            continue;
-        while (i < piece->entries.count &&
-               entries[i].sequence < entry->sequence)
+        if (at == author->live.count ||
+            author->live.slots[at].number > piece->to)
+            break;
+        sequence = author->live.slots[at].number;
+        entry = author->live.slots[at].ptr;
+        while (i < piece->entries.count && entries[i].sequence < sequence)
             i++;
-        if (i == piece->entries.count ||
-            entries[i].sequence != entry->sequence)
-            entry->doubted = true;
+        if (entry == NULL || !piece_stable(piece, sequence))
+            continue;
+        dead = entry->carries;
+        if (i < piece->entries.count && entries[i].sequence == sequence)
+            dead &= (uint8_t)~wire_carries(&entries[i]);
+        if (dead != 0)
+            rc = phub__registry_drop(registry, entry, dead);
     }
+    return rc;
+}
+
+static bool is_forgotten(const struct phub__registry *registry,
+                         const struct phub__author *author)
+{
+    const struct phub__index_node *node =
+        phub__index_node(&registry->index, author->node);
+
+    return node != NULL && node->forgotten;
 }
 
 static int entry_apply(struct phub__registry *registry,
                        struct phub__author *author,
-                       const struct phub__wire_entry *wire,
+                       const struct phub__wire_entry *wire, bool repair,
                        struct phub__arena *arena)
 {
+    /* Seen and not live is dead; in a repair only if that is certain. */
+    const struct phub__ranges *known = repair ? &author->stable
+                                              : &author->seen;
     struct phub__contents contents;
     int rc;
 
-    if (phub__ranges_has(&author->seen, wire->sequence)) {
+    if (phub__ranges_has(known, wire->sequence)) {
         registry->entries_ignored++;
         return 0;
     }
     phub__arena_reset(arena);
     rc = contents_decode(wire, arena, &contents);
+    if (rc == 0 && wire->half.size > 0 && is_forgotten(registry, author))
+        contents.half_bytes = PHUB_BYTES_NONE;
     if (rc == 0)
         rc = phub__registry_merge(registry, author, wire->sequence, wire->id,
                                   &contents, false);
@@ -159,7 +219,8 @@ static int piece_apply(struct phub__registry *registry,
     if (rc != 0)
         return rc;
     for (i = 0; i < piece->entries.count; i++) {
-        int one = entry_apply(registry, author, &entries[i], arena);
+        int one = entry_apply(registry, author, &entries[i],
+                              piece->repair, arena);
 
         if (one == PHUB_EPROTO || one == PHUB_ENOMEM)
             return one;
@@ -168,8 +229,10 @@ static int piece_apply(struct phub__registry *registry,
     }
     if (rc != 0)
         return rc;
-    if (piece->to != 0)
-        doubt(author, piece);
+    if (piece->repair)
+        rc = repair_drop(registry, author, piece);
+    if (rc != 0)
+        return rc;
     if (piece->from != 0 && !phub__ranges_has(&author->seen, piece->from))
         *gap = true;
     return seen_add(author, piece);

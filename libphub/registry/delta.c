@@ -5,7 +5,8 @@
  * what this author wrote in (from, to] these entries are live where I am, and
  * all else has been overtaken.  Merging it therefore lets the receiver see the
  * whole range.  A piece with from = to = 0 says nothing about a range: its
- * entries are single dots. */
+ * entries are single dots.  A *repair* lists a range that both have seen and
+ * hold differently, see summary.c. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -34,7 +35,9 @@ static PHUB__SCHEMA(piece_schema, struct phub__wire_piece,
     PHUB__U64(3, struct phub__wire_piece, from),
     PHUB__U64(4, struct phub__wire_piece, to),
     PHUB__LIST(5, struct phub__wire_piece, entries, PHUB__DELTA_ENTRIES_MAX,
-               &entry_schema));
+               &entry_schema),
+    PHUB__U64S(6, struct phub__wire_piece, stable, PHUB__DOTS_MAX * 2),
+    PHUB__BOOL(7, struct phub__wire_piece, repair));
 
 PHUB__SCHEMA(phub__delta_schema, struct phub__wire_delta,
     PHUB__LIST(1, struct phub__wire_delta, pieces, PHUB__DELTA_PIECES_MAX,
@@ -265,6 +268,15 @@ static void repair_add(struct phub__registry *registry, struct collector *c,
             !phub__ranges_missing(&author->seen, &none, 0, &range))
             continue;
         author->repair_from = range_add(c, author, range.lo, range.hi);
+        if (author->repair_from != 0) {
+            struct phub__wire_piece *piece = &c->pieces[c->pieces_count - 1];
+
+            piece->repair = true;
+            if (author->stable.count > 0 &&
+                author->stable.count <= PHUB__DOTS_MAX)
+                piece->stable = (struct phub__list){
+                    author->stable.at, author->stable.count * 2 };
+        }
         if (c->full || c->rc != 0)
             return;
     }

@@ -22,6 +22,8 @@ struct phub__wire_piece {
     uint64_t from;
     uint64_t to;
     struct phub__list entries;  /* of struct phub__wire_entry, by sequence */
+    struct phub__list stable;   /* of a repair: uint64_t lo, hi, lo, hi, ... */
+    bool repair;
 };
 
 struct phub__wire_delta {

@@ -19,6 +19,7 @@ struct phub__index_node {
     uint64_t node;
     bool known;                /* stable.h: stops wait for it */
     bool reported;
+    bool forgotten;            /* and not met again: its halves are void */
     struct phub__series home;  /* rows by row->home_number */
     struct phub__series halves; /* rows by half->number */
 };

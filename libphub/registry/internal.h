@@ -120,10 +120,6 @@ bool phub__summary_skips(const struct phub__registry *registry,
                          const struct phub__summary_author *theirs);
 bool phub__summary_same(const struct phub__author *author,
                         const struct phub__summary_author *theirs);
-/* Vectors are equal, live entries are not: drop those that its writer, or
- * another who has seen them, does not hold.  See summary.c. */
-void phub__summary_settle(struct phub__registry *registry,
-                          const struct phub__summary *summary);
 
 /* --- stable.c ----------------------------------------------------------------- */
 

@@ -22,6 +22,7 @@ struct merge {
     struct phub__life_block *life;  /* new ones; NULL: the old one stays */
     struct phub__half_block *half;
     struct phub__entry *entry;
+    bool entry_is_new;
     bool row_is_new;
     bool life_wins;
     bool home_wins;
@@ -205,6 +206,23 @@ static int make_value(struct merge *m)
     return 0;
 }
 
+/* The entry may be live already: what came first of it had lost a register on
+ * its way, for a reason that has gone since. */
+static int make_entry(struct merge *m, struct phub__author *author)
+{
+    struct phub__authors *authors = &m->registry->authors;
+    int rc;
+
+    m->entry = phub__series_find(&author->live, m->dot.sequence);
+    if (m->entry != NULL)
+        return m->entry->row != m->row ? PHUB_EPROTO
+             : phub__series_reserve(&authors->records);
+    rc = phub__entry_prepare(authors, author, m->dot.sequence, m->row,
+                             &m->entry);
+    m->entry_is_new = rc == 0;
+    return rc;
+}
+
 /* --- commit -------------------------------------------------------------------------- */
 
 static uint8_t merge_carries(const struct merge *m)
@@ -244,7 +262,10 @@ static void commit(struct merge *m, bool local)
     phub__index_update(&registry->index, m->row, m->old, m->next);
     atomic_store_explicit(&m->row->value, m->next, memory_order_release);
     /* Add before taking away: what was reserved stays reserved. */
-    phub__entry_commit(authors, m->entry, merge_carries(m), records);
+    if (m->entry_is_new)
+        phub__entry_commit(authors, m->entry, merge_carries(m), records);
+    else
+        phub__entry_extend(authors, m->entry, merge_carries(m), records);
     if (old_life != NULL)
         phub__entry_strip(authors, old_life->entry, PHUB__CARRIES_LIFE);
     if (old_home != NULL)
@@ -285,8 +306,7 @@ int phub__registry_merge(struct phub__registry *registry,
     if (rc == 0)
         rc = make_value(&m);
     if (rc == 0)
-        rc = phub__entry_prepare(&registry->authors, author, sequence, m.row,
-                                 &m.entry);
+        rc = make_entry(&m, author);
     if (rc == 0)
         rc = phub__index_reserve(&registry->index, m.row, m.old, m.next);
     if (rc != 0)
@@ -301,7 +321,8 @@ out:
     phub__free(m.life);
     phub__free(m.half);
     phub__free(m.next);
-    phub__free(m.entry);
+    if (m.entry_is_new)
+        phub__free(m.entry);
     if (m.row_is_new)
         phub__free(m.row);
     return rc;

@@ -384,8 +384,10 @@ int phub__registry_apply(struct phub__registry *registry,
 /* A node was seen in a view: stops are kept until it has seen them.
  * PHUB_ELIMIT at PHUB__NODES_KNOWN_MAX. */
 int phub__registry_node_seen(struct phub__registry *registry, uint64_t node);
-/* Drop the node from the known ones, and its instance halves; what it wrote
- * of spec halves stays.  PHUB_EINVAL for the own one. */
+/* Drop the node from the known ones, and its instance halves, until it is met
+ * again; what it wrote of spec halves stays.  To be told to every member: as
+ * long as some have not heard it they repair each other in vain.
+ * PHUB_EINVAL for the own one. */
 int phub__registry_node_forget(struct phub__registry *registry,
                                uint64_t node);
 /* Drop records that are stable, at most budget; gives how many. Called at

@@ -43,7 +43,6 @@ struct phub__entry {
     uint64_t record_number;  /* in registry->records; 0 = none */
     uint8_t carries;
     uint8_t records;         /* of these: a stop, a GONE */
-    bool doubted;            /* one who has seen it does not hold it */
 };
 
 struct phub__home {

@@ -45,6 +45,7 @@ int phub__registry_node_seen(struct phub__registry *registry, uint64_t node)
     if (rc != 0)
         return rc;
     entry->known = true;
+    entry->forgotten = false;
     entry->reported = false;
     registry->index.known_count++;
     return 0;
@@ -75,15 +76,18 @@ int phub__registry_node_forget(struct phub__registry *registry, uint64_t node)
 {
     struct phub__index_node *entry;
     uint32_t i;
-    int rc = 0;
+    int rc;
 
-    if (node == registry->node)
+    if (node == registry->node || node == 0)
         return PHUB_EINVAL;
-    entry = phub__index_node(&registry->index, node);
-    if (entry != NULL && entry->known) {
+    rc = phub__index_node_get(&registry->index, node, &entry);
+    if (rc != 0)
+        return rc;
+    if (entry->known) {
         entry->known = false;
         registry->index.known_count--;
     }
+    entry->forgotten = true;
     phub__registry_begin(registry);
     for (i = 0; i < registry->authors.count && rc == 0; i++) {
         if (registry->authors.at[i]->node == node)

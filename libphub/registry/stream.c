@@ -195,6 +195,21 @@ void phub__entry_commit(struct phub__authors *authors,
     authors->entries++;
 }
 
+void phub__entry_extend(struct phub__authors *authors,
+                        struct phub__entry *entry, uint8_t carries,
+                        uint8_t records)
+{
+    phub__assert(entry->carries != 0);
+    account(entry, -1);
+    entry->carries |= carries;
+    entry->records |= records;
+    account(entry, 1);
+    if (entry->records != 0 && entry->record_number == 0) {
+        entry->record_number = ++authors->record_last;
+        phub__series_add(&authors->records, entry->record_number, entry);
+    }
+}
+
 void phub__entry_strip(struct phub__authors *authors,
                        struct phub__entry *entry, uint8_t what)
 {

@@ -57,6 +57,10 @@ int phub__entry_prepare(struct phub__authors *authors,
 void phub__entry_commit(struct phub__authors *authors,
                         struct phub__entry *entry, uint8_t carries,
                         uint8_t records);
+/* It is live already and carries more than was known. */
+void phub__entry_extend(struct phub__authors *authors,
+                        struct phub__entry *entry, uint8_t carries,
+                        uint8_t records);
 /* A register of it has been overtaken; frees it when nothing is left. */
 void phub__entry_strip(struct phub__authors *authors,
                        struct phub__entry *entry, uint8_t what);

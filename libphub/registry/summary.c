@@ -4,15 +4,18 @@
  * Vectors first.  Only when both have seen exactly the same are the hashes of
  * live entries compared: before that they differ for good reasons.
  *
- * If they differ then, somebody holds an entry that was overtaken by a record
- * which is dropped already: a late message reached a node that had restarted
- * empty, or a store brought it back.  A piece that covers a range without an
- * entry says that its sender knows it to be dead; the entry is *doubted* from
- * then on.  It may still be us who lack what overtook it, so a doubted entry
- * is dropped only when a comparison shows that we have seen all that a peer
- * has, and differ.  (An observed-remove set without tombstones does this at
- * once: Bieniusa et al., An Optimized Conflict-free Replicated Set, 2012; we
- * wait, because absence alone must not delete.) */
+ * If they differ then, one of two things has happened:
+ * - Somebody saw a range from a node that held what had overtaken a part of
+ *   it, and that node died before it had passed that on: what was overtaken is
+ *   all that there is again, and whoever still holds it must give it back.
+ * - Somebody holds an entry that was overtaken by a record which is dropped
+ *   already: a late message reached a node that had started again empty, or a
+ *   store brought it back.
+ * So a node sends a *repair*: what it holds live of the range, and which
+ * numbers of it are stable (stable.c): there, and only there, what it does not
+ * hold is dead for certain.  The receiver takes what it lacks, unless that is
+ * stable with itself, and drops what the sender knows to be dead.  Absence
+ * alone deletes nothing. */
 #include "config.h"
 
 #include <assert.h>
@@ -58,11 +61,13 @@ int phub__registry_summary(const struct phub__registry *registry,
     for (i = 0; i < authors->count; i++) {
         const struct phub__author *author = authors->at[i];
 
-        if (author->seen.count == 0)
+        /* The own one is named anyway: it says that earlier boots are over. */
+        if (author->seen.count == 0 && author != registry->self)
             continue;
         all[n].node = author->node;
         all[n].boot = author->boot;
-        all[n].ranges.items = author->seen.at;
+        if (author->seen.count > 0)
+            all[n].ranges.items = author->seen.at;
         all[n].ranges.count = author->seen.count * 2;
         all[n].count = author->count;
         all[n].hash = author->hash;
@@ -81,7 +86,7 @@ static bool author_ok(struct phub__summary_author *author)
     uint64_t last = 0;
     uint32_t i;
 
-    if (author->node == 0 || author->boot == 0 || author->ranges.count == 0 ||
+    if (author->node == 0 || author->boot == 0 ||
         author->ranges.count % 2 != 0)
         return false;
     for (i = 0; i < author->ranges.count; i += 2) {
@@ -165,11 +170,17 @@ bool phub__summary_same(const struct phub__author *author,
          : author->count == theirs->count && author->hash == theirs->hash;
 }
 
-/* Is there a later boot of the node of theirs here? */
+/* Is a later boot of the node of the index-th author known, here or there? */
 static bool has_later(const struct phub__registry *registry,
-                      const struct phub__summary_author *theirs)
+                      const struct phub__summary *summary, uint32_t index)
 {
+    const struct phub__summary_author *all = summary->authors.items;
+    const struct phub__summary_author *theirs = &all[index];
     uint32_t i;
+
+    if (index + 1 < summary->authors.count &&
+        all[index + 1].node == theirs->node)
+        return true;
 
     for (i = registry->authors.count; i > 0; i--) {
         const struct phub__author *author = registry->authors.at[i - 1];
@@ -207,52 +218,17 @@ void phub__summary_compare(const struct phub__registry *registry,
         comparison->differs |= !phub__summary_same(author, theirs);
     }
     for (i = 0; i < summary->authors.count && !comparison->we_miss; i++) {
-        if (phub__author_find(&registry->authors, all[i].node,
+        if (all[i].seen.count > 0 &&
+            phub__author_find(&registry->authors, all[i].node,
                               all[i].boot) == NULL &&
-            !(all[i].live == 0 && has_later(registry, &all[i])))
+            !(all[i].live == 0 && has_later(registry, summary, i)))
             comparison->we_miss = true;
     }
     if (comparison->we_miss || comparison->they_miss)
         comparison->differs = false;
 }
 
-static void drop_doubted(struct phub__registry *registry,
-                         struct phub__author *author)
-{
-    uint64_t sequence = 0;
-
-    for (;;) {
-        uint32_t at = phub__series_from(&author->live, sequence + 1);
-        struct phub__entry *entry;
-
-        if (at == author->live.count)
-            return;
-        sequence = author->live.slots[at].number;
-        entry = author->live.slots[at].ptr;
-        if (entry != NULL && entry->doubted)
-            (void)phub__registry_drop(registry, entry, entry->carries);
-    }
-}
-
-void phub__summary_settle(struct phub__registry *registry,
-                          const struct phub__summary *summary)
-{
-    uint32_t i;
-
-    phub__registry_begin(registry);
-    for (i = 0; i < registry->authors.count; i++) {
-        struct phub__author *author = registry->authors.at[i];
-        const struct phub__summary_author *theirs =
-            phub__summary_find(summary, author->node, author->boot);
-
-        if (!phub__summary_skips(registry, author, theirs) &&
-            !phub__summary_same(author, theirs))
-            drop_doubted(registry, author);
-    }
-    phub__registry_end(registry);
-}
-
-/* Read, note and compare; settle what can be. */
+/* Read, note and compare. */
 static int compare(struct phub__registry *registry, struct phub_bytes bytes,
                    struct phub__comparison *comparison)
 {
@@ -265,10 +241,6 @@ static int compare(struct phub__registry *registry, struct phub_bytes bytes,
     if (rc == 0) {
         phub__stable_note(registry, &summary);
         phub__summary_compare(registry, &summary, comparison);
-        if (comparison->differs) {
-            phub__summary_settle(registry, &summary);
-            phub__summary_compare(registry, &summary, comparison);
-        }
     }
     phub__arena_fini(&arena);
     return rc;
