@@ -197,7 +197,7 @@ static void grant_self(struct phub__cluster *c)
         phub__cluster_wake(c, from);
         return;
     }
-    if (g->self_until_ns < c->now_ns + lease_ns(c) * 3 / 4)
+    if (g->self_until_ns <= c->now_ns + lease_ns(c) * 3 / 4)
         g->self_until_ns = c->now_ns + lease_ns(c);
     phub__cluster_wake(c, g->self_until_ns - lease_ns(c) * 3 / 4);
 }

@@ -99,7 +99,8 @@ struct phub__request *phub__request_new(struct phub__hub *hub,
     struct phub__requests *requests = hub->requests;
     struct phub__request *request, **bucket;
 
-    if (requests->count >= PHUB__REQUESTS_MAX)
+    /* None any more: the hub is being freed, and a strategy aborts moves. */
+    if (requests == NULL || requests->count >= PHUB__REQUESTS_MAX)
         return NULL;
     request = phub__calloc(1, sizeof *request +
                                   count * sizeof request->items[0]);
