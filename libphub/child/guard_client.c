@@ -359,7 +359,7 @@ static void
 write_env(struct phub_cbor_writer *w, const struct phub__guard_spawn *spawn)
 {
     char own[ENV_OWN][PHUB_CHILD_ID_MAX + 32];
-    uint64_t count = ENV_OWN;
+    uint64_t count = ENV_OWN + spawn->hub_envc;
 
     for (size_t i = 0; i < spawn->envc; i++)
         count += !env_is_reserved(&spawn->env[i]);
@@ -372,6 +372,9 @@ write_env(struct phub_cbor_writer *w, const struct phub__guard_spawn *spawn)
     for (size_t i = 0; i < spawn->envc; i++)
         if (!env_is_reserved(&spawn->env[i]))
             phub_cbor_write_bytes(w, spawn->env[i].data, spawn->env[i].size);
+    for (size_t i = 0; i < spawn->hub_envc; i++)
+        phub_cbor_write_bytes(w, spawn->hub_env[i].data,
+                              spawn->hub_env[i].size);
     snprintf(own[0], sizeof own[0], "PHUB_CHILD_ID=%.*s",
              (int)spawn->id.size, (const char *)spawn->id.data);
     snprintf(own[1], sizeof own[1], "PHUB_NODE=%s",

@@ -79,6 +79,8 @@ struct phub__guard_spawn {
     size_t argc;
     const struct phub_bytes *env;  /* envc times NAME=value, over the rest */
     size_t envc;
+    const struct phub_bytes *hub_env; /* the same of the hub's own, PHUB_... */
+    size_t hub_envc;
     struct phub_bytes cwd;         /* or empty: "/" */
     struct phub_bytes note;        /* PHUB__GUARD_NOTE_MAX at most */
     bool standby;

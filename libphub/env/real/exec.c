@@ -480,7 +480,8 @@ static int exec_spawn(struct phub__exec_child *child,
     struct phub__guard_spawn spawn = {
         .id = start->id, .node_name = start->node_name,
         .epoch = start->epoch, .argv = spec->argv.items,
-        .argc = spec->argv.count, .note = { note, sizeof note },
+        .argc = spec->argv.count, .env = spec->env.items,
+        .envc = spec->env.count, .note = { note, sizeof note },
         .standby = start->standby != 0,
         .state_expected = start->state_expected != 0,
     };
@@ -489,8 +490,8 @@ static int exec_spawn(struct phub__exec_child *child,
     if (rc != 0)
         return rc;
     note_put(note, start->incarnation, child->stop_signal, spec->ready != 0);
-    spawn.env = env.items;
-    spawn.envc = env.count;
+    spawn.hub_env = env.items;
+    spawn.hub_envc = env.count;
     spawn.cwd = env.cwd;
     rc = phub__guard_spawn(exec->guard, &spawn, &child->guard_handle);
     phub__exec_env_fini(&env);

@@ -348,6 +348,7 @@ static int command_spawn(struct phub__exec_command *command,
     struct phub__guard_spawn spawn = {
         .id = start->id, .node_name = start->node_name,
         .epoch = start->epoch, .argv = argv->items, .argc = argv->count,
+        .env = start->spec->env.items, .envc = start->spec->env.count,
         .standby = start->standby != 0,
         .state_expected = start->state_expected != 0, .stdio = stdio,
     };
@@ -356,8 +357,8 @@ static int command_spawn(struct phub__exec_command *command,
 
     if (rc != 0)
         return rc;
-    spawn.env = env.items;
-    spawn.envc = env.count;
+    spawn.hub_env = env.items;
+    spawn.hub_envc = env.count;
     spawn.cwd = env.cwd;
     rc = phub__guard_spawn(exec->guard, &spawn, &command->guard_handle);
     phub__exec_env_fini(&env);

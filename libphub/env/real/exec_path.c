@@ -77,7 +77,6 @@ int phub__exec_env_init(struct phub__exec_env *env, struct phub__exec *exec,
                         const struct phub__runner_start *start,
                         const struct phub__exec_child *child)
 {
-    const struct phub__list *own = &start->spec->env;
     size_t size;
     char *dir = phub__exec_child_dir(exec, start->id);
 
@@ -86,17 +85,12 @@ int phub__exec_env_init(struct phub__exec_env *env, struct phub__exec *exec,
         return PHUB_EIO;
     size = strlen("PHUB_CHILD_DIR=") + strlen(dir) + 1;
     env->dir = phub__malloc(size);
-    env->items = phub__malloc((own->count + PHUB__EXEC_META_MAX + 2) *
-                              sizeof *env->items);
-    if (env->dir == NULL || env->items == NULL) {
+    if (env->dir == NULL) {
         phub__free(dir);
-        phub__exec_env_fini(env);
         return PHUB_ENOMEM;
     }
     snprintf(env->dir, size, "PHUB_CHILD_DIR=%s", dir);
     phub__free(dir);
-    for (uint32_t i = 0; i < own->count; i++)
-        env->items[env->count++] = ((const struct phub_bytes *)own->items)[i];
     add_text(env, env->dir);
     if (child != NULL && child->pid != 0) {
         snprintf(env->pid, sizeof env->pid, "PHUB_CHILD_PID=%lld",
@@ -116,8 +110,6 @@ int phub__exec_env_init(struct phub__exec_env *env, struct phub__exec *exec,
 
 void phub__exec_env_fini(struct phub__exec_env *env)
 {
-    phub__free(env->items);
     phub__free(env->dir);
-    env->items = NULL;
     env->dir = NULL;
 }

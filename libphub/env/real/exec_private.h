@@ -77,12 +77,12 @@ uint32_t phub__exec_hash(struct phub_bytes id);
 /* Make the child's directory and give its path; owned.  NULL if that fails. */
 char *phub__exec_child_dir(struct phub__exec *exec, struct phub_bytes id);
 
-/* The variables of a child or command: spec's, the directory, what was
- * published, and the pid if there is one.  Freed as one piece. */
+/* The hub's variables of a child or command: its directory, what it published,
+ * and its pid if it has one.  Borrows from the child. */
 struct phub__exec_env {
-    struct phub_bytes *items;
+    struct phub_bytes items[PHUB__EXEC_META_MAX + 2];
     size_t count;
-    char *dir; /* borrowed by an item */
+    char *dir; /* borrowed by an item, and by cwd */
     struct phub_bytes cwd;
     char pid[48];
 };
