@@ -116,7 +116,8 @@ struct phub__runner {
                   const struct phub__runner_events *events,
                   void (*attached)(void *arg, uint64_t guard_id), void *arg,
                   char *error, size_t error_max);
-    /* End what is left at once and forget the events. */
+    /* Forget the events.  What is left ends at once; with survives, it goes on
+     * until the deadline or the next hub. */
     void (*detach)(struct phub__runner *runner);
     int (*start)(struct phub__runner *runner,
                  const struct phub__runner_start *start);
