@@ -386,10 +386,21 @@ int phub__move_send_state(struct phub__hub *hub, uint64_t id,
 
 /* --- decide ---------------------------------------------------------------- */
 
+/* A decision that did not go well closes the move; the strategy only hears. */
+static void close_failed(void *arg)
+{
+    struct step step = *(struct step *)arg;
+
+    phub__free(arg);
+    if (find(step.hub, step.move) != NULL)
+        phub__move_finish(step.hub, step.move);
+}
+
 static void decided_over(struct phub__move *move, int rc, const char *text)
 {
     struct phub__hub *hub = move->hub;
     struct phub_bytes id = phub__local_id(move->local);
+    struct step *closing;
 
     if (move->over)
         return;
@@ -404,6 +415,10 @@ static void decided_over(struct phub__move *move, int rc, const char *text)
         phub__hub_cause(hub, id, "move failed after its decision: %s", text);
         phub__hub_hook(hub, PHUB_HOOK_migration_failed, move->target, id, rc,
                        1, text);
+        closing = step_new(move);
+        if (closing != NULL &&
+            hub->env->defer(hub->env, close_failed, closing) != 0)
+            phub__free(closing);
     }
     complete(move, rc, 0, text);
 }
@@ -496,14 +511,17 @@ static void ask_go(struct phub__move *move)
     phub__request_send(request, went, step);
 }
 
-int phub__move_decide(struct phub__hub *hub, uint64_t id, uint64_t token)
+static int decide(struct phub__hub *hub, uint64_t id, uint64_t token)
 {
     struct phub__move *move = find(hub, id);
     struct phub__row_facts row;
     int rc;
 
-    if (move == NULL || move->phase != PHUB__MOVE_SENT || move->waiting)
+    if (move == NULL || move->waiting)
         return PHUB_EINVAL;
+    if (move->phase != PHUB__MOVE_SENT &&
+        (move->phase != PHUB__MOVE_PREPARED || move->state != NULL))
+        return PHUB_EINVAL; /* a state that was taken must be there first */
     if (!move->frozen && !move->ended)
         return PHUB_EINVAL; /* it acts here: never two */
     phub__row_facts(hub, phub__local_id(move->local), &row);
@@ -524,10 +542,21 @@ int phub__move_decide(struct phub__hub *hub, uint64_t id, uint64_t token)
     if (rc != 0) {
         move->phase = PHUB__MOVE_SENT;
         move->waiting = 0;
+        move->token = 0;
         return rc;
     }
     ask_go(move);
     return 0;
+}
+
+/* Refused at once is not decided: the move closes itself all the same. */
+int phub__move_decide(struct phub__hub *hub, uint64_t id, uint64_t token)
+{
+    int rc = decide(hub, id, token);
+
+    if (rc != 0)
+        (void)phub__move_abort(hub, id, phub_strerror(rc), 0);
+    return rc;
 }
 
 /* --- abort and finish ------------------------------------------------------ */
