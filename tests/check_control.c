@@ -5,6 +5,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -310,9 +311,11 @@ END_TEST
 static void *read_nothing(void *arg)
 {
     int fd = raw_open(arg);
+    struct pollfd end = { .fd = fd, .events = POLLRDHUP };
     char buf[4096];
 
     ck_assert_int_eq(send(fd, "\0\0\0\5flood", 9, MSG_NOSIGNAL), 9);
+    ck_assert_int_eq(poll(&end, 1, (int)WAIT_MS), 1);
     /* What is in the socket's buffer still comes, then the end. */
     while (recv(fd, buf, sizeof buf, 0) > 0)
         ;
