@@ -195,6 +195,17 @@ struct phub__half_block *phub__half_block_new(const struct phub__half *half,
     return block;
 }
 
+static bool text_read(struct phub_cbor_reader *r, struct phub_bytes *bytes)
+{
+    const char *start;
+    size_t size;
+
+    if (!phub_cbor_read_text(r, &start, &size))
+        return false;
+    *bytes = (struct phub_bytes){ (const uint8_t *)start, size };
+    return true;
+}
+
 int phub__meta_find(struct phub_bytes meta, struct phub_bytes key,
                     struct phub_bytes *value)
 {
@@ -220,8 +231,7 @@ int phub__meta_find(struct phub_bytes meta, struct phub_bytes key,
                     return PHUB_ENOTFOUND;
                 continue;
             }
-            if (!phub_cbor_read_text(&r, (const char **)&text.data,
-                                     &text.size))
+            if (!text_read(&r, &text))
                 return PHUB_ENOTFOUND;
             if (number == PAIR_KEY)
                 k = text;
@@ -254,7 +264,7 @@ bool phub__tags_next(const struct phub__life_block *life, uint32_t *at,
         return false;
     phub_cbor_reader_init(&r, life->bytes + life->tags_at + *at,
                           life->tags_size - *at);
-    if (!phub_cbor_read_text(&r, (const char **)&tag->data, &tag->size))
+    if (!text_read(&r, tag))
         return false;
     *at += (uint32_t)r.at;
     return true;
