@@ -29,8 +29,7 @@ static uint32_t coldswap_next(void *arg, const struct phub_swap_info *info)
     case PHUB_SWAP_TAKE:
         return PHUB_SWAP_END;
     case PHUB_SWAP_END:
-        return (info->flags & PHUB_SWAP_TAKEN) != 0 ? PHUB_SWAP_STORE
-                                                    : PHUB_SWAP_DECIDE;
+        return PHUB_SWAP_STORE;
     case PHUB_SWAP_STORE:
         return PHUB_SWAP_DECIDE;
     case PHUB_SWAP_CONSENT:

@@ -34,8 +34,7 @@ static uint32_t hotswap_next(void *arg, const struct phub_swap_info *info)
             return PHUB_SWAP_STORE;
         return PHUB_SWAP_END;
     case PHUB_SWAP_END:
-        return (info->flags & PHUB_SWAP_TAKEN) != 0 ? PHUB_SWAP_STORE
-                                                    : PHUB_SWAP_DECIDE;
+        return PHUB_SWAP_STORE;
     case PHUB_SWAP_STORE:
         return PHUB_SWAP_DECIDE;
     case PHUB_SWAP_CONSENT:

@@ -37,6 +37,8 @@
 #define MESSAGE_ROOM 64u       /* bytes around the payload, at most */
 #define NS_PER_MS 1000000ull
 
+/* The low byte of a token; above it pulls are numbered, so that one that has
+ * fired already cannot end the next. */
 enum token { TOKEN_ROUND = 1, TOKEN_PULL = 2, TOKEN_PUSH = 3 };
 
 enum message { DELTA = 1, OFFER = 2, PULL = 3, PIECES = 4 };
@@ -54,6 +56,7 @@ struct pubsub {
     uint32_t next;             /* where to look for the next pull */
     uint64_t pushed;           /* own entries up to here have gone out */
     uint64_t pulling;          /* node pulled from, 0 = none */
+    uint64_t pull_token;       /* of its timer */
     uint32_t pieces;           /* of this pull so far */
     uint32_t push_waits;       /* 1: TOKEN_PUSH is pending */
     uint64_t interval_ms;
@@ -186,8 +189,9 @@ static void pubsub_changed(void *self_, uint64_t head)
 
 static int pull_ask(struct pubsub *self)
 {
-    (void)self->host->timer_cancel(self->ctx, TOKEN_PULL);
-    if (self->host->timer(self->ctx, PULL_TIMEOUT_NS, TOKEN_PULL) != 0)
+    (void)self->host->timer_cancel(self->ctx, self->pull_token);
+    self->pull_token = ((self->pull_token >> 8) + 1) << 8 | TOKEN_PULL;
+    if (self->host->timer(self->ctx, PULL_TIMEOUT_NS, self->pull_token) != 0)
         return PHUB_ELIMIT;
     return summary_send(self, self->pulling, PULL, -1);
 }
@@ -212,7 +216,7 @@ static void pull_next(struct pubsub *self)
             self->pulling = 0;
     }
     if (self->pulling == 0)
-        (void)self->host->timer_cancel(self->ctx, TOKEN_PULL);
+        (void)self->host->timer_cancel(self->ctx, self->pull_token);
 }
 
 static void pull_end(struct pubsub *self)
@@ -371,7 +375,7 @@ static void pubsub_completed(void *self_, uint64_t token, int32_t rc,
 
     (void)rc;
     (void)result;
-    switch ((enum token)token) {
+    switch ((enum token)(token & 0xff)) {
     case TOKEN_ROUND:
         if (self->peers_count > 0) {
             uint32_t at = random_below(self, self->peers_count);
@@ -382,7 +386,7 @@ static void pubsub_completed(void *self_, uint64_t token, int32_t rc,
         round_arm(self, self->interval_ms);
         break;
     case TOKEN_PULL:
-        if (self->pulling != 0) {
+        if (self->pulling != 0 && token == self->pull_token) {
             count(self, "sync_timeouts", 1);
             pull_end(self);
         }

@@ -82,9 +82,9 @@ END_TEST
 
 START_TEST(a_child_without_state_is_ended_first)
 {
-    order_is("hotswap", 0, NULL, "opedFR");
-    order_is("hotswap", PHUB_CHILD_CAN_FREEZE, NULL, "oPfedFR");
-    order_is("coldswap", PHUB_CHILD_CAN_FREEZE, NULL, "opedFR");
+    order_is("hotswap", 0, NULL, "opesdFR");
+    order_is("hotswap", PHUB_CHILD_CAN_FREEZE, NULL, "oPfesdFR");
+    order_is("coldswap", PHUB_CHILD_CAN_FREEZE, NULL, "opesdFR");
 }
 END_TEST
 
@@ -92,8 +92,8 @@ START_TEST(handover_no_leaves_the_state_alone)
 {
     static const char *const params[] = { "handover=no", NULL };
 
-    order_is("hotswap", CAN_ALL, params, "oPfedFR");
-    order_is("coldswap", CAN_ALL, params, "opedFR");
+    order_is("hotswap", CAN_ALL, params, "oPfesdFR");
+    order_is("coldswap", CAN_ALL, params, "opesdFR");
 }
 END_TEST
 
@@ -111,7 +111,7 @@ START_TEST(a_child_that_turns_out_unable_is_moved_cold_and_told_so)
         (struct mock_script){ MOCK_REFUSE, PHUB_EUNSUPPORTED, 1, 0, 0 };
     ck_assert_int_eq(mock_begin(origin, 1, 1, to_b, 1, 0, 0), 0);
     (void)mock_run(&world, 1000);
-    ck_assert_str_eq(origin->children[1].trace, "oPftedFR");
+    ck_assert_str_eq(origin->children[1].trace, "oPftesdFR");
     finish();
 }
 END_TEST
@@ -640,8 +640,8 @@ START_TEST(shutdown_sends_everything_away_and_asks_nobody)
     phub_swap_handle_shutdown(swap, 60000);
     (void)mock_run(&world, 50000);
     settled(200, "shutdown");
-    ck_assert_str_eq(origin->children[7].trace, "copedFR");
-    ck_assert_str_eq(origin->children[8].trace, "opedFR");
+    ck_assert_str_eq(origin->children[7].trace, "copesdFR");
+    ck_assert_str_eq(origin->children[8].trace, "opesdFR");
     phub_swap_free(&swap);
     finish();
 }

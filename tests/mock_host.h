@@ -64,7 +64,8 @@ struct mock_child {
 struct mock_move {
     uint32_t child;
     uint32_t prepared : 1, standby : 1, frozen : 1, taken : 1, ended : 1,
-        sent : 1, decided : 1, closed : 1, deciding : 1, aborting : 1;
+        sent : 1, decided : 1, closed : 1, deciding : 1, aborting : 1,
+        returned : 1;
     uint64_t target;
 };
 

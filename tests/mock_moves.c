@@ -223,7 +223,9 @@ static int move_step(struct mock *mock, uint64_t number, enum mock_step step,
     trace(&mock->children[move->child], letter);
     rc = answer(mock, step, move->target, timeout_ms, token, number,
                 step == MOCK_TAKE ? STATE_SIZE : 0);
-    if (rc != 0)   /* as if it had completed so */
+    if (rc != 0 && step == MOCK_DECIDE)
+        move->deciding = 0;   /* nothing has been decided */
+    else if (rc != 0)         /* as if it had completed so */
         mock_moves_done(mock, number, step, rc);
     return rc;
 }
@@ -348,7 +350,7 @@ static int host_move_send_state(struct phub_ctx *ctx, uint64_t number,
 
     if (move == NULL)
         return PHUB_EINVAL;
-    if (!move->taken || move->sent || move->deciding)
+    if (!move->prepared || move->sent || move->deciding)
         return order_wrong(mock, move, "send");
     return move_step(mock, number, MOCK_SEND, 's', timeout_ms, token);
 }
@@ -363,7 +365,7 @@ static int host_move_decide(struct phub_ctx *ctx, uint64_t number,
 
     if (move == NULL)
         return PHUB_EINVAL;
-    if (!move->prepared || move->deciding || (move->taken && !move->sent) ||
+    if (!move->prepared || move->deciding || !move->sent ||
         (!move->ended && !move->frozen) || move->aborting)
         return order_wrong(mock, move, "decide");
     move->deciding = 1;
@@ -394,7 +396,7 @@ static void host_move_finish(struct phub_ctx *ctx, uint64_t number)
     if (move == NULL)
         return;
     trace(&mock->children[move->child], 'F');
-    if (!move->decided)
+    if (!move->decided && !move->returned)
         (void)order_wrong(mock, move, "finish");
     move->closed = 1;
     mock->moves_open--;
@@ -429,15 +431,18 @@ void mock_moves_done(struct mock *mock, uint64_t number, uint32_t step,
     child = &mock->children[move->child];
     if (move->closed || (move->aborting && step != MOCK_ABORT))
         return;
-    if (step == MOCK_ABORT || (step == MOCK_DECIDE && rc != 0 &&
-                               rc != PHUB_EEXIST)) {
+    if (step == MOCK_ABORT) {
         move->closed = 1;
         mock->moves_open--;
+    }
+    if (step == MOCK_ABORT || (step == MOCK_DECIDE && rc != 0 &&
+                               rc != PHUB_EEXIST)) {
+        move->returned = 1;
         child->state = PHUB_INSTANCE_RUNNING;
         child->runs_on = mock->id;
         return;
     }
-    if (rc == PHUB_EEXIST && (step == MOCK_PREPARE || step == MOCK_DECIDE))
+    if (rc == PHUB_EEXIST && step == MOCK_DECIDE)
         rc = 0;
     if (rc != 0)
         return;

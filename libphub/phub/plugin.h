@@ -248,19 +248,21 @@ struct phub_host {
                            uint32_t timeout_ms, uint64_t token);
     /* End the instance here; spec and state are kept until finish. */
     int (*move_end)(struct phub_ctx *ctx, uint64_t move, uint64_t token);
-    /* Stream the state; done when the target holds all of it, checked. */
+    /* Stream the state; done when the target holds all of it, checked.  Also
+     * for a move without one: the target then knows that none comes. */
     int (*move_send_state)(struct phub_ctx *ctx, uint64_t move,
                            uint32_t timeout_ms, uint64_t token);
     /* Record the new home and let the target go; done when it runs there,
-     * or PHUB_ENODEDOWN/PHUB_EREFUSED and the child is back home. */
+     * or PHUB_ENODEDOWN/PHUB_EREFUSED and the child is back home.  An error
+     * that this call itself returns: not decided; abort it. */
     int (*move_decide)(struct phub_ctx *ctx, uint64_t move, uint64_t token);
     /* Give up before decide: the target discards, the child goes on here
      * (thawed, or started again with its state). */
     int (*move_abort)(struct phub_ctx *ctx, uint64_t move, const char *why,
                       uint64_t token);
-    /* After a decide that went well: forget the move; what is left of the
-     * origin's copy is dropped.  An abort, and a decide that did not go well,
-     * close the move themselves when they complete. */
+    /* After decide has completed, well or not: forget the move; what is left
+     * of a copy that does not run here any more is dropped.  An abort closes
+     * the move itself when it completes. */
     void (*move_finish)(struct phub_ctx *ctx, uint64_t move);
     /* Tell whoever waits for this child's migration how it ended. */
     void (*move_report)(struct phub_ctx *ctx, const struct phub_bytes *child,

@@ -94,7 +94,8 @@ struct phub_swap_options {
     uint32_t reserved_;
     /* The order.  info->step has ended with info->rc (0; FREEZE and TAKE also
      * with PHUB_EUNSUPPORTED): say which step follows.  QUEUED is followed by
-     * PREPARE or STANDBY; HOLD by what next() says when released. */
+     * PREPARE or STANDBY; HOLD by what next() says when released; before
+     * DECIDE the library does STORE if that has not been. */
     uint32_t (*next)(void *arg, const struct phub_swap_info *info);
     void *arg;
 };
@@ -134,8 +135,8 @@ int phub_swap_options_read(struct phub_ctx *ctx, const struct phub_host *host,
 int phub_swap_new(struct phub_ctx *ctx, const struct phub_host *host,
                   const struct phub_swap_options *options,
                   struct phub_swap **swap);
-/* What is not decided is aborted; every item left is reported with
- * PHUB_ESHUTDOWN. */
+/* Every item left is reported with PHUB_ESHUTDOWN; the host gives up the moves
+ * that are open when it closes a strategy. */
 void phub_swap_free(struct phub_swap **swap);
 
 int phub_swap_begin(struct phub_swap *swap,
@@ -190,8 +191,7 @@ void phub_swap_handle_storage_update(struct phub_swap *swap,
 /* Decide: the target's instance runs, with the state that waits for it. */
 void phub_swap_handle_process_startups(struct phub_swap *swap,
                                        struct phub_swap_move *move);
-/* The move is over here: drop the origin's copy if it went well, tell who
- * waits for it.  move is freed. */
+/* The move is over here: tell who waits for it.  move is freed. */
 void phub_swap_notify_originating_node(struct phub_swap *swap,
                                        struct phub_swap_move *move, int rc,
                                        const char *text);

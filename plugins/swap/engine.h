@@ -5,7 +5,7 @@
  * child (a hash table) and by time (a heap over due_ns, one host timer for the
  * first).  A token is bit 63, 31 bits of sequence, 32 bits of slot: every
  * request to the host takes a new sequence, so an answer that comes late or
- * twice fits no move any more. */
+ * twice fits no move any more.  The timer is the last slot. */
 #ifndef PHUB_SWAP_ENGINE_H
 #define PHUB_SWAP_ENGINE_H
 
@@ -16,7 +16,7 @@
 #define NS_PER_MS 1000000ull
 #define NEVER UINT64_MAX
 #define TOKEN_OURS (1ull << 63)
-#define TOKEN_TIMER (TOKEN_OURS | UINT32_MAX)
+#define TOKEN_TIMER_SLOT UINT32_MAX
 #define WATCHDOG_MS 1000u       /* beyond the host's own timeout */
 #define BUSY_FIRST_MS 20u       /* pause, doubled each time */
 #define BUSY_LAST_MS 1000u
@@ -81,6 +81,7 @@ struct phub_swap {
     struct phub_swap_move **heap;
     struct phub_swap_group *groups;  /* sorted by node */
     uint64_t timer_ns;           /* what the host's timer is set to */
+    uint64_t timer_token;
     uint32_t slots_count;        /* allocated, a power of two, as the table */
     uint32_t moves_count;
     uint32_t heap_count;
@@ -103,6 +104,7 @@ struct phub_swap_move *phub__swap_find(const struct phub_swap *swap,
                                        const struct phub_bytes *child);
 struct phub_swap_move *phub__swap_by_token(const struct phub_swap *swap,
                                            uint64_t token);
+uint64_t phub__swap_token_of(struct phub_swap *swap, uint32_t slot);
 uint64_t phub__swap_token(struct phub_swap *swap, struct phub_swap_move *move);
 void phub__swap_step_set(struct phub_swap *swap, struct phub_swap_move *move,
                          uint32_t step);

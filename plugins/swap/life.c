@@ -94,14 +94,12 @@ void phub_swap_free(struct phub_swap **swap)
         if (move == NULL)
             continue;
         decided = move->step == PHUB_SWAP_DECIDE;
-        if (move->move != 0 && !decided && move->step != PHUB_SWAP_ABORT)
-            (void)s->host->move_abort(s->ctx, move->move, "shutting down", 0);
         phub_swap_notify_originating_node(s, move, PHUB_ESHUTDOWN,
             decided ? "shutting down: decided, the target has the last word"
                     : "shutting down");
     }
     if (s->timer_ns != NEVER)
-        (void)s->host->timer_cancel(s->ctx, TOKEN_TIMER);
+        (void)s->host->timer_cancel(s->ctx, s->timer_token);
     free(s->slots);
     free(s->free_slots);
     free(s->table);

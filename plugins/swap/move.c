@@ -175,10 +175,15 @@ struct phub_swap_move *phub__swap_by_token(const struct phub_swap *swap,
     return swap->slots[slot];
 }
 
-uint64_t phub__swap_token(struct phub_swap *swap, struct phub_swap_move *move)
+uint64_t phub__swap_token_of(struct phub_swap *swap, uint32_t slot)
 {
     swap->sequence = (swap->sequence + 1) & (UINT32_MAX >> 1);
-    move->token = TOKEN_OURS | (uint64_t)swap->sequence << 32 | move->slot;
+    return TOKEN_OURS | (uint64_t)swap->sequence << 32 | slot;
+}
+
+uint64_t phub__swap_token(struct phub_swap *swap, struct phub_swap_move *move)
+{
+    move->token = phub__swap_token_of(swap, move->slot);
     return move->token;
 }
 

@@ -183,22 +183,23 @@ void phub_swap_handle_process_startups(struct phub_swap *swap,
                                        struct phub_swap_move *move)
 {
     uint64_t token = step_begin(swap, move, PHUB_SWAP_DECIDE, 0);
+    int rc = swap->host->move_decide(swap->ctx, move->move, token);
 
-    step_sent(swap, move,
-              swap->host->move_decide(swap->ctx, move->move, token));
+    if (rc == 0)
+        return;
+    /* Not decided: this may still be taken back. */
+    phub__swap_step_set(swap, move, PHUB_SWAP_STORE);
+    phub__swap_fail(swap, move, rc, phub__swap_why(rc), false);
 }
 
 /* --- the next one -------------------------------------------------------- */
 
-/* A state that was taken is delivered before anything is decided, whatever
- * order a strategy thinks of. */
+/* Nothing is decided while the child here still answers, whatever order a
+ * strategy thinks of. */
 static bool step_allowed(const struct phub_swap_move *move, uint32_t step)
 {
-    if (step == PHUB_SWAP_STORE)
-        return (move->flags & PHUB_SWAP_TAKEN) != 0;
-    if (step == PHUB_SWAP_DECIDE)
-        return (move->flags & PHUB_SWAP_TAKEN) == 0 ||
-               (move->flags & PHUB_SWAP_STORED) != 0;
+    if (step == PHUB_SWAP_STORE || step == PHUB_SWAP_DECIDE)
+        return (move->flags & (PHUB_SWAP_FROZEN | PHUB_SWAP_ENDED)) != 0;
     if (step == PHUB_SWAP_FREEZE || step == PHUB_SWAP_TAKE)
         return (move->flags & PHUB_SWAP_ENDED) == 0;
     return step == PHUB_SWAP_END || step == PHUB_SWAP_HOLD;
@@ -213,6 +214,9 @@ void phub__swap_next(struct phub_swap *swap, struct phub_swap_move *move,
     info_fill(move, ended, rc, &info);
     info.move = move;
     step = swap->options.next(swap->options.arg, &info);
+    /* What was taken, or that there is nothing, comes before the decision. */
+    if (step == PHUB_SWAP_DECIDE && (move->flags & PHUB_SWAP_STORED) == 0)
+        step = PHUB_SWAP_STORE;
     if (!step_allowed(move, step)) {
         phub__swap_fail(swap, move, PHUB_EINVAL,
                         "the strategy asked for a step out of order", true);

@@ -114,8 +114,6 @@ void phub_swap_notify_originating_node(struct phub_swap *swap,
     struct phub_bytes child = phub__swap_child(move);
     struct phub_swap_batch *batch = move->batch;
 
-    if (rc == 0 && move->move != 0)
-        swap->host->move_finish(swap->ctx, move->move);
     swap->host->move_report(swap->ctx, &child, rc, text);
     phub__swap_move_drop(swap, move);
     batch_count(swap, batch, rc);
@@ -136,7 +134,8 @@ static void move_done(struct phub_swap *swap, struct phub_swap_move *move)
 static bool rc_final(int rc)
 {
     return rc == PHUB_ENOTFOUND || rc == PHUB_ESTOPPED || rc == PHUB_EMOVED ||
-           rc == PHUB_EFAILED || rc == PHUB_ECANCELLED ||
+           rc == PHUB_EFAILED || rc == PHUB_EEXIST ||
+           rc == PHUB_ECANCELLED ||
            rc == PHUB_EINVAL || rc == PHUB_ESHUTDOWN ||
            rc == PHUB_EPARTITIONED;
 }
@@ -302,7 +301,8 @@ static void state_ended(struct phub_swap *swap, struct phub_swap_move *move,
 static void decide_ended(struct phub_swap *swap, struct phub_swap_move *move,
                          int rc)
 {
-    if (rc == 0 || rc == PHUB_EEXIST) {
+    swap->host->move_finish(swap->ctx, move->move);
+    if (rc == 0 || rc == PHUB_EEXIST) {  /* that it runs there is all we want */
         move_done(swap, move);
         return;
     }
@@ -340,8 +340,6 @@ void phub__swap_ended(struct phub_swap *swap, struct phub_swap_move *move,
         return;
     case PHUB_SWAP_PREPARE:
     case PHUB_SWAP_STANDBY:
-        if (rc == PHUB_EEXIST)  /* it is there already: all the better */
-            rc = 0;
         break;
     case PHUB_SWAP_END:
         if (rc == 0)
@@ -405,7 +403,9 @@ int phub_swap_completed(struct phub_swap *swap, uint64_t token, int32_t rc,
 
     if ((token & TOKEN_OURS) == 0)
         return 0;
-    if (token == TOKEN_TIMER) {
+    if ((uint32_t)token == TOKEN_TIMER_SLOT) {
+        if (token != swap->timer_token)
+            return 1;   /* had fired before it was cancelled */
         swap->timer_ns = NEVER;
         now_ns = phub__swap_now(swap);
         while ((move = phub__swap_due_first(swap, now_ns)) != NULL)

@@ -103,10 +103,12 @@ void phub__swap_arm(struct phub_swap *swap)
     if (first == swap->timer_ns)
         return;
     if (swap->timer_ns != NEVER)
-        (void)swap->host->timer_cancel(swap->ctx, TOKEN_TIMER);
+        (void)swap->host->timer_cancel(swap->ctx, swap->timer_token);
     swap->timer_ns = NEVER;
-    if (first != NEVER &&
-        swap->host->timer(swap->ctx, first > now ? first - now : 0,
-                          TOKEN_TIMER) == 0)
+    if (first == NEVER)
+        return;
+    swap->timer_token = phub__swap_token_of(swap, TOKEN_TIMER_SLOT);
+    if (swap->host->timer(swap->ctx, first > now ? first - now : 0,
+                          swap->timer_token) == 0)
         swap->timer_ns = first;
 }
