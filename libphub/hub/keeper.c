@@ -90,6 +90,10 @@ static int refuse(struct phub__hub *hub, const struct phub__op_item *item,
                  hub->strategies[PHUB_KIND_PARTITION]->name);
         return PHUB_EPARTITIONED;
     }
+    if (hub->stopping) {
+        snprintf(text, max, "keeper '%s' is leaving", hub->name);
+        return PHUB_EAGAIN; /* the next view has another one */
+    }
     if (!phub__synced_complete(hub)) {
         snprintf(text, max, "keeper '%s' does not know all rows yet",
                  hub->name);
@@ -126,12 +130,19 @@ static int place(struct phub__hub *hub, const struct phub_view *view,
 {
     struct phub_assign_item *items = phub__calloc(count, sizeof *items);
     uint32_t *counts = phub__calloc(count, sizeof *counts);
+    struct phub_view *others = NULL;
     uint32_t i;
     int rc = PHUB_ENOMEM;
 
     snprintf(error, error_max, "out of memory");
     if (items == NULL || counts == NULL)
         goto out;
+    if (hub->draining && phub__view_count(view) > 1) {
+        others = phub__view_without(hub, view, hub->node);
+        if (others == NULL)
+            goto out;
+        view = others;
+    }
     for (i = 0; i < count; i++) {
         items[i].size = sizeof items[i];
         items[i].cause = (uint32_t)cause;
@@ -144,6 +155,7 @@ static int place(struct phub__hub *hub, const struct phub_view *view,
         if (counts[i] == 0)
             nodes[i] = 0;
 out:
+    phub__view_unref(&others);
     phub__free(items);
     phub__free(counts);
     return rc;

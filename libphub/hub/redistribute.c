@@ -273,6 +273,8 @@ static void work(void *arg)
     phub__reconcile_home(hub);
     if (!r->settled || hub->verdict != PHUB_VERDICT_CONTINUE)
         return;
+    if (hub->stopping)
+        return; /* whoever is keeper after us does it */
     replace_lost(hub);
     if (r->joined && phub__hub_may_run(hub) && !hub->draining) {
         r->joined = 0;
