@@ -14,6 +14,7 @@
 
 #define NS_PER_MS 1000000ull
 #define HEALTH_FAILURES_MAX 3u
+#define RESTART_AGAIN_MS 50u       /* while the node may not run children */
 
 static void spawn(struct phub__instance *instance);
 
@@ -388,6 +389,7 @@ static void spawn(struct phub__instance *instance)
 void phub__instance_timer_fired(void *arg)
 {
     struct phub__instance *instance = arg;
+    struct phub__supervisor *supervisor = instance->supervisor;
     char why[256];
 
     switch (instance->phase) {
@@ -406,7 +408,12 @@ void phub__instance_timer_fired(void *arg)
         phub__instance_kill(instance, 1);
         return;
     case PHUB__PHASE_BACKOFF:
-        spawn(instance);
+        /* A node whose lease has passed, say: others may run it by now. */
+        if (supervisor->events->may_restart != NULL &&
+            !supervisor->events->may_restart(supervisor->arg))
+            timer_in(instance, RESTART_AGAIN_MS);
+        else
+            spawn(instance);
         return;
     case PHUB__PHASE_STOPPING:
         phub__instance_kill(instance, 1);

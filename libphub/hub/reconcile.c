@@ -29,6 +29,7 @@
 #include "hub/redistribute.h"
 #include "hub/request.h"
 #include "hub/rows.h"
+#include "hub/synced.h"
 
 static int same(struct phub_epoch a, struct phub_epoch b)
 {
@@ -362,10 +363,18 @@ static void on_attached(void *arg)
     phub__redistribution_ready(hub);
 }
 
+static int on_may_restart(void *arg)
+{
+    const struct phub__hub *hub = arg;
+
+    return phub__hub_in_charge(hub) && phub__synced_complete(hub);
+}
+
 const struct phub__supervisor_events phub__local_events = {
     .changed = on_changed,
     .ended = on_ended,
     .adopted = on_adopted,
     .holder = on_holder,
     .attached = on_attached,
+    .may_restart = on_may_restart,
 };
