@@ -19,6 +19,10 @@ fuzz_targets += tests/fuzz/fuzz_reader
 tests_fuzz_fuzz_reader_SOURCES = tests/fuzz/fuzz_reader.c $(fuzz_main)
 tests_fuzz_fuzz_reader_LDFLAGS = $(fuzz_link)
 
+fuzz_targets += tests/fuzz/fuzz_registry
+tests_fuzz_fuzz_registry_SOURCES = tests/fuzz/fuzz_registry.c $(fuzz_main)
+tests_fuzz_fuzz_registry_LDFLAGS = $(fuzz_link)
+
 check_PROGRAMS += $(fuzz_targets)
 noinst_HEADERS += tests/fuzz/driver.h
 EXTRA_DIST     += tests/fuzz/driver.c

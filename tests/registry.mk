@@ -9,3 +9,6 @@ tests_check_row_SOURCES = tests/check_row.c tests/registry_fixture.h
 check_PROGRAMS += tests/check_table
 TESTS          += tests/check_table
 tests_check_table_SOURCES = tests/check_table.c tests/registry_fixture.h
+check_PROGRAMS += tests/check_stream
+TESTS          += tests/check_stream
+tests_check_stream_SOURCES = tests/check_stream.c tests/registry_fixture.h

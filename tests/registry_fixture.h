@@ -5,6 +5,7 @@
 #define PHUB__TESTS_REGISTRY_FIXTURE_H
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* check_stream: ranges, series, and the sums over what is live. */
+#include "config.h"
+
+#include "registry_fixture.h"
+
+#define BITS 200u
+
+static void ranges_check(const struct phub__ranges *set, const bool *bits)
+{
+    uint64_t i, prefix = 0, max = 0;
+    uint32_t r;
+
+    for (i = 1; i < BITS; i++) {
+        ck_assert_int_eq(phub__ranges_has(set, i), bits[i]);
+        if (bits[i])
+            max = i;
+        if (bits[i] && prefix == i - 1)
+            prefix = i;
+    }
+    ck_assert_uint_eq(phub__ranges_max(set), max);
+    ck_assert_uint_eq(phub__ranges_prefix(set), prefix);
+    for (r = 1; r < set->count; r++)  /* they do not touch */
+        ck_assert_uint_gt(set->at[r].lo, set->at[r - 1].hi + 1);
+}
+
+START_TEST(ranges_hold_what_was_added)
+{
+    uint64_t seed = 1;
+    int round, step;
+
+    for (round = 0; round < 300; round++) {
+        struct phub__ranges a = { .at = NULL }, b = { .at = NULL };
+        bool in_a[BITS] = { false }, in_b[BITS] = { false };
+        struct phub__range missing;
+        uint64_t after = 0, i;
+        bool covers = true;
+
+        for (step = 0; step < 12; step++) {
+            struct phub__ranges *set = step % 2 ? &a : &b;
+            bool *bits = step % 2 ? in_a : in_b;
+            uint64_t lo = 1 + random_below(&seed, BITS - 12);
+            uint64_t hi = lo + random_below(&seed, 11);
+
+            ck_assert_int_eq(phub__ranges_add(set, lo, hi, UINT32_MAX), 0);
+            for (i = lo; i <= hi; i++)
+                bits[i] = true;
+            ranges_check(set, bits);
+        }
+        for (i = 1; i < BITS; i++)
+            covers = covers && (!in_b[i] || in_a[i]);
+        ck_assert_int_eq(phub__ranges_covers(&a, &b), covers);
+        while (phub__ranges_missing(&b, &a, after, &missing)) {
+            for (i = after + 1; i < missing.lo; i++)
+                ck_assert(!in_b[i] || in_a[i]);
+            for (i = missing.lo; i <= missing.hi; i++)
+                ck_assert(in_b[i] && !in_a[i]);
+            after = missing.hi;
+        }
+        for (i = after + 1; i < BITS; i++)
+            ck_assert(!in_b[i] || in_a[i]);
+        ck_assert_int_eq(phub__ranges_unite(&a, &b), 0);
+        ck_assert(phub__ranges_covers(&a, &b));
+        phub__ranges_fini(&a);
+        phub__ranges_fini(&b);
+    }
+}
+END_TEST
+
+START_TEST(ranges_have_a_limit)
+{
+    struct phub__ranges set = { .at = NULL };
+    uint64_t i;
+
+    for (i = 1; i <= PHUB__DOTS_MAX; i++)
+        ck_assert_int_eq(phub__ranges_add(&set, 2 * i, 2 * i,
+                                          PHUB__DOTS_MAX), 0);
+    ck_assert_int_eq(phub__ranges_add(&set, 2 * i, 2 * i, PHUB__DOTS_MAX),
+                     PHUB_ELIMIT);
+    ck_assert_int_eq(phub__ranges_add(&set, 1, 3, PHUB__DOTS_MAX), 0);
+    ck_assert_int_eq(phub__ranges_add(&set, 2 * i, 2 * i, PHUB__DOTS_MAX), 0);
+    phub__ranges_fini(&set);
+}
+END_TEST
+
+START_TEST(a_series_finds_what_is_in_it)
+{
+    struct phub__series series = { .slots = NULL };
+    bool there[500] = { false };
+    uint64_t seed = 2, i;
+    int step, live = 0;
+    int value;
+
+    for (step = 0; step < 20000; step++) {
+        /* Mostly full, then mostly empty. */
+        bool add = random_below(&seed, 3) < (step / 2000 % 2 ? 1u : 2u);
+
+        i = 1 + random_below(&seed, 499);
+        if (add && !there[i]) {
+            ck_assert_int_eq(phub__series_reserve(&series), 0);
+            phub__series_add(&series, i, &value);
+            there[i] = true;
+            live++;
+        } else if (!add && there[i]) {
+            phub__series_remove(&series, i);
+            there[i] = false;
+            live--;
+        }
+        i = 1 + random_below(&seed, 499);
+        ck_assert_ptr_eq(phub__series_find(&series, i),
+                         there[i] ? &value : NULL);
+        ck_assert_int_eq((int)series.live, live);
+    }
+    phub__series_fini(&series);
+}
+END_TEST
+
+START_TEST(sums_are_the_same_whatever_way_the_live_entries_came_about)
+{
+    struct phub__authors a = { .at = NULL }, b = { .at = NULL };
+    struct phub__author *x, *y;
+    struct phub__entry *entries[100], *entry;
+    uint64_t seed = 3, i;
+
+    ck_assert_int_eq(phub__author_get(&a, 1, 1, &x), 0);
+    ck_assert_int_eq(phub__author_get(&b, 1, 1, &y), 0);
+    for (i = 0; i < 100; i++) {
+        ck_assert_int_eq(phub__entry_prepare(&a, x, i + 1, NULL,
+                                             &entries[i]), 0);
+        phub__entry_commit(&a, entries[i],
+                           PHUB__CARRIES_LIFE | PHUB__CARRIES_HOME, 0);
+    }
+    for (i = 0; i < 100; i++) {
+        if (i % 3 == 0)
+            phub__entry_strip(&a, entries[i], PHUB__CARRIES_HOME);
+        if (i % 2 == 0)
+            phub__entry_strip(&a, entries[i], PHUB__CARRIES_LIFE);
+    }
+    for (i = 100; i > 0; i--) {
+        uint64_t k = i - 1;
+        uint8_t carries = (uint8_t)((k % 3 == 0 ? 0 : PHUB__CARRIES_HOME) |
+                                    (k % 2 == 0 ? 0 : PHUB__CARRIES_LIFE));
+
+        if (carries == 0)
+            continue;
+        ck_assert_int_eq(phub__entry_prepare(&b, y, k + 1, NULL, &entry), 0);
+        phub__entry_commit(&b, entry, carries, 0);
+    }
+    ck_assert_uint_eq(x->hash, y->hash);
+    ck_assert_uint_eq(x->count, y->count);
+    ck_assert_uint_eq(a.entries, b.entries);
+    /* A record is in no sum. */
+    ck_assert_int_eq(phub__entry_prepare(&b, y, 500, NULL, &entry), 0);
+    phub__entry_commit(&b, entry, PHUB__CARRIES_HALF, PHUB__CARRIES_HALF);
+    ck_assert_uint_eq(x->hash, y->hash);
+    ck_assert_uint_eq(b.records.live, 1);
+    phub__entry_strip(&b, entry, PHUB__CARRIES_HALF);
+    ck_assert_uint_eq(b.records.live, 0);
+    (void)random_next(&seed);
+    phub__authors_fini(&a);
+    phub__authors_fini(&b);
+}
+END_TEST
+
+START_TEST(authors_have_a_limit_and_an_order)
+{
+    struct phub__authors authors = { .at = NULL };
+    struct phub__author *author, *early;
+    uint64_t boot;
+
+    for (boot = PHUB__AUTHORS_MAX; boot > 0; boot--)
+        ck_assert_int_eq(phub__author_get(&authors, 1, boot, &author), 0);
+    ck_assert_int_eq(phub__author_get(&authors, 2, 1, &author), PHUB_ELIMIT);
+    early = phub__author_find(&authors, 1, 1);
+    ck_assert_ptr_eq(authors.at[0], early);
+    ck_assert(phub__author_idle(&authors, early));
+    ck_assert(!phub__author_idle(&authors, phub__author_find(
+        &authors, 1, PHUB__AUTHORS_MAX)));
+    phub__author_drop(&authors, early);
+    ck_assert_ptr_null(phub__author_find(&authors, 1, 1));
+    ck_assert_int_eq(phub__author_get(&authors, 2, 1, &author), 0);
+    phub__authors_fini(&authors);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("stream");
+    TCase *tc = tcase_create("stream");
+    SRunner *runner;
+    int failures;
+
+    tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, ranges_hold_what_was_added);
+    tcase_add_test(tc, ranges_have_a_limit);
+    tcase_add_test(tc, a_series_finds_what_is_in_it);
+    tcase_add_test(tc,
+                   sums_are_the_same_whatever_way_the_live_entries_came_about);
+    tcase_add_test(tc, authors_have_a_limit_and_an_order);
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failures = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failures > 0;
+}
