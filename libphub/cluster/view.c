@@ -181,6 +181,13 @@ uint64_t phub__view_keeper(const struct phub_view *view,
 }
 
 /* k is small: each round finds the best one below the last. */
+bool phub__view_prefers(uint64_t node, uint64_t other, struct phub_bytes child)
+{
+    uint64_t a = score(node, child), b = score(other, child);
+
+    return a > b || (a == b && node > other);
+}
+
 uint64_t phub__view_keeper_kth(const struct phub_view *view,
                                struct phub_bytes child, uint32_t k)
 {

@@ -47,6 +47,9 @@ const struct phub_view_node *phub__view_find(const struct phub_view *view,
  * A Name-Based Mapping Scheme for Rendezvous, 1998). */
 uint64_t phub__view_keeper(const struct phub_view *view,
                            struct phub_bytes child);
+/* Would node be the keeper rather than other, were both in a view? */
+bool phub__view_prefers(uint64_t node, uint64_t other,
+                        struct phub_bytes child);
 /* The k-th best (0 = the keeper), or 0 if k is not below count. */
 uint64_t phub__view_keeper_kth(const struct phub_view *view,
                                struct phub_bytes child, uint32_t k);

@@ -320,6 +320,8 @@ static void cluster_event(void *arg, const struct phub__cluster_event *event)
                       event->member->name, event->text);
         return;
     case PHUB__CLUSTER_LEASE:
+        if (hub->lease_boot_ns <= hub->env->boot_ns(hub->env))
+            phub__synced_restart(hub); /* it lapsed: others may have acted */
         hub->lease_boot_ns = event->value;
         phub__supervisor_deadline(hub->supervisor, event->value);
         phub__redistribution_ready(hub);

@@ -99,6 +99,12 @@ static int refuse(struct phub__hub *hub, const struct phub__op_item *item,
                  hub->name);
         return PHUB_EAGAIN;
     }
+    if (!phub__hub_in_charge(hub) ||
+        phub__synced_other_keeper(hub, item->id)) {
+        snprintf(text, max, "keeper '%s' may not decide before a lease has "
+                 "run out", hub->name);
+        return PHUB_EAGAIN;
+    }
     phub__arena_init(&arena, NULL, 0, PHUB__SPEC_ARENA_MAX);
     rc = phub__spec_decode(item->spec, &spec, &arena, text, max);
     phub__arena_fini(&arena);

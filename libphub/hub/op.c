@@ -89,7 +89,8 @@ PHUB__SCHEMA(phub__op_view_sync_schema, V,
     PHUB__U64(1, V, view_hash, PHUB__REQUIRED),
     PHUB__BYTES(2, V, summary, PHUB__FRAME_MAX),
     PHUB__LIST(3, V, leases, 1024, &lease_schema),
-    PHUB__LIST(4, V, held, PHUB__HELD_MAX, &held_schema));
+    PHUB__LIST(4, V, held, PHUB__HELD_MAX, &held_schema),
+    PHUB__U64(5, V, ask, PHUB__MAX(1)));
 
 #define C struct phub__op_state
 PHUB__SCHEMA(phub__op_state_schema, C,

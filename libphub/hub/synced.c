@@ -13,6 +13,14 @@
  * all earlier decisions about its children (the new primary's catch-up of
  * Viewstamped Replication, Oki and Liskov 1988, without a log).
  *
+ * A lease that lapsed is as good as a view that changed: the others may have
+ * seen this node go and come back, with the same boot number and so the same
+ * view hash, and have replaced what it ran.  So it asks everybody anew and
+ * decides and starts nothing before the answers cover it.
+ *
+ * For the same reason a keeper does not follow a lost one before that one's
+ * lease has run out: a keeper decides under its lease only.
+ *
  * Whoever receives a summary sends what its writer lacks, so nobody has to
  * ask.  Leases: a lost node's children may be replaced once *all* members of
  * the view have said that their grants have run out (hub.h, grant.c). */
@@ -113,10 +121,11 @@ static struct lost *lost_find(struct phub__synced *synced, uint64_t node)
     return lost;
 }
 
-static int tell(struct phub__hub *hub, uint64_t only)
+static int tell(struct phub__hub *hub, uint64_t only, int ask)
 {
     struct phub_view *view = phub__hub_view(hub);
-    struct phub__op_view_sync sync = { .view_hash = phub__view_hash(view) };
+    struct phub__op_view_sync sync = { .view_hash = phub__view_hash(view),
+                                       .ask = ask != 0 };
     struct phub__op_lease leases[64];
     struct phub__op_held *held =
         phub__calloc(PHUB__HELD_MAX, sizeof *held);
@@ -306,7 +315,22 @@ void phub__synced_view_changed(struct phub__hub *hub,
         (void)phub__registry_node_seen(hub->registry,
                                        change->joined[i].node);
     }
-    (void)tell(hub, 0);
+    (void)tell(hub, 0, 0);
+    evaluate(hub);
+}
+
+void phub__synced_restart(struct phub__hub *hub)
+{
+    struct heard *heard;
+
+    if (!hub->synced->complete)
+        return;
+    hub->synced->complete = 0;
+    for (heard = hub->synced->heard; heard != NULL; heard = heard->next) {
+        heard_clear(heard);
+        heard->view_hash = 0;
+    }
+    (void)tell(hub, 0, 1);
     evaluate(hub);
 }
 
@@ -371,6 +395,8 @@ void phub__synced_received(struct phub__hub *hub, uint64_t from,
             lost->ready_ns = ready;
     }
     repair(hub, from, sync.summary);
+    if (sync.ask)
+        (void)tell(hub, from, 0);
 out:
     phub__hub_decoded(hub);
     evaluate(hub);
@@ -383,6 +409,18 @@ int phub__synced_lease_left(struct phub__hub *hub, uint64_t node)
     const struct lost *lost = lost_find(hub->synced, node);
 
     return lost != NULL && hub->env->now_ns(hub->env) < lost->ready_ns;
+}
+
+int phub__synced_other_keeper(struct phub__hub *hub, struct phub_bytes id)
+{
+    const struct lost *lost;
+    uint64_t now = hub->env->now_ns(hub->env);
+
+    for (lost = hub->synced->lost; lost != NULL; lost = lost->next)
+        if (!lost->left && now < lost->ready_ns &&
+            phub__view_prefers(lost->node, hub->node, id))
+            return 1;
+    return 0;
 }
 
 uint64_t phub__synced_holder(struct phub__hub *hub, struct phub_bytes id,

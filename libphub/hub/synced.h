@@ -10,6 +10,11 @@ void phub__synced_free(struct phub__hub *hub);
 /* The view changed: ask everybody anew. */
 void phub__synced_view_changed(struct phub__hub *hub,
                                const struct phub__view_change *change);
+/* This node's lease lapsed: whatever it knew may be old. */
+void phub__synced_restart(struct phub__hub *hub);
+/* A node that ordered the decisions about this child before, and that is
+ * lost, may still think so: 1 until its lease has run out. */
+int phub__synced_other_keeper(struct phub__hub *hub, struct phub_bytes id);
 void phub__synced_received(struct phub__hub *hub, uint64_t from,
                            struct phub_buf *body);
 /* Rows were merged: maybe that was what was missing. */
