@@ -74,8 +74,7 @@ nm -D --undefined-only "$libdir/phub/abi1/distribution-lowest.so" |
 if [ -x "$builddir/tests/battery_distribution" ]; then
     "$builddir/tests/battery_distribution" \
         "$libdir/phub/abi1/distribution-lowest.so" >"$log" 2>&1
-    grep -q '^100%\|a_pure_one_spreads_evenly\|weights_are' "$log" ||
-        fail "the battery did not run"
+    grep -q '^100%' "$log" || fail "it does not pass the battery"
 fi
 
 # A program on libphubswap, by its .pc alone, and one with the archive inside.
