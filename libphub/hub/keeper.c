@@ -119,7 +119,7 @@ static int refuse(struct phub__hub *hub, const struct phub__op_item *item,
     local = phub__local_find(hub, item->id);
     if ((local != NULL && local->claims != 0) ||
         phub__row_holders(hub, item->id, nodes, 8) != 0 ||
-        phub__synced_lease_left(hub, row.home)) {
+        phub__row_may_linger(hub, item->id)) {
         snprintf(text, max, "an earlier instance of it is still ending");
         return PHUB_EAGAIN;
     }

@@ -15,6 +15,7 @@
 #include "hub/local.h"
 #include "hub/rows.h"
 #include "hub/store.h"
+#include "hub/synced.h"
 #include "wire/memory.h"
 
 /* Ids of rows that changed in this turn, one behind the other. */
@@ -171,6 +172,25 @@ uint32_t phub__row_holders(struct phub__hub *hub, struct phub_bytes id,
         nodes[count++] = half.node;
     }
     return count;
+}
+
+int phub__row_may_linger(struct phub__hub *hub, struct phub_bytes id)
+{
+    struct phub__row_view view;
+    struct phub__half_view half;
+    uint32_t i;
+
+    if (phub__registry_get(hub->registry, id, &view) != 0)
+        return 0;
+    if (view.home != 0 && phub__synced_lease_left(hub, view.home))
+        return 1;
+    for (i = 0; i < view.instances_count; i++) {
+        phub__row_half_at(&view, i, &half);
+        if (half.state != PHUB_INSTANCE_GONE &&
+            phub__synced_lease_left(hub, half.node))
+            return 1;
+    }
+    return 0;
 }
 
 uint32_t phub__row_state_on(struct phub__hub *hub, struct phub_bytes id,

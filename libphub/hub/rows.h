@@ -58,6 +58,8 @@ void phub__rows_retire_own(struct phub__hub *hub);
  * one that is not GONE.  Fills at most nodes_max. */
 uint32_t phub__row_holders(struct phub__hub *hub, struct phub_bytes id,
                            uint64_t *nodes, uint32_t nodes_max);
+/* 1 if a lost node whose lease still runs may have an instance of it. */
+int phub__row_may_linger(struct phub__hub *hub, struct phub_bytes id);
 /* State of the instance on node (enum phub_instance_state), 0 if none. */
 uint32_t phub__row_state_on(struct phub__hub *hub, struct phub_bytes id,
                             uint64_t node, struct phub_epoch *epoch,
