@@ -12,3 +12,6 @@ tests_check_table_SOURCES = tests/check_table.c tests/registry_fixture.h
 check_PROGRAMS += tests/check_stream
 TESTS          += tests/check_stream
 tests_check_stream_SOURCES = tests/check_stream.c tests/registry_fixture.h
+check_PROGRAMS += tests/check_gossip
+TESTS          += tests/check_gossip
+tests_check_gossip_SOURCES = tests/check_gossip.c tests/registry_fixture.h

@@ -246,10 +246,28 @@ static bool missing_add(struct collector *c, const struct phub__author *author,
     return true;
 }
 
-/* Vectors are equal and live entries differ: send some of those of the first
- * author that differs, going on where the last such repair ended. */
+/* Do we and they hold different things of what both have seen of the author?
+ * That may be because one lacks what another author has overtaken it with; but
+ * not if nothing is missing (for_certain), and hardly if it was just so the
+ * last time. */
+static bool is_broken(struct phub__author *author,
+                      const struct phub__summary_author *theirs,
+                      bool for_certain)
+{
+    uint64_t before = author->differed;
+
+    author->differed = 0;
+    if (theirs == NULL || phub__summary_same(author, theirs) ||
+        !phub__ranges_equal(&author->seen, &theirs->seen))
+        return false;
+    author->differed = (author->hash ^ theirs->hash * 31) | 1;
+    return for_certain || author->differed == before;
+}
+
+/* Send some of what is live of authors that differ, going on where the last
+ * such repair ended.  See summary.c. */
 static void repair_add(struct phub__registry *registry, struct collector *c,
-                       const struct phub__summary *summary)
+                       const struct phub__summary *summary, bool for_certain)
 {
     static const struct phub__ranges none;
     uint32_t i;
@@ -258,27 +276,24 @@ static void repair_add(struct phub__registry *registry, struct collector *c,
         struct phub__author *author = registry->authors.at[i];
         const struct phub__summary_author *theirs =
             phub__summary_find(summary, author->node, author->boot);
+        struct phub__wire_piece *piece;
         struct phub__range range;
 
         if (phub__summary_skips(registry, author, theirs) ||
-            phub__summary_same(author, theirs))
+            !is_broken(author, theirs, for_certain) || c->full || c->rc != 0)
             continue;
         if (!phub__ranges_missing(&author->seen, &none, author->repair_from,
                                   &range) &&
             !phub__ranges_missing(&author->seen, &none, 0, &range))
             continue;
         author->repair_from = range_add(c, author, range.lo, range.hi);
-        if (author->repair_from != 0) {
-            struct phub__wire_piece *piece = &c->pieces[c->pieces_count - 1];
-
-            piece->repair = true;
-            if (author->stable.count > 0 &&
-                author->stable.count <= PHUB__DOTS_MAX)
-                piece->stable = (struct phub__list){
-                    author->stable.at, author->stable.count * 2 };
-        }
-        if (c->full || c->rc != 0)
-            return;
+        if (author->repair_from == 0)
+            continue;
+        piece = &c->pieces[c->pieces_count - 1];
+        piece->repair = true;
+        if (author->stable.count > 0 && author->stable.count <= PHUB__DOTS_MAX)
+            piece->stable = (struct phub__list){ author->stable.at,
+                                                 author->stable.count * 2 };
     }
 }
 
@@ -311,11 +326,9 @@ int phub__registry_missing(struct phub__registry *registry,
             break;
     }
     *more = c.full && c.pieces_count > 0;
-    if (c.pieces_count == 0 && c.rc == 0) {
-        phub__summary_compare(registry, &summary, &comparison);
-        if (comparison.differs)
-            repair_add(registry, &c, &summary);
-    }
+    phub__summary_compare(registry, &summary, &comparison);
+    if (!c.full && c.rc == 0)
+        repair_add(registry, &c, &summary, comparison.differs);
     phub__arena_fini(&arena);
     return collector_end(registry, &c, out);
 }

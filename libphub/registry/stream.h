@@ -18,6 +18,7 @@ struct phub__author {
     uint64_t count;             /* live ones that are more than records */
     uint64_t hash;              /* over those */
     uint64_t repair_from;       /* where the next repair goes on */
+    uint64_t differed;          /* how the last comparison differed, 0 if not */
     struct phub__ranges collected; /* these four: stable.c */
     struct phub__ranges target;
     struct phub__ranges previous;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* summary: what a node has seen and holds, written, read and compared.
  *
- * Vectors first.  Only when both have seen exactly the same are the hashes of
- * live entries compared: before that they differ for good reasons.
+ * Vectors first.  The hashes of live entries count only when both have seen
+ * exactly the same, or when those of an author of which both have seen the
+ * same differ in the same way twice: else they differ for good reasons.
  *
- * If they differ then, one of two things has happened:
+ * If they do differ, one of two things has happened:
  * - Somebody saw a range from a node that held what had overtaken a part of
  *   it, and that node died before it had passed that on: what was overtaken is
  *   all that there is again, and whoever still holds it must give it back.
