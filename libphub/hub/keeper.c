@@ -36,7 +36,7 @@
 /* One claim of a batch. */
 struct claim {
     struct phub__reply reply;      /* transaction 0: nobody waits */
-    struct phub_bytes id;          /* in the request's memory */
+    struct phub_bytes id;          /* in the batch's memory */
     struct phub_epoch incarnation;
     uint64_t home;
     int64_t pid;
@@ -51,6 +51,7 @@ struct batch {
     int held_back;                 /* being built */
     int storing;                   /* durable rows on their way to the disk */
     uint64_t timeout_ms;
+    struct phub__arena arena;
     uint32_t count;
     struct claim claims[];
 };
@@ -202,6 +203,7 @@ static void batch_free(struct batch *batch)
     if (batch->held_back || batch->run != NULL || batch->hold != NULL ||
         batch->storing)
         return;
+    phub__arena_fini(&batch->arena);
     phub__free(batch);
 }
 
@@ -428,12 +430,24 @@ static struct batch *batch_new(struct phub__hub *hub, uint32_t count,
         return NULL;
     batch->hub = hub;
     batch->timeout_ms = timeout_ms;
+    phub__arena_init(&batch->arena, NULL, 0, SIZE_MAX / 2);
     batch->run = phub__request_new(hub, PHUB__OP_RUN, count, timeout_ms);
     if (batch->run == NULL) {
         phub__free(batch);
         return NULL;
     }
     return batch;
+}
+
+/* The batch outlives each of its requests.  Fails to empty. */
+static struct phub_bytes batch_copy(struct batch *batch, struct phub_bytes id)
+{
+    uint8_t *copy = phub__arena_alloc(&batch->arena, id.size, 1);
+
+    if (copy == NULL)
+        return PHUB_BYTES_NONE;
+    memcpy(copy, id.data, id.size);
+    return (struct phub_bytes){ copy, id.size };
 }
 
 /* Write the row of one claim that was found good. */
@@ -449,7 +463,7 @@ static int write_claim(struct batch *batch, struct claim *claim,
     rc = phub__row_start(hub, item, claim->incarnation, home);
     if (rc != 0)
         return rc;
-    claim->id = phub__request_copy(batch->run, item->id);
+    claim->id = batch_copy(batch, item->id);
     claim_open(hub, item->id);
     phub__hub_node_name(hub, home, name, sizeof name);
     phub__hub_cause(hub, item->id, "start asked for: placed on %s by '%s', "
@@ -571,7 +585,7 @@ static int rehome(struct phub__hub *hub, const struct phub_view *view,
         if (phub__row_home(hub, ids[i], row.incarnation, nodes[i],
                            phub__hub_epoch(hub)) != 0)
             continue;
-        claim->id = phub__request_copy(batch->run, ids[i]);
+        claim->id = batch_copy(batch, ids[i]);
         claim->incarnation = row.incarnation;
         claim->home = nodes[i];
         if (reply != NULL)
