@@ -262,6 +262,9 @@ void phub__instance_publish(struct phub__instance *instance,
     if (pair == NULL && (value.size == 0 || instance->metadata_count >=
                                                 PHUB__INSTANCE_METADATA_MAX))
         return;
+    if (pair != NULL && pair->value.size == value.size && value.size != 0 &&
+        memcmp(pair->value.data, value.data, value.size) == 0)
+        return; /* nothing new: a child that repeats itself costs no write */
     copy = phub__malloc(message->text.size + value.size + 1);
     if (copy == NULL)
         return;
@@ -280,6 +283,14 @@ void phub__instance_publish(struct phub__instance *instance,
     }
     instance->supervisor->events->changed(instance->supervisor->arg,
                                           instance);
+}
+
+void phub__instance_unpublish(struct phub__instance *instance)
+{
+    while (instance->metadata_count != 0)
+        phub__free((void *)(uintptr_t)
+                       instance->metadata[--instance->metadata_count]
+                           .key.data);
 }
 
 /* --- verbs ---------------------------------------------------------------- */
@@ -409,7 +420,8 @@ void phub__instance_commit(struct phub__instance *instance,
                          instance->spec.ready_timeout_ms * NS_PER_MS);
     if (!instance->capabilities_known) {
         /* It said no HELLO: a program that knows nothing of phub runs
-         * already; one that speaks late still gets its state. */
+         * already; one that speaks late still gets its state and COMMIT. */
+        instance->commit_owed = 1;
         phub__instance_put_state(instance);
         phub__instance_check_ready(instance);
         return;

@@ -229,7 +229,6 @@ void phub__instance_free(struct phub__instance **instance)
 {
     struct phub__instance *i = *instance;
     struct phub__supervisor *s;
-    uint32_t n;
 
     if (i == NULL)
         return;
@@ -247,8 +246,7 @@ void phub__instance_free(struct phub__instance **instance)
         s->instances = i->next;
     if (i->next != NULL)
         i->next->prev = i->prev;
-    for (n = 0; n < i->metadata_count; n++)
-        phub__free((void *)(uintptr_t)i->metadata[n].key.data);
+    phub__instance_unpublish(i);
     phub__buf_unref(&i->state);
     phub__buf_unref(&i->spec_bytes);
     phub__arena_fini(&i->arena);

@@ -66,6 +66,7 @@ void phub__instance_end(struct phub__instance *instance,
     struct phub__supervisor *supervisor = instance->supervisor;
     enum phub__phase last = why == PHUB__ENDED_FAILED ? PHUB__PHASE_FAILED
                                                       : PHUB__PHASE_GONE;
+    phub__verb_done *commit_done = instance->commit_done;
 
     if (instance->ended)
         return;
@@ -74,6 +75,10 @@ void phub__instance_end(struct phub__instance *instance,
     instance->pid = 0;
     timer_off(instance);
     phub__instance_fail_calls(instance, PHUB_EFAILED, text);
+    instance->commit_done = NULL;
+    if (commit_done != NULL)
+        commit_done(instance->commit_arg, rc != 0 ? rc : PHUB_EFAILED, text,
+                    NULL);
     instance->phase = last;
     supervisor->events->ended(supervisor->arg, instance, why, rc, text);
 }
@@ -138,7 +143,7 @@ static void back_off(struct phub__instance *instance, const char *text)
         phub__instance_end(instance, PHUB__ENDED_FAILED, PHUB_EFAILED, why);
         return;
     }
-    for (i = 0; i < instance->restarts_row && delay < spec->backoff_max_ms;
+    for (i = 1; i < instance->restarts_row && delay < spec->backoff_max_ms;
          i++)
         delay *= 2;
     if (delay > spec->backoff_max_ms)
@@ -162,6 +167,8 @@ static void over(struct phub__instance *instance, int status,
     instance->started = 0;
     instance->ready = 0;
     instance->loaded = 0;
+    instance->commit_owed = 0;
+    phub__instance_unpublish(instance);
     timer_off(instance);
     phub__instance_fail_calls(instance, PHUB_EFAILED, text);
     if (phase == PHUB__PHASE_STOPPING && instance->refuse_rc != 0) {
@@ -401,7 +408,8 @@ void phub__instance_timer_fired(void *arg)
         }
         snprintf(why, sizeof why, "not ready after %llu ms",
                  (unsigned long long)instance->spec.ready_timeout_ms);
-        if (instance->first || instance->standby || instance->state != NULL) {
+        if ((instance->first && !instance->ever_ran) || instance->standby ||
+            instance->state != NULL) {
             phub__instance_refuse(instance, PHUB_ETIMEDOUT, why);
             return;
         }
@@ -489,6 +497,12 @@ static void on_hello(struct phub__instance *instance, uint32_t capabilities)
         instance->commit_done == NULL) {
         timer_off(instance);
         phub__instance_set_phase(instance, PHUB__PHASE_STANDBY);
+    } else if (instance->commit_owed) {
+        /* It was committed before it spoke, and waits to be told. */
+        instance->commit_owed = 0;
+        instance->committing = instance->phase == PHUB__PHASE_STARTING;
+        if (instance->state == NULL || instance->loaded)
+            phub__instance_send_commit(instance);
     }
 }
 

@@ -50,6 +50,7 @@ struct phub__instance {
     int refuse_rc;
     int capabilities_known, started, ready, loaded, healthy;
     int standby, first, ever_ran, committing, ended;
+    int commit_owed;                      /* COMMIT once it says HELLO */
     phub__verb_done *commit_done;
     void *commit_arg;
     struct phub__pair metadata[PHUB__INSTANCE_METADATA_MAX];
@@ -112,6 +113,8 @@ void phub__instance_answered(struct phub__instance *instance,
                              const struct phub__verb_message *message);
 void phub__instance_publish(struct phub__instance *instance,
                             const struct phub__verb_message *message);
+/* What a process published ends with it. */
+void phub__instance_unpublish(struct phub__instance *instance);
 void phub__instance_fail_calls(struct phub__instance *instance, int rc,
                                const char *text);
 
