@@ -1,5 +1,16 @@
-# tests/hub.mk: tests of libphub/hub.
+# tests/hub.mk: tests of libphub/hub and of the supervisor below it.
 # SPDX-License-Identifier: MIT
 
 check_PROGRAMS += tests/check_conf
 TESTS          += tests/check_conf
+
+check_PROGRAMS += tests/check_hook tests/check_cause tests/check_spec
+TESTS          += tests/check_hook tests/check_cause tests/check_spec
+
+# The supervisor, on a clock and a runner of the test's.
+check_PROGRAMS += tests/check_supervisor tests/check_instance
+TESTS          += tests/check_supervisor tests/check_instance
+tests_check_supervisor_SOURCES = tests/check_supervisor.c \
+	tests/supervisor_fixture.c tests/supervisor_fixture.h
+tests_check_instance_SOURCES = tests/check_instance.c \
+	tests/supervisor_fixture.c tests/supervisor_fixture.h
