@@ -54,4 +54,4 @@ TESTS          += tests/abi/layout_1_0
 tests_abi_layout_1_0_LDADD =
 dist_check_SCRIPTS += tests/abi/symbols.sh
 TESTS              += tests/abi/symbols.sh
-EXTRA_DIST += tests/abi/libphubswap.list
+EXTRA_DIST += tests/abi/libphubchild.list tests/abi/libphubswap.list

@@ -285,7 +285,7 @@ int phub__strategy_load(struct phub__loader *loader, uint32_t kind,
                         char *error, size_t error_max)
 {
     struct phub__strategy *made;
-    struct phub__plugin *plugin;
+    struct phub__plugin *plugin = NULL;
     char why[512];
     int rc;
 
