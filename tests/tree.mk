@@ -1,6 +1,6 @@
 # tests/tree.mk: tests of the source tree itself: style, pages.
 # SPDX-License-Identifier: MIT
 
-dist_check_SCRIPTS += tests/style tests/man_pages
-TESTS              += tests/style tests/man_pages
+dist_check_SCRIPTS += tests/style tests/man_pages tests/protocol_page
+TESTS              += tests/style tests/man_pages tests/protocol_page
 EXTRA_DIST         += tests/tsan.supp
