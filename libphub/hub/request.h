@@ -5,7 +5,7 @@
  * exactly one done(), when each item has its answer: from the node it was
  * sent to, from a node it was forwarded to, from the failure detector
  * (PHUB_ENODEDOWN), or from the clock (PHUB_ETIMEDOUT).  An item is
- * TODO -> SENT -> DONE, and SENT -> RETRY -> SENT while a node says "again"
+ * ITEM_TODO -> SENT -> DONE, and SENT -> RETRY -> SENT while a node says "again"
  * (PHUB_EAGAIN: a keeper whose registry is not complete yet; PHUB_EVIEW: the
  * views differ); RETRY keeps the last reason for the case that time runs out.
  *
