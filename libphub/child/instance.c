@@ -344,7 +344,9 @@ void phub__instance_freeze(struct phub__instance *instance,
 /* Also after a freeze whose answer never came: the child may have frozen. */
 void phub__instance_thaw(struct phub__instance *instance)
 {
-    if (instance->handle == 0 || instance->ended)
+    /* What is being ended must not answer anybody any more. */
+    if (instance->handle == 0 || instance->ended ||
+        instance->phase == PHUB__PHASE_STOPPING)
         return;
     if (instance->capabilities & PHUB__CAN_FREEZE)
         phub__instance_call(instance, PHUB__VERB_THAW, NULL, 0, NULL, NULL);

@@ -70,6 +70,14 @@ static int valid_id(struct phub_bytes id)
     return 1;
 }
 
+/* Rows may be missing here, or, before there is a lease, all of them: a node
+ * that has just started and has not found the others. */
+static int undecided(struct phub__hub *hub)
+{
+    return !phub__synced_complete(hub) ||
+           hub->lease_boot_ns <= hub->env->boot_ns(hub->env);
+}
+
 static int refuse(struct phub__hub *hub, const struct phub__op_item *item,
                   char *text, size_t max)
 {
@@ -95,7 +103,7 @@ static int refuse(struct phub__hub *hub, const struct phub__op_item *item,
         snprintf(text, max, "keeper '%s' is leaving", hub->name);
         return PHUB_EAGAIN; /* the next view has another one */
     }
-    if (!phub__synced_complete(hub)) {
+    if (undecided(hub)) {
         snprintf(text, max, "keeper '%s' does not know all rows yet",
                  hub->name);
         return PHUB_EAGAIN;
@@ -687,7 +695,7 @@ void phub__keeper_stop(struct phub__hub *hub,
     uint64_t nodes[PHUB__HOLDERS_MAX];
     uint32_t count, i;
 
-    if (!phub__synced_complete(hub)) {
+    if (undecided(hub)) {
         phub__reply(hub, &reply, PHUB_EAGAIN, hub->node, 0,
                     "the keeper does not know all rows yet");
         return;

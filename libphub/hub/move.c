@@ -428,7 +428,7 @@ static void take_back(struct phub__move *move, struct phub_epoch epoch)
 {
     struct phub__local *local = move->local;
 
-    if (move->ended || local->instance == NULL) {
+    if (move->ended || move->ending || local->instance == NULL) {
         if (move->state != NULL) {
             phub__buf_unref(&local->kept);
             local->kept = phub__buf_ref(move->state);

@@ -191,6 +191,10 @@ void sim_run(struct sim_case *c, uint64_t ms)
         uint64_t step = phub__world_now(c->world) + 10 * PHUB__SIM_MS;
 
         phub__world_run(c->world, step < until ? step : until);
+        if (c->split && c->cuts == 0 && sim_members_agree(c)) {
+            c->split = 0;
+            c->healed_ns = phub__world_now(c->world);
+        }
     }
 }
 
@@ -250,8 +254,10 @@ static void count_cuts(struct sim_case *c)
     for (uint32_t i = 0; i < c->options.nodes; i++)
         for (uint32_t j = 0; j < c->options.nodes; j++)
             cuts += phub__world_is_cut(c->world, i, j) != 0;
-    if (c->cuts != 0 && cuts == 0)
-        c->healed_ns = phub__world_now(c->world);
+    if (cuts != 0 && !c->split) {
+        c->split = 1;
+        c->split_ns = phub__world_now(c->world);
+    }
     c->cuts = cuts;
     disturbed(c);
 }

@@ -20,8 +20,8 @@
 
 /* When faults end and views agree, this much later all must be well. */
 #define SIM_QUIET_NS (40 * PHUB__SIM_S)
-/* A cut explains two instances until so long after it healed. */
-#define SIM_MERGE_NS (15 * PHUB__SIM_S)
+/* A cut explains two instances until so long after views agree again. */
+#define SIM_MERGE_NS (10 * PHUB__SIM_S)
 
 struct sim_case;
 
@@ -81,7 +81,9 @@ struct sim_case {
     char plugin_path[512];
     struct sim_child children[SIM_CHILDREN_MAX];
     uint32_t cuts;                     /* pairs that are cut now */
-    uint64_t healed_ns;                /* end of the last cut; 0: none yet */
+    int split;                         /* since a cut, until views agree */
+    uint64_t split_ns;
+    uint64_t healed_ns;                /* when they did; 0: none yet */
     uint64_t disturbed_ns;             /* of the last fault */
     int clients_on;
     uint64_t updates, starts, stops, moves, failures, blind;

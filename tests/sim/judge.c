@@ -49,14 +49,18 @@ void sim_broken(struct sim_case *c, unsigned promise, const char *format, ...)
 
 int sim_was_cut(const struct sim_case *c)
 {
-    return c->cuts != 0
+    return c->split
         || (c->healed_ns != 0
             && phub__world_now(c->world) < c->healed_ns + SIM_MERGE_NS);
 }
 
-/* What that daemon had in hand may be gone. */
+/* What that daemon had in hand may be gone; and what was agreed on its side
+ * of a cut, and told nobody yet on the other. */
 void sim_excuse_node(struct sim_case *c, uint32_t index)
 {
+    for (uint32_t i = 0; i < c->options.children && c->split; i++)
+        if (c->children[i].wished_ns >= c->split_ns)
+            c->children[i].wish = SIM_UNKNOWN;
     for (uint32_t i = 0; i < c->options.children; i++)
         if (c->children[i].last_node == index)
             c->children[i].excused = 1;
