@@ -59,6 +59,7 @@ struct pubsub {
     uint64_t pull_token;       /* of its timer */
     uint32_t pieces;           /* of this pull so far */
     uint32_t push_waits;       /* 1: TOKEN_PUSH is pending */
+    uint32_t peers_stale;      /* 1: no memory for the new ones yet */
     uint64_t interval_ms;
     uint64_t piece_size;
 };
@@ -368,36 +369,6 @@ static void round_arm(struct pubsub *self, uint64_t delay_ms)
         self->host->log(self->ctx, 1, "no timer: anti-entropy has ended");
 }
 
-static void pubsub_completed(void *self_, uint64_t token, int32_t rc,
-                             const struct phub_result *result)
-{
-    struct pubsub *self = self_;
-
-    (void)rc;
-    (void)result;
-    switch ((enum token)(token & 0xff)) {
-    case TOKEN_ROUND:
-        if (self->peers_count > 0) {
-            uint32_t at = random_below(self, self->peers_count);
-
-            (void)summary_send(self, self->peers[at].id, OFFER, 0);
-            count(self, "sync_rounds", 1);
-        }
-        round_arm(self, self->interval_ms);
-        break;
-    case TOKEN_PULL:
-        if (self->pulling != 0 && token == self->pull_token) {
-            count(self, "sync_timeouts", 1);
-            pull_end(self);
-        }
-        break;
-    case TOKEN_PUSH:
-        self->push_waits = 0;
-        push(self);
-        break;
-    }
-}
-
 /* Offer to those of joiners (reordered) that it is our turn for. */
 static void joiners_offer(struct pubsub *self, uint64_t *joiners,
                           uint32_t joiners_count)
@@ -427,8 +398,10 @@ static void pubsub_view_changed(void *self_, const struct phub_view *view)
     if (peers == NULL || joiners == NULL) {
         free(peers);
         free(joiners);
-        return;   /* the old peers stay until the next change */
+        self->peers_stale = 1;   /* the next round tries again */
+        return;
     }
+    self->peers_stale = 0;
     for (i = 0; i < members; i++) {
         struct phub_view_node node = { .size = sizeof node };
         struct peer *old;
@@ -448,6 +421,43 @@ static void pubsub_view_changed(void *self_, const struct phub_view *view)
         pull_end(self);
     joiners_offer(self, joiners, joiners_count);
     free(joiners);
+}
+
+static void round_begin(struct pubsub *self)
+{
+    if (self->peers_stale)
+        pubsub_view_changed(self, self->host->view(self->ctx));
+    if (self->peers_count > 0) {
+        uint32_t at = random_below(self, self->peers_count);
+
+        (void)summary_send(self, self->peers[at].id, OFFER, 0);
+        count(self, "sync_rounds", 1);
+    }
+    round_arm(self, self->interval_ms);
+}
+
+static void pubsub_completed(void *self_, uint64_t token, int32_t rc,
+                             const struct phub_result *result)
+{
+    struct pubsub *self = self_;
+
+    (void)rc;
+    (void)result;
+    switch ((enum token)(token & 0xff)) {
+    case TOKEN_ROUND:
+        round_begin(self);
+        break;
+    case TOKEN_PULL:
+        if (self->pulling != 0 && token == self->pull_token) {
+            count(self, "sync_timeouts", 1);
+            pull_end(self);
+        }
+        break;
+    case TOKEN_PUSH:
+        self->push_waits = 0;
+        push(self);
+        break;
+    }
 }
 
 /* --- life ---------------------------------------------------------------- */

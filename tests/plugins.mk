@@ -38,3 +38,15 @@ dist_check_SCRIPTS += tests/check_template.sh
 TESTS              += tests/check_template.sh
 dist_check_SCRIPTS += tests/check_strategy_pages.sh
 TESTS              += tests/check_strategy_pages.sh
+
+# The strategies, linked in, with allocations that fail.
+check_PROGRAMS += tests/check_plugin_memory
+TESTS          += tests/check_plugin_memory
+tests_check_plugin_memory_SOURCES = tests/check_plugin_memory.c \
+	plugins/distribution-consistent_hash.c \
+	plugins/migration-coldswap.c plugins/migration-hotswap.c \
+	plugins/sync-pubsub.c $(SWAP_SOURCES)
+tests_check_plugin_memory_CPPFLAGS = $(AM_CPPFLAGS) -DPHUB_PLUGIN_STATIC \
+	-Dmalloc=failing_malloc -Dcalloc=failing_calloc \
+	-Drealloc=failing_realloc
+tests_check_plugin_memory_LDADD = tests/libmock.la $(LDADD)
