@@ -45,6 +45,7 @@ enum message { DELTA = 1, OFFER = 2, PULL = 3, PIECES = 4 };
 
 struct peer {
     uint64_t id;
+    uint64_t boot;
     uint64_t wanted;   /* 1: pull from it when it is its turn */
 };
 
@@ -410,8 +411,9 @@ static void pubsub_view_changed(void *self_, const struct phub_view *view)
             continue;
         old = peer_find(self, node.id);
         peers[peers_count].id = node.id;
+        peers[peers_count].boot = node.boot;
         peers[peers_count++].wanted = old != NULL ? old->wanted : 0;
-        if (old == NULL)
+        if (old == NULL || old->boot != node.boot)   /* or came back */
             joiners[joiners_count++] = node.id;
     }
     free(self->peers);
