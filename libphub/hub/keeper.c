@@ -32,6 +32,7 @@
 
 #define RUN_TIMEOUT_MS 120000u     /* longer than any ready timeout asked for */
 #define REHOME_BATCH 256u
+#define REPLACED_MAX 4u            /* homes tried for one claim */
 
 /* One claim of a batch. */
 struct claim {
@@ -39,6 +40,7 @@ struct claim {
     struct phub_bytes id;          /* in the batch's memory */
     struct phub_epoch incarnation;
     uint64_t home;
+    uint32_t replaced;             /* homes that did not take it */
     int64_t pid;
     int run_open, hold_open, store_open;  /* answers awaited */
     int code;
@@ -260,7 +262,8 @@ static void undo(struct batch *batch, struct claim *claim)
 
 static int rehome(struct phub__hub *hub, const struct phub_view *view,
                   const struct phub_bytes *ids, uint32_t count, uint64_t lost,
-                  enum phub_cause cause, const struct phub__reply *reply);
+                  enum phub_cause cause, const struct phub__reply *reply,
+                  uint32_t replaced);
 static int replace(struct batch *batch, const struct claim *claim);
 
 static void run_answered(void *arg, struct phub__request *request,
@@ -560,7 +563,8 @@ out:
  * single one) may be NULL.  Gives how many found a home. */
 static int rehome(struct phub__hub *hub, const struct phub_view *view,
                   const struct phub_bytes *ids, uint32_t count, uint64_t lost,
-                  enum phub_cause cause, const struct phub__reply *reply)
+                  enum phub_cause cause, const struct phub__reply *reply,
+                  uint32_t replaced)
 {
     uint64_t nodes[REHOME_BATCH], homes[REHOME_BATCH];
     struct batch *batch = batch_new(hub, count, RUN_TIMEOUT_MS);
@@ -596,6 +600,7 @@ static int rehome(struct phub__hub *hub, const struct phub_view *view,
         claim->id = batch_copy(batch, ids[i]);
         claim->incarnation = row.incarnation;
         claim->home = nodes[i];
+        claim->replaced = replaced;
         if (reply != NULL)
             claim->reply = *reply;
         claim_open(hub, ids[i]);
@@ -620,12 +625,14 @@ static int replace(struct batch *batch, const struct claim *claim)
     struct phub_view *view;
     int asked = 0;
 
-    if (hub->stopping)
+    /* When all are leaving, each would send it to the next for ever. */
+    if (hub->stopping || claim->replaced >= REPLACED_MAX)
         return 0;
     view = phub__view_without(hub, phub__hub_view(hub), claim->home);
     if (view != NULL && phub__view_count(view) != 0)
         asked = rehome(hub, view, &claim->id, 1, claim->home,
-                       PHUB_CAUSE_RETRY, &claim->reply);
+                       PHUB_CAUSE_RETRY, &claim->reply,
+                       claim->replaced + 1);
     phub__view_unref(&view);
     return asked;
 }
@@ -652,7 +659,7 @@ void phub__keeper_rehome(struct phub__hub *hub, uint64_t lost,
         }
         if (n != 0)
             (void)rehome(hub, phub__hub_view(hub), mine, n, lost, cause,
-                         NULL);
+                         NULL, 0);
     }
     phub__free(copies);
 }
