@@ -1,6 +1,8 @@
 # tests/tree.mk: tests of the source tree itself: style, pages.
 # SPDX-License-Identifier: MIT
 
-dist_check_SCRIPTS += tests/style tests/man_pages tests/protocol_page
-TESTS              += tests/style tests/man_pages tests/protocol_page
+dist_check_SCRIPTS += tests/style tests/man_pages tests/protocol_page \
+	tests/readme
+TESTS              += tests/style tests/man_pages tests/protocol_page \
+	tests/readme
 EXTRA_DIST         += tests/tsan.supp
