@@ -13,3 +13,11 @@ tools_phub_guard_LDADD =
 bin_PROGRAMS += tools/phub-plugin
 tools_phub_plugin_SOURCES = tools/phub-plugin.c
 tools_phub_plugin_LDADD = libphub.la $(JANSSON_LIBS)
+
+sbin_PROGRAMS += tools/phubd
+tools_phubd_SOURCES = tools/phubd.c
+tools_phubd_LDADD = libphub.la
+
+sbin_PROGRAMS += tools/phubd
+tools_phubd_SOURCES = tools/phubd.c
+tools_phubd_LDADD = libphub.la

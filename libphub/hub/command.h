@@ -5,12 +5,19 @@
 
 #include "hub/hub.h"
 
+typedef void phub__asker_text(void *arg, int rc, struct phub_bytes text);
+typedef void phub__asker_count(void *arg, const char *name, uint64_t value);
+
 /* Whoever asked; answers go there.  gone: nobody listens any more. */
 struct phub__asker {
     void (*send)(struct phub__asker *asker, struct phub_bytes frame);
-    /* The tail of a child's output here, or PHUB_ENOTFOUND. */
+    /* The tail of a child's output here; done follows if the answer is 0.
+     * May be NULL. */
     int (*logs)(struct phub__asker *asker, struct phub_bytes id,
-                uint32_t lines, struct phub_buf **text);
+                uint32_t bytes_max, phub__asker_text *done, void *arg);
+    /* Count what the node counts beside the hub.  May be NULL. */
+    void (*counters)(struct phub__asker *asker, phub__asker_count *count,
+                     void *arg);
     uint32_t refs;     /* commands under way; the owner frees at 0 and gone */
     int gone;
     void (*release)(struct phub__asker *asker);

@@ -31,3 +31,13 @@ libphub_core_la_SOURCES += \
 	libphub/hub/serve.c libphub/hub/state.c \
 	libphub/hub/store.c libphub/hub/store.h \
 	libphub/hub/synced.c libphub/hub/synced.h
+
+# One node in the real world, and phubd.
+pkginclude_HEADERS += libphub/phub/daemon.h
+libphub_core_la_SOURCES += libphub/hub/daemon.c \
+	libphub/hub/node.c libphub/hub/node.h
+
+# One node in the real world, and phubd.
+pkginclude_HEADERS += libphub/phub/daemon.h
+libphub_core_la_SOURCES += libphub/hub/daemon.c \
+	libphub/hub/node.c libphub/hub/node.h

@@ -26,6 +26,10 @@
 #include "wire/session.h"
 
 #define RECORDS_MAX 512u
+#define LINES 100u                /* of logs, unless told */
+#define LOG_BYTES_MAX (1u << 20)
+#define LINES 100u                /* of logs, unless told */
+#define LOG_BYTES_MAX (1u << 20)
 #define ARENA_MAX (64u << 20)
 
 struct pair {
@@ -128,6 +132,7 @@ struct reply {
     struct phub__hub *hub;
     struct phub__asker *asker;
     uint64_t reference;
+    uint64_t lines;             /* of logs */
     struct phub__arena arena;   /* of this piece's lists and texts */
     uint32_t count;
     struct record records[RECORDS_MAX];
@@ -496,9 +501,9 @@ static void serve_nodes(struct reply *reply)
     reply_end(reply, 0, "");
 }
 
-static void counter(struct reply *reply, const char *name, uint64_t value)
+static void counter(void *arg, const char *name, uint64_t value)
 {
-    struct record *record = record_new(reply);
+    struct record *record = record_new(arg);
 
     record->id = text_of(name);
     record->value = value;
@@ -537,32 +542,78 @@ static void serve_status(struct reply *reply)
     counter(reply, "cluster_refused", cluster.refused);
     counter(reply, "cluster_probes_failed", cluster.probes_failed);
     counter(reply, "cluster_joins_refused", cluster.joins_refused);
+    if (reply->asker->counters != NULL)
+        reply->asker->counters(reply->asker, counter, reply);
+    if (reply->asker->counters != NULL)
+        reply->asker->counters(reply->asker, counter, reply);
     reply_end(reply, 0, refusal);
+}
+
+/* The last lines of text; whole ones, but for the last. */
+static struct phub_bytes last_lines(struct phub_bytes text, uint64_t lines)
+{
+    size_t at = text.size;
+
+    while (at > 0 && (text.data[at - 1] != '\n' || at == text.size ||
+                      --lines > 0))
+        at--;
+    return (struct phub_bytes){ text.data + at, text.size - at };
+}
+
+static void logs_read(void *arg, int rc, struct phub_bytes text)
+{
+    struct reply *reply = arg;
+
+    if (rc == 0) {
+        struct record *record = record_new(reply);
+
+        record->text = last_lines(text, reply->lines);
+    }
+    reply_end(reply, rc, rc == 0 ? "" : rc == PHUB_ENOTFOUND
+              ? "this node keeps no output of that child; ask the node that "
+                "runs it" : phub_strerror(rc));
+}
+
+/* The last lines of text; whole ones, but for the last. */
+static struct phub_bytes last_lines(struct phub_bytes text, uint64_t lines)
+{
+    size_t at = text.size;
+
+    while (at > 0 && (text.data[at - 1] != '\n' || at == text.size ||
+                      --lines > 0))
+        at--;
+    return (struct phub_bytes){ text.data + at, text.size - at };
+}
+
+static void logs_read(void *arg, int rc, struct phub_bytes text)
+{
+    struct reply *reply = arg;
+
+    if (rc == 0) {
+        struct record *record = record_new(reply);
+
+        record->text = last_lines(text, reply->lines);
+    }
+    reply_end(reply, rc, rc == 0 ? "" : rc == PHUB_ENOTFOUND
+              ? "this node keeps no output of that child; ask the node that "
+                "runs it" : phub_strerror(rc));
 }
 
 static void serve_logs(struct reply *reply, const struct question *q)
 {
     const struct phub_bytes *ids = q->ids.items;
-    struct phub_buf *text = NULL;
-    struct record *record;
-    int rc;
+    int rc = PHUB_EUNSUPPORTED;
 
     if (q->ids.count != 1) {
         reply_end(reply, PHUB_EINVAL, "one child is to be named");
         return;
     }
-    rc = reply->asker->logs == NULL ? PHUB_EUNSUPPORTED
-        : reply->asker->logs(reply->asker, ids[0],
-                             q->count != 0 ? (uint32_t)q->count : 100, &text);
-    if (rc == 0) {
-        record = record_new(reply);
-        record->id = ids[0];
-        record->text = phub__buf_bytes(text);
-    }
-    reply_end(reply, rc, rc == PHUB_ENOTFOUND
-                  ? "this node keeps no output of that child; ask the node "
-                    "that runs it" : rc != 0 ? phub_strerror(rc) : "");
-    phub__buf_unref(&text);
+    reply->lines = q->count != 0 ? q->count : LINES;
+    if (reply->asker->logs != NULL)
+        rc = reply->asker->logs(reply->asker, ids[0], LOG_BYTES_MAX,
+                                logs_read, reply);
+    if (rc != 0)
+        logs_read(reply, rc, PHUB_BYTES_NONE);
 }
 
 /* --- the frame ----------------------------------------------------------------------------- */

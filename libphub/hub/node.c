@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+/* node: one hub in the real world; see node.h.
+ *
+ * Who asks by the control socket is a struct asker here.  A command may be
+ * under way when its asker goes; the asker then stays until the last answer,
+ * which nobody hears. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <phub/error.h>
+
+#include "env/real/control.h"
+#include "env/real/exec.h"
+#include "env/real/real.h"
+#include "hub/command.h"
+#include "hub/node.h"
+#include "wire/memory.h"
+
+#define READY_POLL_MS 5u
+#define NS_PER_MS 1000000ull
+
+struct asker {
+    struct phub__asker base;   /* first: an asker is found by its base */
+    struct phub__node *node;
+    struct phub__control_peer *peer;
+    struct asker *next, *prev;
+};
+
+struct phub__node {
+    struct phub__node_options options;
+    struct phub_env *env;
+    struct phub__hub *hub;
+    struct phub__control *control;
+    struct phub__timer *ready_timer;
+    struct asker *askers;
+};
+
+/* --- the control socket --------------------------------------------------- */
+
+static struct asker *asker_of(struct phub__asker *base)
+{
+    return (struct asker *)(void *)base;
+}
+
+static void asker_free(struct asker *asker)
+{
+    if (asker->next != NULL)
+        asker->next->prev = asker->prev;
+    if (asker->prev != NULL)
+        asker->prev->next = asker->next;
+    else
+        asker->node->askers = asker->next;
+    phub__free(asker);
+}
+
+static void asker_release(struct phub__asker *base)
+{
+    asker_free(asker_of(base));
+}
+
+static void asker_send(struct phub__asker *base, struct phub_bytes frame)
+{
+    struct asker *asker = asker_of(base);
+
+    /* One that is too slow is closed, and on_closed follows. */
+    if (asker->peer != NULL)
+        (void)phub__control_send(asker->peer, frame);
+}
+
+static int asker_logs(struct phub__asker *base, struct phub_bytes id,
+                      uint32_t bytes_max, phub__asker_text *done, void *arg)
+{
+    return phub__exec_log_tail(asker_of(base)->node->env, id, bytes_max,
+                               done, arg);
+}
+
+static void asker_counters(struct phub__asker *base, phub__asker_count *count,
+                           void *arg)
+{
+    struct phub__node *node = asker_of(base)->node;
+    struct phub__net_counters net;
+    struct phub__control_counters control;
+
+    phub__env_real_net_counters(node->env, &net);
+    phub__control_counters(node->control, &control);
+#define NET(name) count(arg, "net_" #name, net.name)
+    NET(received); NET(received_bytes); NET(refused_parts);
+    NET(refused_size); NET(refused_memory); NET(sent); NET(sent_bytes);
+    NET(sent_busy);
+#undef NET
+#define CONTROL(name) count(arg, "control_" #name, control.name)
+    CONTROL(connected); CONTROL(refused_peers); CONTROL(refused_size);
+    CONTROL(closed_slow); CONTROL(received); CONTROL(sent);
+#undef CONTROL
+}
+
+static void on_connected(void *arg, struct phub__control_peer *peer)
+{
+    struct phub__node *node = arg;
+    struct asker *asker = phub__calloc(1, sizeof *asker);
+
+    if (asker == NULL) {
+        phub__control_close_peer(&peer);
+        return;
+    }
+    asker->base.send = asker_send;
+    asker->base.logs = asker_logs;
+    asker->base.counters = asker_counters;
+    asker->base.release = asker_release;
+    asker->node = node;
+    asker->peer = peer;
+    asker->next = node->askers;
+    if (asker->next != NULL)
+        asker->next->prev = asker;
+    node->askers = asker;
+    *phub__control_data(peer) = asker;
+}
+
+static void on_received(void *arg, struct phub__control_peer *peer,
+                        struct phub_bytes body)
+{
+    struct phub__node *node = arg;
+    struct asker *asker = *phub__control_data(peer);
+
+    phub__command(node->hub, &asker->base, body);
+}
+
+static void on_closed(void *arg, struct phub__control_peer *peer)
+{
+    struct asker *asker = *phub__control_data(peer);
+
+    (void)arg;
+    asker->peer = NULL;
+    asker->base.gone = 1;
+    if (asker->base.refs == 0)
+        asker_free(asker);
+}
+
+static const struct phub__control_events control_events = {
+    .connected = on_connected,
+    .received = on_received,
+    .closed = on_closed,
+};
+
+/* The directory of the socket, /run/phub say, is gone after each boot. */
+static void make_parent(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char parent[4096];
+
+    if (slash == NULL || slash == path ||
+        (size_t)(slash - path) >= sizeof parent)
+        return;
+    memcpy(parent, path, (size_t)(slash - path));
+    parent[slash - path] = '\0';
+    (void)mkdir(parent, 0755); /* listening says what is wrong */
+}
+
+/* --- from configuration to options ------------------------------------------ */
+
+static const char *name_of_kind(const struct phub__config *config,
+                                unsigned kind)
+{
+    switch ((enum phub_kind)kind) {
+    case PHUB_KIND_DISTRIBUTION: return config->strategies.distribution;
+    case PHUB_KIND_REDUNDANCY: return config->strategies.redundancy;
+    case PHUB_KIND_SYNC: return config->strategies.sync;
+    case PHUB_KIND_MIGRATION: return config->strategies.migration;
+    case PHUB_KIND_PARTITION: return config->strategies.partition;
+    }
+    return "";
+}
+
+static void strategy_option(const struct phub__config *config, unsigned kind,
+                            struct phub__strategy_option *option)
+{
+    const struct phub__config_plugin *plugin;
+
+    option->name = name_of_kind(config, kind);
+    plugin = phub__config_plugin(config, phub__kind_name(kind), option->name);
+    if (plugin == NULL)
+        return;
+    option->params = (const char *const *)plugin->params;
+    option->params_count = (uint32_t)plugin->params_count;
+}
+
+static void options_fill(const struct phub__config *config,
+                         struct phub__hub_options *o)
+{
+    unsigned kind;
+
+    memset(o, 0, sizeof *o);
+    o->hub_id = config->hub.id;
+    o->name = config->hub.name;
+    o->listen = config->hub.listen;
+    o->advertise = config->hub.advertise;
+    o->zone = config->members.zone;
+    o->labels = config->members.labels;
+    o->weight = config->members.weight;
+    o->seeds = (const char *const *)config->hub.seeds.items;
+    o->seeds_count = (uint32_t)config->hub.seeds.count;
+    if (config->strategies.plugin_path[0] != '\0')
+        o->plugin_path = config->strategies.plugin_path;
+    for (kind = 1; kind < PHUB__KINDS; kind++)
+        strategy_option(config, kind, &o->strategies[kind]);
+    o->cluster = config->members.params;
+    o->drain_timeout_ms = config->hub.drain_timeout_ms;
+}
+
+int phub__node_check(const struct phub__config *config, char *error,
+                     size_t error_max)
+{
+    struct phub__hub_options o;
+    struct phub__strategy *strategy = NULL;
+    struct phub__loader *loader = NULL;
+    unsigned kind;
+    int rc;
+
+    options_fill(config, &o);
+    rc = phub__loader_new(o.plugin_path, &loader, error, error_max);
+    for (kind = 1; kind < PHUB__KINDS && rc == 0; kind++) {
+        rc = phub__strategy_load(loader, kind, o.strategies[kind].name,
+                                 o.strategies[kind].params,
+                                 o.strategies[kind].params_count, &strategy,
+                                 error, error_max);
+        if (rc == 0)
+            phub__strategy_free(&strategy);
+    }
+    phub__loader_free(&loader);
+    return rc;
+}
+
+/* --- life ---------------------------------------------------------------------- */
+
+static void poll_ready(void *arg)
+{
+    struct phub__node *node = arg;
+    struct phub_env *env = node->env;
+
+    if (node->hub->started) {
+        if (node->options.ready != NULL)
+            node->options.ready(node->options.ready_arg);
+        return;
+    }
+    env->timer_start(env, node->ready_timer,
+                     env->now_ns(env) + READY_POLL_MS * NS_PER_MS);
+}
+
+int phub__node_new(const struct phub__node_options *options,
+                   struct phub__node **result, char *error, size_t error_max)
+{
+    const struct phub__config *config = options->config;
+    struct phub__env_real_options real = {
+        .state_dir = config->hub.state_dir,
+        .guard_program = options->guard_program,
+        .log = options->log, .log_arg = options->log_arg };
+    struct phub__hub_options hub;
+    struct phub__node *node = phub__calloc(1, sizeof *node);
+    int rc;
+
+    if (node == NULL) {
+        snprintf(error, error_max, "out of memory");
+        return PHUB_ENOMEM;
+    }
+    node->options = *options;
+    rc = phub__env_real_new(&real, &node->env, error, error_max);
+    options_fill(config, &hub);
+    if (rc == 0)
+        rc = phub__hub_new(node->env, &hub, &node->hub, error, error_max);
+    if (rc == 0) {
+        node->ready_timer = node->env->timer_new(node->env, poll_ready, node);
+        if (node->ready_timer == NULL) {
+            snprintf(error, error_max, "out of memory");
+            rc = PHUB_ENOMEM;
+        }
+    }
+    if (rc != 0)
+        phub__node_free(&node);
+    else
+        *result = node;
+    return rc;
+}
+
+int phub__node_start(struct phub__node *node, char *error, size_t error_max)
+{
+    const char *path = node->options.config->hub.control;
+    int rc;
+
+    make_parent(path);
+    rc = phub__control_listen(node->env, path, &control_events, node,
+                              &node->control, error, error_max);
+    if (rc == 0)
+        rc = phub__hub_start(node->hub, error, error_max);
+    if (rc == 0)
+        poll_ready(node);
+    return rc;
+}
+
+void phub__node_run(struct phub__node *node)
+{
+    phub__env_real_run(node->env);
+}
+
+void phub__node_quit(struct phub__node *node)
+{
+    phub__env_real_stop(node->env);
+}
+
+static void on_hub_stopped(void *arg)
+{
+    phub__node_quit(arg);
+}
+
+void phub__node_stop(struct phub__node *node, uint64_t deadline_ms)
+{
+    phub__hub_stop(node->hub, deadline_ms, on_hub_stopped, node);
+}
+
+void phub__node_free(struct phub__node **result)
+{
+    struct phub__node *node = *result;
+    struct asker *asker;
+
+    if (node == NULL)
+        return;
+    for (asker = node->askers; asker != NULL; asker = asker->next) {
+        asker->base.gone = 1;
+        asker->peer = NULL;
+    }
+    if (node->control != NULL)
+        phub__control_close(&node->control);
+    phub__hub_free(&node->hub);
+    if (node->ready_timer != NULL)
+        node->env->timer_free(node->env, &node->ready_timer);
+    phub__env_real_free(&node->env);
+    while (node->askers != NULL)
+        asker_free(node->askers);
+    phub__free(node);
+    *result = NULL;
+}
+
+struct phub__hub *phub__node_hub(struct phub__node *node)
+{
+    return node->hub;
+}
+
+struct phub_env *phub__node_env(struct phub__node *node)
+{
+    return node->env;
+}

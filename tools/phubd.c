@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* phubd: the daemon; see phubd(8).  All of it is in the library. */
+#include "config.h"
+
+#include <phub/daemon.h>
+
+int main(int argc, char **argv)
+{
+    return phub_daemon_main(argc, argv);
+}
