@@ -17,7 +17,3 @@ tools_phub_plugin_LDADD = libphub.la $(JANSSON_LIBS)
 sbin_PROGRAMS += tools/phubd
 tools_phubd_SOURCES = tools/phubd.c
 tools_phubd_LDADD = libphub.la
-
-sbin_PROGRAMS += tools/phubd
-tools_phubd_SOURCES = tools/phubd.c
-tools_phubd_LDADD = libphub.la

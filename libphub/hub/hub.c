@@ -259,6 +259,10 @@ void phub__hub_arm_cluster(struct phub__hub *hub)
     uint64_t deadline = phub__cluster_deadline(hub->cluster);
     uint64_t boot = env->boot_ns(env), now = env->now_ns(env);
 
+    if (deadline > UINT64_MAX / 2) { /* never; a sum would wrap to the past */
+        env->timer_stop(env, hub->cluster_timer);
+        return;
+    }
     env->timer_start(env, hub->cluster_timer,
                      deadline > boot ? now + (deadline - boot) : now);
 }

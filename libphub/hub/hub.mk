@@ -36,8 +36,3 @@ libphub_core_la_SOURCES += \
 pkginclude_HEADERS += libphub/phub/daemon.h
 libphub_core_la_SOURCES += libphub/hub/daemon.c \
 	libphub/hub/node.c libphub/hub/node.h
-
-# One node in the real world, and phubd.
-pkginclude_HEADERS += libphub/phub/daemon.h
-libphub_core_la_SOURCES += libphub/hub/daemon.c \
-	libphub/hub/node.c libphub/hub/node.h

@@ -28,8 +28,6 @@
 #define RECORDS_MAX 512u
 #define LINES 100u                /* of logs, unless told */
 #define LOG_BYTES_MAX (1u << 20)
-#define LINES 100u                /* of logs, unless told */
-#define LOG_BYTES_MAX (1u << 20)
 #define ARENA_MAX (64u << 20)
 
 struct pair {
@@ -544,34 +542,7 @@ static void serve_status(struct reply *reply)
     counter(reply, "cluster_joins_refused", cluster.joins_refused);
     if (reply->asker->counters != NULL)
         reply->asker->counters(reply->asker, counter, reply);
-    if (reply->asker->counters != NULL)
-        reply->asker->counters(reply->asker, counter, reply);
     reply_end(reply, 0, refusal);
-}
-
-/* The last lines of text; whole ones, but for the last. */
-static struct phub_bytes last_lines(struct phub_bytes text, uint64_t lines)
-{
-    size_t at = text.size;
-
-    while (at > 0 && (text.data[at - 1] != '\n' || at == text.size ||
-                      --lines > 0))
-        at--;
-    return (struct phub_bytes){ text.data + at, text.size - at };
-}
-
-static void logs_read(void *arg, int rc, struct phub_bytes text)
-{
-    struct reply *reply = arg;
-
-    if (rc == 0) {
-        struct record *record = record_new(reply);
-
-        record->text = last_lines(text, reply->lines);
-    }
-    reply_end(reply, rc, rc == 0 ? "" : rc == PHUB_ENOTFOUND
-              ? "this node keeps no output of that child; ask the node that "
-                "runs it" : phub_strerror(rc));
 }
 
 /* The last lines of text; whole ones, but for the last. */
