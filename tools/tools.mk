@@ -17,3 +17,10 @@ tools_phub_plugin_LDADD = libphub.la $(JANSSON_LIBS)
 sbin_PROGRAMS += tools/phubd
 tools_phubd_SOURCES = tools/phubd.c
 tools_phubd_LDADD = libphub.la
+
+bin_PROGRAMS += tools/phub
+tools_phub_SOURCES = tools/phub.c tools/cli/tool.h tools/cli/args.c \
+	tools/cli/ask.c tools/cli/print.c tools/cli/spec.c \
+	tools/cli/verbs.c
+tools_phub_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
+tools_phub_LDADD = libphub.la $(JANSSON_LIBS)

@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: MIT */
+/* spec: what "phub start" starts, from its options or from a file.
+ *
+ * Options are put together to the object that a file would hold, so there is
+ * one way from such an object to the hub's words, and one set of errors.  The
+ * hub checks ranges; here are names and types. */
+#include "config.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <phub/cbor.h>
+#include <phub/control.h>
+#include <phub/phub.h>
+
+#include "cli/tool.h"
+
+#define CHILD_BYTES_MAX 131072u
+#define SPEC_BYTES_MAX 65536u
+
+const struct field spec_fields[] = {
+    { "id", FIELD_TEXT, 0, NULL, "the child's name" },
+    { "argv", FIELD_LIST, PHUB_SPEC_ARGV, NULL, "program and arguments" },
+    { "count", FIELD_NUMBER, 0, NULL, "how many; %d in id is the number" },
+    { "tags", FIELD_LIST, 0, NULL, "words to find it by" },
+    { "metadata", FIELD_PAIRS, 0, "meta",
+      "KEY=VALUE of the child's row, repeatedly" },
+    { "env", FIELD_PAIRS, PHUB_SPEC_ENV, "env",
+      "a variable of its environment, repeatedly" },
+    { "cwd", FIELD_TEXT, PHUB_SPEC_CWD, "cwd",
+      "its working directory, else one of its own" },
+    { "restart", FIELD_RESTART, PHUB_SPEC_RESTART, "restart",
+      "permanent (the default), transient or temporary" },
+    { "restarts_max", FIELD_NUMBER, PHUB_SPEC_RESTARTS_MAX, "restarts-max",
+      "restarts within the window before it is failed" },
+    { "restart_window_ms", FIELD_MS, PHUB_SPEC_RESTART_WINDOW_MS,
+      "restart-window", "the window; a healthy run as long forgets" },
+    { "backoff_ms", FIELD_MS, PHUB_SPEC_BACKOFF_MS, "backoff",
+      "wait before the first restart; doubles" },
+    { "backoff_max_ms", FIELD_MS, PHUB_SPEC_BACKOFF_MAX_MS, "backoff-max",
+      "the longest such wait" },
+    { "ready", FIELD_BOOL, PHUB_SPEC_READY, "ready",
+      "it says when it is ready, phub-child(7)" },
+    { "ready_timeout_ms", FIELD_MS, PHUB_SPEC_READY_TIMEOUT_MS,
+      "ready-timeout", "how long that may take" },
+    { "stop_timeout_ms", FIELD_MS, PHUB_SPEC_STOP_TIMEOUT_MS, "stop-timeout",
+      "how long it may take to end, then SIGKILL" },
+    { "stop_signal", FIELD_SIGNAL, PHUB_SPEC_STOP_SIGNAL, "stop-signal",
+      "what asks it to end, else TERM" },
+    { "state_timeout_ms", FIELD_MS, PHUB_SPEC_STATE_TIMEOUT_MS,
+      "state-timeout", "how long freezing and giving its state may take" },
+    { "state_version", FIELD_NUMBER, PHUB_SPEC_STATE_VERSION, NULL,
+      "of the state's format" },
+    { "stale_ok", FIELD_BOOL, PHUB_SPEC_STALE_OK, NULL,
+      "may start from a snapshot that may be old" },
+    { "state_get", FIELD_COMMAND, PHUB_SPEC_STATE_GET, "state-get",
+      "prints its state, for a move" },
+    { "state_put", FIELD_COMMAND, PHUB_SPEC_STATE_PUT, "state-put",
+      "reads a state, before the program is started" },
+    { "freeze", FIELD_COMMAND, PHUB_SPEC_FREEZE, "freeze",
+      "makes it take no more work" },
+    { "thaw", FIELD_COMMAND, PHUB_SPEC_THAW, "thaw", "undoes that" },
+    { "health", FIELD_COMMAND, PHUB_SPEC_HEALTH, "health",
+      "fails when the child is not well" },
+    { "health_interval_ms", FIELD_MS, PHUB_SPEC_HEALTH_INTERVAL_MS,
+      "health-interval", "time between two looks" },
+    { "durable", FIELD_BOOL, 0, "durable",
+      "started is said when its row is on the disk" },
+    { "sticky", FIELD_BOOL, 0, "sticky", "stays where it is, if it can" },
+    { NULL, FIELD_TEXT, 0, NULL, NULL },
+};
+
+/* Where we are, for messages. */
+struct place {
+    const struct args *args;
+    const char *file;      /* NULL: options */
+    size_t index;
+    const char *id;
+};
+
+static int wrong(const struct place *at, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static int wrong(const struct place *at, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (at->file == NULL)
+        return fail(at->args, EXIT_USAGE, PHUB_EINVAL, "%s", text);
+    if (at->id != NULL)
+        return fail(at->args, EXIT_USAGE, PHUB_EINVAL, "%s: child '%s': %s",
+                    at->file, at->id, text);
+    return fail(at->args, EXIT_USAGE, PHUB_EINVAL, "%s: child number %zu: %s",
+                at->file, at->index + 1, text);
+}
+
+/* --- values ---------------------------------------------------------------------- */
+
+static const char *const restarts[] = { "permanent", "transient",
+                                        "temporary" };
+
+static int restart_of(const struct place *at, const char *text,
+                      uint64_t *number)
+{
+    for (*number = 0; text != NULL && *number < 3; ++*number)
+        if (strcmp(restarts[*number], text) == 0)
+            return 0;
+    return wrong(at, "restart = \"%s\": permanent, transient and temporary "
+                 "are allowed", text != NULL ? text : "?");
+}
+
+static int signal_of(const struct place *at, const json_t *value,
+                     uint64_t *number)
+{
+    const char *text = json_string_value(value);
+    int i;
+
+    if (json_is_integer(value) && json_integer_value(value) > 0 &&
+        json_integer_value(value) <= 64) {
+        *number = (uint64_t)json_integer_value(value);
+        return 0;
+    }
+    if (text != NULL && strncmp(text, "SIG", 3) == 0)
+        text += 3;
+    for (i = 1; text != NULL && i < 32; i++)
+        if (sigabbrev_np(i) != NULL && strcmp(sigabbrev_np(i), text) == 0) {
+            *number = (uint64_t)i;
+            return 0;
+        }
+    return wrong(at, "stop_signal = \"%s\": a name like TERM, or 1 to 64, is "
+                 "allowed", text != NULL ? text : "?");
+}
+
+static int type_wrong(const struct place *at, const struct field *field,
+                      const json_t *value)
+{
+    static const char *const wanted[] = {
+        [FIELD_BOOL] = "true or false", [FIELD_NUMBER] = "a number",
+        [FIELD_MS] = "a number of milliseconds", [FIELD_TEXT] = "a text",
+        [FIELD_LIST] = "a list of texts",
+        [FIELD_PAIRS] = "an object of texts",
+        [FIELD_COMMAND] = "a text for sh -c, or a list of texts",
+        [FIELD_RESTART] = "a text", [FIELD_SIGNAL] = "a signal" };
+    char *shown = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    int rc = wrong(at, "%s = %.80s: %s is needed", field->key,
+                   shown != NULL ? shown : "?", wanted[field->kind]);
+
+    free(shown);
+    return rc;
+}
+
+static bool texts_only(const json_t *list)
+{
+    const json_t *item;
+    size_t i;
+
+    if (!json_is_array(list))
+        return false;
+    json_array_foreach(list, i, item)
+        if (!json_is_string(item))
+            return false;
+    return true;
+}
+
+static bool type_right(const struct field *field, json_t *value)
+{
+    const char *key;
+    json_t *item;
+
+    switch (field->kind) {
+    case FIELD_BOOL:
+        return json_is_boolean(value);
+    case FIELD_NUMBER:
+    case FIELD_MS:
+        return json_is_integer(value) && json_integer_value(value) >= 0;
+    case FIELD_TEXT:
+    case FIELD_RESTART:
+        return json_is_string(value);
+    case FIELD_LIST:
+        return texts_only(value);
+    case FIELD_PAIRS:
+        if (!json_is_object(value))
+            return false;
+        json_object_foreach(value, key, item)
+            if (!json_is_string(item))
+                return false;
+        return true;
+    case FIELD_COMMAND:
+        return json_is_string(value) || texts_only(value);
+    case FIELD_SIGNAL:
+        return json_is_string(value) || json_is_integer(value);
+    }
+    return false;
+}
+
+/* --- to CBOR ------------------------------------------------------------------------ */
+
+static void put_texts(struct phub_cbor_writer *w, const json_t *list)
+{
+    const json_t *item;
+    size_t i;
+
+    phub_cbor_write_array(w, json_array_size(list));
+    json_array_foreach(list, i, item)
+        phub_cbor_write_text(w, json_string_value(item),
+                             json_string_length(item));
+}
+
+static void put_env(struct phub_cbor_writer *w, json_t *pairs)
+{
+    const char *key;
+    json_t *value;
+
+    phub_cbor_write_array(w, json_object_size(pairs));
+    json_object_foreach(pairs, key, value) {
+        size_t size = strlen(key) + json_string_length(value) + 2;
+        char *text = malloc(size);
+
+        if (text == NULL)
+            out_of_memory();
+        snprintf(text, size, "%s=%s", key, json_string_value(value));
+        phub_cbor_write_cstr(w, text);
+        free(text);
+    }
+}
+
+static void put_metadata(struct phub_cbor_writer *w, json_t *pairs)
+{
+    const char *key;
+    json_t *value;
+
+    phub_cbor_write_array(w, json_object_size(pairs));
+    json_object_foreach(pairs, key, value) {
+        bool empty = json_string_length(value) == 0;
+
+        phub_cbor_write_map(w, empty ? 1 : 2);
+        phub_cbor_write_uint(w, 1);
+        phub_cbor_write_cstr(w, key);
+        if (!empty) {
+            phub_cbor_write_uint(w, 2);
+            phub_cbor_write_cstr(w, json_string_value(value));
+        }
+    }
+}
+
+/* The value of one field; nothing for what is 0, empty or false: 0 is
+ * returned then. */
+static int put_field(const struct place *at, const struct field *field,
+                     json_t *value, struct phub_cbor_writer *w, int *rc)
+{
+    uint64_t number = 0;
+
+    switch (field->kind) {
+    case FIELD_BOOL:
+        number = json_is_true(value);
+        break;
+    case FIELD_NUMBER:
+    case FIELD_MS:
+        number = (uint64_t)json_integer_value(value);
+        break;
+    case FIELD_RESTART:
+        *rc = restart_of(at, json_string_value(value), &number);
+        break;
+    case FIELD_SIGNAL:
+        *rc = signal_of(at, value, &number);
+        break;
+    case FIELD_TEXT:
+        if (json_string_length(value) == 0)
+            return 0;
+        phub_cbor_write_uint(w, field->spec_key);
+        phub_cbor_write_cstr(w, json_string_value(value));
+        return 1;
+    case FIELD_PAIRS:
+        if (json_object_size(value) == 0)
+            return 0;
+        phub_cbor_write_uint(w, field->spec_key);
+        put_env(w, value);
+        return 1;
+    case FIELD_LIST:
+    case FIELD_COMMAND:
+        if (json_is_string(value)) {
+            phub_cbor_write_uint(w, field->spec_key);
+            phub_cbor_write_array(w, 3);
+            phub_cbor_write_cstr(w, "/bin/sh");
+            phub_cbor_write_cstr(w, "-c");
+            phub_cbor_write_cstr(w, json_string_value(value));
+            return 1;
+        }
+        if (json_array_size(value) == 0)
+            return 0;
+        phub_cbor_write_uint(w, field->spec_key);
+        put_texts(w, value);
+        return 1;
+    }
+    if (number == 0)
+        return 0;
+    phub_cbor_write_uint(w, field->spec_key);
+    phub_cbor_write_uint(w, number);
+    return 1;
+}
+
+/* The spec map: fields of the table in the order of their numbers. */
+static int put_spec(const struct place *at, json_t *child, uint8_t *bytes,
+                    size_t *size)
+{
+    uint8_t *body = malloc(SPEC_BYTES_MAX);
+    struct phub_cbor_writer w, whole;
+    const struct field *field;
+    uint64_t pairs = 1;
+    uint32_t key;
+    int rc = 0;
+
+    if (body == NULL)
+        out_of_memory();
+    phub_cbor_writer_init(&w, body, SPEC_BYTES_MAX);
+    phub_cbor_write_uint(&w, PHUB_SPEC_RUNNER);
+    phub_cbor_write_cstr(&w, "exec");
+    for (key = PHUB_SPEC_RUNNER + 1; key <= PHUB_SPEC_HEALTH_INTERVAL_MS &&
+                                     rc == 0; key++)
+        for (field = spec_fields; field->key != NULL; field++) {
+            json_t *value = json_object_get(child, field->key);
+
+            if (field->spec_key == key && value != NULL && rc == 0)
+                pairs += (uint64_t)put_field(at, field, value, &w, &rc);
+        }
+    phub_cbor_writer_init(&whole, bytes, SPEC_BYTES_MAX);
+    phub_cbor_write_map(&whole, pairs);
+    if (phub_cbor_writer_ok(&w))
+        phub_cbor_write_raw(&whole, body, w.size);
+    free(body);
+    if (rc == 0 && (!phub_cbor_writer_ok(&w) || !phub_cbor_writer_ok(&whole)))
+        rc = wrong(at, "its spec has %zu bytes, %u are allowed", w.size,
+                   SPEC_BYTES_MAX);
+    *size = whole.size;
+    return rc;
+}
+
+static void put_child(struct phub_cbor_writer *w, const char *id,
+                      const uint8_t *spec, size_t spec_size, json_t *child)
+{
+    json_t *metadata = json_object_get(child, "metadata");
+    json_t *tags = json_object_get(child, "tags");
+    bool durable = json_is_true(json_object_get(child, "durable"));
+    bool sticky = json_is_true(json_object_get(child, "sticky"));
+
+    phub_cbor_write_map(w, 2u + (json_object_size(metadata) > 0) +
+                               (json_array_size(tags) > 0) + durable + sticky);
+    phub_cbor_write_uint(w, PHUB_CONTROL_CHILD_ID);
+    phub_cbor_write_cstr(w, id);
+    phub_cbor_write_uint(w, PHUB_CONTROL_CHILD_SPEC);
+    phub_cbor_write_bytes(w, spec, spec_size);
+    if (json_object_size(metadata) > 0) {
+        phub_cbor_write_uint(w, PHUB_CONTROL_CHILD_METADATA);
+        put_metadata(w, metadata);
+    }
+    if (json_array_size(tags) > 0) {
+        phub_cbor_write_uint(w, PHUB_CONTROL_CHILD_TAGS);
+        put_texts(w, tags);
+    }
+    if (durable) {
+        phub_cbor_write_uint(w, PHUB_CONTROL_CHILD_DURABLE);
+        phub_cbor_write_bool(w, true);
+    }
+    if (sticky) {
+        phub_cbor_write_uint(w, PHUB_CONTROL_CHILD_STICKY);
+        phub_cbor_write_bool(w, true);
+    }
+}
+
+static int add(const struct place *at, struct spec_batch *batch,
+               const char *id, const uint8_t *spec, size_t spec_size,
+               json_t *child)
+{
+    static uint8_t bytes[CHILD_BYTES_MAX];
+    struct phub_cbor_writer w;
+    struct spec_child *to;
+
+    phub_cbor_writer_init(&w, bytes, sizeof bytes);
+    put_child(&w, id, spec, spec_size, child);
+    if (!phub_cbor_writer_ok(&w))
+        return wrong(at, "it has %zu bytes, %u are allowed", w.size,
+                     CHILD_BYTES_MAX);
+    if (batch->count == batch->capacity) {
+        batch->capacity = batch->capacity != 0 ? 2 * batch->capacity : 16;
+        batch->children = realloc(batch->children, batch->capacity *
+                                                   sizeof *batch->children);
+        if (batch->children == NULL)
+            out_of_memory();
+    }
+    to = &batch->children[batch->count++];
+    to->cbor = malloc(w.size);
+    to->id = strdup(id);
+    if (to->cbor == NULL || to->id == NULL)
+        out_of_memory();
+    memcpy(to->cbor, bytes, w.size);
+    to->size = w.size;
+    return 0;
+}
+
+/* --- one object ------------------------------------------------------------------- */
+
+static const struct field *field_of(const char *key)
+{
+    const struct field *field;
+
+    for (field = spec_fields; field->key != NULL; field++)
+        if (strcmp(field->key, key) == 0)
+            return field;
+    return NULL;
+}
+
+static int check_fields(const struct place *at, json_t *child)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(child, key, value) {
+        const struct field *field = field_of(key);
+
+        if (field == NULL)
+            return wrong(at, "\"%s\" is not a word of a spec; phub(1) has "
+                         "them", key);
+        if (!type_right(field, value))
+            return type_wrong(at, field, value);
+    }
+    return 0;
+}
+
+/* Put number for %d; NULL if the pattern is none. */
+static char *expand(const char *pattern, uint64_t number)
+{
+    const char *at = strstr(pattern, "%d");
+    size_t size = strlen(pattern) + 24;
+    char *text = malloc(size);
+
+    if (text == NULL)
+        out_of_memory();
+    snprintf(text, size, "%.*s%llu%s", (int)(at - pattern), pattern,
+             (unsigned long long)number, at + 2);
+    return text;
+}
+
+static int add_object(struct place *at, struct spec_batch *batch,
+                      json_t *child)
+{
+    static uint8_t spec[SPEC_BYTES_MAX];
+    json_t *count = json_object_get(child, "count");
+    uint64_t i, n;
+    size_t size;
+    int rc;
+
+    at->id = NULL;
+    if (!json_is_object(child))
+        return wrong(at, "an object is needed");
+    at->id = json_string_value(json_object_get(child, "id"));
+    if (at->id == NULL)
+        return wrong(at, "it has no \"id\"");
+    rc = check_fields(at, child);
+    if (rc == 0 && json_array_size(json_object_get(child, "argv")) == 0)
+        return wrong(at, "\"argv\" is empty: a program is needed");
+    if (rc == 0)
+        rc = put_spec(at, child, spec, &size);
+    if (rc != 0)
+        return rc;
+    if (count == NULL)
+        return add(at, batch, at->id, spec, size, child);
+    n = (uint64_t)json_integer_value(count);
+    if (strstr(at->id, "%d") == NULL)
+        return wrong(at, "id '%s' of %llu children needs a %%d for the "
+                     "number", at->id, (unsigned long long)n);
+    if (n == 0 || n > PHUB_BATCH_MAX)
+        return wrong(at, "count = %llu: 1 to %u are allowed",
+                     (unsigned long long)n, PHUB_BATCH_MAX);
+    for (i = 1; i <= n && rc == 0; i++) {
+        char *id = expand(at->id, i);
+
+        rc = add(at, batch, id, spec, size, child);
+        free(id);
+    }
+    return rc;
+}
+
+/* --- options and files ----------------------------------------------------------------- */
+
+static json_t *object_of_options(const struct args *args)
+{
+    json_t *child = checked(json_object());
+    const struct field *field;
+    json_t *value;
+
+    json_object_set(child, "id", json_array_get(args->operands, 0));
+    if (args->program != NULL)
+        json_object_set(child, "argv", args->program);
+    for (field = spec_fields; field->key != NULL; field++) {
+        if (field->option == NULL)
+            continue;
+        value = json_object_get(args->given, field->option);
+        if (value != NULL)
+            json_object_set(child, field->key, value);
+    }
+    value = json_object_get(args->given, "tag");
+    if (value != NULL)
+        json_object_set(child, "tags", value);
+    value = json_object_get(args->given, "count");
+    if (value != NULL)
+        json_object_set(child, "count", value);
+    return child;
+}
+
+static int read_file(const struct args *args, const char *name,
+                     struct spec_batch *batch)
+{
+    struct place at = { args, strcmp(name, "-") == 0 ? "standard input" : name,
+                        0, NULL };
+    json_error_t error;
+    json_t *root, *list, *child;
+    int rc = 0;
+
+    root = strcmp(name, "-") == 0
+               ? json_loadf(stdin, JSON_REJECT_DUPLICATES, &error)
+               : json_load_file(name, JSON_REJECT_DUPLICATES, &error);
+    if (root == NULL)
+        return fail(args, EXIT_USAGE, PHUB_EINVAL, "%s:%d:%d: %s", at.file,
+                    error.line, error.column, error.text);
+    list = json_is_array(root) ? root : json_object_get(root, "children");
+    if (list == NULL) {
+        rc = add_object(&at, batch, root);
+    } else if (!json_is_array(list) || json_array_size(list) == 0) {
+        rc = fail(args, EXIT_USAGE, PHUB_EEMPTY, "%s: it has no children",
+                  at.file);
+    } else {
+        json_array_foreach(list, at.index, child) {
+            rc = add_object(&at, batch, child);
+            if (rc != 0)
+                break;
+        }
+    }
+    json_decref(root);
+    return rc;
+}
+
+int spec_read(const struct args *args, struct spec_batch *batch)
+{
+    const char *file = args_text(args, "file");
+    struct place at = { args, NULL, 0, NULL };
+    json_t *child;
+    int rc;
+
+    memset(batch, 0, sizeof *batch);
+    if (file != NULL && (args->program != NULL ||
+                         json_array_size(args->operands) != 0))
+        return wrong(&at, "--file names the children: no ID and no program "
+                     "beside it");
+    if (file != NULL)
+        return read_file(args, file, batch);
+    if (json_array_size(args->operands) != 1)
+        return wrong(&at, "name the child: phub start ID -- PROGRAM "
+                     "[ARGUMENT...], or --file FILE");
+    if (json_array_size(args->program) == 0)
+        return wrong(&at, "what is '%s' to run?  phub start %s -- PROGRAM "
+                     "[ARGUMENT...]", args_operand(args, 0),
+                     args_operand(args, 0));
+    child = object_of_options(args);
+    rc = add_object(&at, batch, child);
+    json_decref(child);
+    return rc;
+}
+
+void spec_fini(struct spec_batch *batch)
+{
+    size_t i;
+
+    for (i = 0; i < batch->count; i++) {
+        free(batch->children[i].cbor);
+        free(batch->children[i].id);
+    }
+    free(batch->children);
+    memset(batch, 0, sizeof *batch);
+}

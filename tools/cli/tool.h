@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* tool: what the parts of phub(1) share.
+ *
+ *   args.c    the one table of verbs and options: parsing and --help
+ *   ask.c     one question to the hub, and its records
+ *   print.c   tables for people, JSON for programs
+ *   spec.c    what to start: options or a file, to the hub's words
+ *   verbs.c   the verbs
+ *
+ * A tool that runs out of memory says so and ends: out_of_memory(). */
+#ifndef PHUB_TOOL_H
+#define PHUB_TOOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include <phub/types.h>
+
+#define EXIT_DONE 0
+#define EXIT_FAILED 1
+#define EXIT_USAGE 2
+#define EXIT_NO_HUB 3
+
+/* --- args.c ----------------------------------------------------------------- */
+
+struct args;
+
+struct verb {
+    const char *name;
+    const char *operands;   /* "ID...", for people */
+    uint32_t operands_min, operands_max;
+    bool program;           /* takes one after "--" */
+    const char *help;
+    int (*run)(const struct args *args);
+};
+
+/* The command line, read.  given: values by option name without dashes. */
+struct args {
+    const struct verb *verb;
+    json_t *given;
+    json_t *operands;       /* array of texts */
+    json_t *program;        /* array of texts after "--", or NULL */
+    const char *socket;
+    bool json;
+};
+
+/* Read argv; 0, or the exit code after having said why (or the help). */
+int args_read(struct args *args, int argc, char **argv, bool *over);
+void args_fini(struct args *args);
+const char *args_operand(const struct args *args, size_t index);
+bool args_flag(const struct args *args, const char *name);
+uint64_t args_number(const struct args *args, const char *name,
+                     uint64_t fallback);
+const char *args_text(const struct args *args, const char *name);
+
+/* --- spec.c ------------------------------------------------------------------ */
+
+/* What a spec may say, by the names of the file; options of "start" have the
+ * same names with dashes and without "_ms". */
+enum field_kind {
+    FIELD_BOOL = 1,   /* true */
+    FIELD_NUMBER,
+    FIELD_MS,         /* option: "500ms", "5s", "2m"; file: a number */
+    FIELD_TEXT,
+    FIELD_LIST,       /* texts */
+    FIELD_PAIRS,      /* option: k=v, repeated; file: an object */
+    FIELD_COMMAND,    /* option: for sh -c; file: that, or an array */
+    FIELD_RESTART,
+    FIELD_SIGNAL      /* "TERM", "SIGTERM" or a number */
+};
+
+struct field {
+    const char *key;       /* in the file */
+    enum field_kind kind;
+    uint32_t spec_key;     /* PHUB_SPEC_*, 0: not in the spec itself */
+    const char *option;    /* or NULL: not an option */
+    const char *help;
+};
+
+extern const struct field spec_fields[];   /* ends with key NULL */
+
+/* The children that the command line asks for, one CBOR map each: array of
+ * byte texts.  0, or the exit code after having said why. */
+struct spec_child {
+    uint8_t *cbor;
+    size_t size;
+    char *id;
+};
+struct spec_batch {
+    struct spec_child *children;
+    size_t count, capacity;
+};
+int spec_read(const struct args *args, struct spec_batch *batch);
+void spec_fini(struct spec_batch *batch);
+
+/* --- ask.c -------------------------------------------------------------------- */
+
+struct question {
+    const char *verb;
+    const json_t *ids;            /* array of texts, or NULL */
+    const struct spec_child *children;
+    size_t children_count;
+    const char *node, *tag, *state;
+    uint64_t timeout_ms, count;
+    bool rollback, no_wait;
+};
+
+struct answer {
+    int code;
+    char *text;
+    json_t *records;              /* array of objects, in the tool's words */
+};
+
+/* Ask and wait.  EXIT_DONE when there is an answer, whatever it says;
+ * EXIT_NO_HUB or EXIT_FAILED after having said why. */
+int ask(const struct args *args, const struct question *question,
+        struct answer *answer);
+void answer_fini(struct answer *answer);
+
+/* --- print.c ------------------------------------------------------------------- */
+
+enum paint { PAINT_NONE, PAINT_GOOD, PAINT_BAD, PAINT_WARN, PAINT_FAINT,
+             PAINT_BOLD };
+
+struct column {
+    const char *title;
+    /* Write the cell of a record; text has room for CELL_MAX bytes. */
+    enum paint (*cell)(const json_t *record, char *text);
+    bool right;
+};
+#define CELL_MAX 512u
+
+void print_open(void);
+void print_table(const struct column *columns, size_t count,
+                 const json_t *records);
+void print_painted(enum paint paint, const char *text);
+void print_json(json_t *value);   /* takes a reference */
+enum paint paint_of_state(const char *state);
+const char *text_in(const json_t *record, const char *key);
+uint64_t number_in(const json_t *record, const char *key);
+
+/* --- tool.c: phub.c -------------------------------------------------------------- */
+
+/* "phub: ...", and with --json an object on standard output.  Returns
+ * exit_code. */
+int fail(const struct args *args, int exit_code, int code, const char *format,
+         ...) __attribute__((format(printf, 4, 5)));
+_Noreturn void out_of_memory(void);
+json_t *checked(json_t *value);
+
+extern const struct verb verbs[];   /* ends with name NULL */
+
+#endif
