@@ -58,6 +58,14 @@ void phub__arrival_free(struct phub__local *local)
     phub__free(arrival);
 }
 
+void phub__arrival_forget(struct phub__local *local)
+{
+    if (local->arrival == NULL)
+        return;
+    local->arrival->prepare.transaction = 0;
+    phub__arrival_free(local);
+}
+
 /* Forget it, with its standby. */
 static void drop(struct phub__local *local, const char *why)
 {

@@ -140,6 +140,7 @@ static void local_free(struct phub__local *local)
         local->waiters = waiter->next;
         phub__free(waiter);
     }
+    phub__arrival_forget(local);
     phub__buf_unref(&local->kept);
     local->magic = 0;
     phub__free(local);

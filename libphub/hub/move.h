@@ -85,6 +85,8 @@ int phub__arrival_activate(struct phub__local *local);
 /* The row has gone another way. */
 void phub__arrival_row_changed(struct phub__local *local);
 void phub__arrival_free(struct phub__local *local);
+/* The same at the hub's end: nobody is answered. */
+void phub__arrival_forget(struct phub__local *local);
 /* It cannot run here: make it its origin's again, who still holds it. */
 void phub__arrival_give_back(struct phub__local *local,
                              const struct phub__row_facts *row,

@@ -292,13 +292,13 @@ static void gave_up(struct phub__local *local, int rc, const char *text)
 }
 
 static void on_ended(void *arg, struct phub__instance *instance,
-                     enum phub__ended why, int rc, const char *text)
+                     enum phub__ended why, int rc, const char *said)
 {
     struct phub__hub *hub = arg;
     struct phub__local *local = phub__instance_owner(instance);
     struct phub_epoch incarnation = phub__instance_incarnation(instance);
     struct phub_bytes id;
-    char copy[PHUB_CHILD_ID_MAX];
+    char copy[PHUB_CHILD_ID_MAX], text[256]; /* said may be the instance's */
 
     if (local == NULL) {
         phub__instance_free(&instance);
@@ -307,6 +307,7 @@ static void on_ended(void *arg, struct phub__instance *instance,
     id = phub__local_id(local);
     memcpy(copy, id.data, id.size);
     id.data = (const uint8_t *)copy;
+    snprintf(text, sizeof text, "%s", said);
     phub__hub_cause(hub, id, "ended here: %s", text);
     phub__row_instance(hub, instance,
                        why == PHUB__ENDED_FAILED && local->arrival == NULL &&
