@@ -3,6 +3,10 @@
 #
 # symbols: what our shared objects export and need.
 #
+#   symbols.sh                 compare
+#   symbols.sh --update LIB    write LIB.list as LIB.so is now
+#
+# - What a library exports a public header declares.
 # - LIB.list beside this file is what LIB.so exports, no more and no less. A
 #   name is added to it in the commit that adds the function, with a new node
 #   in the library's .map after a release; none is ever taken away.
@@ -21,6 +25,19 @@ exports() {
         awk '$2 != "A" { sub(/@.*/, "", $3); if ($3 !~ /^_/) print $3 }' |
         LC_ALL=C sort
 }
+
+if [ "${1:-}" = --update ]; then
+    exports "$builddir/.libs/$2.so" >"$here/$2.list"
+    exit
+fi
+
+for so in "$builddir"/.libs/libphub*.so; do
+    for name in $(exports "$so"); do
+        grep -qw "$name" "${PHUB_SRCDIR:-.}"/libphub/phub/*.h && continue
+        echo "$so exports $name, which no public header declares"
+        failed=1
+    done
+done
 
 for list in "$here"/*.list; do
     lib=$(basename "$list" .list)
