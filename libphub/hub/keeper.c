@@ -358,6 +358,7 @@ static void hold_elsewhere(struct batch *batch)
         item = &hold->items[count++].op;
         item->id = phub__request_copy(hold, batch->claims[i].id);
         item->flags = i;
+        item->incarnation = batch->claims[i].incarnation;
         item->target = phub__view_keeper_kth(view, batch->claims[i].id, 1);
         batch->claims[i].hold_open = 1;
     }

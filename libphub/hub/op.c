@@ -383,6 +383,20 @@ static void run(struct phub__hub *hub, const struct phub__op_request *op,
     phub__reconcile(hub, item->id);
 }
 
+/* The rows came with the request, or come by the sync strategy. */
+static void hold(struct phub__hub *hub, const struct phub__op_request *op,
+                 const struct phub__op_item *item)
+{
+    struct phub__reply reply = { op->origin, op->transaction, item->index };
+    struct phub__row_facts row;
+
+    phub__row_facts(hub, item->id, &row);
+    phub__reply(hub, &reply,
+                row.exists && phub_epoch_cmp(row.incarnation,
+                                             item->incarnation) >= 0
+                    ? 0 : PHUB_EAGAIN, hub->node, 0, "");
+}
+
 static void end(struct phub__hub *hub, const struct phub__op_request *op,
                 const struct phub__op_item *item)
 {
@@ -409,7 +423,7 @@ static void handle(struct phub__hub *hub, const struct phub__op_request *op,
         run(hub, op, item);
         return;
     case PHUB__OP_HOLD:
-        phub__reply(hub, &reply, 0, hub->node, 0, "");
+        hold(hub, op, item);
         return;
     case PHUB__OP_STOP:
     case PHUB__OP_COMPLETED:
@@ -465,6 +479,33 @@ void phub__op_received(struct phub__hub *hub, uint64_t from,
         phub__keeper_start(hub, &op, claims, count);
     phub__free(claims);
     phub__hub_decoded(hub);
+}
+
+int phub__op_lost(struct phub__hub *hub, struct phub_buf *body, int rc)
+{
+    struct phub__op_request op;
+    const struct phub__op_item *items;
+    struct phub__arena arena;
+    uint32_t i;
+    int again = 1;
+
+    phub__arena_init(&arena, NULL, 0, PHUB__FRAME_MAX * 8u);
+    if (phub__decode(&phub__op_request_schema, phub__buf_bytes(body), &op,
+                     &arena, NULL) != 0)
+        again = 0;
+    else if (op.op == PHUB__OP_START || op.op == PHUB__OP_MOVE ||
+             op.op == PHUB__OP_DRAIN)
+        again = 0;
+    items = op.items.items;
+    for (i = 0; !again && i < op.items.count; i++) {
+        struct phub__reply reply = { op.origin, op.transaction,
+                                     items[i].index };
+
+        phub__reply(hub, &reply, rc, hub->node, 0,
+                    "the link was reset before an answer came");
+    }
+    phub__arena_fini(&arena);
+    return again;
 }
 
 void phub__response_received(struct phub__hub *hub, uint64_t from,

@@ -129,26 +129,6 @@ static void emit(void *arg, struct phub__envelope *envelope,
     (void)put(peer->hub, link_of(peer, envelope->lane), envelope, body);
 }
 
-static void arm(struct phub__hub *hub)
-{
-    struct phub_env *env = hub->env;
-    uint64_t at = UINT64_MAX;
-    struct peer *peer;
-    int i;
-
-    for (peer = hub->peers->peers; peer != NULL; peer = peer->next)
-        for (i = 0; i < 2; i++) {
-            uint64_t due = peer->sessions[i] == NULL
-                ? UINT64_MAX : phub__session_deadline(peer->sessions[i]);
-
-            at = due < at ? due : at;
-        }
-    if (at == UINT64_MAX)
-        env->timer_stop(env, hub->peers->timer);
-    else
-        env->timer_start(env, hub->peers->timer, at);
-}
-
 /* Move what waits into the window, as far as there is room. */
 static void drain_backlog(struct peer *peer)
 {
@@ -187,6 +167,56 @@ static int backlog(struct peer *peer, uint32_t type, struct phub_buf *body)
     return 0;
 }
 
+/* A session began anew (the peer had us out of its view for a while) before
+ * this was acknowledged: it may have arrived or not.  What may arrive twice is
+ * sent again; a request that may not is answered by us. */
+static void failed(void *arg, unsigned type, struct phub_buf *body, int rc)
+{
+    struct peer *peer = arg;
+    struct phub__hub *hub = peer->hub;
+    int again = 0;
+
+    switch ((enum phub__message)type) {
+    case PHUB__MESSAGE_VIEW_SYNC:
+    case PHUB__MESSAGE_DELTA:
+    case PHUB__MESSAGE_RESPONSE:
+    case PHUB__MESSAGE_PEER:
+    case PHUB__MESSAGE_STATE_ACK:
+    case PHUB__MESSAGE_CHILD_REPLY:
+        again = 1;
+        break;
+    case PHUB__MESSAGE_REQUEST:
+        again = phub__op_lost(hub, body, rc);
+        break;
+    default:
+        break; /* a state's stream times out, a message is counted */
+    }
+    if (again)
+        (void)backlog(peer, type, body);
+    else if (type == PHUB__MESSAGE_CHILD_MESSAGE)
+        hub->counters.messages_dropped++;
+}
+
+static void arm(struct phub__hub *hub)
+{
+    struct phub_env *env = hub->env;
+    uint64_t at = UINT64_MAX;
+    struct peer *peer;
+    int i;
+
+    for (peer = hub->peers->peers; peer != NULL; peer = peer->next)
+        for (i = 0; i < 2; i++) {
+            uint64_t due = peer->sessions[i] == NULL
+                ? UINT64_MAX : phub__session_deadline(peer->sessions[i]);
+
+            at = due < at ? due : at;
+        }
+    if (at == UINT64_MAX)
+        env->timer_stop(env, hub->peers->timer);
+    else
+        env->timer_start(env, hub->peers->timer, at);
+}
+
 static void tick(void *arg)
 {
     struct phub__hub *hub = arg;
@@ -197,8 +227,10 @@ static void tick(void *arg)
     for (peer = hub->peers->peers; peer != NULL; peer = peer->next)
         for (i = 0; i < 2; i++)
             if (peer->sessions[i] != NULL &&
-                phub__session_deadline(peer->sessions[i]) <= now)
+                phub__session_deadline(peer->sessions[i]) <= now) {
                 phub__session_tick(peer->sessions[i], now);
+                drain_backlog(peer);
+            }
     arm(hub);
 }
 
@@ -502,7 +534,7 @@ static void peer_new(struct phub__hub *hub, uint64_t node, uint64_t boot)
     struct phub__session_config config = {
         .self_boot = hub->boot, .peer = node, .peer_boot = boot,
         .lane = PHUB__LANE_CONTROL, .generations = &hub->peers->generations,
-        .io = { peer, emit, deliver, NULL } };
+        .io = { peer, emit, deliver, failed } };
 
     if (peer == NULL || member == NULL) {
         phub__free(peer);

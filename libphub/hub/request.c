@@ -229,7 +229,8 @@ static void record_response(struct phub__request *request,
     item->value = answer->value;
     item->incarnation = answer->incarnation;
     if ((answer->code == PHUB_EAGAIN || answer->code == PHUB_EVIEW) &&
-        (may_ask_again(request->op) || request->op == PHUB__OP_RUN))
+        (may_ask_again(request->op) || request->op == PHUB__OP_RUN ||
+         request->op == PHUB__OP_HOLD))
         retry(request, item, (int)answer->code);
     else
         item_done(request, item, (int)answer->code);
