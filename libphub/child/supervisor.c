@@ -85,7 +85,9 @@ void phub__instance_end(struct phub__instance *instance,
 
 void phub__instance_kill(struct phub__instance *instance, int hard)
 {
-    (void)instance->runner->kill(instance->runner, instance->handle, hard);
+    int rc = instance->runner->kill(instance->runner, instance->handle, hard);
+
+    instance->kill_owed = rc == 0 ? 0 : hard ? 2 : 1;
 }
 
 void phub__instance_stop(struct phub__instance *instance, int hard,
@@ -168,6 +170,7 @@ static void over(struct phub__instance *instance, int status,
     instance->ready = 0;
     instance->loaded = 0;
     instance->commit_owed = 0;
+    instance->kill_owed = 0;
     phub__instance_unpublish(instance);
     timer_off(instance);
     phub__instance_fail_calls(instance, PHUB_EFAILED, text);
@@ -451,6 +454,8 @@ static void on_started(void *arg, uint64_t handle, int64_t pid)
         return;
     instance->pid = pid;
     instance->started = 1;
+    if (instance->phase == PHUB__PHASE_STOPPING && instance->kill_owed)
+        phub__instance_kill(instance, instance->kill_owed == 2);
     if (instance->phase != PHUB__PHASE_STARTING)
         return;
     if (instance->standby && instance->commit_done == NULL &&

@@ -50,6 +50,7 @@ struct phub__instance {
     int refuse_rc;
     int capabilities_known, started, ready, loaded, healthy;
     int standby, first, ever_ran, committing, ended;
+    int kill_owed;                        /* 2 hard: it was not made yet */
     int commit_owed;                      /* COMMIT once it says HELLO */
     phub__verb_done *commit_done;
     void *commit_arg;
