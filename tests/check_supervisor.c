@@ -491,6 +491,29 @@ START_TEST(a_stop_before_it_is_ready_is_a_stop_and_no_failure)
 }
 END_TEST
 
+static void stop_early(int hard)
+{
+    struct phub__spec spec = sup_spec();
+
+    begin(&spec, 0);
+    sup.kill_rc = PHUB_ENOTFOUND;
+    phub__instance_stop(sup.instance, hard, "asked");
+    sup.kill_rc = 0;
+    sup.hard = sup.soft = 0;
+    sup_started(&sup);
+    ck_assert_uint_eq(sup.hard, hard);
+    ck_assert_uint_eq(sup.soft, !hard);
+    sup_exit(&sup, -9);
+    ck_assert_int_eq(sup.why, PHUB__ENDED_STOPPED);
+}
+
+START_TEST(a_stop_before_the_process_is_made_ends_it_once_it_is)
+{
+    stop_early(0);
+    stop_early(1);
+}
+END_TEST
+
 START_TEST(the_leases_end_is_no_crash)
 {
     struct phub__spec spec = sup_spec();
@@ -634,6 +657,7 @@ static void add_ends(TCase *tc)
     tcase_add_test(tc, a_hard_stop_kills_at_once_even_one_that_is_stopping);
     tcase_add_test(tc, a_stop_during_back_off_ends_it_at_once);
     tcase_add_test(tc, a_stop_before_it_is_ready_is_a_stop_and_no_failure);
+    tcase_add_test(tc, a_stop_before_the_process_is_made_ends_it_once_it_is);
     tcase_add_test(tc, the_leases_end_is_no_crash);
     tcase_add_test(tc, events_of_a_handle_that_is_dead_are_ignored);
     tcase_add_test(tc, a_runner_that_the_node_lacks_is_named);

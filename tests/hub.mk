@@ -14,3 +14,12 @@ tests_check_supervisor_SOURCES = tests/check_supervisor.c \
 	tests/supervisor_fixture.c tests/supervisor_fixture.h
 tests_check_instance_SOURCES = tests/check_instance.c \
 	tests/supervisor_fixture.c tests/supervisor_fixture.h
+
+# Whole hubs with the real strategies, in a simulated world.
+hub_fixture = tests/hub_fixture.c tests/hub_fixture.h
+hub_ldadd   = libphub-sim.la $(LDADD)
+
+check_PROGRAMS += tests/check_move
+TESTS          += tests/check_move
+tests_check_move_SOURCES = tests/check_move.c $(hub_fixture)
+tests_check_move_LDADD   = $(hub_ldadd)

@@ -218,7 +218,7 @@ static int runner_kill(struct phub__runner *runner, uint64_t handle, int hard)
         sup->hard++;
     else
         sup->soft++;
-    return 0;
+    return sup->kill_rc;
 }
 
 static int runner_command(struct phub__runner *runner,

@@ -25,7 +25,7 @@ struct sup {
     const struct phub__runner_events *events;
     void *events_arg;
     /* what the runner was asked */
-    int start_rc, send_rc, command_rc;      /* what it answers */
+    int start_rc, send_rc, command_rc, kill_rc; /* what it answers */
     uint64_t handle;                        /* of the last start */
     uint32_t starts, sends, soft, hard, commands, detached;
     uint64_t started_ns;                    /* of the last start */

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/* check_move: a child and its state go to another node, whatever happens.
+ *
+ * Every case runs with both swaps; the number of effects after which a node
+ * is killed walks over every step of a move. */
+#include "config.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <phub/error.h>
+
+#include "hub/local.h"
+#include "hub/move.h"
+#include "hub_fixture.h"
+
+static const char *const migrations[] = { "hotswap", "coldswap" };
+#define SWAPS 2
+
+static struct hubs hubs;
+static uint32_t home, target;
+
+/* Three nodes, "c" runs at home and has answered 5 updates. */
+static void begin(const char *migration, const char *words)
+{
+    hubs_new(&hubs, 3, migration, 7);
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", words), 0);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", &home), 1);
+    target = (home + 1) % 3;
+    hubs_update(&hubs, "c", 1, 5);
+}
+
+static void end(void)
+{
+    ck_assert_uint_eq(hubs.doubled, 0);
+    hubs_free(&hubs);
+}
+
+static void acts_at(uint32_t node)
+{
+    uint32_t at = 99;
+
+    ck_assert(hubs_until(&hubs, 40000, hubs_acts, "c"));
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", &at), 1);
+    ck_assert_uint_eq(at, node);
+    ck_assert_uint_eq(hubs_instances(&hubs, "c", NULL), 1);
+}
+
+START_TEST(the_state_arrives)
+{
+    begin(migrations[_i], "sim state freeze");
+    ck_assert_int_eq(hubs_move(&hubs, 0, "c", target), 0);
+    acts_at(target);
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5);
+    hubs_update(&hubs, "c", 6, 9);
+    hubs_run(&hubs, 2000);
+    ck_assert_uint_eq(hubs_home(&hubs, 0, "c"), target);
+    ck_assert_uint_eq(hubs_home(&hubs, 2, "c"), target);
+    ck_assert_uint_eq(phub__moves_count(hubs_hub(&hubs, home)->moves), 0);
+    end();
+}
+END_TEST
+
+START_TEST(a_large_state_arrives_whole)
+{
+    begin(migrations[_i], "sim state freeze state-size=3000000");
+    ck_assert_int_eq(hubs_move(&hubs, 0, "c", target), 0);
+    acts_at(target);
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5);
+    end();
+}
+END_TEST
+
+START_TEST(what_cannot_freeze_moves_by_being_ended_and_started)
+{
+    static const char *const manners[] = { "sim state", "sim",
+                                           "sim no-channel" };
+
+    begin(migrations[_i % SWAPS], manners[_i / SWAPS]);
+    ck_assert_int_eq(hubs_move(&hubs, 0, "c", target), 0);
+    acts_at(target);
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), _i / SWAPS == 0 ? 5 : 0);
+    end();
+}
+END_TEST
+
+START_TEST(it_goes_there_and_back_many_times)
+{
+    uint64_t number = 6;
+    int i;
+
+    begin(migrations[_i], "sim state freeze");
+    for (i = 0; i < 6; i++) {
+        ck_assert_int_eq(hubs_move(&hubs, 0, "c", (home + 1) % 3), 0);
+        ck_assert_uint_eq(hubs_acting(&hubs, "c", &home), 1);
+        hubs_update(&hubs, "c", number, number + 2);
+        number += 3;
+    }
+    end();
+}
+END_TEST
+
+START_TEST(a_move_to_where_it_is_changes_nothing)
+{
+    begin(migrations[_i], "sim state freeze");
+    (void)hubs_move(&hubs, 0, "c", home);
+    acts_at(home);
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5);
+    end();
+}
+END_TEST
+
+START_TEST(an_unknown_child_cannot_be_moved)
+{
+    begin(migrations[_i], "sim state freeze");
+    ck_assert_int_eq(hubs_move(&hubs, 0, "nobody", target), PHUB_ENOTFOUND);
+    end();
+}
+END_TEST
+
+/* --- one dies in the middle ----------------------------------------------- */
+
+static int agree_and_act(struct hubs *h, const void *id)
+{
+    return hubs_agree(h, NULL) && hubs_acts(h, id) &&
+           hubs_instances(h, id, NULL) == 1;
+}
+
+static void after_a_death(uint32_t dead, uint32_t effects)
+{
+    ck_assert_msg(hubs_until(&hubs, 60000, agree_and_act, "c"),
+                  "%s: node %u dead after %u effects: not well again",
+                  hubs.migration, dead, effects);
+    hubs_run(&hubs, 3000);
+    ck_assert_msg(hubs_acts(&hubs, "c") && hubs.doubled == 0,
+                  "%s: node %u dead after %u effects: %u act, %u doubled",
+                  hubs.migration, dead, effects,
+                  hubs_acting(&hubs, "c", NULL), hubs.doubled);
+}
+
+#define STEPS 12
+
+START_TEST(the_target_dies_at_any_step_and_nothing_is_lost)
+{
+    uint32_t effects = (uint32_t)(_i / SWAPS) * 2 + 1;
+
+    begin(migrations[_i % SWAPS], "sim state freeze");
+    phub__sim_node_kill_after(hubs_node(&hubs, target), effects);
+    hubs_move_send(&hubs, home, "c", target, &hubs_last);
+    hubs_wait(&hubs, &hubs_last);
+    if (hubs_hub(&hubs, target) != NULL)
+        phub__sim_node_kill(hubs_node(&hubs, target));
+    after_a_death(target, effects);
+    /* If it died with the child's only copy, the child began anew. */
+    if (hubs_last.codes[0] != 0)
+        ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5);
+    end();
+}
+END_TEST
+
+START_TEST(the_origin_dies_at_any_step_and_one_runs)
+{
+    uint32_t effects = (uint32_t)(_i / SWAPS) * 2 + 1;
+
+    begin(migrations[_i % SWAPS], "sim state freeze");
+    phub__sim_node_kill_after(hubs_node(&hubs, home), effects);
+    hubs_move_send(&hubs, target, "c", target, &hubs_last);
+    hubs_wait(&hubs, &hubs_last);
+    if (hubs_hub(&hubs, home) != NULL)
+        phub__sim_node_kill(hubs_node(&hubs, home));
+    after_a_death(home, effects);
+    end();
+}
+END_TEST
+
+START_TEST(a_stop_in_the_middle_leaves_none)
+{
+    struct hubs_result stop;
+
+    begin(migrations[_i % SWAPS], "sim state freeze");
+    hubs_move_send(&hubs, home, "c", target, &hubs_last);
+    phub__world_run(hubs.world, phub__world_now(hubs.world) +
+                    (uint64_t)(_i / SWAPS) * 150 * PHUB__SIM_US);
+    hubs_stop_send(&hubs, target, "c", &stop);
+    hubs_wait(&hubs, &stop);
+    ck_assert_int_eq(stop.codes[0], 0);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", NULL), 0);
+    hubs_wait(&hubs, &hubs_last);
+    hubs_run(&hubs, 5000);
+    ck_assert(hubs_is_gone(&hubs, "c"));
+    ck_assert_uint_eq(phub__moves_count(hubs_hub(&hubs, home)->moves), 0);
+    end();
+}
+END_TEST
+
+/* --- a child that spoils it ----------------------------------------------- */
+
+START_TEST(a_child_that_answers_no_verb_stays_and_the_move_says_so)
+{
+    begin(migrations[_i], "sim state freeze silent");
+    ck_assert_int_ne(hubs_move(&hubs, 0, "c", target), 0);
+    ck_assert_str_ne(hubs_last.text, "");
+    ck_assert(hubs_until(&hubs, 40000, hubs_acts, "c"));
+    ck_assert_uint_eq(phub__moves_count(hubs_hub(&hubs, home)->moves), 0);
+    end();
+}
+END_TEST
+
+START_TEST(a_child_that_answers_everything_twice_moves_once)
+{
+    begin(migrations[_i], "sim state freeze twice");
+    ck_assert_int_eq(hubs_move(&hubs, 0, "c", target), 0);
+    acts_at(target);
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5);
+    end();
+}
+END_TEST
+
+START_TEST(a_state_that_comes_too_late_aborts_and_nothing_is_lost)
+{
+    begin(migrations[_i], "sim state freeze late-state=8000");
+    ck_assert_int_ne(hubs_move(&hubs, 0, "c", target), 0);
+    acts_at(home);
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5);
+    hubs_update(&hubs, "c", 6, 7);
+    hubs_run(&hubs, 10000);
+    acts_at(home);
+    end();
+}
+END_TEST
+
+static int arriving(struct hubs *h, const void *id)
+{
+    struct phub__local *local =
+        phub__local_find(hubs_hub(h, target), hubs_bytes(id));
+
+    return local != NULL && local->arrival != NULL;
+}
+
+static void spoil(struct phub__hub *hub, void *arg)
+{
+    struct phub__op_state chunk = {
+        .id = hubs_bytes("c"), .size = 3, .checksum = 1,
+        .data = hubs_bytes("bad") };
+    const struct phub__op_state *base = arg;
+    uint64_t received = 0;
+
+    chunk.epoch = base->epoch;
+    ck_assert_int_eq(phub__arrival_chunk(hub, hubs.ids[home], &chunk,
+                                         &received), PHUB_ECHECKSUM);
+}
+
+START_TEST(a_spoilt_state_is_refused_and_the_child_stays)
+{
+    struct phub__row_facts row;
+    struct phub__op_state chunk = { .size = 0 };
+
+    begin(migrations[_i], "sim state freeze");
+    phub__row_facts(hubs_hub(&hubs, target), hubs_bytes("c"), &row);
+    chunk.epoch = row.home_epoch;
+    hubs_move_send(&hubs, home, "c", target, &hubs_last);
+    while (!arriving(&hubs, "c"))
+        ck_assert(phub__world_step(hubs.world));
+    hubs_do(&hubs, target, spoil, &chunk);
+    hubs_wait(&hubs, &hubs_last);
+    ck_assert_int_ne(hubs_last.codes[0], 0);
+    acts_at(home);
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5);
+    end();
+}
+END_TEST
+
+START_TEST(a_target_that_is_cut_off_aborts_the_move)
+{
+    begin(migrations[_i], "sim state freeze");
+    phub__world_cut(hubs.world, home, target, 0);
+    phub__world_cut(hubs.world, target, home, 0);
+    hubs_move_send(&hubs, home, "c", target, &hubs_last);
+    hubs_wait(&hubs, &hubs_last);
+    phub__world_heal_all(hubs.world);
+    hubs_settle(&hubs);
+    ck_assert(hubs_until(&hubs, 30000, hubs_acts, "c"));
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5);
+    end();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("move");
+    TCase *tc = tcase_create("move");
+    SRunner *runner;
+    int failed;
+
+    tcase_set_timeout(tc, 60);
+    tcase_add_loop_test(tc, the_state_arrives, 0, SWAPS);
+    tcase_add_loop_test(tc, a_large_state_arrives_whole, 0, SWAPS);
+    tcase_add_loop_test(tc,
+        what_cannot_freeze_moves_by_being_ended_and_started, 0, 3 * SWAPS);
+    tcase_add_loop_test(tc, it_goes_there_and_back_many_times, 0, SWAPS);
+    tcase_add_loop_test(tc, a_move_to_where_it_is_changes_nothing, 0, SWAPS);
+    tcase_add_loop_test(tc, an_unknown_child_cannot_be_moved, 0, SWAPS);
+    tcase_add_loop_test(tc,
+        the_target_dies_at_any_step_and_nothing_is_lost, 0, STEPS * SWAPS);
+    tcase_add_loop_test(tc, the_origin_dies_at_any_step_and_one_runs, 0,
+                        STEPS * SWAPS);
+    tcase_add_loop_test(tc, a_stop_in_the_middle_leaves_none, 0,
+                        STEPS * SWAPS);
+    tcase_add_loop_test(tc,
+        a_child_that_answers_no_verb_stays_and_the_move_says_so, 0, SWAPS);
+    tcase_add_loop_test(tc,
+        a_child_that_answers_everything_twice_moves_once, 0, SWAPS);
+    tcase_add_loop_test(tc,
+        a_state_that_comes_too_late_aborts_and_nothing_is_lost, 0, SWAPS);
+    tcase_add_loop_test(tc, a_spoilt_state_is_refused_and_the_child_stays, 0,
+                        SWAPS);
+    tcase_add_loop_test(tc, a_target_that_is_cut_off_aborts_the_move, 0,
+                        SWAPS);
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
