@@ -13,3 +13,8 @@ libphub_core_la_SOURCES += \
 	libphub/child/spec.c libphub/child/supervisor.c \
 	libphub/child/supervisor.h libphub/child/supervisor_private.h \
 	libphub/child/instance.c libphub/child/instances.c
+
+# Actors: children that are functions of this program.
+libphub_core_la_SOURCES += \
+	libphub/child/actor.c libphub/child/actor.h \
+	libphub/child/actor_private.h libphub/child/actors.c
