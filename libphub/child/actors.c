@@ -576,6 +576,8 @@ static int actor_kill(struct phub__runner *runner, uint64_t handle, int hard)
     return 0;
 }
 
+/* As the guard has it: the latest counts, and one that has passed counts for
+ * nothing.  A renewal that comes after the deadline renews nothing either. */
 static void set_deadline(struct phub__runner *runner, uint64_t boot_ns)
 {
     struct phub__actors *actors = actors_of(runner);
@@ -583,13 +585,12 @@ static void set_deadline(struct phub__runner *runner, uint64_t boot_ns)
     uint64_t old = atomic_load(&actors->deadline);
     uint64_t boot = env->boot_ns(env);
 
-    /* A renewal that comes too late renews nothing. */
+    if (boot_ns <= old || boot_ns <= boot)
+        return;
     if (old != 0 && boot >= old)
         expire_all(actors);
     atomic_store(&actors->deadline, boot_ns);
-    env->timer_start(env, actors->timer,
-                     env->now_ns(env) +
-                         (boot_ns > boot ? boot_ns - boot : 0));
+    env->timer_start(env, actors->timer, env->now_ns(env) + (boot_ns - boot));
 }
 
 /* --- life ----------------------------------------------------------------- */

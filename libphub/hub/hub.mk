@@ -36,3 +36,8 @@ libphub_core_la_SOURCES += \
 pkginclude_HEADERS += libphub/phub/daemon.h
 libphub_core_la_SOURCES += libphub/hub/daemon.c \
 	libphub/hub/node.c libphub/hub/node.h
+
+# A hub inside a program.
+libphub_core_la_SOURCES += \
+	libphub/hub/embed.c libphub/hub/embed.h libphub/hub/embed_conf.c \
+	libphub/hub/future.c libphub/hub/lookup.c libphub/hub/talk.c

@@ -272,6 +272,7 @@ static void lookup_half(const struct phub__half_block *block,
     instance->state = block->state;
     instance->role = block->role;
     instance->pid = block->pid;
+    instance->restarts = block->restarts;
     instance->meta_at = 0;
     instance->meta_size = 0;
     if (block->meta_size == 0 ||
@@ -299,6 +300,7 @@ int phub__registry_lookup(const struct phub__registry *registry,
     if (value == NULL)
         return PHUB_ENOTFOUND;
     lookup->live = phub__value_live(value);
+    lookup->durable = value->life != NULL && value->life->durable;
     lookup->incarnation = (struct phub_epoch){ 0, 0 };
     lookup->home_epoch = (struct phub_epoch){ 0, 0 };
     lookup->home = phub__value_home(value);
@@ -332,4 +334,44 @@ int phub__lookup_meta(const struct phub__lookup *lookup, uint32_t index,
                                lookup->meta + instance->meta_at,
                                instance->meta_size },
                            key, value);
+}
+
+/* The instance that acts, else the row: what it publishes is newer. */
+int phub__registry_lookup_meta(const struct phub__registry *registry,
+                               struct phub_bytes id, struct phub_bytes key,
+                               void *value, size_t value_max, size_t *size)
+{
+    const struct phub__row *row;
+    const struct phub__value *v;
+    struct phub_bytes found = PHUB_BYTES_NONE;
+    uint32_t i;
+    int rc = PHUB_ENOTFOUND;
+
+    if (id.size == 0 || id.size > PHUB_CHILD_ID_MAX || id.data[0] == 1)
+        return PHUB_ENOTFOUND;
+    row = phub__table_find(&registry->table, phub__table_hash(id), id);
+    v = row == NULL ? NULL
+      : atomic_load_explicit(&row->value, memory_order_acquire);
+    if (v == NULL || !phub__value_live(v))
+        return PHUB_ENOTFOUND;
+    for (i = 0; i < v->count && rc != 0; i++) {
+        const struct phub__half_block *block = v->halves[i];
+
+        if (phub__half_gone(block) || block->state != PHUB_INSTANCE_RUNNING)
+            continue;
+        rc = phub__meta_find((struct phub_bytes){
+                                 block->bytes + block->meta_at,
+                                 block->meta_size },
+                             key, &found);
+    }
+    if (rc != 0)
+        rc = phub__meta_find(life_meta(v->life), key, &found);
+    if (rc != 0)
+        return rc;
+    if (found.size > value_max)
+        return PHUB_ELIMIT;
+    if (found.size != 0)
+        memcpy(value, found.data, found.size);
+    *size = found.size;
+    return 0;
 }

@@ -93,6 +93,12 @@ void phub__registry_free(struct phub__registry **registry)
     *registry = NULL;
 }
 
+uint64_t phub__registry_live(const struct phub__registry *registry)
+{
+    return atomic_load_explicit(&registry->index.rows_live,
+                                memory_order_relaxed);
+}
+
 void phub__registry_counts(const struct phub__registry *registry,
                            struct phub__registry_counts *counts)
 {

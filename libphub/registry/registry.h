@@ -312,6 +312,7 @@ struct phub__lookup_instance {
     struct phub_epoch epoch;
     uint32_t state;
     uint32_t role;
+    uint32_t restarts;
     int64_t pid;
     uint16_t meta_at;          /* of its metadata in meta, as CBOR: an array */
     uint16_t meta_size;        /* of maps {1: key, 2: value}; 0 = none, or it
@@ -323,6 +324,7 @@ struct phub__lookup {
     uint64_t home;
     struct phub_epoch home_epoch;
     bool live;
+    bool durable;
     uint32_t instances_count;  /* filled; GONE ones are left out */
     uint32_t instances_more;   /* there are so many more */
     uint32_t meta_size;
@@ -336,6 +338,13 @@ int phub__registry_lookup(const struct phub__registry *registry,
 /* One value of an instance's metadata in the copy; borrows from it. */
 int phub__lookup_meta(const struct phub__lookup *lookup, uint32_t index,
                       struct phub_bytes key, struct phub_bytes *value);
+/* Copy one value of the running instance's metadata, or else of the row's.
+ * PHUB_ENOTFOUND, PHUB_ELIMIT.  Thread: any. */
+int phub__registry_lookup_meta(const struct phub__registry *registry,
+                               struct phub_bytes id, struct phub_bytes key,
+                               void *value, size_t value_max, size_t *size);
+/* Rows that are live.  Thread: any. */
+uint64_t phub__registry_live(const struct phub__registry *registry);
 
 /* --- synchronisation ---------------------------------------------------------
  * Deltas and summaries are CBOR, opaque to the caller.  Builders get them

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* embed_conf: from "section.key=value" to a configuration, and from that to
+ * the options of a hub.
+ *
+ * Settings are rows of phub.conf(5) in one line each; they win over the file.
+ * What a daemon needs and a program rarely wants has no default here: without
+ * hub.state_dir a hub keeps nothing, without hub.log_level it says nothing. */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <phub/error.h>
+
+#include "hub/conf_private.h"
+#include "hub/embed.h"
+
+int phub__embed_given(const struct phub__config *config, const char *section,
+                      const char *key)
+{
+    size_t count;
+    const struct phub__config_row *rows = phub__config_rows(&count);
+    const struct phub__config_row *row = phub__config_row(section, key);
+
+    return row != NULL && config->given[row - rows];
+}
+
+static void set_row(struct phub__config *config, const char *setting,
+                    const struct phub__config_row *row, const char *value,
+                    struct phub__config_errors *errors)
+{
+    size_t count;
+    uint8_t *given = &config->given[row - phub__config_rows(&count)];
+    char allowed[160], shown[PHUB__CONFIG_SHOWN_MAX];
+    int rc;
+
+    if (phub__config_is_list(row) && *given != 2)
+        phub__config_drop(config, row); /* not beside the file's */
+    *given = 2;
+    rc = phub__config_keep(config, row, value);
+    if (rc == 0)
+        return;
+    phub__config_allowed(row, allowed, sizeof allowed);
+    if (rc == PHUB_ENOMEM)
+        phub__config_error(errors, "out of memory");
+    else
+        phub__config_error(errors, "setting \"%s\": allowed is %s",
+                           phub__config_shown(setting, shown), allowed);
+}
+
+/* "distribution consistent_hash" */
+static int is_kind(const char *section)
+{
+    const char *space = strchr(section, ' ');
+    size_t i, size;
+
+    if (space == NULL || space[1] == '\0')
+        return 0;
+    size = (size_t)(space - section);
+    for (i = 0; phub__config_kind(i) != NULL; i++)
+        if (strlen(phub__config_kind(i)) == size &&
+            memcmp(phub__config_kind(i), section, size) == 0)
+            return 1;
+    return 0;
+}
+
+static void set_param(struct phub__config *config, char *section,
+                      const char *key, const char *value,
+                      struct phub__config_errors *errors)
+{
+    struct phub__config_plugin *plugin;
+    char *space = strchr(section, ' ');
+    int rc;
+
+    *space = '\0';
+    plugin = phub__config_plugin_add(config, section, space + 1, "setting",
+                                     errors);
+    if (plugin == NULL)
+        return;
+    rc = phub__config_plugin_param(plugin, key, value, true);
+    if (rc != 0)
+        phub__config_error(errors, "setting \"%s %s.%s\": %s", section,
+                           space + 1, key, phub_strerror(rc));
+}
+
+static void set(struct phub__config *config, const char *setting,
+                struct phub__config_errors *errors)
+{
+    const struct phub__config_row *row;
+    char shown[PHUB__CONFIG_SHOWN_MAX];
+    char *copy = strdup(setting), *sign, *dot;
+
+    if (copy == NULL) {
+        phub__config_error(errors, "out of memory");
+        return;
+    }
+    sign = strchr(copy, '=');
+    if (sign != NULL)
+        *sign = '\0';
+    dot = sign != NULL ? strrchr(copy, '.') : NULL;
+    if (dot == NULL || dot[1] == '\0') {
+        phub__config_error(errors, "setting \"%s\": allowed is "
+                           "section.key=value, as in phub.conf(5)",
+                           phub__config_shown(setting, shown));
+        free(copy);
+        return;
+    }
+    *dot = '\0';
+    row = phub__config_row(copy, dot + 1);
+    if (row != NULL)
+        set_row(config, setting, row, sign + 1, errors);
+    else if (is_kind(copy))
+        set_param(config, copy, dot + 1, sign + 1, errors);
+    else
+        phub__config_error(errors, "setting \"%s\": there is no such section "
+                           "or key; phub.conf(5) lists them",
+                           phub__config_shown(setting, shown));
+    free(copy);
+}
+
+static int name_of_host(struct phub__config *config,
+                        struct phub__config_errors *errors)
+{
+    const struct phub__config_row *row = phub__config_row("hub", "name");
+    char name[PHUB_NODE_NAME_MAX + 1];
+
+    if (config->hub.name == NULL || config->hub.name[0] != '\0')
+        return 0;
+    if (gethostname(name, sizeof name) != 0)
+        name[0] = '\0';
+    name[sizeof name - 1] = '\0';
+    phub__config_drop(config, row);
+    if (phub__config_keep(config, row, name) == 0 && name[0] != '\0')
+        return 0;
+    phub__config_error(errors, "the host's name \"%s\" is no name for a node; "
+                       "set hub.name", name);
+    return PHUB_ECONFIG;
+}
+
+int phub__embed_configure(struct phub__config *config, const char *file,
+                          const char *const *settings, size_t count,
+                          char *error, size_t error_max)
+{
+    struct phub__config_errors *errors = calloc(1, sizeof *errors);
+    size_t i;
+    int rc = 0;
+
+    if (errors == NULL) {
+        snprintf(error, error_max, "out of memory");
+        return PHUB_ENOMEM;
+    }
+    if (file != NULL)
+        rc = phub__config_read(config, file, errors);
+    for (i = 0; i < count; i++)
+        set(config, settings[i], errors);
+    if (rc == 0 && errors->count == 0)
+        rc = phub__config_finish(config, file != NULL ? file : "settings",
+                                 errors);
+    if (rc == 0 && errors->count == 0)
+        rc = name_of_host(config, errors);
+    if (rc == 0 && errors->count != 0)
+        rc = PHUB_ECONFIG;
+    if (rc != 0) {
+        if (errors->used != 0 && errors->text[errors->used - 1] == '\n')
+            errors->text[errors->used - 1] = '\0';
+        snprintf(error, error_max, "%s", errors->text);
+    }
+    free(errors);
+    return rc;
+}
+
+/* --- options ---------------------------------------------------------------- */
+
+static const char *name_of_kind(const struct phub__config *config,
+                                unsigned kind)
+{
+    switch ((enum phub_kind)kind) {
+    case PHUB_KIND_DISTRIBUTION: return config->strategies.distribution;
+    case PHUB_KIND_REDUNDANCY: return config->strategies.redundancy;
+    case PHUB_KIND_SYNC: return config->strategies.sync;
+    case PHUB_KIND_MIGRATION: return config->strategies.migration;
+    case PHUB_KIND_PARTITION: return config->strategies.partition;
+    }
+    return "";
+}
+
+void phub__embed_options(const struct phub__config *config,
+                         struct phub__hub_options *o)
+{
+    const struct phub__config_plugin *plugin;
+    unsigned kind;
+
+    memset(o, 0, sizeof *o);
+    o->hub_id = config->hub.id;
+    o->name = config->hub.name;
+    o->listen = config->hub.listen;
+    o->advertise = config->hub.advertise;
+    o->zone = config->members.zone;
+    o->labels = config->members.labels;
+    o->weight = config->members.weight;
+    o->seeds = (const char *const *)config->hub.seeds.items;
+    o->seeds_count = (uint32_t)config->hub.seeds.count;
+    if (config->strategies.plugin_path[0] != '\0')
+        o->plugin_path = config->strategies.plugin_path;
+    for (kind = 1; kind < PHUB__KINDS; kind++) {
+        struct phub__strategy_option *s = &o->strategies[kind];
+
+        s->name = name_of_kind(config, kind);
+        plugin = phub__config_plugin(config, phub__kind_name(kind), s->name);
+        if (plugin != NULL) {
+            s->params = (const char *const *)plugin->params;
+            s->params_count = (uint32_t)plugin->params_count;
+        }
+    }
+    o->cluster = config->members.params;
+    o->drain_timeout_ms = config->hub.drain_timeout_ms;
+}

@@ -1,0 +1,7 @@
+# tests/embed.mk: actors, and hubs inside a program.
+# SPDX-License-Identifier: MIT
+
+# The program of README.md, against the library as others link it.
+check_PROGRAMS += tests/embed_example
+TESTS          += tests/embed_example
+tests_embed_example_LDADD = libphub.la
