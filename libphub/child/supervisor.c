@@ -14,6 +14,7 @@
 
 #define NS_PER_MS 1000000ull
 #define HEALTH_FAILURES_MAX 3u
+#define ADOPTED_READY_MS 5000u
 #define RESTART_AGAIN_MS 50u       /* while the node may not run children */
 
 static void spawn(struct phub__instance *instance);
@@ -562,12 +563,16 @@ static void on_adopted(void *arg, const struct phub__runner_adopted *child)
     instance->started = 1;
     instance->ready = child->ready;
     instance->ever_ran = 1;
-    /* Until the row brings the spec, the defaults are a guess nobody acts
-     * on: the hub stops or equips it once its registry is complete. */
-    instance->capabilities_known = 1;
-    instance->capabilities = PHUB__CAN_FREEZE | PHUB__CAN_STATE;
+    /* The row brings the spec, HELLO what it can do.  One that had not been
+     * ready, or has to say so again, gets some time for that. */
     phub__supervisor_index(supervisor, instance);
-    instance->phase = PHUB__PHASE_RUNNING;
+    instance->phase = child->ready ? PHUB__PHASE_RUNNING
+                                   : PHUB__PHASE_STARTING;
+    if (!child->ready) {
+        instance->spec.ready = 1;
+        instance->spec.ready_timeout_ms = ADOPTED_READY_MS;
+        timer_in(instance, ADOPTED_READY_MS);
+    }
     supervisor->events->adopted(supervisor->arg, instance);
 }
 

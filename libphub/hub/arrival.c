@@ -386,6 +386,14 @@ void phub__arrival_go(struct phub__hub *hub, const struct phub__op_request *op,
     has_state = local->kept != NULL ||
                 (local->arrival != NULL && local->arrival->complete);
     local->came_from = op->origin;
+    if (hub->stopping && !runs) {
+        phub__arrival_give_back(local, &row, "the node is leaving");
+        phub__reply(hub, &reply, PHUB_ESHUTDOWN, hub->node, 0,
+                    "the target is leaving");
+        drop(local, "the node is leaving");
+        phub__local_drop(&local);
+        return;
+    }
     if ((item->flags & PHUB__ITEM_STATE) && !runs && !has_state) {
         phub__arrival_give_back(local, &row, "its state did not arrive");
         phub__reply(hub, &reply, PHUB_ECHECKSUM, hub->node, 0,

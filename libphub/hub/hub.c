@@ -145,7 +145,7 @@ struct phub_view *phub__hub_view(const struct phub__hub *hub)
 int phub__hub_in_charge(const struct phub__hub *hub)
 {
     return hub->verdict == PHUB_VERDICT_CONTINUE &&
-           hub->lease_boot_ns > hub->env->boot_ns(hub->env);
+           !phub__synced_stale(hub) && hub->lease_boot_ns > hub->env->boot_ns(hub->env);
 }
 
 /* Synced in this very view: a node that was away for a while has its old rows

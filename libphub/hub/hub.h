@@ -180,7 +180,8 @@ struct phub_epoch phub__hub_epoch(struct phub__hub *hub);
 void phub__hub_epoch_seen(struct phub__hub *hub, uint64_t number);
 /* Arm the timer for the cluster's next deadline; after each call into it. */
 void phub__hub_arm_cluster(struct phub__hub *hub);
-/* The verdict is CONTINUE and the lease runs. */
+/* The verdict is CONTINUE, the lease runs, and did so without a gap since
+ * the registry was complete: what this node decides about its own, counts. */
 int phub__hub_in_charge(const struct phub__hub *hub);
 /* And this node may start children, as far as it knows. */
 int phub__hub_may_run(const struct phub__hub *hub);

@@ -113,6 +113,8 @@ int phub__move_open(struct phub__hub *hub, struct phub_bytes id,
         return PHUB_ESTOPPED;
     if (row.home != hub->node || local == NULL || local->instance == NULL)
         return PHUB_EMOVED;
+    if (!phub__hub_in_charge(hub))
+        return PHUB_EPARTITIONED;
     if (target == hub->node)
         return PHUB_EREPEATED;
     if (phub__view_index(phub__hub_view(hub), target) == PHUB__VIEW_NONE)
@@ -574,7 +576,7 @@ static void go_on_here(struct phub__move *move)
     memcpy(copy, id.data, id.size);
     id.data = (const uint8_t *)copy;
     phub__row_facts(hub, id, &row);
-    if (row.live && row.home == hub->node &&
+    if (row.live && row.home == hub->node && phub__hub_in_charge(hub) &&
         phub_epoch_cmp(row.home_epoch, move->base) == 0) {
         /* A new epoch first: from now on no copy of the old one counts. */
         (void)phub__row_home(hub, id, move->incarnation, hub->node, epoch);

@@ -359,14 +359,15 @@ static void run(struct phub__hub *hub, const struct phub__op_request *op,
                 const struct phub__op_item *item)
 {
     struct phub__reply reply = { op->origin, op->transaction, item->index };
-    struct phub__local *local;
+    struct phub__local *local = phub__local_find(hub, item->id);
+    int holds = local != NULL && (local->kept != NULL || local->move != NULL);
     const char *why = NULL;
     int code = PHUB_EPARTITIONED;
 
-    if (hub->draining || hub->stopping) {
+    if (hub->stopping || (hub->draining && !holds)) {
         why = "the node is leaving";
         code = PHUB_ESHUTDOWN;
-    } else if (!phub__hub_may_run(hub)) {
+    } else if (!hub->draining && !phub__hub_may_run(hub)) {
         why = "the node may not start children now";
         code = PHUB_EAGAIN;
     }

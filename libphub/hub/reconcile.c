@@ -154,6 +154,20 @@ static void check_instance(struct phub__local *local,
     stop(local, why);
 }
 
+/* A node that is being drained begins nothing new, but what it alone holds
+ * the state of, or was given by a decision, runs here until it moves on. */
+static int may_start(const struct phub__local *local)
+{
+    const struct phub__hub *hub = local->hub;
+
+    if (phub__hub_may_run(hub))
+        return 1;
+    return hub->draining && !hub->stopping && hub->attached &&
+           phub__synced_complete(hub) && phub__hub_in_charge(hub) &&
+           (local->arrival != NULL || local->kept != NULL ||
+            local->came_from != 0);
+}
+
 static void reconcile_once(struct phub__local *local)
 {
     struct phub__hub *hub = local->hub;
@@ -172,7 +186,7 @@ static void reconcile_once(struct phub__local *local)
                            "stopped meanwhile");
         phub__buf_unref(&local->kept);
         local->failed_epoch = (struct phub_epoch){ 0, 0 };
-    } else if (row.home == hub->node && phub__hub_may_run(hub)) {
+    } else if (row.home == hub->node && may_start(local)) {
         if (local->arrival != NULL) {
             if (phub__arrival_activate(local) == 0)
                 return;

@@ -61,7 +61,7 @@ struct lost {
 struct phub__synced {
     struct heard *heard;
     struct lost *lost;
-    int complete, ever;
+    int complete, ever, stale;
 };
 
 int phub__synced_new(struct phub__hub *hub)
@@ -103,6 +103,11 @@ void phub__synced_free(struct phub__hub *hub)
 int phub__synced_complete(const struct phub__hub *hub)
 {
     return hub->synced->complete;
+}
+
+int phub__synced_stale(const struct phub__hub *hub)
+{
+    return hub->synced->stale;
 }
 
 int phub__synced_ever(const struct phub__hub *hub)
@@ -234,6 +239,7 @@ static void evaluate(struct phub__hub *hub)
             return;
     }
     synced->complete = 1;
+    synced->stale = 0;
     synced->ever = 1;
     phub__redistribution_ready(hub);
 }
@@ -323,6 +329,7 @@ void phub__synced_restart(struct phub__hub *hub)
 {
     struct heard *heard;
 
+    hub->synced->stale = hub->synced->ever;
     if (!hub->synced->complete)
         return;
     hub->synced->complete = 0;

@@ -23,6 +23,8 @@ void phub__synced_rows_applied(struct phub__hub *hub);
 void phub__synced_absent(struct phub__hub *hub, uint64_t node);
 /* This registry covers those of all members of this view. */
 int phub__synced_complete(const struct phub__hub *hub);
+/* The lease lapsed, and it has not been complete since. */
+int phub__synced_stale(const struct phub__hub *hub);
 /* It did so once since the start. */
 int phub__synced_ever(const struct phub__hub *hub);
 /* A node that is gone may still run what it had: 1 if so. */
