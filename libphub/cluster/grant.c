@@ -155,9 +155,18 @@ static int descending(const void *a, const void *b)
     return x > y ? -1 : x < y;
 }
 
-/* The k-th largest contribution, k from 1; 0 if there are fewer. */
+/* Who has just come has granted nothing yet, and has promised L when it let
+ * us in (phub__grant_joined): until that is over it says nothing about us. */
+static bool fresh(const struct phub__cluster *c, const struct phub__entry *e)
+{
+    return !c->grant.majority && e->lease_ns == 0 &&
+           c->now_ns < e->pub.since_ns + lease_ns(c);
+}
+
+/* The k-th largest contribution, k from 1, or the smallest if there are fewer
+ * and that will do; else 0. */
 static uint64_t contribution(const struct phub__cluster *c, uint32_t k,
-                             bool suspects)
+                             bool suspects, bool fewer)
 {
     uint64_t ends[PHUB__MEMBERS_MAX];
     uint32_t count = 0;
@@ -169,8 +178,12 @@ static uint64_t contribution(const struct phub__cluster *c, uint32_t k,
             continue;
         if (!suspects && e->pub.state == PHUB__MEMBER_SUSPECT)
             continue;
+        if (fresh(c, e))
+            continue;
         ends[count++] = e->lease_ns;
     }
+    if (fewer && k > count)
+        k = count;
     if (k == 0 || k > count)
         return 0;
     qsort(ends, count, sizeof *ends, descending);
@@ -207,15 +220,13 @@ void phub__grant_update(struct phub__cluster *c)
     struct phub__grant *g = &c->grant;
     struct phub__event_text *e;
     uint32_t alive = c->members.in_state[PHUB__MEMBER_ALIVE] - 1;
-    uint32_t count = alive > 0 ? alive : phub__cluster_others(c);
     uint64_t deadline;
 
     grant_self(c);
     if (g->majority)
-        deadline = contribution(c, g->electorate / 2, true);
+        deadline = contribution(c, g->electorate / 2, true, false);
     else
-        deadline = contribution(c, count < PHUB__GRANTORS
-                                   ? count : PHUB__GRANTORS, alive == 0);
+        deadline = contribution(c, PHUB__GRANTORS, alive == 0, true);
     if (g->self_until_ns > deadline
         && (!g->majority || g->electorate <= 1))
         deadline = g->self_until_ns;
