@@ -3,7 +3,9 @@
  *
  * Each round asks the distribution strategy, in a view without this node,
  * where the children still here belong, and hands them to the migration
- * strategy; a move that fails is tried again in a later round.  A child that
+ * strategy; a move that fails is tried again in the next round, and a node that
+ * says that it is leaving, too, is not asked again: two that are drained at one
+ * time would offer each other their children until the deadline.  A child that
  * cannot go (it is not running, or nobody takes it) is left; whoever drains in
  * order to stop ends it here, and its keeper gives it a new home after the
  * goodbye. */
@@ -21,6 +23,7 @@
 #include "wire/memory.h"
 
 #define ROUND_MS 250u
+#define LEAVING_MAX 64u   /* nodes; with more of them drains take longer */
 #define NS_PER_MS 1000000ull
 
 struct phub__drain {
@@ -29,7 +32,8 @@ struct phub__drain {
     uint64_t deadline_ns;
     uint32_t moving;       /* handed to the strategy, not reported */
     uint32_t moved;
-    uint32_t stuck_rounds; /* with nothing moving and nothing moved */
+    uint32_t leaving_count;
+    uint64_t leaving[LEAVING_MAX];  /* nodes that take nothing any more */
     phub__drained *done;
     void *arg;
 };
@@ -63,23 +67,59 @@ static void finish(struct phub__hub *hub, int rc)
     done(arg, rc, moved, left);
 }
 
+/* Where it was to go is leaving: ask again where, to know who that was. */
+static void target_leaves(struct phub__hub *hub, struct phub_bytes id)
+{
+    struct phub__drain *drain = hub->drain;
+    uint64_t node = 0;
+    uint32_t i;
+    char text[256];
+
+    if (drain->others == NULL || drain->leaving_count == LEAVING_MAX ||
+        phub__keeper_place(hub, drain->others, &id, NULL, 1, PHUB_CAUSE_DRAIN,
+                           &node, text, sizeof text) != 0 || node == 0)
+        return;
+    for (i = 0; i < drain->leaving_count; i++)
+        if (drain->leaving[i] == node)
+            return;
+    drain->leaving[drain->leaving_count++] = node;
+}
+
 static void reported(void *arg, struct phub_bytes id, int rc,
                      const char *text)
 {
     struct phub__hub *hub = arg;
 
-    (void)id;
     (void)text;
     if (hub->drain == NULL)
         return;
     hub->drain->moving--;
-    if (rc == 0) {
+    if (rc == 0)
         hub->drain->moved++;
-        hub->drain->stuck_rounds = 0;
-    }
-    if (hub->drain->moving == 0)
+    else if (rc == PHUB_ESHUTDOWN)
+        target_leaves(hub, id);
+    /* What failed waits for its round; the last that went is the end. */
+    if (hub->drain->moving == 0 && rc == 0)
         hub->env->timer_start(hub->env, hub->drain->timer,
                               hub->env->now_ns(hub->env));
+}
+
+/* Who may take the children; NULL if out of memory. */
+static struct phub_view *takers(struct phub__hub *hub)
+{
+    struct phub__drain *drain = hub->drain;
+    struct phub_view *view =
+        phub__view_without(hub, phub__hub_view(hub), hub->node);
+    uint32_t i;
+
+    for (i = 0; view != NULL && i < drain->leaving_count; i++) {
+        struct phub_view *fewer =
+            phub__view_without(hub, view, drain->leaving[i]);
+
+        phub__view_unref(&view);
+        view = fewer;
+    }
+    return view;
 }
 
 static void plan(struct phub__hub *hub, struct phub_bytes *ids, uint32_t count)
@@ -128,8 +168,7 @@ static void round_fired(void *arg)
         return;
     }
     phub__view_unref(&drain->others);
-    drain->others =
-        phub__view_without(hub, phub__hub_view(hub), hub->node);
+    drain->others = takers(hub);
     if (drain->others == NULL || phub__view_count(drain->others) == 0) {
         finish(hub, PHUB_ENOPLACE);
         return;
