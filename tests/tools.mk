@@ -1,2 +1,8 @@
 # tests/tools.mk: the tools and real daemons.
 # SPDX-License-Identifier: MIT
+
+# Clients with a journal, for the demo and the test of real daemons.
+noinst_PROGRAMS += tests/journal
+tests_journal_SOURCES = tests/journal.c
+tests_journal_LDADD = libphub.la
+tests_journal_LDFLAGS = $(AM_LDFLAGS) -no-install
