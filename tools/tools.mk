@@ -24,3 +24,5 @@ tools_phub_SOURCES = tools/phub.c tools/cli/tool.h tools/cli/args.c \
 	tools/cli/verbs.c
 tools_phub_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
 tools_phub_LDADD = libphub.la $(JANSSON_LIBS)
+
+dist_noinst_SCRIPTS += tools/demo
