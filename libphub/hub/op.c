@@ -140,6 +140,7 @@ const char *phub__op_name(enum phub__op op)
     case PHUB__OP_DISCARD: return "discard";
     case PHUB__OP_DRAIN: return "drain";
     case PHUB__OP_COMPLETED: return "completed";
+    case PHUB__OP_CAUSES: return "causes";
     }
     return "unknown";
 }
@@ -345,6 +346,7 @@ static int ours(struct phub__hub *hub, const struct phub__op_request *op,
     case PHUB__OP_GO:
     case PHUB__OP_DISCARD:
     case PHUB__OP_DRAIN:
+    case PHUB__OP_CAUSES:
         return 1;
     }
     if (node == hub->node)
@@ -412,6 +414,32 @@ static void end(struct phub__hub *hub, const struct phub__op_request *op,
     phub__reconcile(hub, item->id);
 }
 
+/* The newest sentences about a child that fit, a line each, behind their
+ * time: "1732150000123 start here: ...". */
+static void causes(struct phub__hub *hub, const struct phub__op_request *op,
+                   const struct phub__op_item *item)
+{
+    struct phub__reply reply = { op->origin, op->transaction, item->index };
+    struct phub__cause found[PHUB__CAUSES_ASKED];
+    char text[TEXT_MAX];
+    size_t used = 0, size;
+    uint32_t count = phub__causes_of(hub->causes, item->id, found,
+                                     PHUB__CAUSES_ASKED), first = count, i;
+
+    for (size = 0; first > 0; first--) {
+        size += strlen(found[first - 1].text) + 24;
+        if (size >= sizeof text)
+            break;
+    }
+    text[0] = '\0';
+    for (i = first; i < count; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used,
+                                 "%llu %s\n",
+                                 (unsigned long long)found[i].wall_ms,
+                                 found[i].text);
+    phub__reply(hub, &reply, 0, hub->node, 0, text);
+}
+
 static void handle(struct phub__hub *hub, const struct phub__op_request *op,
                    const struct phub__op_item *item)
 {
@@ -447,6 +475,9 @@ static void handle(struct phub__hub *hub, const struct phub__op_request *op,
         return;
     case PHUB__OP_DRAIN:
         phub__drain_asked(hub, op, item);
+        return;
+    case PHUB__OP_CAUSES:
+        causes(hub, op, item);
         return;
     }
     phub__reply(hub, &reply, PHUB_EVERSION, hub->node, 0,

@@ -17,6 +17,7 @@
 #define PHUB__ITEMS_MAX 1000u        /* items in one piece */
 #define PHUB__PIECE_SIZE_MAX 524288u /* bytes of one piece, about */
 #define PHUB__HOPS_MAX 3u            /* nodes that may pass a piece on */
+#define PHUB__CAUSES_ASKED 16u       /* sentences of one node about a child */
 #define PHUB__HELD_MAX 16384u        /* states offered in one view sync */
 
 enum phub__op {
@@ -30,7 +31,8 @@ enum phub__op {
     PHUB__OP_GO,         /* origin to target: it is yours */
     PHUB__OP_DISCARD,    /* origin to target: aborted */
     PHUB__OP_DRAIN,      /* to a node: move everything away */
-    PHUB__OP_COMPLETED   /* home to keeper: it ended by itself, stop the row */
+    PHUB__OP_COMPLETED,  /* home to keeper: it ended by itself, stop the row */
+    PHUB__OP_CAUSES      /* to a node: what it noted about this child */
 };
 
 const char *phub__op_name(enum phub__op op);

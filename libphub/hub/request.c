@@ -417,6 +417,7 @@ static uint64_t route(struct phub__request *request,
     case PHUB__OP_GO:
     case PHUB__OP_DISCARD:
     case PHUB__OP_DRAIN:
+    case PHUB__OP_CAUSES:
         *code = PHUB_ENODEDOWN;
         return item->op.target;
     }

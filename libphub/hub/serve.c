@@ -9,6 +9,7 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <phub/control.h>
@@ -29,6 +30,7 @@
 #define LINES 100u                /* of logs, unless told */
 #define LOG_BYTES_MAX (1u << 20)
 #define ARENA_MAX (64u << 20)
+#define CAUSES_TIMEOUT_MS 1000u
 
 struct pair {
     struct phub_bytes key, value;
@@ -132,6 +134,7 @@ struct reply {
     uint64_t reference;
     uint64_t lines;             /* of logs */
     struct phub__arena arena;   /* of this piece's lists and texts */
+    uint32_t causes_max;
     uint32_t count;
     struct record records[RECORDS_MAX];
 };
@@ -424,6 +427,84 @@ static void causes(struct reply *reply, struct phub_bytes id, uint64_t count)
     }
 }
 
+/* One line of a node's answer, "TIME text"; gives where the next begins. */
+static const char *cause_line(struct reply *reply, const char *line,
+                              const char *node)
+{
+    const char *end = strchr(line, '\n');
+    char *text;
+    char *space;
+    uint64_t time_ms = strtoull(line, &space, 10);
+    struct record *record;
+
+    if (end == NULL || space >= end)
+        return NULL;
+    text = phub__arena_alloc(&reply->arena, (size_t)(end - space), 1);
+    if (text == NULL || reply->count == RECORDS_MAX)
+        return NULL;
+    memcpy(text, space + 1, (size_t)(end - space - 1));
+    text[end - space - 1] = '\0';
+    record = record_new(reply);
+    record->time_ms = time_ms;
+    record->node = text_of(node);
+    record->text = text_of(text);
+    return end + 1;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct record *x = a, *y = b;
+
+    return x->time_ms < y->time_ms ? -1 : x->time_ms > y->time_ms;
+}
+
+/* Sentences of all members, in order of their clocks: near enough to read. */
+static void causes_came(void *arg, struct phub__request *request)
+{
+    struct reply *reply = arg;
+    uint32_t i, skip;
+
+    for (i = 0; i < request->count; i++) {
+        const struct phub__request_item *item = &request->items[i];
+        const char *line = item->text;
+
+        while (item->code == 0 && line != NULL && line[0] != '\0')
+            line = cause_line(reply, line,
+                              phub__hub_name_of(reply->hub,
+                                                item->answered_by));
+    }
+    qsort(reply->records, reply->count, sizeof reply->records[0], by_time);
+    skip = reply->count > reply->causes_max ? reply->count - reply->causes_max
+                                            : 0;
+    memmove(reply->records, reply->records + skip,
+            (reply->count - skip) * sizeof reply->records[0]);
+    reply->count -= skip;
+    reply_end(reply, 0, "");
+}
+
+static void ask_causes(struct reply *reply, struct phub_bytes id,
+                       uint64_t count)
+{
+    struct phub__hub *hub = reply->hub;
+    struct phub_view *view = phub__hub_view(hub);
+    struct phub__request *request =
+        phub__request_new(hub, PHUB__OP_CAUSES, phub__view_count(view),
+                          CAUSES_TIMEOUT_MS);
+    uint32_t i;
+
+    if (request == NULL) {
+        reply_end(reply, PHUB_EBUSY, "too many requests are under way");
+        return;
+    }
+    reply->causes_max = count != 0 && count < RECORDS_MAX ? (uint32_t)count
+                                                          : 16;
+    for (i = 0; i < request->count; i++) {
+        request->items[i].op.id = phub__request_copy(request, id);
+        request->items[i].op.target = phub__view_at(view, i)->id;
+    }
+    phub__request_send(request, causes_came, reply);
+}
+
 static void serve_show(struct reply *reply, const struct question *q)
 {
     const struct phub_bytes *ids = q->ids.items;
@@ -447,15 +528,19 @@ static void serve_show(struct reply *reply, const struct question *q)
             continue;
         describe_half(reply, record_new(reply), &half);
     }
-    causes(reply, ids[0], q->count);
-    reply_end(reply, 0, "");
+    send_piece(reply, 0, "", 1); /* it borrows from rows that may change */
+    ask_causes(reply, ids[0], q->count);
 }
 
 static void serve_causes(struct reply *reply, const struct question *q)
 {
     const struct phub_bytes *ids = q->ids.items;
 
-    causes(reply, q->ids.count != 0 ? ids[0] : PHUB_BYTES_NONE, q->count);
+    if (q->ids.count != 0) {
+        ask_causes(reply, ids[0], q->count);
+        return;
+    }
+    causes(reply, PHUB_BYTES_NONE, q->count);
     reply_end(reply, 0, "");
 }
 

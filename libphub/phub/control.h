@@ -92,7 +92,8 @@
  * ls      one record per child: id, home, node, state, pid, restarts, tags,
  *         published
  * show    the child as in ls with metadata, keeper, epoch, incarnation; then
- *         one record per other instance; then causes: time, text
+ *         one record per other instance; then causes of all members: time,
+ *         node, text
  * nodes   one record per member: node, node id, boot, state, text (endpoint),
  *         weight, zone, rtt, value (children whose home it is)
  * status  first a record of this node as in nodes; then counters: id (its
@@ -100,7 +101,8 @@
  * logs    records with text: lines of the child's output on this node
  * move    one record per id
  * drain   one record: node, value (moved), pid (left)
- * causes  of the id, or of the node itself: records with time, id, text */
+ * causes  of the id at all members, or of this node itself: records with
+ *         time, node or id, text */
 #define PHUB_CONTROL_VERBS "start stop ls show nodes status logs move drain causes"
 
 #endif
