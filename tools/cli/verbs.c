@@ -399,7 +399,8 @@ static void print_causes(const json_t *records)
         cell_time(record, text);
         fputs("  ", stdout);
         print_painted(PAINT_FAINT, text);
-        printf("  %s\n", text_in(record, "text"));
+        printf("  %-8s %s\n", text_in(record, "node"),
+               text_in(record, "text"));
     }
 }
 
@@ -475,7 +476,7 @@ static int run_show(const struct args *args)
         print_json(object);
     } else if (rc == EXIT_DONE) {
         print_child(json_array_get(answer.records, 0), answer.records);
-        fputs("why, as this node saw it\n", stdout);
+        fputs("why\n", stdout);
         print_causes(answer.records);
     }
     answer_fini(&answer);
@@ -495,9 +496,8 @@ static int run_why(const struct args *args)
     else if (rc == EXIT_DONE && args->json)
         print_json(json_incref(answer.records));
     else if (rc == EXIT_DONE && json_array_size(answer.records) == 0)
-        rc = fail(args, EXIT_FAILED, PHUB_ENOTFOUND, "this node has no causes "
-                  "for '%s'; those of other nodes are asked there",
-                  args_operand(args, 0));
+        rc = fail(args, EXIT_FAILED, PHUB_ENOTFOUND, "no member has noted "
+                  "anything about '%s' lately", args_operand(args, 0));
     else if (rc == EXIT_DONE)
         print_causes(answer.records);
     answer_fini(&answer);
