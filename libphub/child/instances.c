@@ -255,6 +255,11 @@ void phub__instance_free(struct phub__instance **instance)
     *instance = NULL;
 }
 
+void phub__instance_awaited(struct phub__instance *instance)
+{
+    instance->first = 1;
+}
+
 int phub__instance_set_spec(struct phub__instance *instance,
                             struct phub_buf *spec)
 {

@@ -110,6 +110,8 @@ int phub__instance_start(struct phub__supervisor *supervisor,
                          const struct phub__instance_start *start,
                          struct phub__instance **instance, char *error,
                          size_t error_max);
+/* Somebody waits for its first start now: as if first had been given. */
+void phub__instance_awaited(struct phub__instance *instance);
 /* Give an adopted instance the spec its row holds. */
 int phub__instance_set_spec(struct phub__instance *instance,
                             struct phub_buf *spec);

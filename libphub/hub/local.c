@@ -200,6 +200,18 @@ static int holds(const struct phub__local *local, enum phub__wanted wanted,
                           incarnation) == 0;
 }
 
+/* The first start of an incarnation is undone if it fails, and one that came
+ * by a move goes back; any other is tried again and again, for the child has
+ * been promised. */
+int phub__local_first(const struct phub__local *local)
+{
+    struct phub__row_facts row;
+
+    phub__row_facts(local->hub, phub__local_id(local), &row);
+    return local->came_from != 0 ||
+           phub_epoch_cmp(row.home_epoch, row.incarnation) == 0;
+}
+
 void phub__local_wait(struct phub__local *local, enum phub__wanted wanted,
                       struct phub_epoch incarnation,
                       const struct phub__reply *reply)
@@ -218,6 +230,10 @@ void phub__local_wait(struct phub__local *local, enum phub__wanted wanted,
         answer(local, waiter, 0, "");
         return;
     }
+    /* The row may have come before the request: it is started already. */
+    if (wanted == PHUB__WANT_RUNNING && local->instance != NULL &&
+        phub__local_first(local))
+        phub__instance_awaited(local->instance);
     waiter->next = local->waiters;
     local->waiters = waiter;
 }

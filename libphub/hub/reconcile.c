@@ -75,7 +75,7 @@ static void start(struct phub__local *local,
         return;
     for (waiter = local->waiters; waiter != NULL; waiter = waiter->next)
         if (waiter->wanted == PHUB__WANT_RUNNING)
-            s.first = 1;
+            s.first = phub__local_first(local);
     if (local->kept != NULL &&
         same(local->kept_incarnation, row->incarnation))
         s.state = local->kept;
