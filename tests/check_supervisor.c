@@ -108,6 +108,22 @@ START_TEST(a_first_start_that_ends_before_ready_fails_and_says_how)
 }
 END_TEST
 
+START_TEST(a_start_that_is_awaited_later_fails_by_its_next_end)
+{
+    struct phub__spec spec = sup_spec();
+
+    begin(&spec, 0);
+    sup_started(&sup);
+    sup_exit(&sup, 1);
+    ck_assert_int_eq(sup_phase(&sup), PHUB__PHASE_BACKOFF);
+    phub__instance_awaited(sup.instance);
+    sup_run(&sup, 0);
+    sup_started(&sup);
+    sup_exit(&sup, 1);
+    ck_assert_int_eq(sup.why, PHUB__ENDED_FAILED);
+}
+END_TEST
+
 START_TEST(a_program_that_cannot_be_made_fails_the_first_start)
 {
     struct phub__spec spec = sup_spec();
@@ -682,6 +698,7 @@ int main(void)
     tcase_add_test(tc,
         a_first_start_that_is_never_ready_fails_after_its_process_is_gone);
     tcase_add_test(tc, a_first_start_that_ends_before_ready_fails_and_says_how);
+    tcase_add_test(tc, a_start_that_is_awaited_later_fails_by_its_next_end);
     tcase_add_test(tc, a_program_that_cannot_be_made_fails_the_first_start);
     tcase_add_test(tc, a_runner_that_refuses_is_told_from_the_loop);
     tcase_add_test(tc, a_restart_that_is_never_ready_is_killed_and_tried_again);
