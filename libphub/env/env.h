@@ -88,7 +88,8 @@ struct phub_env {
     void (*read_unlock)(struct phub_env *env);  /* any thread */
 
     /* --- network -------------------------------------------------------- */
-    /* Bind the listener; actual gets the endpoint with the port chosen.
+    /* Bind the listener; actual gets the endpoint with the port chosen, and
+     * this machine's address if it listens on all of them.
      * Errors: PHUB_ESYS with text in error. */
     int (*net_listen)(struct phub_env *env, const char *endpoint,
                       const struct phub__net_events *events, void *arg,

@@ -188,7 +188,15 @@ static void strategy_option(const struct phub__config *config, unsigned kind,
     option->params_count = (uint32_t)plugin->params_count;
 }
 
-static void options_fill(const struct phub__config *config,
+static void host_name(char name[PHUB_NODE_NAME_MAX + 1])
+{
+    if (gethostname(name, PHUB_NODE_NAME_MAX) != 0)
+        name[0] = '\0';
+    name[PHUB_NODE_NAME_MAX] = '\0';
+}
+
+/* name has room for the host's, and lives as long as o. */
+static void options_fill(const struct phub__config *config, char *name,
                          struct phub__hub_options *o)
 {
     unsigned kind;
@@ -196,6 +204,10 @@ static void options_fill(const struct phub__config *config,
     memset(o, 0, sizeof *o);
     o->hub_id = config->hub.id;
     o->name = config->hub.name;
+    if (o->name[0] == '\0') {
+        host_name(name);
+        o->name = name;
+    }
     o->listen = config->hub.listen;
     o->advertise = config->hub.advertise;
     o->zone = config->members.zone;
@@ -217,10 +229,11 @@ int phub__node_check(const struct phub__config *config, char *error,
     struct phub__hub_options o;
     struct phub__strategy *strategy = NULL;
     struct phub__loader *loader = NULL;
+    char name[PHUB_NODE_NAME_MAX + 1];
     unsigned kind;
     int rc;
 
-    options_fill(config, &o);
+    options_fill(config, name, &o);
     rc = phub__loader_new(o.plugin_path, &loader, error, error_max);
     for (kind = 1; kind < PHUB__KINDS && rc == 0; kind++) {
         rc = phub__strategy_load(loader, kind, o.strategies[kind].name,
@@ -260,6 +273,7 @@ int phub__node_new(const struct phub__node_options *options,
         .log = options->log, .log_arg = options->log_arg };
     struct phub__hub_options hub;
     struct phub__node *node = phub__calloc(1, sizeof *node);
+    char name[PHUB_NODE_NAME_MAX + 1];
     int rc;
 
     if (node == NULL) {
@@ -268,7 +282,7 @@ int phub__node_new(const struct phub__node_options *options,
     }
     node->options = *options;
     rc = phub__env_real_new(&real, &node->env, error, error_max);
-    options_fill(config, &hub);
+    options_fill(config, name, &hub);
     if (rc == 0)
         rc = phub__hub_new(node->env, &hub, &node->hub, error, error_max);
     if (rc == 0) {

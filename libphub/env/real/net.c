@@ -15,9 +15,13 @@
  * part above PHUB__NET_FRAME_MAX ends the connection inside libzmq. */
 #include "config.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <zmq.h>
 
@@ -231,6 +235,51 @@ static void net_close(struct phub_env *env)
     net->look = false;
 }
 
+/* The address that packets to others leave from, "[...]" around it if it is of
+ * version 6.  Nothing is sent: connecting a datagram socket asks for the route
+ * alone (the addresses are those of RFC 5737 and RFC 3849). */
+static bool own_address(bool six, char *text, size_t text_max)
+{
+    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(9) };
+    struct sockaddr_in6 to6 = { .sin6_family = AF_INET6,
+                                .sin6_port = htons(9) };
+    const struct sockaddr *address = six ? (struct sockaddr *)&to6
+                                         : (struct sockaddr *)&to;
+    socklen_t size = six ? sizeof to6 : sizeof to;
+    char number[INET6_ADDRSTRLEN];
+    int fd = socket(six ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool known;
+
+    inet_pton(AF_INET, "192.0.2.1", &to.sin_addr);
+    inet_pton(AF_INET6, "2001:db8::1", &to6.sin6_addr);
+    known = fd >= 0 && connect(fd, address, size) == 0 &&
+            getsockname(fd, six ? (struct sockaddr *)&to6
+                                : (struct sockaddr *)&to, &size) == 0 &&
+            inet_ntop(six ? AF_INET6 : AF_INET,
+                      six ? (const void *)&to6.sin6_addr
+                          : (const void *)&to.sin_addr,
+                      number, sizeof number) != NULL;
+    if (fd >= 0)
+        close(fd);
+    if (known)
+        snprintf(text, text_max, six ? "[%s]" : "%s", number);
+    return known;
+}
+
+/* Nobody can connect to "everywhere": say where this machine is. */
+static void make_reachable(char *actual, size_t actual_max)
+{
+    bool six = strncmp(actual, "tcp://[::]:", 11) == 0;
+    char address[INET6_ADDRSTRLEN + 2], port[8];
+
+    if ((!six && strncmp(actual, "tcp://0.0.0.0:", 14) != 0) ||
+        (!own_address(six, address, sizeof address) &&
+         !(six && own_address(false, address, sizeof address))))
+        return;
+    snprintf(port, sizeof port, "%s", strrchr(actual, ':') + 1);
+    snprintf(actual, actual_max, "tcp://%s:%s", address, port);
+}
+
 static int net_listen(struct phub_env *env, const char *endpoint,
                       const struct phub__net_events *events, void *arg,
                       char *actual, size_t actual_max, char *error,
@@ -238,6 +287,7 @@ static int net_listen(struct phub_env *env, const char *endpoint,
 {
     struct phub__real_net *net = phub__real_of(env)->net;
     int64_t part_max = PHUB__NET_FRAME_MAX;
+    size_t actual_size = actual_max;
 
     if (net->router != NULL)
         return phub__real_fail(error, error_max, PHUB_EINVAL,
@@ -266,6 +316,7 @@ static int net_listen(struct phub_env *env, const char *endpoint,
         net_close(env);
         return PHUB_ESYS;
     }
+    make_reachable(actual, actual_size);
     net->poll = phub__net_poll_new(net->real, net->router, net, on_router);
     if (net->poll == NULL) {
         listen_fail(endpoint, error, error_max);
