@@ -66,12 +66,15 @@ void phub__arrival_forget(struct phub__local *local)
     phub__arrival_free(local);
 }
 
-/* Forget it, with its standby. */
+/* Forget it, with its standby.  One that has no process yet ends at once, and
+ * nothing else may hold the record then: the caller still needs it. */
 static void drop(struct phub__local *local, const char *why)
 {
     phub__arrival_free(local);
+    local->claims++;
     if (local->instance != NULL)
         phub__instance_stop(local->instance, 1, why);
+    local->claims--;
 }
 
 /* --- prepare --------------------------------------------------------------- */

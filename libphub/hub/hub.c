@@ -715,8 +715,11 @@ void phub__hub_free(struct phub__hub **result)
     if (hub == NULL)
         return;
     env = hub->env;
+    hub->stopping = 1; /* who is told of the end below begins nothing */
     if (hub->supervisor != NULL)
         phub__supervisor_free(&hub->supervisor);
+    if (hub->locals != NULL)
+        phub__locals_forget_instances(hub->locals);
     phub__drain_free(hub);
     phub__requests_free(&hub->requests);
     phub__host_free(hub);

@@ -50,6 +50,14 @@ struct phub__local *phub__locals_first(const struct phub__locals *locals)
     return locals->first;
 }
 
+void phub__locals_forget_instances(struct phub__locals *locals)
+{
+    struct phub__local *local;
+
+    for (local = locals->first; local != NULL; local = local->next)
+        local->instance = NULL;
+}
+
 struct phub_bytes phub__local_id(const struct phub__local *local)
 {
     return (struct phub_bytes){ (const uint8_t *)local->id, local->id_size };

@@ -58,6 +58,8 @@ struct phub__local {
 int phub__locals_new(struct phub__hub *hub, struct phub__locals **locals);
 void phub__locals_free(struct phub__locals **locals);
 uint32_t phub__locals_count(const struct phub__locals *locals);
+/* The supervisor is gone, and all its instances. */
+void phub__locals_forget_instances(struct phub__locals *locals);
 /* All of them, by next. */
 struct phub__local *phub__locals_first(const struct phub__locals *locals);
 

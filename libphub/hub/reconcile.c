@@ -36,11 +36,7 @@ static int same(struct phub_epoch a, struct phub_epoch b)
     return phub_epoch_cmp(a, b) == 0;
 }
 
-static void completed_done(void *arg, struct phub__request *request)
-{
-    (void)arg;
-    (void)request; /* the row is stopped, or somebody newer owns it */
-}
+static void completed_done(void *arg, struct phub__request *request);
 
 /* A child that ended by itself and is not to be restarted ends its row. */
 static void tell_completed(struct phub__hub *hub, struct phub_bytes id,
@@ -56,6 +52,23 @@ static void tell_completed(struct phub__hub *hub, struct phub_bytes id,
     request->items[0].op.text = phub__request_copy(
         request, (struct phub_bytes){ (const uint8_t *)text, strlen(text) });
     phub__request_send(request, completed_done, NULL);
+}
+
+/* The row is stopped, or somebody newer owns it; else the keeper could not be
+ * reached for so long, and is told anew. */
+static void completed_done(void *arg, struct phub__request *request)
+{
+    const struct phub__request_item *item = &request->items[0];
+    struct phub__hub *hub = request->hub;
+    struct phub__row_facts row;
+
+    (void)arg;
+    if (item->code == 0 || hub->stopping)
+        return;
+    phub__row_facts(hub, item->op.id, &row);
+    if (row.live && row.home == hub->node &&
+        same(row.incarnation, item->op.incarnation))
+        tell_completed(hub, item->op.id, row.incarnation, "it ended");
 }
 
 static void start(struct phub__local *local,
@@ -305,6 +318,19 @@ static void gave_up(struct phub__local *local, int rc, const char *text)
     phub__local_answer(local, PHUB__WANT_RUNNING, rc, text);
 }
 
+/* Not to be started again; and not by us either until its row is stopped. */
+static void completed(struct phub__local *local, struct phub_epoch incarnation,
+                      const char *text)
+{
+    struct phub__hub *hub = local->hub;
+    struct phub__row_facts row;
+
+    phub__row_facts(hub, phub__local_id(local), &row);
+    if (row.live && same(row.incarnation, incarnation))
+        local->failed_epoch = row.home_epoch;
+    tell_completed(hub, phub__local_id(local), incarnation, text);
+}
+
 static void on_ended(void *arg, struct phub__instance *instance,
                      enum phub__ended why, int rc, const char *said)
 {
@@ -338,7 +364,7 @@ static void on_ended(void *arg, struct phub__instance *instance,
              phub__move_instance_ended(local->move, why, text))
         ;
     else if (why == PHUB__ENDED_COMPLETED)
-        tell_completed(hub, id, incarnation, text);
+        completed(local, incarnation, text);
     else if (why == PHUB__ENDED_FAILED)
         gave_up(local, rc, text);
     phub__reconcile(hub, id);

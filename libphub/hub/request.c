@@ -20,6 +20,7 @@ struct phub__requests {
     uint64_t last_transaction;
     uint64_t late;
     uint32_t count;
+    int closing;
     struct phub__request *all;
     struct phub__request *buckets[BUCKETS];
 };
@@ -99,8 +100,9 @@ struct phub__request *phub__request_new(struct phub__hub *hub,
     struct phub__requests *requests = hub->requests;
     struct phub__request *request, **bucket;
 
-    /* None any more: the hub is being freed, and a strategy aborts moves. */
-    if (requests == NULL || requests->count >= PHUB__REQUESTS_MAX)
+    /* None any more: the hub is being freed, and a strategy aborts moves, or
+     * who hears of the end of one would begin the next for ever. */
+    if (requests == NULL || requests->closing || requests->count >= PHUB__REQUESTS_MAX)
         return NULL;
     request = phub__calloc(1, sizeof *request +
                                   count * sizeof request->items[0]);
@@ -589,6 +591,7 @@ void phub__requests_free(struct phub__requests **requests)
 
     if (*requests == NULL)
         return;
+    (*requests)->closing = 1;
     while ((request = (*requests)->all) != NULL) {
         for (i = 0; i < request->count; i++)
             phub__request_answer(request, i, PHUB_ESHUTDOWN,
