@@ -28,3 +28,8 @@ check_PROGRAMS += tests/check_keeper
 TESTS          += tests/check_keeper
 tests_check_keeper_SOURCES = tests/check_keeper.c $(hub_fixture)
 tests_check_keeper_LDADD   = $(hub_ldadd)
+
+check_PROGRAMS += tests/check_request
+TESTS          += tests/check_request
+tests_check_request_SOURCES = tests/check_request.c $(hub_fixture)
+tests_check_request_LDADD   = $(hub_ldadd)
