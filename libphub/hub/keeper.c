@@ -32,6 +32,7 @@
 
 #define RUN_TIMEOUT_MS 120000u     /* longer than any ready timeout asked for */
 #define REHOME_BATCH 256u
+#define ALL UINT32_MAX
 #define REPLACED_MAX 4u            /* homes tried for one claim */
 
 /* One claim of a batch. */
@@ -49,7 +50,9 @@ struct claim {
 
 struct batch {
     struct phub__hub *hub;
-    struct phub__request *run, *hold;  /* NULL once done */
+    struct phub__request *run;     /* NULL once done */
+    struct phub_buf *rows;         /* of all claims; NULL if too many */
+    uint32_t holds;                /* requests to hold under way */
     int held_back;                 /* being built */
     int storing;                   /* durable rows on their way to the disk */
     uint64_t timeout_ms;
@@ -210,9 +213,10 @@ int phub__keeper_place(struct phub__hub *hub, const struct phub_view *view,
 
 static void batch_free(struct batch *batch)
 {
-    if (batch->held_back || batch->run != NULL || batch->hold != NULL ||
+    if (batch->held_back || batch->run != NULL || batch->holds != 0 ||
         batch->storing)
         return;
+    phub__buf_unref(&batch->rows);
     phub__arena_fini(&batch->arena);
     phub__free(batch);
 }
@@ -297,16 +301,20 @@ static void run_done(void *arg, struct phub__request *request)
     batch_free(batch);
 }
 
+static void hold_elsewhere(struct batch *batch, uint32_t only);
+
+/* A holder that left the view is no holder: the next one, while there is
+ * one.  One that is silent leaves the row to the sync strategy's repair. */
 static void hold_answered(void *arg, struct phub__request *request,
                           uint32_t index)
 {
     struct batch *batch = arg;
-    struct claim *claim = &batch->claims[request->items[index].op.flags];
+    uint32_t i = (uint32_t)request->items[index].op.flags;
 
-    /* A holder that died is no holder, but the row goes to all by the sync
-     * strategy as well; there is nobody better to ask than the next repair. */
-    claim->hold_open = 0;
-    claim_settled(batch, claim);
+    batch->claims[i].hold_open = 0;
+    if (request->items[index].code == PHUB_ENODEDOWN)
+        hold_elsewhere(batch, i);
+    claim_settled(batch, &batch->claims[i]);
 }
 
 static void hold_done(void *arg, struct phub__request *request)
@@ -314,7 +322,7 @@ static void hold_done(void *arg, struct phub__request *request)
     struct batch *batch = arg;
 
     (void)request;
-    batch->hold = NULL;
+    batch->holds--;
     batch_free(batch);
 }
 
@@ -333,27 +341,29 @@ static int batch_rows(struct batch *batch, struct phub_buf **rows)
     return rc;
 }
 
-/* We are the home of some: one more node must hold their rows. */
-static void hold_elsewhere(struct batch *batch)
+/* We are the home of some (of claim only, unless that is ALL): one more node
+ * must hold their rows. */
+static void hold_elsewhere(struct batch *batch, uint32_t only)
 {
     struct phub__hub *hub = batch->hub;
     struct phub_view *view = phub__hub_view(hub);
     struct phub__request *hold;
     uint32_t i, count = 0;
 
-    if (phub__view_count(view) < 2)
+    if (phub__view_count(view) < 2 || hub->stopping)
         return;
     for (i = 0; i < batch->count; i++)
-        count += batch->claims[i].home == hub->node;
-    if (count == 0)
-        return;
-    hold = phub__request_new(hub, PHUB__OP_HOLD, count, batch->timeout_ms);
+        count += batch->claims[i].home == hub->node &&
+                 (only == ALL || only == i);
+    hold = count != 0 ? phub__request_new(hub, PHUB__OP_HOLD, count,
+                                          batch->timeout_ms) : NULL;
     if (hold == NULL)
         return;
     for (i = 0, count = 0; i < batch->count; i++) {
         struct phub__op_item *item;
 
-        if (batch->claims[i].home != hub->node)
+        if (batch->claims[i].home != hub->node ||
+            (only != ALL && only != i))
             continue;
         item = &hold->items[count++].op;
         item->id = phub__request_copy(hold, batch->claims[i].id);
@@ -362,10 +372,9 @@ static void hold_elsewhere(struct batch *batch)
         item->target = phub__view_keeper_kth(view, batch->claims[i].id, 1);
         batch->claims[i].hold_open = 1;
     }
-    hold->rows = batch->run->rows != NULL ? phub__buf_ref(batch->run->rows)
-                                          : NULL;
+    hold->rows = batch->rows != NULL ? phub__buf_ref(batch->rows) : NULL;
     hold->answered = hold_answered;
-    batch->hold = hold;
+    batch->holds++;
     phub__request_send(hold, hold_done, batch);
 }
 
@@ -422,11 +431,12 @@ static void launch(struct batch *batch)
         item->target = batch->claims[i].home;
         batch->claims[i].run_open = 1;
     }
-    if (batch_rows(batch, &run->rows) != 0)
-        run->rows = NULL;
+    if (batch_rows(batch, &batch->rows) != 0)
+        batch->rows = NULL; /* then they come by the sync strategy */
+    run->rows = batch->rows != NULL ? phub__buf_ref(batch->rows) : NULL;
     run->answered = run_answered;
     store(batch);
-    hold_elsewhere(batch);
+    hold_elsewhere(batch, ALL);
     phub__request_send(run, run_done, batch);
     batch->held_back = 0;
     batch_free(batch);
