@@ -33,6 +33,7 @@ struct sim_options {
     const char *migration;     /* "coldswap" or "hotswap" */
     const char *const *migration_params;
     uint32_t migration_params_count;
+    int durable;               /* rows are kept on disks */
     FILE *trace;
     enum phub__log_level log_level;
 };
@@ -152,6 +153,23 @@ int sim_was_cut(const struct sim_case *c);
 /* Faults are over: wait, and look at everything. */
 void sim_judge_quiet(struct sim_case *c);
 int sim_all_well(struct sim_case *c);
+
+/* The node on which it acts, UINT32_MAX if it does nowhere. */
+uint32_t sim_where(struct sim_case *c, uint32_t child);
+
+/* --- scenario_*.c: the schedules of section 15 of the design, by number ---- */
+/* Each builds its case, plays, and gives it back with what was broken. */
+struct sim_scenario {
+    const char *name;
+    /* variant counts from 0; NULL: there is no such variant. */
+    struct sim_case *(*play)(uint32_t variant);
+};
+extern const struct sim_scenario sim_scenarios_move[];
+extern const struct sim_scenario sim_scenarios_lease[];
+extern const struct sim_scenario sim_scenarios_row[];
+/* A cluster of that many nodes, all children started, clients at work. */
+struct sim_case *sim_scene(uint64_t seed, uint32_t nodes, uint32_t children,
+                           const char *migration, int durable);
 
 /* --- schedule.c ----------------------------------------------------------- */
 /* A whole random case from one seed; 0, or 1 with the story in text. */

@@ -184,6 +184,19 @@ static uint32_t instances_of(struct sim_case *c, const struct sim_child *child,
     return count;
 }
 
+uint32_t sim_where(struct sim_case *c, uint32_t child)
+{
+    struct phub__sim_child *instance = NULL;
+    struct phub__sim_child_facts facts;
+
+    while ((instance = phub__sim_child_next(c->world, instance)) != NULL) {
+        phub__sim_child_facts(instance, &facts);
+        if (facts.acts && sim_child_by_id(c, facts.id) == &c->children[child])
+            return phub__sim_node_index(facts.node);
+    }
+    return UINT32_MAX;
+}
+
 static int hopeless(const struct sim_child *child)
 {
     return strstr(child->argv, "crash-") != NULL

@@ -169,6 +169,7 @@ static void fill(struct command *command, struct phub__request *request)
         item->id = phub__request_copy(request,
                                       bytes_of(c->children[i].id));
         if (command->op == PHUB__OP_START) {
+            item->flags = c->options.durable ? PHUB__ITEM_DURABLE : 0;
             phub__builder_init(&builder, 65536);
             spec_bytes(&c->children[i], &builder);
             item->spec = phub__request_copy(request,
