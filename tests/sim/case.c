@@ -81,9 +81,11 @@ void sim_options_init(struct sim_options *options, uint64_t seed)
 static void plugin_path(struct sim_case *c)
 {
     const char *path = getenv("PHUB_PLUGIN_PATH");
+    char *here = path != NULL ? NULL : realpath("plugins/.libs", NULL);
 
     (void)snprintf(c->plugin_path, sizeof(c->plugin_path), "%s",
-                   path != NULL ? path : "plugins/.libs");
+                   path != NULL ? path : here != NULL ? here : "");
+    free(here);
 }
 
 struct sim_case *sim_case_new(const struct sim_options *options)

@@ -14,6 +14,8 @@ static struct sim_case *one_still_hears_it(uint32_t variant)
     if (variant >= 4)
         return NULL;
     c = sim_scene(300 + variant, 3, 6, "hotswap", 0);
+    if (c->broken)
+        return c;
     phub__world_cut(c->world, 0, 1, variant & 1);
     if (variant & 2)
         phub__world_cut(c->world, 1, 0, variant & 1);
@@ -35,6 +37,8 @@ static struct sim_case *stopped_daemon(uint32_t variant)
         return NULL;
     c = sim_scene(400 + variant, 3, 6, variant & 1 ? "coldswap" : "hotswap",
                   0);
+    if (c->broken)
+        return c;
     phub__world_run(c->world, phub__world_now(c->world)
                     + variant * 7 * PHUB__SIM_MS);
     sim_freeze(c, variant % 3);
@@ -53,6 +57,8 @@ static struct sim_case *guard_is_killed(uint32_t variant)
     if (variant >= 6)
         return NULL;
     c = sim_scene(600 + variant, 3, 6, "hotswap", 0);
+    if (c->broken)
+        return c;
     phub__sim_node_kill_guard(sim_node(c, variant % 3));
     sim_excuse_node(c, variant % 3);
     if (variant >= 3) {
@@ -74,6 +80,8 @@ static struct sim_case *quick_restart(uint32_t variant)
         return NULL;
     c = sim_scene(650 + variant, 3, 6, variant & 1 ? "coldswap" : "hotswap",
                   variant & 2);
+    if (c->broken)
+        return c;
     sim_kill(c, variant % 3);
     sim_run(c, variant * 130);
     sim_start_node(c, variant % 3);
@@ -90,6 +98,8 @@ static struct sim_case *long_away(uint32_t variant)
     if (variant >= 4)
         return NULL;
     c = sim_scene(1300 + variant, 3, 8, "hotswap", 1);
+    if (c->broken)
+        return c;
     if (variant & 1)
         sim_power_off(c, 2);
     else

@@ -21,6 +21,8 @@ static struct sim_case *target_is_slow(uint32_t variant)
     if (variant >= 4)
         return NULL;
     c = sim_scene(100 + variant, 3, 1, "coldswap", 0);
+    if (c->broken)
+        return c;
     from = sim_where(c, 0);
     to = other_than(3, from);
     phub__sim_node_slow(sim_node(c, to), ms[variant] * PHUB__SIM_MS);
@@ -42,6 +44,8 @@ static struct sim_case *confirmation_is_lost(uint32_t variant)
     if (variant >= 12)
         return NULL;
     c = sim_scene(200 + variant, 3, 1, "hotswap", 0);
+    if (c->broken)
+        return c;
     from = sim_where(c, 0);
     to = other_than(3, from);
     sim_move(c, from, 0, to);
@@ -65,6 +69,8 @@ static struct sim_case *stop_in_a_move(uint32_t variant)
         return NULL;
     c = sim_scene(900 + variant, 3, 1,
                   variant % 2 == 0 ? "coldswap" : "hotswap", 0);
+    if (c->broken)
+        return c;
     from = sim_where(c, 0);
     to = other_than(3, from);
     sim_move(c, from, 0, to);
@@ -89,6 +95,8 @@ static struct sim_case *killed_in_a_move(uint32_t variant)
         return NULL;
     c = sim_scene(1100 + variant, 3, 2,
                   variant & 1 ? "coldswap" : "hotswap", 0);
+    if (c->broken)
+        return c;
     from = sim_where(c, 0);
     to = other_than(3, from);
     victim = variant & 2 ? from : to;
