@@ -260,6 +260,11 @@ void phub__instance_awaited(struct phub__instance *instance)
     instance->first = 1;
 }
 
+int phub__instance_adopted(const struct phub__instance *instance)
+{
+    return instance->adopted && !instance->settle_owed;
+}
+
 int phub__instance_set_spec(struct phub__instance *instance,
                             struct phub_buf *spec)
 {

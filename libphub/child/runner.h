@@ -49,6 +49,10 @@ enum phub__verb {
 #define PHUB__CAN_STATE 2u
 #define PHUB__CAN_CONSENT 4u
 #define PHUB__CAN_ROLE 8u
+/* With a second HELLO of an adopted child, when it has told all. */
+#define PHUB__IDENTIFIED 0x10000u
+#define PHUB__WAS_STANDBY 0x20000u  /* no COMMIT came */
+#define PHUB__WAS_FROZEN 0x40000u
 
 struct phub__verb_message {
     enum phub__verb verb;
@@ -78,7 +82,8 @@ struct phub__runner_adopted {
     struct phub_epoch epoch;
     struct phub_epoch incarnation;
     int64_t pid;
-    int ready;        /* it had become ready before */
+    int ready;        /* it counts as ready; else READY comes again, if it
+                       * was, and a HELLO with PHUB__IDENTIFIED */
 };
 
 enum phub__end_cause {

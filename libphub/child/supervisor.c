@@ -246,7 +246,8 @@ void phub__instance_check_ready(struct phub__instance *instance)
     phub__verb_done *done = instance->commit_done;
     void *arg = instance->commit_arg;
 
-    if (instance->phase != PHUB__PHASE_STARTING || !instance->started)
+    if (instance->phase != PHUB__PHASE_STARTING || !instance->started ||
+        instance->adopted)
         return;
     if (instance->spec.ready && !instance->ready)
         return;
@@ -410,6 +411,12 @@ void phub__instance_timer_fired(void *arg)
                  phub_strerror(instance->spawn_rc));
             return;
         }
+        if (instance->adopted) {
+            if (!instance->ready || !instance->identified)
+                phub__instance_stop(instance, 1, "it was not ready when its "
+                                    "daemon died");
+            return;
+        }
         snprintf(why, sizeof why, "not ready after %llu ms",
                  (unsigned long long)instance->spec.ready_timeout_ms);
         if ((instance->first && !instance->ever_ran) || instance->standby ||
@@ -497,6 +504,12 @@ static void on_exited(void *arg, uint64_t handle, int status,
 
 static void on_hello(struct phub__instance *instance, uint32_t capabilities)
 {
+    if (capabilities & PHUB__IDENTIFIED) {
+        instance->identified = 1;
+        instance->was_standby = (capabilities & PHUB__WAS_STANDBY) != 0;
+        instance->was_frozen = (capabilities & PHUB__WAS_FROZEN) != 0;
+        capabilities &= PHUB__IDENTIFIED - 1;
+    }
     instance->capabilities = capabilities;
     instance->capabilities_known = 1;
     if (instance->standby && instance->phase == PHUB__PHASE_STARTING &&
@@ -510,6 +523,8 @@ static void on_hello(struct phub__instance *instance, uint32_t capabilities)
         if (instance->state == NULL || instance->loaded)
             phub__instance_send_commit(instance);
     }
+    if (instance->settle_owed)
+        phub__instance_settle(instance);
 }
 
 static void on_received(void *arg, uint64_t handle,
@@ -525,6 +540,8 @@ static void on_received(void *arg, uint64_t handle,
         return;
     case PHUB__VERB_READY:
         instance->ready = 1;
+        if (instance->settle_owed)
+            phub__instance_settle(instance);
         phub__instance_check_ready(instance);
         return;
     case PHUB__VERB_DONE:
@@ -546,6 +563,36 @@ static void on_received(void *arg, uint64_t handle,
     }
 }
 
+void phub__instance_settle(struct phub__instance *instance)
+{
+    struct phub_env *env = instance->supervisor->env;
+
+    if (!instance->adopted || instance->ended)
+        return;
+    instance->settle_owed = 1;
+    if (instance->phase == PHUB__PHASE_STARTING && instance->identified &&
+        instance->was_standby && !instance->ready) {
+        phub__instance_stop(instance, 1, "a standby whose state never came");
+        return;
+    }
+    if (instance->phase == PHUB__PHASE_STARTING &&
+        (!instance->identified || !instance->ready))
+        return; /* the timer decides */
+    if (instance->phase != PHUB__PHASE_STARTING &&
+        instance->phase != PHUB__PHASE_RUNNING)
+        return;
+    if (instance->was_standby)
+        phub__instance_call(instance, PHUB__VERB_COMMIT, NULL, 0, NULL, NULL);
+    else if (instance->was_frozen || instance->spec.cmd_thaw.count != 0)
+        phub__instance_thaw(instance);
+    instance->adopted = 0;
+    if (instance->phase == PHUB__PHASE_RUNNING)
+        return;
+    timer_off(instance);
+    instance->running_since = env->now_ns(env);
+    phub__instance_set_phase(instance, PHUB__PHASE_RUNNING);
+}
+
 static void on_adopted(void *arg, const struct phub__runner_adopted *child)
 {
     struct phub__supervisor *supervisor = arg;
@@ -563,6 +610,7 @@ static void on_adopted(void *arg, const struct phub__runner_adopted *child)
     instance->started = 1;
     instance->ready = child->ready;
     instance->ever_ran = 1;
+    instance->adopted = 1;
     /* The row brings the spec, HELLO what it can do.  One that had not been
      * ready, or has to say so again, gets some time for that. */
     phub__supervisor_index(supervisor, instance);

@@ -115,6 +115,11 @@ void phub__instance_awaited(struct phub__instance *instance);
 /* Give an adopted instance the spec its row holds. */
 int phub__instance_set_spec(struct phub__instance *instance,
                             struct phub_buf *spec);
+/* It was adopted, and nobody has said yet that it may stay. */
+int phub__instance_adopted(const struct phub__instance *instance);
+/* It may: what an interrupted move left frozen or as a standby goes on; what
+ * never gets ready ends. */
+void phub__instance_settle(struct phub__instance *instance);
 /* Ask it to end; SIGKILL after stop_timeout_ms; ended() follows.  hard: at
  * once.  Repeated calls change nothing. */
 void phub__instance_stop(struct phub__instance *instance, int hard,

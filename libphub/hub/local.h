@@ -86,6 +86,7 @@ void phub__local_answer(struct phub__local *local, enum phub__wanted wanted,
 void phub__reconcile(struct phub__hub *hub, struct phub_bytes id);
 /* The same for all children whose home is here (lease or verdict changed). */
 void phub__reconcile_home(struct phub__hub *hub);
+void phub__reconcile_adopted(struct phub__hub *hub);
 /* End everything here, because the partition strategy said so or we go. */
 void phub__locals_end_all(struct phub__hub *hub, int hard, const char *why);
 

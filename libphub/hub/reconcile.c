@@ -122,6 +122,23 @@ static void stop(struct phub__local *local, const char *why)
     phub__instance_stop(local->instance, 0, why);
 }
 
+/* An adopted instance may stay.  A new epoch first: what the target of a
+ * move that was cut short holds does not count any more. */
+static int settle(struct phub__local *local, const struct phub__row_facts *row)
+{
+    struct phub__hub *hub = local->hub;
+    struct phub_epoch epoch = phub__hub_epoch(hub);
+    int rc = phub__row_home(hub, phub__local_id(local), row->incarnation,
+                            hub->node, epoch);
+
+    if (rc != 0)
+        return rc;
+    phub__instance_set_epoch(local->instance, epoch);
+    phub__instance_settle(local->instance);
+    phub__row_instance(hub, local->instance, 0, "");
+    return 0;
+}
+
 /* There is an instance: does the row still want it here? */
 static void check_instance(struct phub__local *local,
                            const struct phub__row_facts *row)
@@ -150,6 +167,16 @@ static void check_instance(struct phub__local *local,
         if (spec != NULL)
             (void)phub__instance_set_spec(instance, spec);
         phub__buf_unref(&spec);
+    }
+    /* What an interrupted move left: nobody but the row knows whose it is, and
+     * only once all have told what they know. */
+    if (phub__instance_adopted(instance) && phub__synced_complete(hub)) {
+        if (row->home != hub->node) {
+            stop(local, "its daemon died in a move, and its home is another");
+            return;
+        }
+        if (phub__hub_may_run(hub) && settle(local, row) == 0)
+            return;
     }
     if (phub_epoch_cmp(row->home_epoch, epoch) <= 0)
         return;
@@ -181,6 +208,27 @@ static int may_start(const struct phub__local *local)
             local->came_from != 0);
 }
 
+/* The state for this home is elsewhere: we were its target, and started anew
+ * in the middle.  Never start it without.  1 if it is somebody else's now. */
+static int give_to_holder(struct phub__local *local,
+                          const struct phub__row_facts *row)
+{
+    struct phub__hub *hub = local->hub;
+    struct phub_bytes id = phub__local_id(local);
+    char name[PHUB_NODE_NAME_MAX + 24];
+    uint64_t holder;
+
+    if (local->kept != NULL)
+        return 0;
+    holder = phub__synced_holder(hub, id, row->incarnation, row->home_epoch);
+    if (holder == 0 || holder == hub->node)
+        return 0;
+    phub__hub_node_name(hub, holder, name, sizeof name);
+    phub__hub_cause(hub, id, "given back to %s: it holds the state", name);
+    return phub__row_home(hub, id, row->incarnation, holder,
+                          phub__hub_epoch(hub)) == 0;
+}
+
 static void reconcile_once(struct phub__local *local)
 {
     struct phub__hub *hub = local->hub;
@@ -206,7 +254,8 @@ static void reconcile_once(struct phub__local *local)
         }
         if (local->instance == NULL && local->arrival == NULL &&
             local->move == NULL &&
-            !same(local->failed_epoch, row.home_epoch))
+            !same(local->failed_epoch, row.home_epoch) &&
+            !give_to_holder(local, &row))
             start(local, &row);
     } else if (row.home != hub->node && local->instance == NULL) {
         phub__local_answer(local, PHUB__WANT_RUNNING, PHUB_EMOVED,
@@ -261,6 +310,26 @@ void phub__reconcile_home(struct phub__hub *hub)
         }
         for (i = 0; i < count; i++)
             phub__reconcile(hub, ids[i]);
+    }
+}
+
+/* What was adopted and may have to go: its home may be another node. */
+void phub__reconcile_adopted(struct phub__hub *hub)
+{
+    struct phub__local *local, *next;
+    char copy[PHUB_CHILD_ID_MAX];
+    struct phub_bytes id;
+
+    for (local = phub__locals_first(hub->locals); local != NULL;
+         local = next) {
+        next = local->next;
+        if (local->instance == NULL ||
+            !phub__instance_adopted(local->instance))
+            continue;
+        id = phub__local_id(local);
+        memcpy(copy, id.data, id.size);
+        id.data = (const uint8_t *)copy;
+        phub__reconcile(hub, id);
     }
 }
 

@@ -270,6 +270,7 @@ static void work(void *arg)
     if (!hub->attached || !phub__synced_complete(hub))
         return;
     phub__rows_retire_own(hub);
+    phub__reconcile_adopted(hub);
     phub__reconcile_home(hub);
     if (!r->settled || hub->verdict != PHUB_VERDICT_CONTINUE)
         return;

@@ -157,6 +157,7 @@ static void on_hello(struct phub__exec_child *child,
     child->ready_by_hello =
         (message->capabilities & PHUB_CHILD_CAN_DEFER_READY) == 0;
     child->hello = true;
+    child->capabilities = message->capabilities & CAPABILITIES;
     child->state_version = message->state_version;
     tell(child, &hello);
     if (poll->owner != NULL && child->state_waits)
@@ -230,6 +231,22 @@ static void on_publish(struct phub__exec_child *child,
     }
 }
 
+/* An adopted child has said all that its first daemon knew. */
+static void tell_identity(struct phub__exec_child *child,
+                          const struct phub__childmsg *message)
+{
+    struct phub__verb_message hello = {
+        .verb = PHUB__VERB_HELLO,
+        .code = (int32_t)(child->capabilities | PHUB__IDENTIFIED
+            | ((message->value & PHUB_CHILD_IS_STANDBY) != 0
+               ? PHUB__WAS_STANDBY : 0)
+            | ((message->value & PHUB_CHILD_IS_FROZEN) != 0
+               ? PHUB__WAS_FROZEN : 0)),
+    };
+
+    tell(child, &hello);
+}
+
 static void on_done(struct phub__exec_child *child,
                     const struct phub__childmsg *message, uint32_t asked)
 {
@@ -242,8 +259,10 @@ static void on_done(struct phub__exec_child *child,
 
     if (done.version == 0)
         done.version = child->state_version;
-    if (asked == PHUB_CHILD_IDENTIFY)
+    if (asked == PHUB_CHILD_IDENTIFY) {
+        tell_identity(child, message);
         return;
+    }
     done.body = body_of(message, &rc);
     if (rc != 0)
         done.code = rc;

@@ -31,6 +31,7 @@ struct phub__exec_child {
     bool ready_given;
     bool hello;
     uint32_t state_version;    /* of HELLO */
+    uint32_t capabilities;     /* likewise, PHUB__CAN_* */
     uint64_t state_ref;        /* PUT_STATE that waits for HELLO */
     int32_t state_code;
     struct phub_buf *state;

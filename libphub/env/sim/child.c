@@ -330,6 +330,26 @@ void phub__sim_child_verb(struct phub__sim_child *child, enum phub__verb verb,
     }
 }
 
+static void tell_all(struct step *step)
+{
+    struct phub__sim_child *child = step->child;
+    uint32_t code = child->manner.can | PHUB__IDENTIFIED;
+
+    code |= child->standby && !child->committed ? PHUB__WAS_STANDBY : 0;
+    code |= child->frozen ? PHUB__WAS_FROZEN : 0;
+    phub__sim_tell(child, PHUB__VERB_HELLO, 0, (int32_t)child->manner.can,
+                   NULL);
+    if (child->ready)
+        phub__sim_tell(child, PHUB__VERB_READY, 0, 0, NULL);
+    phub__sim_tell(child, PHUB__VERB_HELLO, 0, (int32_t)code, NULL);
+}
+
+void phub__sim_child_identify(struct phub__sim_child *child)
+{
+    if (!child->manner.no_channel && !child->manner.silent)
+        (void)later(child, jitter(child, VERB_WORK), tell_all);
+}
+
 static void killed(struct step *step)
 {
     phub__sim_child_end(step->child, step->code, PHUB__SIM_END_ASKED);

@@ -67,6 +67,8 @@ void phub__sim_child_begin(struct phub__sim_child *child);
 /* A verb arrived at it. */
 void phub__sim_child_verb(struct phub__sim_child *child, enum phub__verb verb,
                           uint64_t ref, int32_t code, struct phub_buf *body);
+/* Another daemon adopted it: it tells all again. */
+void phub__sim_child_identify(struct phub__sim_child *child);
 /* A signal, after a moment. */
 void phub__sim_child_signal(struct phub__sim_child *child, int hard);
 void phub__sim_child_end(struct phub__sim_child *child, int status,

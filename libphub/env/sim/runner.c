@@ -564,8 +564,9 @@ static void attach_ran(void *arg)
             .handle = child->handle,
             .id = { (const uint8_t *)child->id, child->id_size },
             .epoch = child->epoch, .incarnation = child->incarnation,
-            .pid = child->pid, .ready = child->ready };
+            .pid = child->pid, .ready = child->manner.no_channel };
         runner->events->adopted(runner->arg, &adopted);
+        phub__sim_child_identify(child);
     }
     attach.attached(attach.arg, runner->actor ? 0 : node->guard->id);
 }
