@@ -459,6 +459,7 @@ static void identity_written(void *arg, int rc)
         return;
     }
     hub->started = 1;
+    hub->started_ns = hub->env->now_ns(hub->env);
     seeds_use(hub);
     seeds_resolve(hub);
     round_fired(hub);

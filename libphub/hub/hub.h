@@ -139,6 +139,7 @@ struct phub__hub {
 
     int attached;       /* runners told what they hold */
     int started;
+    uint64_t started_ns;            /* when, now clock */
     int draining;       /* nothing new starts here */
     int stopping;
     int retired;        /* halves of earlier starts are GONE */

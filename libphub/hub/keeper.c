@@ -76,11 +76,17 @@ static int valid_id(struct phub_bytes id)
 }
 
 /* Rows may be missing here, or, before there is a lease, all of them: a node
- * that has just started and has not found the others. */
+ * that has just started and has not found the others, or only others like
+ * it. */
 static int undecided(struct phub__hub *hub)
 {
+    uint64_t now = hub->env->now_ns(hub->env);
+
     return !phub__synced_complete(hub) ||
-           hub->lease_boot_ns <= hub->env->boot_ns(hub->env);
+           hub->lease_boot_ns <= hub->env->boot_ns(hub->env) ||
+           (hub->options.seeds_count != 0 &&
+            now < hub->started_ns +
+                      hub->options.cluster.alone_grace * 1000000ull);
 }
 
 static int refuse(struct phub__hub *hub, const struct phub__op_item *item,
