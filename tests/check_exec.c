@@ -471,7 +471,7 @@ START_TEST(the_next_hub_adopts_what_runs)
     ck_assert_uint_eq(next.found.incarnation.number, 10);
     ck_assert_uint_eq(next.found.incarnation.node, 9);
     ck_assert_uint_ne(next.found.handle, 0);
-    while (next.readies == 0 || next.published[0] == '\0')
+    while (next.readies == 0 || next.hellos < 2)
         wait_events(&next, 1);
     ck_assert_uint_eq(next.hellos, 2);
     ck_assert_int_eq(next.runner->kill(next.runner, next.found.handle, 0),
