@@ -49,6 +49,8 @@ void phub__supervisor_free(struct phub__supervisor **supervisor)
         return;
     for (i = 0; i < s->runners_attached; i++)
         s->runners[i]->detach(s->runners[i]);
+    if (s->attaching != NULL)
+        s->attaching->detach(s->attaching);
     while ((instance = s->instances) != NULL) {
         instance->ended = 1;
         phub__instance_free(&instance);
@@ -67,6 +69,8 @@ static void on_attached(void *arg, uint64_t guard_id)
     if (guard_id != 0)
         s->events->holder(s->arg, s->attaching->name, guard_id);
     s->runners_attached++;
+    if (s->deadline_ns != 0) /* told while it was attaching */
+        s->attaching->deadline(s->attaching, s->deadline_ns);
     attach_next(s);
 }
 
@@ -117,6 +121,7 @@ void phub__supervisor_deadline(struct phub__supervisor *s, uint64_t boot_ns)
 {
     uint32_t i;
 
+    s->deadline_ns = boot_ns;
     for (i = 0; i < s->runners_attached; i++)
         s->runners[i]->deadline(s->runners[i], boot_ns);
 }

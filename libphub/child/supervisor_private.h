@@ -78,6 +78,7 @@ struct phub__supervisor {
     struct phub__runner *runners[PHUB__RUNNERS_MAX];
     struct phub__runner *attaching;       /* whose adoption is going on */
     uint32_t runners_count, runners_attached;
+    uint64_t deadline_ns;   /* as told last, boot-time clock */
 };
 
 extern const struct phub__runner_events phub__supervisor_runner_events;
