@@ -32,6 +32,7 @@
 #define IDENTITY_FILE "node"
 #define EPOCH_BLOCK (1ull << 20)   /* epochs reserved on the disk at once */
 #define ROUND_MS 5000u             /* level-triggered look at everything */
+#define ROUND_AGAIN_MS 1000u       /* while the registry is not complete */
 #define STOP_POLL_MS 20u
 #define GOODBYE_MS 150u            /* for the last frames to leave */
 #define SEEDS_AGAIN_MS 10000u
@@ -442,9 +443,12 @@ static void round_fired(void *arg)
         hub->dirty_lost = 0;
         phub__redistribution_ready(hub);
     }
+    phub__synced_round(hub);
     (void)phub__registry_stable(hub->registry, 4096);
     env->timer_start(env, hub->round_timer,
-                     env->now_ns(env) + ROUND_MS * NS_PER_MS);
+                     env->now_ns(env) + (phub__synced_complete(hub)
+                                         ? ROUND_MS : ROUND_AGAIN_MS) *
+                                            NS_PER_MS);
 }
 
 /* The boot number is on the disk: speak. */

@@ -409,6 +409,12 @@ out:
     evaluate(hub);
 }
 
+void phub__synced_round(struct phub__hub *hub)
+{
+    if (!hub->synced->complete)
+        (void)tell(hub, 0, 1);
+}
+
 /* --- asking ------------------------------------------------------------------------ */
 
 int phub__synced_lease_left(struct phub__hub *hub, uint64_t node)

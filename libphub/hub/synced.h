@@ -15,6 +15,9 @@ void phub__synced_restart(struct phub__hub *hub);
 /* A node that ordered the decisions about this child before, and that is
  * lost, may still think so: 1 until its lease has run out. */
 int phub__synced_other_keeper(struct phub__hub *hub, struct phub_bytes id);
+/* Once in a while: what somebody had when he told may have been overtaken
+ * since, so that nobody can send it any more; ask all again. */
+void phub__synced_round(struct phub__hub *hub);
 void phub__synced_received(struct phub__hub *hub, uint64_t from,
                            struct phub_buf *body);
 /* Rows were merged: maybe that was what was missing. */
