@@ -33,3 +33,8 @@ check_PROGRAMS += tests/check_request
 TESTS          += tests/check_request
 tests_check_request_SOURCES = tests/check_request.c $(hub_fixture)
 tests_check_request_LDADD   = $(hub_ldadd)
+
+check_PROGRAMS += tests/check_serve
+TESTS          += tests/check_serve
+tests_check_serve_SOURCES = tests/check_serve.c $(hub_fixture)
+tests_check_serve_LDADD   = $(hub_ldadd)
