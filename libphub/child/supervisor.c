@@ -563,6 +563,15 @@ static void on_received(void *arg, uint64_t handle,
     }
 }
 
+void phub__instance_unsettle(struct phub__instance *instance)
+{
+    instance->adopted = 1;
+    instance->identified = 1;
+    instance->was_frozen = 1;
+    instance->was_standby = 0;
+    instance->settle_owed = 0;
+}
+
 void phub__instance_settle(struct phub__instance *instance)
 {
     struct phub_env *env = instance->supervisor->env;
@@ -579,7 +588,8 @@ void phub__instance_settle(struct phub__instance *instance)
         (!instance->identified || !instance->ready))
         return; /* the timer decides */
     if (instance->phase != PHUB__PHASE_STARTING &&
-        instance->phase != PHUB__PHASE_RUNNING)
+        instance->phase != PHUB__PHASE_RUNNING &&
+        instance->phase != PHUB__PHASE_FROZEN)
         return;
     if (instance->was_standby)
         phub__instance_call(instance, PHUB__VERB_COMMIT, NULL, 0, NULL, NULL);

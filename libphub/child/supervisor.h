@@ -120,6 +120,8 @@ int phub__instance_adopted(const struct phub__instance *instance);
 /* It may: what an interrupted move left frozen or as a standby goes on; what
  * never gets ready ends. */
 void phub__instance_settle(struct phub__instance *instance);
+/* It is frozen, and somebody will say later whether it may go on. */
+void phub__instance_unsettle(struct phub__instance *instance);
 /* Ask it to end; SIGKILL after stop_timeout_ms; ended() follows.  hard: at
  * once.  Repeated calls change nothing. */
 void phub__instance_stop(struct phub__instance *instance, int hard,

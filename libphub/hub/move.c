@@ -576,10 +576,17 @@ static void go_on_here(struct phub__move *move)
     memcpy(copy, id.data, id.size);
     id.data = (const uint8_t *)copy;
     phub__row_facts(hub, id, &row);
-    if (row.live && row.home == hub->node && phub__hub_in_charge(hub) &&
+    if (row.live && row.home == hub->node &&
         phub_epoch_cmp(row.home_epoch, move->base) == 0) {
-        /* A new epoch first: from now on no copy of the old one counts. */
-        (void)phub__row_home(hub, id, move->incarnation, hub->node, epoch);
+        /* A new epoch first: from now on no copy of the old one counts.  A
+         * node that may decide nothing now does so when it may again. */
+        if (phub__hub_in_charge(hub))
+            (void)phub__row_home(hub, id, move->incarnation, hub->node,
+                                 epoch);
+        else if (local->instance != NULL && move->may_be_frozen) {
+            phub__instance_unsettle(local->instance);
+            move->may_be_frozen = 0;
+        }
         take_back(move, epoch);
     }
     hub->counters.moves_failed++;

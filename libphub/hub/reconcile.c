@@ -122,6 +122,11 @@ static void stop(struct phub__local *local, const char *why)
     phub__instance_stop(local->instance, 0, why);
 }
 
+static int may_settle(const struct phub__hub *hub)
+{
+    return hub->attached && !hub->stopping && phub__hub_in_charge(hub);
+}
+
 /* An adopted instance may stay.  A new epoch first: what the target of a
  * move that was cut short holds does not count any more. */
 static int settle(struct phub__local *local, const struct phub__row_facts *row)
@@ -175,7 +180,7 @@ static void check_instance(struct phub__local *local,
             stop(local, "its daemon died in a move, and its home is another");
             return;
         }
-        if (phub__hub_may_run(hub) && settle(local, row) == 0)
+        if (may_settle(hub) && settle(local, row) == 0)
             return;
     }
     if (phub_epoch_cmp(row->home_epoch, epoch) <= 0)
