@@ -5,3 +5,7 @@
 check_PROGRAMS += tests/embed_example
 TESTS          += tests/embed_example
 tests_embed_example_LDADD = libphub.la
+
+# More of it.
+check_PROGRAMS += tests/check_embed
+TESTS          += tests/check_embed
