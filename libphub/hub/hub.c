@@ -464,6 +464,7 @@ static void identity_written(void *arg, int rc)
     }
     hub->started = 1;
     hub->started_ns = hub->env->now_ns(hub->env);
+    phub__synced_rows_applied(hub); /* the first view has nobody to ask */
     seeds_use(hub);
     seeds_resolve(hub);
     round_fired(hub);
