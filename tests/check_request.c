@@ -62,7 +62,8 @@ static char *names(uint32_t count)
     uint32_t i;
 
     for (i = 0; i < count; i++)
-        at += (size_t)sprintf(ids + at, i == 0 ? "n%u" : " n%u", i);
+        at += (size_t)snprintf(ids + at, count * 8 - at,
+                               i == 0 ? "n%u" : " n%u", i);
     return ids;
 }
 
