@@ -16,6 +16,7 @@
 #include "cluster/view.h"
 #include "env/real/real.h"
 #include "hub/embed.h"
+#include "hub/options.h"
 #include "wire/memory.h"
 
 #define WORKERS 1u            /* threads for actors */
@@ -268,6 +269,7 @@ static int parts_new(struct phub_hub *hub, char *error, size_t error_max)
 {
     struct phub__env_real_options real = { .log_arg = hub };
     struct phub__hub_options options;
+    char name[PHUB_NODE_NAME_MAX + 1];
     int rc;
 
     if (phub__embed_given(&hub->config, "hub", "state_dir"))
@@ -282,10 +284,10 @@ static int parts_new(struct phub_hub *hub, char *error, size_t error_max)
     if (rc == 0)
         rc = phub__env_real_runner_add(hub->env,
                                        phub__actors_runner(hub->actors));
-    if (rc == 0) {
-        phub__embed_options(&hub->config, &options);
+    if (rc == 0)
+        rc = phub__options_fill(&hub->config, name, &options);
+    if (rc == 0)
         rc = phub__hub_new(hub->env, &options, &hub->hub, error, error_max);
-    }
     if (rc == 0)
         rc = own_hooks(hub);
     if (rc == 0)

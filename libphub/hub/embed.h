@@ -88,8 +88,6 @@ int phub__embed_cond_init(pthread_cond_t *cond);
 int phub__embed_configure(struct phub__config *config, const char *file,
                           const char *const *settings, size_t count,
                           char *error, size_t error_max);
-void phub__embed_options(const struct phub__config *config,
-                         struct phub__hub_options *options);
 int phub__embed_given(const struct phub__config *config, const char *section,
                       const char *key);
 

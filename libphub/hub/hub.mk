@@ -23,6 +23,7 @@ libphub_core_la_SOURCES += \
 	libphub/hub/message.c libphub/hub/message.h \
 	libphub/hub/move.c libphub/hub/move.h libphub/hub/move_private.h \
 	libphub/hub/op.c libphub/hub/ops.h \
+	libphub/hub/options.c libphub/hub/options.h \
 	libphub/hub/peer.c libphub/hub/peer.h \
 	libphub/hub/reconcile.c \
 	libphub/hub/redistribute.c libphub/hub/redistribute.h \

@@ -18,6 +18,7 @@
 #include "env/real/real.h"
 #include "hub/command.h"
 #include "hub/node.h"
+#include "hub/options.h"
 #include "wire/memory.h"
 
 #define READY_POLL_MS 5u
@@ -160,69 +161,6 @@ static void make_parent(const char *path)
     (void)mkdir(parent, 0755); /* listening says what is wrong */
 }
 
-/* --- from configuration to options ------------------------------------------ */
-
-static const char *name_of_kind(const struct phub__config *config,
-                                unsigned kind)
-{
-    switch ((enum phub_kind)kind) {
-    case PHUB_KIND_DISTRIBUTION: return config->strategies.distribution;
-    case PHUB_KIND_REDUNDANCY: return config->strategies.redundancy;
-    case PHUB_KIND_SYNC: return config->strategies.sync;
-    case PHUB_KIND_MIGRATION: return config->strategies.migration;
-    case PHUB_KIND_PARTITION: return config->strategies.partition;
-    }
-    return "";
-}
-
-static void strategy_option(const struct phub__config *config, unsigned kind,
-                            struct phub__strategy_option *option)
-{
-    const struct phub__config_plugin *plugin;
-
-    option->name = name_of_kind(config, kind);
-    plugin = phub__config_plugin(config, phub__kind_name(kind), option->name);
-    if (plugin == NULL)
-        return;
-    option->params = (const char *const *)plugin->params;
-    option->params_count = (uint32_t)plugin->params_count;
-}
-
-static void host_name(char name[PHUB_NODE_NAME_MAX + 1])
-{
-    if (gethostname(name, PHUB_NODE_NAME_MAX) != 0)
-        name[0] = '\0';
-    name[PHUB_NODE_NAME_MAX] = '\0';
-}
-
-/* name has room for the host's, and lives as long as o. */
-static void options_fill(const struct phub__config *config, char *name,
-                         struct phub__hub_options *o)
-{
-    unsigned kind;
-
-    memset(o, 0, sizeof *o);
-    o->hub_id = config->hub.id;
-    o->name = config->hub.name;
-    if (o->name[0] == '\0') {
-        host_name(name);
-        o->name = name;
-    }
-    o->listen = config->hub.listen;
-    o->advertise = config->hub.advertise;
-    o->zone = config->members.zone;
-    o->labels = config->members.labels;
-    o->weight = config->members.weight;
-    o->seeds = (const char *const *)config->hub.seeds.items;
-    o->seeds_count = (uint32_t)config->hub.seeds.count;
-    if (config->strategies.plugin_path[0] != '\0')
-        o->plugin_path = config->strategies.plugin_path;
-    for (kind = 1; kind < PHUB__KINDS; kind++)
-        strategy_option(config, kind, &o->strategies[kind]);
-    o->cluster = config->members.params;
-    o->drain_timeout_ms = config->hub.drain_timeout_ms;
-}
-
 int phub__node_check(const struct phub__config *config, char *error,
                      size_t error_max)
 {
@@ -233,7 +171,7 @@ int phub__node_check(const struct phub__config *config, char *error,
     unsigned kind;
     int rc;
 
-    options_fill(config, name, &o);
+    (void)phub__options_fill(config, name, &o);
     rc = phub__loader_new(o.plugin_path, &loader, error, error_max);
     for (kind = 1; kind < PHUB__KINDS && rc == 0; kind++) {
         rc = phub__strategy_load(loader, kind, o.strategies[kind].name,
@@ -282,7 +220,12 @@ int phub__node_new(const struct phub__node_options *options,
     }
     node->options = *options;
     rc = phub__env_real_new(&real, &node->env, error, error_max);
-    options_fill(config, name, &hub);
+    if (rc == 0) {
+        rc = phub__options_fill(config, name, &hub);
+        if (rc != 0)
+            snprintf(error, error_max,
+                     "this host has no name; set [hub] name");
+    }
     if (rc == 0)
         rc = phub__hub_new(node->env, &hub, &node->hub, error, error_max);
     if (rc == 0) {
