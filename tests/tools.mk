@@ -6,3 +6,8 @@ noinst_PROGRAMS += tests/journal
 tests_journal_SOURCES = tests/journal.c
 tests_journal_LDADD = libphub.la
 tests_journal_LDFLAGS = $(AM_LDFLAGS) -no-install
+
+# Real daemons on loopback.
+dist_check_SCRIPTS += tests/check_tools.sh tests/check_daemons.sh
+TESTS              += tests/check_tools.sh tests/check_daemons.sh
+EXTRA_DIST         += tests/tools_fixture.sh

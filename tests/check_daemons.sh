@@ -1,0 +1,189 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# check_daemons: three real daemons on loopback: joins, starts, moves, a crash,
+# a quick restart, a drain, and what is refused on the way.
+
+# shellcheck source-path=SCRIPTDIR
+. "${PHUB_SRCDIR:-$(dirname "$0")/..}/tests/tools_fixture.sh"
+
+# Valid JSON, as the tool's own reader sees it.
+json_valid() {
+    local said
+    said=$("$@" | "$bin/phub" start --file - --socket "$scratch/none" 2>&1)
+    ! grep -q 'standard input:[0-9]' <<<"$said"
+}
+
+# --- two daemons join at once ------------------------------------------------------
+
+daemon a
+must 10 'node a is there' members 1
+seed=$(phub nodes | awk '$1 == "a" {print $NF}')
+daemon b
+daemon c
+must 10 'two join at once' members 3
+for viewer in b c; do must 10 "$viewer sees all" members 3; done
+viewer=a
+
+# --- joins that are refused, with both values --------------------------------------
+
+mkdir "$scratch/x" "$scratch/y"
+daemon x --id other
+must 10 'another hub id is refused there' logged x "refused.*test"
+must 10 'and here' logged a "refused.*other"
+daemon y --param distribution.consistent_hash.virtual_nodes=17
+must 10 'other parameters are refused there' logged y 'refused.*consistent_hash'
+must 10 'and here' logged a 'refused.*consistent_hash'
+kill -9 "${pid_of[x]}" "${pid_of[y]}"
+unset 'pid_of[x]' 'pid_of[y]'
+members 3 || wrong 'who was refused is a member'
+
+# --- starts ------------------------------------------------------------------------
+
+expect 0 'counter-9 .*ok' phub start --count 9 counter-%d --tag counter \
+    --meta owner=test --ready -- "$counter"
+must 10 'nine run' running 9
+expect 1 'already started' phub start counter-1 -- "$counter"
+expect 1 'none/such' phub start missing -- /none/such
+expect 1 '1 to 255 are allowed' phub start "$(printf 'x%.0s' {1..256})" -- true
+expect 1 'PHUB_ENOTFOUND\|not found' phub stop nobody
+expect 1 "no child is called 'nobody'" phub show nobody
+expect 1 'not found\|no such child' phub move nobody b
+expect 1 'no member has that name' phub move counter-1 nowhere
+expect 0 '^no children' phub ls --tag nothing
+expect 0 'owner=test' phub show counter-1
+expect 0 'port ' env viewer="$(node_of counter-1)" \
+    "$bin/phub" logs counter-1 --socket "$scratch/$(node_of counter-1)/sock"
+json_valid phub ls --json || wrong 'ls --json is no JSON'
+json_valid phub show --json counter-1 || wrong 'show --json is no JSON'
+json_valid phub status --json || wrong 'status --json is no JSON'
+json_valid phub nodes --json || wrong 'nodes --json is no JSON'
+
+# One bad program undoes its whole batch.
+printf '[%s, %s]' '{"id": "good", "argv": ["/bin/sleep", "1000"]}' \
+    '{"id": "bad", "argv": ["/none/such"], "restart": "temporary"}' \
+    >"$scratch/specs.json"
+expect 1 'undone' phub start --file "$scratch/specs.json" \
+    --on-failure rollback
+expect 0 '^good .*stopped' phub show good
+
+# What answers garbage is still there.
+port=${seed##*:}
+head -c 4096 /dev/urandom >"/dev/tcp/127.0.0.1/$port" || :
+members 3 || wrong 'garbage had an effect'
+
+# --- clients, and moves -------------------------------------------------------------
+
+mkfifo "$scratch/ask" "$scratch/tell"
+sockets=$scratch/a/sock:$scratch/b/sock:$scratch/c/sock
+"$build/tests/journal" "$sockets" counter-{1..9} \
+    <"$scratch/ask" >"$scratch/tell" &
+others+=($!)
+disown
+exec 8>"$scratch/ask" 9<"$scratch/tell"
+declare -A acked resets wrongs
+report() {
+    echo report >&8
+    while read -r id _ n1 _ _ _ _ _ n4 _ n5 _ <&9 && [ "$id" != end ]; do
+        acked[$id]=$n1 resets[$id]=$n4 wrongs[$id]=$n5
+    done
+}
+everyone() {
+    report
+    for id in counter-{1..9}; do
+        [ "${acked[$id]:-0}" -gt 0 ] || return 1
+    done
+}
+# Every client has had an answer since base was taken.
+served() {
+    local id
+    report
+    for id in counter-{1..9}; do
+        [ "${acked[$id]}" -gt "${base[$id]}" ] || return 1
+    done
+}
+# no_loss WHEN [ID...]: nobody but these began again.
+no_loss() {
+    local when=$1 id
+    local -A base
+    shift
+    report
+    for id in counter-{1..9}; do base[$id]=${acked[$id]}; done
+    must 10 "every client is served after $when" served
+    for id in counter-{1..9}; do
+        [ "${wrongs[$id]}" = 0 ] || wrong "$when: $id answered wrongly"
+        case " $* " in
+        *" $id "*) ;;
+        *) [ "${resets[$id]}" = 0 ] || wrong "$when: $id lost its count" ;;
+        esac
+    done
+    echo mark >&8
+}
+must 10 'every client is served' everyone
+echo mark >&8
+from=$(node_of counter-1)
+for to in a b c; do [ "$to" = "$from" ] || break; done
+expect 0 "counter-1 .*ok" phub move counter-1 "$to"
+[ "$(node_of counter-1)" = "$to" ] || wrong "counter-1 is not on $to"
+no_loss move
+
+# --- a daemon that is back before anybody notices ------------------------------------
+
+victim=$(rows | awk '$2 != "a" {print $2}' | head -n 1)
+before=$(rows | awk -v n="$victim" '$2 == n {print $1, $2, $3, $4}')
+kill -9 "${pid_of[$victim]}"
+daemon "$victim"
+restarted() {
+    [ "$(phub nodes --json | grep -c '"boot": 2')" = 1 ] && members 3
+}
+must 10 'it is back with a new boot id' restarted
+adopted() {
+    [ "$(rows | awk -v n="$victim" '$2 == n {print $1, $2, $3, $4}')" = \
+        "$before" ]
+}
+must 5 'its children are the same processes' adopted
+no_loss restart
+
+# --- a daemon that is killed -----------------------------------------------------------
+
+lost=$(rows | awk -v n="$victim" '$2 == n {printf "%s ", $1}')
+kill -9 "${pid_of[$victim]}"
+elsewhere() {
+    ! rows | awk -v n="$victim" '$2 == n' | grep -q . && running 9
+}
+must 20 'its children run elsewhere' elsewhere
+no_loss kill "$lost"
+daemon "$victim"
+must 10 'it is a member again' members 3
+
+# --- a child that ends -------------------------------------------------------------------
+
+old=$(pid_of_child counter-2)
+kill -9 "$old"
+another() {
+    local pid
+    pid=$(pid_of_child counter-2)
+    [ -n "$pid" ] && [ "$pid" != "$old" ] && running 9
+}
+must 10 'a killed child is restarted' another
+no_loss child counter-2
+
+# --- drain, and leaving -------------------------------------------------------------------
+
+expect 0 'is drained' phub drain c
+[ -z "$(rows | awk '$2 == "c"')" ] || wrong 'something is left on c'
+no_loss drain
+kill -TERM "${pid_of[c]}"
+must 10 'c leaves' gone "${pid_of[c]}"
+must 5 'and is seen to' members 2
+kill -TERM "${pid_of[b]}"
+must 15 'b moves all away and leaves' gone "${pid_of[b]}"
+must 5 'a is alone' members 1
+must 10 'and runs all' running 9
+no_loss leave
+
+expect 0 '^counter-1 .*ok' phub stop --tag counter
+expect 0 'no children' phub ls
+kill -TERM "${pid_of[a]}"
+must 10 'a leaves' gone "${pid_of[a]}"
+exit "$failed"

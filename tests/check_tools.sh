@@ -1,0 +1,110 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# check_tools: what phub and phubd say when they are told nonsense, and the
+# exit codes of both.
+
+# shellcheck source-path=SCRIPTDIR
+. "${PHUB_SRCDIR:-$(dirname "$0")/..}/tests/tools_fixture.sh"
+tool=$bin/phub
+daemon=$bin/phubd
+
+# --- phub: usage is 2 ----------------------------------------------------------
+
+expect 2 '^usage: phub VERB' "$tool"
+expect 0 '^Exit code: 0 done' "$tool" --help
+expect 0 '^phub 0' "$tool" --version
+expect 2 '"dance" is not a verb' "$tool" dance
+expect 2 '"--wrong" is not an option of ls' "$tool" ls --wrong
+expect 2 'needs a value: NODE' "$tool" ls --node
+expect 2 'takes no value' "$tool" ls --json=yes
+expect 2 'is used as: phub show ID' "$tool" show
+expect 2 'is used as: phub move' "$tool" move one
+expect 2 'a time has a number and a unit' "$tool" stop x --timeout 5
+expect 2 '"--" has no meaning here' "$tool" ls -- sleep
+expect 2 'name the child' "$tool" start
+expect 2 "what is 'x' to run" "$tool" start x
+expect 2 'KEY=VALUE is needed' "$tool" start x --meta wrong -- true
+expect 2 'permanent, transient and temporary' \
+    "$tool" start x --restart sometimes -- true
+expect 2 'a name like TERM' "$tool" start x --stop-signal LOUD -- true
+expect 2 'needs a %d' "$tool" start x --count 3 -- true
+expect 2 '"rollback" is allowed' "$tool" start x --on-failure cry -- true
+expect 2 'name the children to stop' "$tool" stop
+for verb in start stop ls show why nodes status logs move drain; do
+    expect 0 "^usage: phub $verb" "$tool" "$verb" --help
+done
+
+# --- a file of specs -----------------------------------------------------------
+
+spec() { printf '%s' "$1" >"$scratch/specs.json"; }
+spec '{"id": "x", "argv": ["true"]'
+expect 2 'specs.json:1:' "$tool" start --file "$scratch/specs.json"
+spec '{"id": "x", "argv": "true"}'
+expect 2 "child 'x': argv = \"true\": a list of texts is needed" \
+    "$tool" start --file "$scratch/specs.json"
+spec '[{"id": "x", "argv": ["true"], "colour": 1}]'
+expect 2 '"colour" is not a word of a spec' \
+    "$tool" start --file "$scratch/specs.json"
+spec '[{"argv": ["true"]}]'
+expect 2 'child number 1: it has no "id"' \
+    "$tool" start --file "$scratch/specs.json"
+spec '[]'
+expect 2 'it has no children' "$tool" start --file "$scratch/specs.json"
+expect 2 'No such file' "$tool" start --file "$scratch/none.json"
+expect 2 'names the children' "$tool" start x --file "$scratch/specs.json"
+
+# --- no hub is 3 ----------------------------------------------------------------
+
+expect 3 'no hub listens at' "$tool" ls --socket "$scratch/none"
+expect 3 '"name": "PHUB_ENOHUB"' "$tool" ls --json --socket "$scratch/none"
+expect 3 "'$scratch/env'" env PHUB_SOCKET="$scratch/env" "$tool" nodes
+
+# --- phubd ------------------------------------------------------------------------
+
+expect 0 '^usage: phubd' "$daemon" --help
+expect 0 '^phubd 0' "$daemon" --version
+expect 2 'bogus' "$daemon" --bogus
+expect 2 'allowed is' "$daemon" --id x --settle-ms fast --check-config
+expect 2 'is not set' "$daemon" --id x --check-config
+expect 0 '^settle_ms = 500' "$daemon" --id x "${strategies[@]}" --check-config
+
+conf=$scratch/phub.conf
+printf '[hub]\nid = x\n[members]\nsettle_ms = fast\n' >"$conf"
+expect 2 'phub.conf:4: .*settle_ms = "fast": allowed is an integer' \
+    "$daemon" --config "$conf" --check-config
+printf '[hub]\nid = x\ncolour = blue\n' >"$conf"
+expect 2 'phub.conf:3: .*colour' "$daemon" --config "$conf"
+expect 2 'none.conf' "$daemon" --config "$scratch/none.conf"
+expect 2 'not found; looked in' "$daemon" --id x "${strategies[@]}" \
+    --migration teleport --check-config
+expect 2 'not found; looked in' "$daemon" --id x "${strategies[@]}" \
+    --migration teleport --state-dir "$scratch/state" \
+    --control "$scratch/sock"
+
+# A state directory that cannot be one, and a control socket that is taken.
+: >"$scratch/file"
+expect 1 "$scratch/file" "$daemon" --id x "${strategies[@]}" \
+    --listen tcp://127.0.0.1:0 --state-dir "$scratch/file" \
+    --control "$scratch/sock"
+daemon a
+must 10 'node a is there' members 1
+expect 1 "$scratch/a/state" "$daemon" --id x "${strategies[@]}" \
+    --listen tcp://127.0.0.1:0 --state-dir "$scratch/a/state" \
+    --control "$scratch/sock"
+expect 1 "$scratch/a/sock" "$daemon" --id x "${strategies[@]}" \
+    --listen tcp://127.0.0.1:0 --state-dir "$scratch/x-state" \
+    --control "$scratch/a/sock"
+port=$(phub nodes | awk '$1 == "a" {print $NF}')
+expect 1 "$port" "$daemon" --id x "${strategies[@]}" --listen "$port" \
+    --state-dir "$scratch/y-state" --control "$scratch/y"
+
+# Signals.
+kill -HUP "${pid_of[a]}"
+must 5 'SIGHUP is told about' logged a 'SIGHUP is ignored'
+kill -TERM "${pid_of[a]}"
+must 10 'a daemon alone leaves at SIGTERM' gone "${pid_of[a]}"
+[ ! -e "$scratch/a/sock" ] || wrong 'the control socket is left behind'
+expect 3 'no hub listens at' phub ls
+
+exit "$failed"
