@@ -40,7 +40,7 @@ static const struct option options[] = {
       "waiting, lost" },
     { "lines", OPTION_NUMBER, "N", " logs ", "the last N lines, else 100" },
     { "causes", OPTION_NUMBER, "N", " show why ",
-      "the last N causes, else 10" },
+      "the last N causes, else 16" },
     { "file", OPTION_TEXT, "FILE", " start ",
       "start what FILE says, JSON; - is standard input" },
     { "count", OPTION_NUMBER, "N", " start ",

@@ -578,7 +578,7 @@ const struct verb verbs[] = {
     { "show", "ID", 1, 1, false, "show one child, and why it is as it is",
       run_show },
     { "why", "[ID]", 0, 1, false,
-      "tell the causes that this node has recorded", run_why },
+      "tell the causes of a child, or of this node", run_why },
     { "nodes", "", 0, 0, false, "list the nodes", run_nodes },
     { "status", "", 0, 0, false, "show this node and its counters",
       run_status },
