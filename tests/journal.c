@@ -349,7 +349,7 @@ static size_t read_proc(const char *pid, const char *name, char *to,
     return size > 0 ? (size_t)size : 0;
 }
 
-static const char *child_of(const char *pid, char *environ, size_t max)
+static const char *child_of(const char *pid, char *process_env, size_t max)
 {
     static const char name[] = "PHUB_CHILD_ID=";
     char comm[32];
@@ -359,16 +359,16 @@ static const char *child_of(const char *pid, char *environ, size_t max)
         (strcmp(comm, "counter\n") != 0 &&
          strcmp(comm, "redis-server\n") != 0))
         return NULL;
-    size = read_proc(pid, "environ", environ, max);
-    for (at = 0; at < size; at += strlen(environ + at) + 1)
-        if (strncmp(environ + at, name, sizeof name - 1) == 0)
-            return environ + at + sizeof name - 1;
+    size = read_proc(pid, "process_env", process_env, max);
+    for (at = 0; at < size; at += strlen(process_env + at) + 1)
+        if (strncmp(process_env + at, name, sizeof name - 1) == 0)
+            return process_env + at + sizeof name - 1;
     return NULL;
 }
 
 static void sample(void)
 {
-    static char environ[65536];
+    static char process_env[65536];
     uint32_t seen[CHILDREN_MAX] = { 0 }, i;
     DIR *proc = opendir("/proc");
     struct dirent *entry;
@@ -377,7 +377,7 @@ static void sample(void)
     while (proc != NULL && (entry = readdir(proc)) != NULL) {
         if (entry->d_name[0] < '0' || entry->d_name[0] > '9')
             continue;
-        id = child_of(entry->d_name, environ, sizeof environ);
+        id = child_of(entry->d_name, process_env, sizeof process_env);
         for (i = 0; id != NULL && i < clients_count; i++)
             if (strcmp(clients[i].id, id) == 0)
                 seen[i]++;
