@@ -359,7 +359,7 @@ static const char *child_of(const char *pid, char *process_env, size_t max)
         (strcmp(comm, "counter\n") != 0 &&
          strcmp(comm, "redis-server\n") != 0))
         return NULL;
-    size = read_proc(pid, "process_env", process_env, max);
+    size = read_proc(pid, "environ", process_env, max);
     for (at = 0; at < size; at += strlen(process_env + at) + 1)
         if (strncmp(process_env + at, name, sizeof name - 1) == 0)
             return process_env + at + sizeof name - 1;
