@@ -9,3 +9,6 @@ tests_embed_example_LDADD = libphub.la
 # More of it.
 check_PROGRAMS += tests/check_embed
 TESTS          += tests/check_embed
+
+check_PROGRAMS += tests/check_actor
+TESTS          += tests/check_actor
