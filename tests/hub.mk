@@ -38,3 +38,8 @@ check_PROGRAMS += tests/check_serve
 TESTS          += tests/check_serve
 tests_check_serve_SOURCES = tests/check_serve.c $(hub_fixture)
 tests_check_serve_LDADD   = $(hub_ldadd)
+
+check_PROGRAMS += tests/check_restart
+TESTS          += tests/check_restart
+tests_check_restart_SOURCES = tests/check_restart.c $(hub_fixture)
+tests_check_restart_LDADD   = $(hub_ldadd)

@@ -270,6 +270,15 @@ int phub__instance_adopted(const struct phub__instance *instance)
     return instance->adopted && !instance->settle_owed;
 }
 
+int phub__instance_whole(const struct phub__instance *instance, int ran)
+{
+    if (!instance->awaits || ran)
+        return 1;
+    if (instance->phase != PHUB__PHASE_STARTING)
+        return -1;
+    return instance->identified && instance->ready; /* or the timer decides */
+}
+
 int phub__instance_set_spec(struct phub__instance *instance,
                             struct phub_buf *spec)
 {

@@ -84,6 +84,7 @@ struct phub__runner_adopted {
     int64_t pid;
     int ready;        /* it counts as ready; else READY comes again, if it
                        * was, and a HELLO with PHUB__IDENTIFIED */
+    int awaits;       /* it began as a standby, or with a state to come */
 };
 
 enum phub__end_cause {

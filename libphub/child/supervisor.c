@@ -502,6 +502,16 @@ static void on_exited(void *arg, uint64_t handle, int status,
     over(instance, status, cause, PHUB_EFAILED, text);
 }
 
+/* An adopted child said more of itself. */
+static void adopted_told(struct phub__instance *instance)
+{
+    if (instance->settle_owed)
+        phub__instance_settle(instance);
+    else if (instance->adopted)
+        instance->supervisor->events->changed(instance->supervisor->arg,
+                                              instance);
+}
+
 static void on_hello(struct phub__instance *instance, uint32_t capabilities)
 {
     if (capabilities & PHUB__IDENTIFIED) {
@@ -523,8 +533,7 @@ static void on_hello(struct phub__instance *instance, uint32_t capabilities)
         if (instance->state == NULL || instance->loaded)
             phub__instance_send_commit(instance);
     }
-    if (instance->settle_owed)
-        phub__instance_settle(instance);
+    adopted_told(instance);
 }
 
 static void on_received(void *arg, uint64_t handle,
@@ -540,9 +549,8 @@ static void on_received(void *arg, uint64_t handle,
         return;
     case PHUB__VERB_READY:
         instance->ready = 1;
-        if (instance->settle_owed)
-            phub__instance_settle(instance);
         phub__instance_check_ready(instance);
+        adopted_told(instance);
         return;
     case PHUB__VERB_DONE:
         phub__instance_answered(instance, message);
@@ -621,6 +629,7 @@ static void on_adopted(void *arg, const struct phub__runner_adopted *child)
     instance->ready = child->ready;
     instance->ever_ran = 1;
     instance->adopted = 1;
+    instance->awaits = child->awaits;
     /* The row brings the spec, HELLO what it can do.  One that had not been
      * ready, or has to say so again, gets some time for that. */
     phub__supervisor_index(supervisor, instance);

@@ -117,6 +117,9 @@ int phub__instance_set_spec(struct phub__instance *instance,
                             struct phub_buf *spec);
 /* It was adopted, and nobody has said yet that it may stay. */
 int phub__instance_adopted(const struct phub__instance *instance);
+/* Has an adopted one its state?  1, 0 (it may tell yet: changed() follows),
+ * -1 (nobody knows).  ran: this very process was seen running. */
+int phub__instance_whole(const struct phub__instance *instance, int ran);
 /* It may: what an interrupted move left frozen or as a standby goes on; what
  * never gets ready ends. */
 void phub__instance_settle(struct phub__instance *instance);

@@ -52,6 +52,7 @@ struct phub__instance {
     int standby, first, ever_ran, committing, ended;
     int kill_owed;                        /* 2 hard: it was not made yet */
     int adopted;                          /* and not settled yet */
+    int awaits;                           /* adopted: began without its state */
     int identified, was_standby, was_frozen, settle_owed;
     int commit_owed;                      /* COMMIT once it says HELLO */
     phub__verb_done *commit_done;

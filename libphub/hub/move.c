@@ -102,6 +102,7 @@ int phub__move_open(struct phub__hub *hub, struct phub_bytes id,
                     uint64_t target, uint32_t cause, uint64_t *out)
 {
     struct phub__local *local = phub__local_find(hub, id);
+    const struct phub_view_node *node;
     struct phub__row_facts row;
     struct phub__move *move;
     char name[PHUB_NODE_NAME_MAX + 24];
@@ -117,11 +118,13 @@ int phub__move_open(struct phub__hub *hub, struct phub_bytes id,
         return PHUB_EPARTITIONED;
     if (target == hub->node)
         return PHUB_EREPEATED;
-    if (phub__view_index(phub__hub_view(hub), target) == PHUB__VIEW_NONE)
+    node = phub__view_find(phub__hub_view(hub), target);
+    if (node == NULL)
         return PHUB_ENODEDOWN;
     if (local->move != NULL || local->arrival != NULL)
         return PHUB_EBUSY;
-    if (phub__instance_phase(local->instance) != PHUB__PHASE_RUNNING)
+    if (phub__instance_phase(local->instance) != PHUB__PHASE_RUNNING ||
+        phub__instance_adopted(local->instance))
         return PHUB_EAGAIN;
     if (hub->moves->count >= PHUB__MOVES_MAX)
         return PHUB_ELIMIT;
@@ -133,6 +136,7 @@ int phub__move_open(struct phub__hub *hub, struct phub_bytes id,
     move->hub = hub;
     move->local = local;
     move->target = target;
+    move->target_boot = node->boot;
     move->incarnation = row.incarnation;
     move->base = row.home_epoch;
     move->phase = PHUB__MOVE_OPEN;
@@ -516,6 +520,7 @@ static void ask_go(struct phub__move *move)
 static int decide(struct phub__hub *hub, uint64_t id, uint64_t token)
 {
     struct phub__move *move = find(hub, id);
+    const struct phub_view_node *node;
     struct phub__row_facts row;
     int rc;
 
@@ -531,9 +536,9 @@ static int decide(struct phub__hub *hub, uint64_t id, uint64_t token)
         return PHUB_ESTOPPED;
     if (phub_epoch_cmp(row.home_epoch, move->base) != 0)
         return PHUB_EMOVED;
-    if (phub__view_index(phub__hub_view(hub), move->target) ==
-        PHUB__VIEW_NONE)
-        return PHUB_ENODEDOWN;
+    node = phub__view_find(phub__hub_view(hub), move->target);
+    if (node == NULL || node->boot != move->target_boot)
+        return PHUB_ENODEDOWN; /* one that restarted holds nothing any more */
     if (!phub__hub_in_charge(hub))
         return PHUB_EPARTITIONED;
     move->epoch = phub__hub_epoch(hub);

@@ -25,7 +25,7 @@ struct phub__move {
     struct phub__move *bucket_next;
     struct phub__hub *hub;
     struct phub__local *local;
-    uint64_t target;
+    uint64_t target, target_boot;
     struct phub_epoch incarnation;
     struct phub_epoch base;       /* home epoch when it began */
     struct phub_epoch epoch;      /* of the decision */

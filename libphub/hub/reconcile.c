@@ -127,15 +127,28 @@ static int may_settle(const struct phub__hub *hub)
     return hub->attached && !hub->stopping && phub__hub_in_charge(hub);
 }
 
-/* An adopted instance may stay.  A new epoch first: what the target of a
- * move that was cut short holds does not count any more. */
+/* An adopted instance may stay, if it is whole: what began as a standby, or
+ * with a state to come, may never have got that, and the one who still holds
+ * it drops it as soon as this one counts.  A new epoch first: what the target
+ * of a move that was cut short holds does not count any more. */
 static int settle(struct phub__local *local, const struct phub__row_facts *row)
 {
     struct phub__hub *hub = local->hub;
-    struct phub_epoch epoch = phub__hub_epoch(hub);
-    int rc = phub__row_home(hub, phub__local_id(local), row->incarnation,
-                            hub->node, epoch);
+    struct phub_bytes id = phub__local_id(local);
+    struct phub_epoch epoch;
+    int64_t pid = 0;
+    uint32_t state = phub__row_state_on(hub, id, hub->node, &epoch, &pid);
+    int whole, rc;
 
+    whole = phub__instance_whole(
+        local->instance, pid == phub__instance_pid(local->instance) &&
+        (state == PHUB_INSTANCE_RUNNING || state == PHUB_INSTANCE_FROZEN));
+    if (whole < 0)
+        stop(local, "it may not have got its state");
+    if (whole <= 0)
+        return 0;
+    epoch = phub__hub_epoch(hub);
+    rc = phub__row_home(hub, id, row->incarnation, hub->node, epoch);
     if (rc != 0)
         return rc;
     phub__instance_set_epoch(local->instance, epoch);
@@ -361,6 +374,10 @@ static void on_changed(void *arg, struct phub__instance *instance)
         return;
     if (local->instance == NULL)
         return; /* inside its own start; published after it */
+    if (phub__instance_adopted(instance)) {
+        phub__reconcile(hub, phub__instance_id(instance));
+        return; /* published when it is known to be ours */
+    }
     phub__row_instance(hub, instance, 0, "");
     if (local->arrival != NULL)
         phub__arrival_instance_changed(local);
@@ -459,7 +476,6 @@ static void on_adopted(void *arg, struct phub__instance *instance)
     phub__hub_cause(hub, phub__local_id(local),
                     "adopted: pid %lld ran on while the daemon was away",
                     (long long)phub__instance_pid(instance));
-    phub__row_instance(hub, instance, 0, "");
 }
 
 static void on_holder(void *arg, const char *runner, uint64_t guard_id)

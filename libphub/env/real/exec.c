@@ -110,23 +110,24 @@ static uint64_t get_u64(const uint8_t *from)
 }
 
 static void note_put(uint8_t *note, struct phub_epoch incarnation, int signal,
-                     bool says_ready)
+                     bool says_ready, bool awaits)
 {
     note[0] = NOTE_VERSION;
     note[1] = (uint8_t)signal;
     note[2] = says_ready;
-    note[3] = 0;
+    note[3] = awaits;
     put_u64(note + 4, incarnation.number);
     put_u64(note + 12, incarnation.node);
 }
 
 static bool note_get(struct phub_bytes note, struct phub_epoch *incarnation,
-                     int *signal, bool *says_ready)
+                     int *signal, bool *says_ready, int *awaits)
 {
     if (note.size < NOTE_SIZE || note.data[0] != NOTE_VERSION)
         return false;
     *signal = note.data[1];
     *says_ready = note.data[2] != 0;
+    *awaits = note.data[3] != 0;
     incarnation->number = get_u64(note.data + 4);
     incarnation->node = get_u64(note.data + 12);
     return true;
@@ -169,7 +170,8 @@ static void on_adopted(void *arg, const struct phub__guard_child *found)
     int signal = 0;
 
     if (!exec->was_attached && note_get(found->note, &adopted.incarnation,
-                                        &signal, &says_ready)) {
+                                        &signal, &says_ready,
+                                        &adopted.awaits)) {
         do
             adopted.handle = ++exec->adopted_last;
         while (phub__exec_find(exec, adopted.handle) != NULL);
@@ -489,7 +491,8 @@ static int exec_spawn(struct phub__exec_child *child,
 
     if (rc != 0)
         return rc;
-    note_put(note, start->incarnation, child->stop_signal, spec->ready != 0);
+    note_put(note, start->incarnation, child->stop_signal, spec->ready != 0,
+             start->standby || start->state_expected);
     spawn.hub_env = env.items;
     spawn.hub_envc = env.count;
     spawn.cwd = env.cwd;

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* check_restart: a daemon that is killed and at once started again.
+ *
+ * Its children ran on in the guard, nobody missed it, and nobody else may
+ * start what is its: it has to make out by itself what its earlier start was
+ * in the middle of. */
+#include "config.h"
+
+#include <check.h>
+#include <stdio.h>
+
+#include <phub/error.h>
+
+#include "hub/local.h"
+#include "hub/move.h"
+#include "hub_fixture.h"
+
+static const char *const migrations[] = { "hotswap", "coldswap" };
+#define SWAPS 2
+#define STEPS 24
+
+static struct hubs hubs;
+static uint32_t home, target;
+
+static void begin(const char *migration, const char *words)
+{
+    hubs_new(&hubs, 3, migration, 11);
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", words), 0);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", &home), 1);
+    target = (home + 1) % 3;
+    hubs_update(&hubs, "c", 1, 5);
+}
+
+static void again(uint32_t node)
+{
+    phub__sim_node_start(hubs_node(&hubs, node));
+}
+
+static int well(struct hubs *h, const void *id)
+{
+    return hubs_agree(h, NULL) && hubs_acts(h, id) &&
+           hubs_instances(h, id, NULL) == 1;
+}
+
+/* Kill node after that many effects of a move, and start it again. */
+static void kill_in_move(uint32_t node, uint32_t effects)
+{
+    uint32_t from = node == home ? target : home;
+
+    phub__sim_node_kill_after(hubs_node(&hubs, node), effects);
+    hubs_move_send(&hubs, from, "c", target, &hubs_last);
+    while (hubs_hub(&hubs, node) != NULL && hubs_last.done == 0)
+        ck_assert(phub__world_step(hubs.world));
+    if (hubs_hub(&hubs, node) != NULL)
+        phub__sim_node_kill(hubs_node(&hubs, node));
+    again(node);
+    hubs_wait(&hubs, &hubs_last);
+    ck_assert_msg(hubs_until(&hubs, 60000, well, "c"),
+                  "%s, %u effects: %u act of %u", hubs.migration, effects,
+                  hubs_acting(&hubs, "c", NULL),
+                  hubs_instances(&hubs, "c", NULL));
+    hubs_run(&hubs, 8000);
+    ck_assert(well(&hubs, "c"));
+    ck_assert_uint_eq(hubs.doubled, 0);
+}
+
+START_TEST(an_idle_node_takes_its_children_back_untouched)
+{
+    struct phub__sim_child *child;
+
+    begin(migrations[_i], "sim state freeze");
+    child = hubs_child(&hubs, "c");
+    phub__sim_node_kill(hubs_node(&hubs, home));
+    again(home);
+    ck_assert(hubs_until(&hubs, 60000, well, "c"));
+    hubs_run(&hubs, 8000);
+    ck_assert_ptr_eq(hubs_child(&hubs, "c"), child);
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5);
+    ck_assert_int_eq(hubs_move(&hubs, 0, "c", target), 0);
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5);
+    hubs_free(&hubs);
+}
+END_TEST
+
+START_TEST(a_target_that_restarts_at_any_step_loses_nothing)
+{
+    begin(migrations[_i % SWAPS], "sim state freeze");
+    kill_in_move(target, (uint32_t)(_i / SWAPS) + 1);
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5);
+    hubs_free(&hubs);
+}
+END_TEST
+
+START_TEST(an_origin_that_restarts_at_any_step_loses_nothing)
+{
+    begin("hotswap", "sim state freeze");
+    kill_in_move(home, (uint32_t)_i + 1);
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5);
+    hubs_free(&hubs);
+}
+END_TEST
+
+/* ColdSwap's state is for a moment in the daemon alone. */
+START_TEST(an_origin_that_restarts_in_a_coldswap_leaves_one)
+{
+    begin("coldswap", "sim state freeze");
+    kill_in_move(home, (uint32_t)_i + 1);
+    hubs_free(&hubs);
+}
+END_TEST
+
+/* --- ends ------------------------------------------------------------------ */
+
+static uint64_t starts(void)
+{
+    uint64_t sum = 0;
+    uint32_t i;
+
+    for (i = 0; i < hubs.nodes; i++)
+        sum += hubs_hub(&hubs, i)->counters.starts;
+    return sum;
+}
+
+START_TEST(a_temporary_child_runs_once)
+{
+    hubs_new(&hubs, 3, "hotswap", 3);
+    ck_assert_int_eq(hubs_start(&hubs, 0, "a b d e f",
+                                "sim temporary exit-after=300"), 0);
+    hubs_run(&hubs, 10000);
+    ck_assert_uint_eq(starts(), 5);
+    ck_assert_uint_eq(hubs_home(&hubs, 0, "a"), hubs.nodes);
+    hubs_free(&hubs);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("restart");
+    TCase *tc = tcase_create("restart");
+    SRunner *runner;
+    int failed;
+
+    tcase_set_timeout(tc, 60);
+    tcase_add_loop_test(tc, an_idle_node_takes_its_children_back_untouched,
+                        0, SWAPS);
+    tcase_add_loop_test(tc, a_target_that_restarts_at_any_step_loses_nothing,
+                        0, STEPS * SWAPS);
+    tcase_add_loop_test(tc, an_origin_that_restarts_at_any_step_loses_nothing,
+                        0, STEPS);
+    tcase_add_loop_test(tc, an_origin_that_restarts_in_a_coldswap_leaves_one,
+                        0, STEPS);
+    tcase_add_test(tc, a_temporary_child_runs_once);
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
