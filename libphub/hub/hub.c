@@ -299,6 +299,7 @@ static void lease_mode(struct phub__hub *hub)
 static void cluster_event(void *arg, const struct phub__cluster_event *event)
 {
     struct phub__hub *hub = arg;
+    int could;
 
     switch (event->kind) {
     case PHUB__CLUSTER_VIEW_CHANGED:
@@ -325,11 +326,13 @@ static void cluster_event(void *arg, const struct phub__cluster_event *event)
                       event->member->name, event->text);
         return;
     case PHUB__CLUSTER_LEASE:
+        could = phub__hub_in_charge(hub);
         if (hub->lease_boot_ns <= hub->env->boot_ns(hub->env))
             phub__synced_restart(hub); /* it lapsed: others may have acted */
         hub->lease_boot_ns = event->value;
         phub__supervisor_deadline(hub->supervisor, event->value);
-        phub__redistribution_ready(hub);
+        if (!could) /* else the next round is early enough */
+            phub__redistribution_ready(hub);
         return;
     }
 }
