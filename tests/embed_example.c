@@ -6,7 +6,7 @@
 
 static struct phub_hub *hubs[2];
 static struct phub_child children[1000];
-static char ids[1000][8];
+static char ids[1000][16];
 
 static void count(void *self, struct phub_actor *actor, const void *data,
                   size_t size)
