@@ -687,7 +687,19 @@ struct stop {
     struct phub__hub *hub;
     struct phub__reply reply;
     uint64_t home;
+    int durable, code;
+    char text[160];
 };
+
+static void stop_stored(void *arg, int rc)
+{
+    struct stop *stop = arg;
+
+    (void)rc; /* ended it is; that the disk is full was said */
+    phub__reply(stop->hub, &stop->reply, stop->code, stop->home, 0,
+                stop->text);
+    phub__free(stop);
+}
 
 static void stop_done(void *arg, struct phub__request *request)
 {
@@ -704,8 +716,13 @@ static void stop_done(void *arg, struct phub__request *request)
         code = item->code;
         text = item->text != NULL ? item->text : phub_strerror(code);
     }
-    phub__reply(stop->hub, &stop->reply, code, stop->home, 0, text);
-    phub__free(stop);
+    stop->code = code;
+    snprintf(stop->text, sizeof stop->text, "%s", text);
+    /* No power cut may undo what people were told. */
+    if (stop->durable)
+        phub__store_sync(stop->hub, stop_stored, stop);
+    else
+        stop_stored(stop, 0);
 }
 
 void phub__keeper_stop(struct phub__hub *hub,
@@ -760,7 +777,8 @@ void phub__keeper_stop(struct phub__hub *hub,
         phub__reply(hub, &reply, PHUB_ENOMEM, hub->node, 0, "out of memory");
         return;
     }
-    *stop = (struct stop){ hub, reply, row.home };
+    *stop = (struct stop){ .hub = hub, .reply = reply, .home = row.home,
+                           .durable = row.durable };
     for (i = 0; i < count; i++) {
         request->items[i].op.id = phub__request_copy(request, item->id);
         request->items[i].op.incarnation = row.incarnation;

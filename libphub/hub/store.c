@@ -18,6 +18,7 @@
 #define FILE_NAME "rows"
 #define HEAD_SIZE 12u               /* u32 size, u64 checksum, little-endian */
 #define REWRITE_MIN 1048576u        /* bytes before a rewrite is worth it */
+#define SYNC_MS 100u                /* at most so long unsynced */
 #define STORE_MAX (1u << 30)        /* bytes of the file in memory */
 
 struct record {
@@ -39,8 +40,19 @@ struct phub__store {
     struct phub__builder pending;   /* records of this turn */
     struct waiter *waiters;         /* for the next sync */
     uint64_t file_size, live_size;  /* after the last rewrite */
-    int scheduled, failed;
+    struct phub__timer *timer;      /* what nobody waits for is synced, too */
+    int scheduled, failed, unsynced;
 };
+
+/* Moves and stops that nobody waits for reach the disk soon all the same. */
+static void sync_late(void *arg)
+{
+    struct phub__hub *hub = arg;
+
+    hub->store->unsynced = 0;
+    (void)hub->env->file_do(hub->env, PHUB__FILE_SYNC, FILE_NAME, NULL, 0,
+                            NULL, NULL);
+}
 
 int phub__store_new(struct phub__hub *hub)
 {
@@ -48,7 +60,8 @@ int phub__store_new(struct phub__hub *hub)
     if (hub->store == NULL)
         return PHUB_ENOMEM;
     phub__builder_init(&hub->store->pending, STORE_MAX);
-    return 0;
+    hub->store->timer = hub->env->timer_new(hub->env, sync_late, hub);
+    return hub->store->timer != NULL ? 0 : PHUB_ENOMEM;
 }
 
 void phub__store_free(struct phub__hub *hub)
@@ -61,6 +74,8 @@ void phub__store_free(struct phub__hub *hub)
         hub->store->waiters = waiter->next;
         phub__free(waiter);
     }
+    if (hub->store->timer != NULL)
+        hub->env->timer_free(hub->env, &hub->store->timer);
     phub__builder_fini(&hub->store->pending);
     phub__free(hub->store);
     hub->store = NULL;
@@ -170,6 +185,11 @@ static void flush(void *arg)
         rc = env->file_do(env, PHUB__FILE_APPEND, FILE_NAME,
                           store->pending.data, store->pending.size, written,
                           hub);
+    if (rc == 0 && store->pending.size != 0 && !store->unsynced) {
+        store->unsynced = 1;
+        env->timer_start(env, store->timer,
+                         env->now_ns(env) + SYNC_MS * 1000000ull);
+    }
     store->file_size += store->pending.size;
     phub__builder_reset(&store->pending);
     if (waiters != NULL &&

@@ -123,12 +123,14 @@ struct sim_case *sim_case_new(const struct sim_options *options)
 void sim_case_free(struct sim_case **where)
 {
     struct sim_case *c = *where;
+    struct phub__world *world;
 
     if (c == NULL)
         return;
     *where = NULL;
+    world = c->world;
     c->broken = 1;  /* what the end of the world does is nobody's fault */
-    phub__world_free(&c->world);
+    phub__world_free(&world);
     free(c);
 }
 
@@ -233,6 +235,7 @@ int sim_members_agree(struct sim_case *c)
 void sim_start_node(struct sim_case *c, uint32_t index)
 {
     c->present[index] = 1;
+    phub__sim_node_disk_full(sim_node(c, index), 0);
     phub__sim_node_start(sim_node(c, index));
 }
 

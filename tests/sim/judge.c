@@ -94,6 +94,11 @@ static void began(void *arg, const struct phub__sim_child *instance)
                    child->id);
     if (phub_epoch_cmp(facts.incarnation, child->incarnation) > 0)
         new_life(child, &facts);
+    /* A frozen process keeps its actors, and their state goes with the lease
+     * although nothing has ended yet. */
+    if (child->last_node != UINT32_MAX
+        && phub__sim_node_frozen(sim_node(c, child->last_node)))
+        child->excused = 1;
     child->last_node = phub__sim_node_index(facts.node);
 }
 

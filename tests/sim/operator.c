@@ -148,8 +148,14 @@ static void spec_bytes(const struct sim_child *child,
     memcpy(text, child->argv, sizeof(text));
     while ((word = strtok_r(rest, " ", &rest)) != NULL && count < 16)
         words[count++] = bytes_of(word);
-    spec.runner = bytes_of("exec");
-    spec.argv = (struct phub__list){ words, count };
+    if (strncmp(child->argv, "actor", 5) == 0) {
+        spec.runner = bytes_of("actor");
+        spec.behaviour = bytes_of("sim");
+        spec.argument = bytes_of(child->argv);
+    } else {
+        spec.runner = bytes_of("exec");
+        spec.argv = (struct phub__list){ words, count };
+    }
     spec.ready = strstr(child->argv, "no-channel") == NULL;
     spec.ready_timeout_ms = 5000;
     spec.stop_timeout_ms = 2000;

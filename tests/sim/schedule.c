@@ -17,7 +17,8 @@
 enum fault {
     FAULT_KILL, FAULT_KILL_IN_TURN, FAULT_POWER, FAULT_FREEZE, FAULT_LEAVE,
     FAULT_CUT, FAULT_CUT_ONE_WAY, FAULT_LOSS, FAULT_SLOW, FAULT_GUARD,
-    FAULT_CHILD, FAULT_SKEW, FAULT_JOIN, FAULT_COUNT
+    FAULT_CHILD, FAULT_SKEW, FAULT_JOIN, FAULT_DISK,
+    FAULT_BLACKOUT, FAULT_COUNT
 };
 
 static uint64_t draw(struct sim_case *c, uint64_t count)
@@ -34,7 +35,8 @@ static void manners(struct sim_case *c)
         "sim state freeze defer=2 consent", "sim state freeze slow-stop=300",
         "sim state freeze late-state=400", "sim no-channel",
         "sim state freeze ignore-stop", "sim freeze",
-        "sim state freeze late-state=6000", "sim state freeze crash-after=4000"
+        "sim state freeze late-state=6000", "sim state freeze crash-after=4000",
+        "actor state freeze", "actor state freeze", "actor state"
     };
 
     for (uint32_t i = 0; i < c->options.children; i++)
@@ -124,6 +126,20 @@ static void join_one(struct sim_case *c)
         }
 }
 
+/* Only durable rows live through that. */
+static void blackout(struct sim_case *c)
+{
+    if (!c->options.durable)
+        return;
+    for (uint32_t i = 0; i < c->options.nodes; i++)
+        if (sim_daemon(c, i) != NULL)
+            sim_power_off(c, i);
+    sim_run(c, draw(c, 3000));
+    for (uint32_t i = 0; i < c->options.nodes; i++)
+        if (c->node_ids[i] != 0)
+            sim_start_node(c, i);
+}
+
 static void strike(struct sim_case *c, enum fault fault)
 {
     uint32_t node = victim(c);
@@ -172,6 +188,12 @@ static void strike(struct sim_case *c, enum fault fault)
     case FAULT_JOIN:
         join_one(c);
         return;
+    case FAULT_DISK:
+        phub__sim_node_disk_full(sim_node(c, node), 1);
+        return;
+    case FAULT_BLACKOUT:
+        blackout(c);
+        return;
     case FAULT_COUNT:
         return;
     }
@@ -186,8 +208,10 @@ static void mend(struct sim_case *c, int all)
         if (sim_daemon(c, i) == NULL && sim_node(c, i) != NULL
             && c->node_ids[i] != 0 && draw(c, 3) == 0)
             sim_start_node(c, i);
-        if (all)
+        if (all) {
             phub__sim_node_slow(sim_node(c, i), 0);
+            phub__sim_node_disk_full(sim_node(c, i), 0);
+        }
         if (all)
             phub__sim_node_kill_after(sim_node(c, i), 0);
     }
@@ -207,6 +231,7 @@ void sim_schedule_options(struct sim_options *options, uint64_t seed,
     options->nodes = nodes_min
         + (uint32_t)(mixed % (nodes_max - nodes_min + 1));
     options->children = 4 + (uint32_t)((mixed >> 16) % 20);
+    options->durable = (mixed >> 44) % 2 == 0;
     options->migration = (mixed >> 40) % 2 == 0 ? "hotswap" : "coldswap";
 }
 

@@ -68,7 +68,8 @@ struct phub__sim_runner {
     void *arg;
     uint64_t handle_next;
     int actor;
-    struct phub__sim_child *children;   /* actors only */
+    uint64_t deadline;                  /* of actors; boot clock, 0: none */
+    struct phub__sim_event *check;
 };
 
 struct phub__sim_process {

@@ -613,6 +613,30 @@ struct lease {
     uint64_t boot_ns;
 };
 
+static void actors_check(void *arg)
+{
+    struct phub__sim_runner *runner = arg;
+    struct phub__sim_node *node = runner->process->node;
+
+    runner->check = NULL;
+    if (phub__sim_boot(node) >= runner->deadline)
+        (void)end_all(node, runner->process, -9, PHUB__SIM_END_LEASE);
+}
+
+static void actors_deadline(struct phub__sim_runner *runner, uint64_t boot_ns)
+{
+    struct phub__sim_node *node = runner->process->node;
+
+    if (boot_ns <= runner->deadline)
+        return;
+    runner->deadline = boot_ns;
+    phub__sim_event_cancel(node->world, &runner->check);
+    runner->check = phub__sim_event(node->world,
+                                    phub__sim_when_boot(node, boot_ns),
+                                    runner->process, PHUB__SIM_RUNNER, 6,
+                                    actors_check, NULL, runner);
+}
+
 static void lease_taken(void *arg)
 {
     struct lease lease = *(struct lease *)arg;
@@ -620,6 +644,10 @@ static void lease_taken(void *arg)
     struct phub__sim_guard *guard = node->guard;
 
     free(arg);
+    if (lease.runner->actor) {
+        actors_deadline(lease.runner, lease.boot_ns);
+        return;
+    }
     if (guard == NULL || guard->runner != lease.runner
         || lease.boot_ns <= guard->deadline
         || lease.boot_ns <= phub__sim_boot(node))
@@ -636,7 +664,7 @@ static void runner_deadline(struct phub__runner *base, uint64_t boot_ns)
     struct phub__world *world = runner->process->world;
     struct lease *lease;
 
-    if (runner->actor || !phub__sim_effect(runner->process))
+    if (!phub__sim_effect(runner->process))
         return;
     lease = phub__sim_alloc(1, sizeof(*lease));
     *lease = (struct lease){ runner, boot_ns };
@@ -678,9 +706,10 @@ struct phub__runner *phub__sim_runner(struct phub_env *env, const char *name)
 void phub__sim_runners_end(struct phub__sim_process *process)
 {
     struct phub__sim_node *node = process->node;
-    struct phub__sim_child *child = node->world->children;
+    struct phub__sim_child *child;
 
     (void)end_all(node, process, -9, PHUB__SIM_END_HOLDER);
+    child = node->world->children;
     if (node->guard == NULL || node->guard->runner != &process->exec)
         return;
     node->guard->runner = NULL;
@@ -704,7 +733,13 @@ void phub__sim_actors_frozen(struct phub__sim_process *process)
     actors_judge(process);
 }
 
+/* Their workers look at the deadline before each step. */
 void phub__sim_actors_thawed(struct phub__sim_process *process)
 {
+    struct phub__sim_runner *runner = &process->actor;
+
+    if (runner->deadline != 0
+        && phub__sim_boot(process->node) >= runner->deadline)
+        (void)end_all(process->node, process, -9, PHUB__SIM_END_LEASE);
     actors_judge(process);
 }
