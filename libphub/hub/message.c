@@ -151,6 +151,13 @@ static int takes(const struct phub__local *local)
            (local->move == NULL || !local->move->ending);
 }
 
+/* It is leaving, and what waits here has not been forwarded yet. */
+static int collects(const struct phub__local *local)
+{
+    return local != NULL && local->move != NULL &&
+           local->move->phase != PHUB__MOVE_FINISHING;
+}
+
 static void give(struct phub__local *local, const struct phub__mail *mail)
 {
     struct phub__hub *hub = local->hub;
@@ -223,7 +230,7 @@ void phub__mail_child_changed(struct phub__hub *hub,
     if (local->mail_first == NULL)
         return;
     phub__row_facts(hub, phub__local_id(local), &row);
-    if (row.live && (row.home == hub->node || local->move != NULL))
+    if (row.live && (row.home == hub->node || collects(local)))
         return; /* it will run here, or its move tells */
     while (local->mail_first != NULL) {
         mail = take(local);
@@ -309,7 +316,7 @@ void phub__mail_received(struct phub__hub *hub, uint64_t from,
     else if (local != NULL && takes(local) && !held_back(local, from) &&
              (local->mail_first == NULL || local->mail_origin == from))
         give(local, &mail);
-    else if (home == hub->node || (local != NULL && local->move != NULL)) {
+    else if (home == hub->node || collects(local)) {
         local = phub__local_get(hub, in.id);
         if (local != NULL)
             queue(local, &mail);
@@ -336,6 +343,8 @@ int phub__mail_send(struct phub__hub *hub, struct phub_bytes id,
 
     if (home == 0)
         return PHUB_ENOTFOUND;
+    if (collects(phub__local_find(hub, id)))
+        home = hub->node; /* behind those that wait here for the move */
     if (data.size > PHUB_MESSAGE_SIZE_MAX)
         return PHUB_ELIMIT;
     if (done != NULL) {
