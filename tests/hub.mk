@@ -43,3 +43,8 @@ check_PROGRAMS += tests/check_restart
 TESTS          += tests/check_restart
 tests_check_restart_SOURCES = tests/check_restart.c $(hub_fixture)
 tests_check_restart_LDADD   = $(hub_ldadd)
+
+check_PROGRAMS += tests/check_message
+TESTS          += tests/check_message
+tests_check_message_SOURCES = tests/check_message.c $(hub_fixture)
+tests_check_message_LDADD   = $(hub_ldadd)

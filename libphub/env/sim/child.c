@@ -285,6 +285,8 @@ static void set_frozen(struct phub__sim_child *child, uint64_t ref, int frozen)
 void phub__sim_child_verb(struct phub__sim_child *child, enum phub__verb verb,
                           uint64_t ref, int32_t code, struct phub_buf *body)
 {
+    const struct phub__sim_watch *watch = child->world->options.watch;
+
     (void)code;
     if (child->dead || child->manner.no_channel)
         return;
@@ -320,6 +322,8 @@ void phub__sim_child_verb(struct phub__sim_child *child, enum phub__verb verb,
         done(child, ref, 0, NULL, 0);
         return;
     case PHUB__VERB_MESSAGE:
+        if (watch != NULL && watch->message != NULL)
+            watch->message(watch->arg, child, phub__buf_bytes(body));
         done(child, ref, 0, body, 0);
         return;
     case PHUB__VERB_HELLO:

@@ -56,6 +56,9 @@ struct phub__sim_watch {
                   uint64_t size);
     void (*ended)(void *arg, const struct phub__sim_child *child,
                   enum phub__sim_end why);
+    /* A message reached it, in this order.  It answers with the same bytes. */
+    void (*message)(void *arg, const struct phub__sim_child *child,
+                    struct phub_bytes data);
     void *arg;
 };
 
