@@ -8,6 +8,8 @@ tests_journal_LDADD = libphub.la
 tests_journal_LDFLAGS = $(AM_LDFLAGS) -no-install
 
 # Real daemons on loopback.
-dist_check_SCRIPTS += tests/check_tools.sh tests/check_daemons.sh
-TESTS              += tests/check_tools.sh tests/check_daemons.sh
+dist_check_SCRIPTS += tests/check_tools.sh tests/check_daemons.sh \
+	tests/check_phub_page.sh
+TESTS              += tests/check_tools.sh tests/check_daemons.sh \
+	tests/check_phub_page.sh
 EXTRA_DIST         += tests/tools_fixture.sh
