@@ -144,17 +144,41 @@ adopted() {
 must 5 'its children are the same processes' adopted
 no_loss restart
 
-# --- a daemon that is killed -----------------------------------------------------------
+# --- a daemon that is killed, and one that is stopped -----------------------------------
 
-lost=$(rows | awk -v n="$victim" '$2 == n {printf "%s ", $1}')
-kill -9 "${pid_of[$victim]}"
+# Its children end with the lease, before they run elsewhere; how: KILL, STOP.
+lose() {
+    local how=$1 pid lost old
+    lost=$(rows | awk -v n="$victim" '$2 == n {printf "%s ", $1}')
+    old=$(rows | awk -v n="$victim" '$2 == n {printf "%s ", $4}')
+    [ -n "$lost" ] || wrong "$how: $victim runs nothing"
+    kill "-$how" "${pid_of[$victim]}"
+    must 20 "$how: its children run elsewhere" elsewhere
+    for pid in $old; do
+        gone "$pid" || wrong "$how: process $pid of $victim is still there"
+    done
+    no_loss "$how" "$lost"
+}
 elsewhere() {
     ! rows | awk -v n="$victim" '$2 == n' | grep -q . && running 9
 }
-must 20 'its children run elsewhere' elsewhere
-no_loss kill "$lost"
+has_children() {
+    members 3 && running 9 &&
+        rows | awk -v n="$victim" '$2 == n' | grep -q counter
+}
+lose KILL
 daemon "$victim"
 must 10 'it is a member again' members 3
+if ! wait_for 5 has_children; then
+    expect 0 ' ok ' phub move counter-1 "$victim"
+fi
+must 10 'it runs something' has_children
+no_loss 'coming back'
+lose STOP
+kill -CONT "${pid_of[$victim]}"
+must 10 'it is a member after it was stopped' members 3
+must 10 'and all run' running 9
+no_loss 'going on'
 
 # --- a child that ends -------------------------------------------------------------------
 
