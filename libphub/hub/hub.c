@@ -143,10 +143,25 @@ struct phub_view *phub__hub_view(const struct phub__hub *hub)
     return phub__cluster_view(hub->cluster);
 }
 
+static uint64_t settled_in_ns(const struct phub__hub *hub)
+{
+    if (hub->options.seeds_count == 0)
+        return hub->started_ns;
+    return hub->started_ns + hub->options.cluster.alone_grace * NS_PER_MS;
+}
+
+/* A node that has just started may have found others like it first, and not
+ * yet those who know. */
+int phub__hub_settled_in(const struct phub__hub *hub)
+{
+    return hub->started && hub->env->now_ns(hub->env) >= settled_in_ns(hub);
+}
+
 int phub__hub_in_charge(const struct phub__hub *hub)
 {
     return hub->verdict == PHUB_VERDICT_CONTINUE &&
-           !phub__synced_stale(hub) && hub->lease_boot_ns > hub->env->boot_ns(hub->env);
+           !phub__synced_stale(hub) && phub__hub_settled_in(hub) &&
+           hub->lease_boot_ns > hub->env->boot_ns(hub->env);
 }
 
 /* Synced in this very view: a node that was away for a while has its old rows
@@ -433,11 +448,17 @@ static void seeds_resolve(void *arg)
 
 /* --- start ----------------------------------------------------------------------------------- */
 
+static void identity_written(void *arg, int rc);
+
 static void round_fired(void *arg)
 {
     struct phub__hub *hub = arg;
     struct phub_env *env = hub->env;
 
+    if (!hub->started) {
+        (void)identity_write(hub, identity_written); /* it may work now */
+        return;
+    }
     if (hub->lease_stale) {
         hub->lease_stale = 0;
         lease_mode(hub);
@@ -460,9 +481,14 @@ static void identity_written(void *arg, int rc)
     struct phub__hub *hub = arg;
 
     if (rc != 0 && rc != PHUB_EUNSUPPORTED && rc != PHUB_ENOTFOUND) {
-        phub__hub_log(hub, PHUB__LOG_ERROR,
-                      "cannot write 'node' to the state directory: %s; not "
-                      "joining", phub_strerror(rc));
+        if (!hub->identity_failed)
+            phub__hub_log(hub, PHUB__LOG_ERROR,
+                          "cannot write 'node' to the state directory: %s; "
+                          "not joining before this works", phub_strerror(rc));
+        hub->identity_failed = 1;
+        hub->env->timer_start(hub->env, hub->round_timer,
+                              hub->env->now_ns(hub->env) +
+                                  ROUND_AGAIN_MS * NS_PER_MS);
         return;
     }
     hub->started = 1;
@@ -471,6 +497,8 @@ static void identity_written(void *arg, int rc)
     seeds_use(hub);
     seeds_resolve(hub);
     round_fired(hub);
+    hub->env->timer_start(hub->env, hub->round_timer,
+                          settled_in_ns(hub) + NS_PER_MS);
 }
 
 int phub__hub_start(struct phub__hub *hub, char *error, size_t error_max)

@@ -138,7 +138,7 @@ struct phub__hub {
     struct phub__counters counters;
 
     int attached;       /* runners told what they hold */
-    int started;
+    int started, identity_failed;
     uint64_t started_ns;            /* when, now clock */
     int draining;       /* nothing new starts here */
     int stopping;
@@ -185,6 +185,7 @@ void phub__hub_arm_cluster(struct phub__hub *hub);
  * the registry was complete: what this node decides about its own, counts. */
 int phub__hub_in_charge(const struct phub__hub *hub);
 /* And this node may start children, as far as it knows. */
+int phub__hub_settled_in(const struct phub__hub *hub);
 int phub__hub_may_run(const struct phub__hub *hub);
 
 void phub__hub_log(struct phub__hub *hub, enum phub__log_level level,

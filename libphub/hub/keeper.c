@@ -80,13 +80,8 @@ static int valid_id(struct phub_bytes id)
  * it. */
 static int undecided(struct phub__hub *hub)
 {
-    uint64_t now = hub->env->now_ns(hub->env);
-
-    return !phub__synced_complete(hub) ||
-           hub->lease_boot_ns <= hub->env->boot_ns(hub->env) ||
-           (hub->options.seeds_count != 0 &&
-            now < hub->started_ns +
-                      hub->options.cluster.alone_grace * 1000000ull);
+    return !phub__synced_complete(hub) || !phub__hub_settled_in(hub) ||
+           hub->lease_boot_ns <= hub->env->boot_ns(hub->env);
 }
 
 static int refuse(struct phub__hub *hub, const struct phub__op_item *item,
