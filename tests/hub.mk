@@ -48,3 +48,10 @@ check_PROGRAMS += tests/check_message
 TESTS          += tests/check_message
 tests_check_message_SOURCES = tests/check_message.c $(hub_fixture)
 tests_check_message_LDADD   = $(hub_ldadd)
+
+check_PROGRAMS += tests/check_store tests/check_drain
+TESTS          += tests/check_store tests/check_drain
+tests_check_store_SOURCES = tests/check_store.c $(hub_fixture)
+tests_check_store_LDADD   = $(hub_ldadd)
+tests_check_drain_SOURCES = tests/check_drain.c $(hub_fixture)
+tests_check_drain_LDADD   = $(hub_ldadd)

@@ -166,7 +166,8 @@ int hubs_agree(struct hubs *hubs, const void *none)
         view = phub__hub_view(hub);
         if (phub__view_count(view) != running ||
             (hash != 0 && phub__view_hash(view) != hash) ||
-            !phub__synced_complete(hub) || !phub__hub_may_run(hub))
+            !phub__synced_complete(hub) ||
+            (!hub->draining && !phub__hub_may_run(hub)))
             return 0;
         hash = phub__view_hash(view);
     }
