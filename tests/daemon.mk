@@ -1,0 +1,17 @@
+# tests/daemon.mk: real daemons on loopback, with real guards and children.
+# SPDX-License-Identifier: MIT
+
+daemon_fixture = tests/daemon_fixture.c tests/daemon_ask.c \
+	tests/daemon_fixture.h
+daemon_needs   = tools/phubd$(EXEEXT) tools/phub$(EXEEXT) \
+	tools/phub-guard$(EXEEXT) tests/counter$(EXEEXT) \
+	tests/exclusive$(EXEEXT)
+
+# A child that must not run twice.
+check_PROGRAMS += tests/exclusive
+tests_exclusive_LDADD =
+
+check_PROGRAMS += tests/check_lease
+TESTS          += tests/check_lease
+tests_check_lease_SOURCES = tests/check_lease.c $(daemon_fixture)
+EXTRA_tests_check_lease_DEPENDENCIES = $(daemon_needs)
