@@ -7,8 +7,10 @@ TESTS          += tests/embed_example
 tests_embed_example_LDADD = libphub.la
 
 # More of it.
-check_PROGRAMS += tests/check_embed
-TESTS          += tests/check_embed
+check_PROGRAMS += tests/check_embed tests/check_embed_children
+TESTS          += tests/check_embed tests/check_embed_children
+noinst_HEADERS += tests/embed_fixture.h
 
 check_PROGRAMS += tests/check_actor
 TESTS          += tests/check_actor
+noinst_HEADERS += tests/actor_loop.h

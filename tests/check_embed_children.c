@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/* check_embed_children: actors on hubs in this process: messages, metadata,
+ * restarts, and moves with their state. */
+#include "config.h"
+
+#include "embed_fixture.h"
+
+/* --- actors ------------------------------------------------------------------ */
+
+START_TEST(a_call_reaches_an_actor_on_another_node)
+{
+    char id[16], name[16] = "";
+    struct phub_child one = child(id);
+    struct phub_place place = { .size = sizeof place };
+    struct phub_future *future = NULL;
+    size_t size = 0;
+    int far = 0;
+
+    hubs_make(2, "hotswap");
+    one.argument = "william";
+    one.argument_size = 7;
+    for (int i = 0; i < 16; i++) {
+        snprintf(id, sizeof id, "x%d", i);
+        ck_assert_int_eq(phub_start(hubs[0], &one, 1, 0, 0, &future), 0);
+        ck_assert_int_eq(finish(&future, NULL), 0);
+        ck_assert_int_eq(phub_lookup(hubs[0], id, &place), 0);
+        ck_assert_uint_eq(place.state, 2); /* running */
+        far += place.node == phub_hub_node(hubs[1]);
+        ck_assert_int_eq(call(hubs[0], id, "+"), 1);
+        ck_assert_int_eq(call(hubs[1], id, "+"), 2);
+        ck_assert_int_eq(phub_call(hubs[0], id, "n", 1, name, 4, &size,
+                                   WAIT_MS), 0);
+        ck_assert_uint_eq(size, 7);
+        ck_assert_mem_eq(name, "will", 5); /* cut at reply_max */
+    }
+    ck_assert_int_gt(far, 0);
+    ck_assert_int_lt(far, 16);
+    hubs_free();
+}
+END_TEST
+
+START_TEST(what_is_sent_arrives_in_order_and_before_a_later_call)
+{
+    hubs_make(2, "hotswap");
+    start_one(hubs[0], "x");
+    for (int i = 0; i < 300; i++)
+        ck_assert_int_eq(phub_send(hubs[0], "x", "+", 1), 0);
+    ck_assert_int_eq(call(hubs[0], "x", "?"), 300);
+    ck_assert_int_eq(phub_send(hubs[0], "x", "", PHUB_MESSAGE_SIZE_MAX + 1ul),
+                     PHUB_ELIMIT);
+    hubs_free();
+}
+END_TEST
+
+START_TEST(a_call_that_is_not_answered_fails_and_does_not_wait)
+{
+    hubs_make(1, "hotswap");
+    start_one(hubs[0], "x");
+    ck_assert_int_eq(phub_call(hubs[0], "x", "#", 1, NULL, 0, NULL, WAIT_MS),
+                     PHUB_EFAILED);
+    hubs_free();
+}
+END_TEST
+
+START_TEST(metadata_of_row_and_instance_are_found)
+{
+    const struct phub_pair pairs[] = { { "colour", "red" }, { "born", "no" } };
+    const char *tags[] = { "t1", "t2" };
+    struct phub_child one = child("x");
+    struct phub_future *future = NULL;
+    char value[8];
+
+    hubs_make(2, "hotswap");
+    one.metadata = pairs;
+    one.metadata_count = 2;
+    one.tags = tags;
+    one.tags_count = 2;
+    ck_assert_int_eq(phub_start(hubs[0], &one, 1, 0, 0, &future), 0);
+    ck_assert_int_eq(finish(&future, NULL), 0);
+    ck_assert_int_eq(phub_lookup_metadata(hubs[0], "x", "colour", value, 4),
+                     0);
+    ck_assert_str_eq(value, "red");
+    ck_assert_int_eq(phub_lookup_metadata(hubs[0], "x", "colour", value, 3),
+                     PHUB_ELIMIT);
+    ck_assert_int_eq(phub_lookup_metadata(hubs[0], "x", "shape", value, 8),
+                     PHUB_ENOTFOUND);
+    /* what the instance publishes is newer */
+    ck_assert_int_eq(phub_lookup_metadata(hubs[0], "x", "born", value, 8), 0);
+    ck_assert_str_eq(value, "yes");
+    hubs_free();
+}
+END_TEST
+
+struct seen {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    int started, ended, failed, moved;
+};
+
+static struct seen seen = { .lock = PTHREAD_MUTEX_INITIALIZER,
+                            .changed = PTHREAD_COND_INITIALIZER };
+
+static void on_event(void *arg, const struct phub_hook_event *event)
+{
+    (void)arg;
+    pthread_mutex_lock(&seen.lock);
+    seen.started += event->hook == PHUB_HOOK_child_started;
+    seen.ended += event->hook == PHUB_HOOK_child_ended;
+    seen.failed += event->hook == PHUB_HOOK_child_failed;
+    seen.moved += event->hook == PHUB_HOOK_migration_completed;
+    pthread_cond_broadcast(&seen.changed);
+    pthread_mutex_unlock(&seen.lock);
+}
+
+static void wait_for(const int *what, int count)
+{
+    pthread_mutex_lock(&seen.lock);
+    while (*what < count)
+        pthread_cond_wait(&seen.changed, &seen.lock);
+    pthread_mutex_unlock(&seen.lock);
+}
+
+START_TEST(an_actor_that_ends_badly_is_started_again)
+{
+    struct phub_place place = { .size = sizeof place };
+
+    hubs_make(1, "hotswap");
+    ck_assert_int_eq(phub_hook_add(hubs[0], "*", 0, on_event, NULL, NULL), 0);
+    start_one(hubs[0], "x");
+    ck_assert_int_eq(call(hubs[0], "x", "+"), 1);
+    ck_assert_int_eq(call(hubs[0], "x", "!"), 1);
+    wait_for(&seen.started, 2);
+    ck_assert_int_eq(call(hubs[0], "x", "?"), 0);
+    ck_assert_int_eq(phub_lookup(hubs[0], "x", &place), 0);
+    ck_assert_uint_eq(place.restarts, 1);
+    hubs_free();
+    ck_assert_int_eq(atomic_load(&inits), 2);
+    ck_assert_int_eq(atomic_load(&terminates), 2);
+}
+END_TEST
+
+START_TEST(a_transient_actor_that_ends_well_is_over)
+{
+    struct phub_child one = child("x");
+    struct phub_future *future = NULL;
+
+    hubs_make(1, "hotswap");
+    ck_assert_int_eq(phub_hook_add(hubs[0], "child_ended", 0, on_event, NULL,
+                                   NULL), 0);
+    one.restart = PHUB_RESTART_TRANSIENT;
+    ck_assert_int_eq(phub_start(hubs[0], &one, 1, 0, 0, &future), 0);
+    ck_assert_int_eq(finish(&future, NULL), 0);
+    ck_assert_int_eq(call(hubs[0], "x", "."), 0);
+    wait_for(&seen.ended, 1);
+    hubs_free();
+    ck_assert_int_eq(atomic_load(&inits), 1);
+}
+END_TEST
+
+START_TEST(a_stopped_actor_is_terminated_and_gone)
+{
+    const char *ids[] = { "x" };
+    struct phub_place place = { .size = sizeof place };
+    struct phub_future *future = NULL;
+
+    hubs_make(2, "hotswap");
+    start_one(hubs[0], "x");
+    ck_assert_int_eq(phub_stop(hubs[1], ids, 1, 0, &future), 0);
+    ck_assert_int_eq(finish(&future, NULL), 0);
+    ck_assert_int_eq(atomic_load(&terminates), 1);
+    ck_assert_int_eq(phub_lookup(hubs[1], "x", &place), PHUB_ENOTFOUND);
+    ck_assert_uint_eq(phub_count(hubs[1]), 0);
+    start_one(hubs[1], "x"); /* a new incarnation */
+    hubs_free();
+}
+END_TEST
+
+/* --- moves ------------------------------------------------------------------- */
+
+static const char *const migrations[] = { "hotswap", "coldswap" };
+
+START_TEST(an_actor_moves_with_its_state)
+{
+    struct phub_place place = { .size = sizeof place };
+    struct phub_future *future = NULL;
+    const char *there;
+    int rc;
+
+    hubs_make(2, migrations[_i]);
+    start_one(hubs[0], "x");
+    for (int i = 1; i <= 6; i++) {
+        ck_assert_int_eq(phub_lookup(hubs[0], "x", &place), 0);
+        there = place.node == phub_hub_node(hubs[0]) ? "b" : "a";
+        ck_assert_int_eq(call(hubs[0], "x", "+"), i);
+        ck_assert_int_eq(phub_move(hubs[1], "x", there, 0, &future), 0);
+        rc = phub_future_wait(future, WAIT_MS);
+        ck_assert_msg(rc == 0, "%s", answer_of(future, 0).text);
+        phub_future_free(&future);
+        ck_assert_int_eq(call(hubs[1], "x", "?"), i);
+    }
+    ck_assert_int_eq(atomic_load(&states_got), 6);
+    ck_assert_int_eq(atomic_load(&states_set), 6);
+    hubs_free();
+    ck_assert_int_eq(atomic_load(&inits), atomic_load(&terminates));
+}
+END_TEST
+
+START_TEST(a_hub_that_stops_gives_its_actors_to_the_other)
+{
+    static struct phub_child many[200];
+    static char ids[200][8];
+    struct phub_place place = { .size = sizeof place };
+    struct phub_future *future = NULL;
+    int of_b = 0;
+
+    hubs_make(2, migrations[_i]);
+    for (int i = 0; i < 200; i++) {
+        snprintf(ids[i], sizeof ids[i], "c%d", i);
+        many[i] = child(ids[i]);
+    }
+    ck_assert_int_eq(phub_start(hubs[0], many, 200, 0, 0, &future), 0);
+    ck_assert_int_eq(finish(&future, NULL), 0);
+    for (int i = 0; i < 200; i++) {
+        ck_assert_int_eq(call(hubs[0], ids[i], "+"), 1);
+        ck_assert_int_eq(phub_lookup(hubs[0], ids[i], &place), 0);
+        of_b += place.node == phub_hub_node(hubs[1]);
+    }
+    ck_assert_int_gt(of_b, 0);
+    ck_assert_int_eq(phub_hub_stop(hubs[1], WAIT_MS), 0);
+    ck_assert_int_eq(phub_hub_wait_members(hubs[0], 1, WAIT_MS), 0);
+    for (int i = 0; i < 200; i++) {
+        ck_assert_int_eq(call(hubs[0], ids[i], "+"), 2);
+        ck_assert_int_eq(phub_lookup(hubs[0], ids[i], &place), 0);
+        ck_assert_uint_eq(place.node, phub_hub_node(hubs[0]));
+    }
+    ck_assert_int_eq(atomic_load(&states_set), of_b);
+    /* the stopped one still answers look-ups, and refuses the rest */
+    ck_assert_int_eq(phub_lookup(hubs[1], ids[0], &place), 0);
+    ck_assert_int_eq(phub_send(hubs[1], ids[0], "+", 1), PHUB_ESHUTDOWN);
+    ck_assert_int_eq(phub_start(hubs[1], many, 1, 0, 0, NULL),
+                     PHUB_ESHUTDOWN);
+    ck_assert_int_eq(phub_hub_stop(hubs[1], 0), 0);
+    hubs_free();
+}
+END_TEST
+
+static void *sender(void *arg)
+{
+    atomic_int *left = arg;
+    intptr_t acked = 0;
+
+    while (atomic_fetch_sub(left, 1) > 0) {
+        int rc = phub_call(hubs[0], "x", "+", 1, NULL, 0, NULL, WAIT_MS);
+
+        ck_assert_msg(rc == 0, "%s", phub_strerror(rc));
+        acked++;
+    }
+    return (void *)acked;
+}
+
+START_TEST(no_acknowledged_call_is_lost_while_an_actor_moves)
+{
+    atomic_int left = 2000;
+    struct phub_place place = { .size = sizeof place };
+    struct phub_future *future = NULL;
+    const char *there;
+    pthread_t threads[2];
+    void *acked;
+    intptr_t sum = 0;
+
+    hubs_make(2, "hotswap");
+    start_one(hubs[0], "x");
+    for (int i = 0; i < 2; i++)
+        pthread_create(&threads[i], NULL, sender, &left);
+    for (int moves = 0; moves < 8; moves++) {
+        int rc;
+
+        ck_assert_int_eq(phub_lookup(hubs[0], "x", &place), 0);
+        there = place.node == phub_hub_node(hubs[0]) ? "b" : "a";
+        ck_assert_int_eq(phub_move(hubs[0], "x", there, 0, &future), 0);
+        rc = phub_future_wait(future, WAIT_MS);
+        ck_assert_msg(rc == 0, "%s", answer_of(future, 0).text);
+        phub_future_free(&future);
+    }
+    for (int i = 0; i < 2; i++) {
+        pthread_join(threads[i], &acked);
+        sum += (intptr_t)acked;
+    }
+    ck_assert_int_eq(call(hubs[0], "x", "?"), (int)sum);
+    hubs_free();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("embed_children");
+    TCase *tc = tcase_create("embed_children");
+    SRunner *runner;
+    int failed;
+
+    tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, a_call_reaches_an_actor_on_another_node);
+    tcase_add_test(tc, what_is_sent_arrives_in_order_and_before_a_later_call);
+    tcase_add_test(tc, a_call_that_is_not_answered_fails_and_does_not_wait);
+    tcase_add_test(tc, metadata_of_row_and_instance_are_found);
+    tcase_add_test(tc, an_actor_that_ends_badly_is_started_again);
+    tcase_add_test(tc, a_transient_actor_that_ends_well_is_over);
+    tcase_add_test(tc, a_stopped_actor_is_terminated_and_gone);
+    tcase_add_loop_test(tc, an_actor_moves_with_its_state, 0, 2);
+    tcase_add_loop_test(tc, a_hub_that_stops_gives_its_actors_to_the_other, 0,
+                        2);
+    tcase_add_test(tc, no_acknowledged_call_is_lost_while_an_actor_moves);
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
