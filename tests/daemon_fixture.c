@@ -121,7 +121,7 @@ static void each_guard(const char *dir, void (*found)(pid_t, void *),
             if (strcmp(line + at, argument) == 0 && at + sizeof argument < size
                 && strncmp(line + at + sizeof argument, dir,
                            strlen(dir)) == 0)
-                found((pid_t)atoi(entry->d_name), arg);
+                found((pid_t)strtol(entry->d_name, NULL, 10), arg);
     }
     if (proc != NULL)
         closedir(proc);
