@@ -55,3 +55,8 @@ tests_check_store_SOURCES = tests/check_store.c $(hub_fixture)
 tests_check_store_LDADD   = $(hub_ldadd)
 tests_check_drain_SOURCES = tests/check_drain.c $(hub_fixture)
 tests_check_drain_LDADD   = $(hub_ldadd)
+
+check_PROGRAMS += tests/check_leave
+TESTS          += tests/check_leave
+tests_check_leave_SOURCES = tests/check_leave.c $(hub_fixture)
+tests_check_leave_LDADD   = $(hub_ldadd)

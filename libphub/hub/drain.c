@@ -60,6 +60,8 @@ static void finish(struct phub__hub *hub, int rc)
     uint32_t moved = hub->drain->moved, left = left_here(hub);
 
     phub__drain_free(hub);
+    if (rc == PHUB_ENOPLACE && hub->on_stopped == NULL)
+        hub->draining = 0; /* alone now: it goes on as before */
     phub__hub_cause(hub, PHUB_BYTES_NONE, "drained: %u moved, %u left", moved,
                     left);
     phub__hub_hook(hub, PHUB_HOOK_drain_completed, hub->node, PHUB_BYTES_NONE,
@@ -93,7 +95,8 @@ static void reported(void *arg, struct phub_bytes id, int rc,
     (void)text;
     if (hub->drain == NULL)
         return;
-    hub->drain->moving--;
+    if (hub->drain->moving != 0) /* of an earlier drain, it may be */
+        hub->drain->moving--;
     if (rc == 0)
         hub->drain->moved++;
     else if (rc == PHUB_ESHUTDOWN)
@@ -180,14 +183,35 @@ static void round_fired(void *arg)
                          ? now + ROUND_MS * NS_PER_MS : drain->deadline_ns);
 }
 
+/* The node is to stop in the middle of a drain: what is on its way goes on. */
+static void take_over(struct phub__hub *hub, uint64_t deadline_ms,
+                      phub__drained *done, void *arg)
+{
+    struct phub__drain *drain = hub->drain;
+    struct phub_env *env = hub->env;
+    phub__drained *first = drain->done;
+    void *first_arg = drain->arg;
+    uint64_t now = env->now_ns(env);
+
+    drain->done = done;
+    drain->arg = arg;
+    drain->deadline_ns = now + deadline_ms * NS_PER_MS;
+    env->timer_start(env, drain->timer, now);
+    first(first_arg, PHUB_ESHUTDOWN, drain->moved, left_here(hub));
+}
+
 int phub__drain_start(struct phub__hub *hub, uint64_t deadline_ms,
                       phub__drained *done, void *arg)
 {
     struct phub__drain *drain;
     struct phub_env *env = hub->env;
 
-    if (hub->drain != NULL)
+    if (hub->drain != NULL && hub->on_stopped == NULL)
         return PHUB_EBUSY;
+    if (hub->drain != NULL) {
+        take_over(hub, deadline_ms, done, arg);
+        return 0;
+    }
     if (phub__view_count(phub__hub_view(hub)) < 2)
         return PHUB_ENOPLACE;
     drain = phub__calloc(1, sizeof *drain);

@@ -34,6 +34,7 @@
 #define ROUND_MS 5000u             /* level-triggered look at everything */
 #define ROUND_AGAIN_MS 1000u       /* while the registry is not complete */
 #define STOP_POLL_MS 20u
+#define MOVES_LAST_MS 5000u   /* for decided moves, when all has ended here */
 #define GOODBYE_MS 150u            /* for the last frames to leave */
 #define SEEDS_AGAIN_MS 10000u
 #define NS_PER_MS 1000000ull
@@ -560,7 +561,12 @@ static void stop_poll(void *arg)
          local = local->next)
         if (local->instance != NULL)
             break;
-    if (local == NULL && phub__moves_count(hub->moves) == 0) {
+    if (local != NULL)
+        hub->stop_by_ns = 0;
+    else if (hub->stop_by_ns == 0)
+        hub->stop_by_ns = now + MOVES_LAST_MS * NS_PER_MS;
+    if (local == NULL && (phub__moves_count(hub->moves) == 0 ||
+                          now >= hub->stop_by_ns)) {
         phub__cluster_leave(hub->cluster, env->boot_ns(env));
         hub->env->timer_free(env, &hub->stop_timer);
         hub->stop_timer = env->timer_new(env, stopped, hub);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* check_leave: nodes that are drained, and go, while something is open. */
+#include "config.h"
+
+#include <check.h>
+#include <stdio.h>
+
+#include <phub/error.h>
+
+#include "hub/local.h"
+#include "hub/move.h"
+#include "hub/request.h"
+#include "hub_fixture.h"
+
+static struct hubs hubs;
+static uint32_t home, target;
+static int left;
+
+static void begin(const char *migration, const char *words)
+{
+    hubs_new(&hubs, 3, migration, 5);
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", words), 0);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", &home), 1);
+    target = (home + 1) % 3;
+    hubs_update(&hubs, "c", 1, 5);
+    left = 0;
+}
+
+static void on_left(void *arg)
+{
+    (void)arg;
+    left = 1;
+}
+
+static void leave(struct phub__hub *hub, void *arg)
+{
+    phub__hub_stop(hub, *(const uint64_t *)arg, on_left, NULL);
+}
+
+static int has_left(struct hubs *h, const void *arg)
+{
+    (void)h;
+    (void)arg;
+    return left;
+}
+
+static void drain(struct phub__hub *hub, void *arg)
+{
+    struct phub__request *request =
+        phub__request_new(hub, PHUB__OP_DRAIN, 1, 60000);
+
+    request->items[0].op.target = hub->node;
+    phub__request_send(request, hubs_done, arg);
+}
+
+START_TEST(a_stop_in_the_middle_of_a_drain_takes_it_over)
+{
+    struct hubs_result result = { .done = 0 };
+    uint64_t ms = 30000;
+
+    /* Slow enough that the drain is still on when the stop comes. */
+    begin("hotswap", "sim state freeze late-state=1500");
+    hubs_do(&hubs, home, drain, &result);
+    hubs_run(&hubs, 100);
+    ck_assert_uint_eq(result.done, 0);
+    hubs_do(&hubs, home, leave, &ms);
+    ck_assert(hubs_until(&hubs, 60000, has_left, NULL));
+    ck_assert_uint_eq(result.done, 1);
+    phub__sim_node_kill(hubs_node(&hubs, home));
+    ck_assert(hubs_until(&hubs, 30000, hubs_acts, "c"));
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5);
+    ck_assert_uint_eq(hubs.doubled, 0);
+    hubs_free(&hubs);
+}
+END_TEST
+
+/* The target is frozen in the middle, for long. */
+START_TEST(a_stop_ends_although_a_target_is_silent)
+{
+    uint64_t ms = 5000;
+
+    begin(_i % 2 ? "hotswap" : "coldswap", "sim state freeze");
+    phub__sim_node_kill_after(hubs_node(&hubs, target),
+                              (uint32_t)_i / 2 + 1);
+    hubs_move_send(&hubs, home, "c", target, &hubs_last);
+    hubs_do(&hubs, home, leave, &ms);
+    ck_assert_msg(hubs_until(&hubs, 40000, has_left, NULL),
+                  "%d: it never left", _i);
+    phub__sim_node_kill(hubs_node(&hubs, home));
+    ck_assert(hubs_until(&hubs, 40000, hubs_acts, "c"));
+    ck_assert_uint_eq(hubs.doubled, 0);
+    hubs_free(&hubs);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("leave");
+    TCase *tc = tcase_create("leave");
+    SRunner *runner;
+    int failed;
+
+    tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, a_stop_in_the_middle_of_a_drain_takes_it_over);
+    tcase_add_loop_test(tc, a_stop_ends_although_a_target_is_silent, 0, 24);
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
