@@ -55,16 +55,18 @@ int phub_hub_new(const char *config_file, const char *const *settings,
                  size_t error_max);
 /* Bind, join and run, on a new thread.  Errors as above, and PHUB_ESYS. */
 int phub_hub_start(struct phub_hub *hub, char *error, size_t error_max);
-/* Move everything away, say goodbye, end.  Waits until it is done, at most
- * deadline_ms (0: no moves, children end here).  PHUB_ETIMEDOUT: some could
- * not be moved in time and were ended. */
+/* Move everything away for at most deadline_ms (0: no moves), end what is
+ * left, say goodbye.  Waits until that is done: children that take long to
+ * end make it up to 15 s longer.  PHUB_ETIMEDOUT: some could not be moved in
+ * time and were ended. */
 int phub_hub_stop(struct phub_hub *hub, uint32_t deadline_ms);
 /* Stops at once what still runs; nulls *hub. */
 void phub_hub_free(struct phub_hub **hub);
 /* The endpoint in use, with the real port; borrowed as long as the hub. */
 const char *phub_hub_endpoint(const struct phub_hub *hub);
 uint64_t phub_hub_node(const struct phub_hub *hub);
-/* Wait until this node sees count members.  PHUB_ETIMEDOUT. */
+/* Wait until this node sees count members, no more and no fewer.
+ * PHUB_ETIMEDOUT, PHUB_ESHUTDOWN. */
 int phub_hub_wait_members(struct phub_hub *hub, uint32_t count,
                           uint32_t timeout_ms);
 
@@ -102,7 +104,8 @@ struct phub_child {
 
 /* Start and stop count children; the future's result has one entry for each.
  * future may be NULL: nobody waits.  timeout_ms 0: 10000.
- * Errors: PHUB_EEMPTY, PHUB_EINVAL, PHUB_ELIMIT, PHUB_EBUSY, PHUB_ESHUTDOWN. */
+ * Errors: PHUB_EEMPTY, PHUB_EINVAL, PHUB_ELIMIT, PHUB_EBUSY, PHUB_ESHUTDOWN,
+ * PHUB_ENOMEM. */
 int phub_start(struct phub_hub *hub, const struct phub_child *children,
                size_t count, uint32_t flags, uint32_t timeout_ms,
                struct phub_future **future);
@@ -150,7 +153,8 @@ struct phub_place {
  * Errors: PHUB_ENOTFOUND. */
 int phub_lookup(struct phub_hub *hub, const char *id,
                 struct phub_place *place);
-/* Copy one metadata value of the running instance or of the row, with a NUL.
+/* Copy one metadata value of the running instance, else of the row, with a
+ * NUL.
  * Errors: PHUB_ENOTFOUND, PHUB_ELIMIT if value is too small. */
 int phub_lookup_metadata(struct phub_hub *hub, const char *id, const char *key,
                          char *value, size_t value_max);
@@ -160,11 +164,15 @@ uint64_t phub_count(struct phub_hub *hub);
 /* --- messages ------------------------------------------------------------- */
 
 /* Send to a child wherever it is; in order per sender, not lost by a move.
- * Errors: PHUB_EBUSY, PHUB_ELIMIT, PHUB_ESHUTDOWN. */
+ * What finds no way for 10 s (no such child, for one) is dropped and counted.
+ * Errors: PHUB_EBUSY, PHUB_ELIMIT, PHUB_ESHUTDOWN, PHUB_EINVAL,
+ * PHUB_ENOMEM. */
 int phub_send(struct phub_hub *hub, const char *id, const void *data,
               size_t size);
-/* The same with a reply; waits.  reply_max bytes at most, *reply_size is the
- * real size.  Errors: also PHUB_ETIMEDOUT, PHUB_ENOTFOUND. */
+/* The same with a reply; waits, for 10 s if timeout_ms is 0.  reply_max bytes
+ * at most, *reply_size is the real size.  Errors: also PHUB_ETIMEDOUT,
+ * PHUB_ENOTFOUND, PHUB_EFAILED (it gave no reply), PHUB_EUNSUPPORTED (it takes
+ * no messages), PHUB_ESTOPPED. */
 int phub_call(struct phub_hub *hub, const char *id, const void *data,
               size_t size, void *reply, size_t reply_max, size_t *reply_size,
               uint32_t timeout_ms);
@@ -203,7 +211,8 @@ int phub_actor_put_state(struct phub_actor *actor, const void *state,
                          size_t size);
 int phub_actor_publish(struct phub_actor *actor, const char *key,
                        const char *value);
-/* End by itself after this call; code 0 = it ended well. */
+/* End by itself after this call; code 0 = it ended well.  The sign of another
+ * code is lost. */
 void phub_actor_exit(struct phub_actor *actor, int code);
 
 /* --- hooks ---------------------------------------------------------------- */
@@ -224,7 +233,7 @@ void phub_actor_exit(struct phub_actor *actor, int code);
     X(migration_completed, "a child of here runs elsewhere now")              \
     X(migration_failed, "a move was given up; the child stays")               \
     X(handover_delivered, "a state has reached its new instance here")        \
-    X(drain_completed, "everything movable has left")                         \
+    X(drain_completed, "everything movable has left, or time was up")         \
     X(partitioned, "the partition strategy's verdict changed")                \
     X(shutdown, "the hub is about to stop")
 
