@@ -469,6 +469,7 @@ static void round_fired(void *arg)
         phub__redistribution_ready(hub);
     }
     phub__synced_round(hub);
+    phub__store_round(hub);
     (void)phub__registry_stable(hub->registry, 4096);
     env->timer_start(env, hub->round_timer,
                      env->now_ns(env) + (phub__synced_complete(hub)

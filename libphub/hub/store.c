@@ -201,6 +201,12 @@ static void flush(void *arg)
         rewrite(hub);
 }
 
+void phub__store_round(struct phub__hub *hub)
+{
+    if (hub->store->failed && hub->started)
+        rewrite(hub);
+}
+
 static void schedule(struct phub__hub *hub)
 {
     if (!hub->store->scheduled &&

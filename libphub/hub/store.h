@@ -18,6 +18,8 @@ void phub__store_free(struct phub__hub *hub);
 int phub__store_load(struct phub__hub *hub, char *error, size_t error_max);
 /* A row changed, or is no more. */
 void phub__store_row(struct phub__hub *hub, struct phub_bytes id, int dropped);
+/* Once in a while: what a full disk did not take is written again. */
+void phub__store_round(struct phub__hub *hub);
 /* done(arg, rc) once everything written so far is on the disk. */
 void phub__store_sync(struct phub__hub *hub, void (*done)(void *arg, int rc),
                       void *arg);

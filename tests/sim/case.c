@@ -235,7 +235,7 @@ int sim_members_agree(struct sim_case *c)
 void sim_start_node(struct sim_case *c, uint32_t index)
 {
     c->present[index] = 1;
-    phub__sim_node_disk_full(sim_node(c, index), 0);
+    sim_disk_full(c, index, 0);
     phub__sim_node_start(sim_node(c, index));
 }
 
@@ -311,8 +311,21 @@ void sim_kill_after(struct sim_case *c, uint32_t index, uint32_t effects)
     c->present[index] = 0;
 }
 
+void sim_disk_full(struct sim_case *c, uint32_t index, int full)
+{
+    if ((c->full_ns[index] != 0) == (full != 0))
+        return;
+    c->full_ns[index] = full ? phub__world_now(c->world) : 0;
+    phub__sim_node_disk_full(sim_node(c, index), full);
+}
+
+/* What a full disk could not keep may come back from what it has kept. */
 void sim_power_off(struct sim_case *c, uint32_t index)
 {
+    for (uint32_t i = 0; i < c->options.children; i++)
+        if (c->full_ns[index] != 0
+            && c->children[i].wished_ns >= c->full_ns[index])
+            c->children[i].wish = SIM_UNKNOWN;
     disturbed(c);
     phub__sim_node_power_off(sim_node(c, index));
     c->present[index] = 0;

@@ -86,6 +86,7 @@ struct sim_case {
     uint64_t split_ns;
     uint64_t healed_ns;                /* when they did; 0: none yet */
     uint64_t disturbed_ns;             /* of the last fault */
+    uint64_t full_ns[SIM_NODES_MAX];   /* disk full since; 0: it is not */
     int clients_on;
     uint64_t updates, starts, stops, moves, failures, blind;
     int broken;
@@ -120,6 +121,7 @@ void sim_heal(struct sim_case *c);
 void sim_kill(struct sim_case *c, uint32_t index);
 void sim_kill_after(struct sim_case *c, uint32_t index, uint32_t effects);
 void sim_power_off(struct sim_case *c, uint32_t index);
+void sim_disk_full(struct sim_case *c, uint32_t index, int full);
 void sim_freeze(struct sim_case *c, uint32_t index);
 void sim_thaw(struct sim_case *c, uint32_t index);
 void sim_start_node(struct sim_case *c, uint32_t index);

@@ -189,7 +189,7 @@ static void strike(struct sim_case *c, enum fault fault)
         join_one(c);
         return;
     case FAULT_DISK:
-        phub__sim_node_disk_full(sim_node(c, node), 1);
+        sim_disk_full(c, node, 1);
         return;
     case FAULT_BLACKOUT:
         blackout(c);
@@ -210,7 +210,7 @@ static void mend(struct sim_case *c, int all)
             sim_start_node(c, i);
         if (all) {
             phub__sim_node_slow(sim_node(c, i), 0);
-            phub__sim_node_disk_full(sim_node(c, i), 0);
+            sim_disk_full(c, i, 0);
         }
         if (all)
             phub__sim_node_kill_after(sim_node(c, i), 0);

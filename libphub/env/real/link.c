@@ -28,7 +28,9 @@
 #define JOIN_MAX 4096u /* bytes; larger frames have a part for the body */
 #define LINK_FDS 5u    /* dealer, connection, monitor twice, one in reserve */
 #define RECONNECT_MS 50
-#define RECONNECT_MAX_MS 1000
+/* Well below alone_grace: a node that comes back must be heard from those who
+ * run its children before it thinks that it is alone. */
+#define RECONNECT_MAX_MS 200
 #define CONNECT_MS 3000
 #define HANDSHAKE_MS 5000
 #define UNACKED_MS 10000 /* control: TCP gives up, then connects again */

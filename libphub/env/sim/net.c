@@ -18,8 +18,8 @@
 
 #include "env/sim/private.h"
 
-#define CONNECT_FIRST (20 * PHUB__SIM_MS)
-#define CONNECT_MAX (500 * PHUB__SIM_MS)
+#define CONNECT_FIRST (50 * PHUB__SIM_MS)   /* as the real one */
+#define CONNECT_MAX (200 * PHUB__SIM_MS)
 
 struct phub__sim_frame {
     struct phub__sim_frame *next;
