@@ -95,7 +95,7 @@ static int refuse(struct phub__hub *hub, const struct phub__op_request *op,
     if (!hub->attached || !phub__hub_in_charge(hub)) {
         snprintf(text, max, "node '%s' may not start children now",
                  hub->name);
-        return PHUB_EPARTITIONED;
+        return phub__hub_why_not(hub);
     }
     if (item->text.size != strlen(s->name) ||
         memcmp(item->text.data, s->name, item->text.size) != 0) {

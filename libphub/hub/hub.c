@@ -165,6 +165,12 @@ int phub__hub_in_charge(const struct phub__hub *hub)
            hub->lease_boot_ns > hub->env->boot_ns(hub->env);
 }
 
+int phub__hub_why_not(const struct phub__hub *hub)
+{
+    return hub->verdict != PHUB_VERDICT_CONTINUE ? PHUB_EPARTITIONED
+                                                 : PHUB_EAGAIN;
+}
+
 /* Synced in this very view: a node that was away for a while has its old rows
  * and may get a lease before it hears who runs its children now. */
 int phub__hub_may_run(const struct phub__hub *hub)

@@ -115,7 +115,7 @@ int phub__move_open(struct phub__hub *hub, struct phub_bytes id,
     if (row.home != hub->node || local == NULL || local->instance == NULL)
         return PHUB_EMOVED;
     if (!phub__hub_in_charge(hub))
-        return PHUB_EPARTITIONED;
+        return phub__hub_why_not(hub);
     if (target == hub->node)
         return PHUB_EREPEATED;
     node = phub__view_find(phub__hub_view(hub), target);
@@ -540,7 +540,7 @@ static int decide(struct phub__hub *hub, uint64_t id, uint64_t token)
     if (node == NULL || node->boot != move->target_boot)
         return PHUB_ENODEDOWN; /* one that restarted holds nothing any more */
     if (!phub__hub_in_charge(hub))
-        return PHUB_EPARTITIONED;
+        return phub__hub_why_not(hub);
     move->epoch = phub__hub_epoch(hub);
     move->phase = PHUB__MOVE_DECIDED;
     wait_for(move, token);
