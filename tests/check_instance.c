@@ -65,6 +65,19 @@ START_TEST(freeze_is_over_when_the_child_says_so)
 }
 END_TEST
 
+START_TEST(a_thaw_that_comes_before_the_freeze_is_answered_follows_it)
+{
+    running(CAN_ALL);
+    phub__instance_freeze(sup.instance, 1000, sup_answered, &answer);
+    phub__instance_thaw(sup.instance);
+    ck_assert_int_eq(sup.verb, PHUB__VERB_FREEZE);
+    sup_done(&sup, sup.ref, 0, NULL);
+    ck_assert_uint_eq(answer.count, 1);
+    ck_assert_int_eq(sup.verb, PHUB__VERB_THAW);
+    ck_assert_int_eq(sup_phase(&sup), PHUB__PHASE_RUNNING);
+}
+END_TEST
+
 START_TEST(a_late_or_second_answer_changes_nothing)
 {
     uint64_t ref;
@@ -597,6 +610,8 @@ int main(void)
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, freeze_is_over_when_the_child_says_so);
+    tcase_add_test(tc,
+        a_thaw_that_comes_before_the_freeze_is_answered_follows_it);
     tcase_add_test(tc, a_late_or_second_answer_changes_nothing);
     tcase_add_test(tc, an_answer_to_nothing_is_ignored);
     tcase_add_test(tc, the_state_is_what_the_child_gives);

@@ -82,38 +82,43 @@ call_new(struct phub__instance *instance, uint32_t timeout_ms,
 }
 
 /* A call that failed before it began is answered from the loop as well, so
- * that no done() comes before its request returns. */
-struct late {
-    phub__verb_done *done;
-    void *arg;
-    int rc;
-    const char *text;
-};
-
+ * that no done() comes before its request returns; or by the instance's end,
+ * if that comes first. */
 static void late_fire(void *arg)
 {
-    struct late late = *(struct late *)arg;
+    struct phub__instance_call late = *(struct phub__instance_call *)arg;
 
-    phub__free(arg);
-    late.done(late.arg, late.rc, late.text, NULL);
+    call_unlink(arg);
+    call_free(arg, late.instance->supervisor->env);
+    late.done(late.arg, late.late_rc, late.late_text, NULL);
 }
 
 static void answer_late(struct phub__instance *instance, int rc,
                         const char *text, phub__verb_done *done, void *arg)
 {
     struct phub_env *env = instance->supervisor->env;
-    struct late *late;
+    struct phub__instance_call *late;
 
     if (done == NULL)
         return;
     late = phub__calloc(1, sizeof *late);
-    if (late == NULL) {
+    if (late != NULL)
+        late->timer = env->timer_new(env, late_fire, late);
+    if (late == NULL || late->timer == NULL) {
+        phub__free(late);
         done(arg, PHUB_ENOMEM, "out of memory", NULL);
         return;
     }
-    *late = (struct late){ done, arg, rc, text };
-    if (env->defer(env, late_fire, late) != 0)
-        late_fire(late);
+    late->instance = instance;
+    late->ref = ++instance->supervisor->last_ref;
+    late->done = done;
+    late->arg = arg;
+    late->late_rc = rc;
+    late->late_text = text;
+    late->next = instance->calls;
+    instance->calls = late;
+    instance->calls_count++;
+    env->timer_start(env, late->timer, env->now_ns(env));
 }
 
 void phub__instance_call(struct phub__instance *instance, enum phub__verb verb,
@@ -307,7 +312,10 @@ static void freeze_done(void *arg, int rc, const char *text,
     struct froze froze = *(struct froze *)arg;
 
     phub__free(arg);
-    if (rc == 0 && froze.instance->phase == PHUB__PHASE_RUNNING)
+    froze.instance->freezing = 0;
+    if (froze.instance->thaw_owed)
+        phub__instance_thaw(froze.instance);
+    else if (rc == 0 && froze.instance->phase == PHUB__PHASE_RUNNING)
         phub__instance_set_phase(froze.instance, PHUB__PHASE_FROZEN);
     froze.done(froze.arg, rc, text, body);
 }
@@ -333,6 +341,8 @@ void phub__instance_freeze(struct phub__instance *instance,
         return;
     }
     *froze = (struct froze){ instance, done, arg };
+    instance->freezing = 1;
+    instance->thaw_owed = 0;
     if (instance->capabilities & PHUB__CAN_FREEZE)
         phub__instance_call(instance, PHUB__VERB_FREEZE, NULL, timeout_ms,
                             freeze_done, froze);
@@ -348,8 +358,14 @@ void phub__instance_thaw(struct phub__instance *instance)
     if (instance->handle == 0 || instance->ended ||
         instance->phase == PHUB__PHASE_STOPPING)
         return;
+    /* In order: the freeze that is under way would else come after it. */
+    instance->thaw_owed = instance->freezing;
+    if (instance->freezing)
+        return;
     if (instance->capabilities & PHUB__CAN_FREEZE)
-        phub__instance_call(instance, PHUB__VERB_THAW, NULL, 0, NULL, NULL);
+        phub__instance_call(instance, PHUB__VERB_THAW, NULL,
+                            (uint32_t)instance->spec.state_timeout_ms, NULL,
+                            NULL);
     else if (instance->spec.cmd_thaw.count != 0)
         phub__instance_command(instance, &instance->spec.cmd_thaw, NULL,
                                (uint32_t)instance->spec.state_timeout_ms,

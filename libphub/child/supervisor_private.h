@@ -19,6 +19,8 @@ struct phub__instance_call {
     void *arg;
     struct phub__timer *timer;
     int command;                      /* a command of the spec, not a verb */
+    int late_rc;                      /* it could not even begin */
+    const char *late_text;
 };
 
 struct phub__instance {
@@ -50,6 +52,7 @@ struct phub__instance {
     int refuse_rc;
     int capabilities_known, started, ready, loaded, healthy;
     int standby, first, ever_ran, committing, ended;
+    int freezing, thaw_owed;              /* FREEZE is not answered yet */
     int kill_owed;                        /* 2 hard: it was not made yet */
     int adopted;                          /* and not settled yet */
     int awaits;                           /* adopted: began without its state */

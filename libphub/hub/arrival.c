@@ -177,6 +177,7 @@ void phub__arrival_prepare(struct phub__hub *hub,
     arrival->magic = PHUB__ARRIVAL_MAGIC;
     arrival->local = local;
     arrival->origin = op->origin;
+    arrival->origin_boot = op->origin_boot;
     arrival->incarnation = item->incarnation;
     arrival->base = item->epoch;
     local->arrival = arrival;
@@ -277,6 +278,7 @@ int phub__arrival_activate(struct phub__local *local)
         return 0;
     arrival->activated = 1;
     local->mail_origin = arrival->origin;
+    local->mail_origin_boot = arrival->origin_boot;
     prepare_answer(arrival, 0, "");
     if (local->instance != NULL) {
         phub__instance_set_epoch(local->instance, row.home_epoch);

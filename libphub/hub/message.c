@@ -22,6 +22,7 @@
 #include "wire/messages.h"
 
 #define HOPS_MAX 8u
+#define CHILD_TIMEOUT_MAX_MS 3600000u  /* a call that nobody ends ends then */
 #define CALL_BUCKETS 256u
 #define NS_PER_MS 1000000ull
 
@@ -136,10 +137,14 @@ static void answered(void *arg, int rc, const char *text,
 /* Must what comes from this node wait for the origin's END? */
 static int held_back(struct phub__local *local, uint64_t from)
 {
-    if (local->mail_origin != 0 &&
-        phub__view_index(phub__hub_view(local->hub), local->mail_origin) ==
-            PHUB__VIEW_NONE)
-        local->mail_origin = 0;
+    const struct phub_view_node *node;
+
+    if (local->mail_origin != 0) {
+        node = phub__view_find(phub__hub_view(local->hub),
+                               local->mail_origin);
+        if (node == NULL || node->boot != local->mail_origin_boot)
+            local->mail_origin = 0; /* what waited there is gone with it */
+    }
     return local->mail_origin != 0 && local->mail_origin != from;
 }
 
@@ -177,7 +182,9 @@ static void give(struct phub__local *local, const struct phub__mail *mail)
         memcpy(d->id, local->id, local->id_size);
     }
     phub__instance_message(local->instance, mail->data,
-                           (uint32_t)mail->timeout_ms,
+                           mail->timeout_ms - 1 < CHILD_TIMEOUT_MAX_MS
+                               ? (uint32_t)mail->timeout_ms
+                               : CHILD_TIMEOUT_MAX_MS,
                            d != NULL ? answered : NULL, d);
 }
 

@@ -645,6 +645,7 @@ void phub__move_finish(struct phub__hub *hub, uint64_t id)
     struct phub__local *local;
     char copy[PHUB_CHILD_ID_MAX];
     struct phub_bytes child;
+    uint64_t home;
 
     if (move == NULL || move->phase != PHUB__MOVE_DECIDED)
         return;
@@ -652,7 +653,9 @@ void phub__move_finish(struct phub__hub *hub, uint64_t id)
     child = phub__local_id(local);
     memcpy(copy, child.data, child.size);
     child.data = (const uint8_t *)copy;
-    phub__mail_moved(hub, local, move->returned ? hub->node : move->target);
+    home = phub__hub_home(hub, child);
+    phub__mail_moved(hub, local, move->returned ? hub->node
+                     : home != 0 ? home : move->target);
     if (!move->returned && local->instance != NULL) {
         move->phase = PHUB__MOVE_FINISHING;
         phub__instance_stop(local->instance, 0, "it runs elsewhere now");

@@ -42,7 +42,7 @@ struct phub__arrival {
     uint32_t magic;
     uint32_t standby;             /* asked for one */
     struct phub__local *local;
-    uint64_t origin;
+    uint64_t origin, origin_boot;
     struct phub_epoch incarnation;
     struct phub_epoch base;       /* home epoch that it is good for */
     struct phub__reply prepare;   /* to be answered, if transaction != 0 */
