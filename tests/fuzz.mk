@@ -23,6 +23,19 @@ fuzz_targets += tests/fuzz/fuzz_registry
 tests_fuzz_fuzz_registry_SOURCES = tests/fuzz/fuzz_registry.c $(fuzz_main)
 tests_fuzz_fuzz_registry_LDFLAGS = $(fuzz_link)
 
+# Any bytes to a whole hub in a simulated world.
+fuzz_targets += tests/fuzz/fuzz_ops
+tests_fuzz_fuzz_ops_SOURCES = tests/fuzz/fuzz_ops.c $(hub_fixture) \
+	$(fuzz_main)
+tests_fuzz_fuzz_ops_LDFLAGS = $(fuzz_link)
+tests_fuzz_fuzz_ops_LDADD   = $(hub_ldadd)
+
+fuzz_targets += tests/fuzz/fuzz_control
+tests_fuzz_fuzz_control_SOURCES = tests/fuzz/fuzz_control.c $(hub_fixture) \
+	$(fuzz_main)
+tests_fuzz_fuzz_control_LDFLAGS = $(fuzz_link)
+tests_fuzz_fuzz_control_LDADD   = $(hub_ldadd)
+
 check_PROGRAMS += $(fuzz_targets)
 noinst_HEADERS += tests/fuzz/driver.h
 EXTRA_DIST     += tests/fuzz/driver.c

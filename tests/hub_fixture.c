@@ -2,7 +2,6 @@
 /* hub_fixture: see hub_fixture.h. */
 #include "config.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,15 @@
 #include "hub_fixture.h"
 
 struct hubs_result hubs_last;
+
+/* A fuzz target is no test of Check's: it is told by abort(). */
+static void must(int ok, const char *what)
+{
+    if (ok)
+        return;
+    fprintf(stderr, "hub_fixture: %s\n", what);
+    abort();
+}
 
 /* --- the daemon ----------------------------------------------------------- */
 
@@ -38,7 +46,7 @@ static void *daemon_start(void *arg, struct phub__sim_node *node,
     o.strategies[PHUB_KIND_PARTITION].name = "divergence";
     if (phub__hub_new(env, &o, &hub, error, sizeof error) != 0 ||
         phub__hub_start(hub, error, sizeof error) != 0)
-        ck_abort_msg("node %s: %s", o.name, error);
+        must(0, error);
     hubs->ids[phub__sim_node_index(node)] = hub->node;
     return hub;
 }
@@ -90,7 +98,7 @@ uint32_t hubs_add(struct hubs *hubs)
     char name[2] = { (char)('a' + hubs->nodes), '\0' };
     struct phub__sim_node *node;
 
-    ck_assert_uint_lt(hubs->nodes, HUBS_MAX);
+    must(hubs->nodes < HUBS_MAX, "too many nodes");
     node = phub__sim_node_add(hubs->world, name, &program);
     phub__sim_node_start(node);
     return hubs->nodes++;
@@ -176,8 +184,8 @@ int hubs_agree(struct hubs *hubs, const void *none)
 
 void hubs_settle(struct hubs *hubs)
 {
-    ck_assert_msg(hubs_until(hubs, 60000, hubs_agree, NULL),
-                  "the views do not agree");
+    must(hubs_until(hubs, 60000, hubs_agree, NULL),
+         "the views do not agree");
     hubs_run(hubs, 1000);
 }
 
@@ -210,8 +218,8 @@ void hubs_do(struct hubs *hubs, uint32_t node,
     phub__sim_node_at(hubs_node(hubs, node), phub__world_now(hubs->world),
                       turn_run, turn_drop, &turn);
     while (turn.done == 0)
-        ck_assert(phub__world_step(hubs->world));
-    ck_assert_int_eq(turn.done, 1);
+        must(phub__world_step(hubs->world), "the world has ended");
+    must(turn.done == 1, "its node does not run");
 }
 
 /* --- commands ------------------------------------------------------------- */
@@ -251,8 +259,8 @@ struct phub_buf *hubs_spec(const char *text)
     if (strstr(text, "temporary") != NULL)
         spec.restart = PHUB__RESTART_TEMPORARY;
     phub__builder_init(&builder, PHUB__SPEC_SIZE_MAX);
-    ck_assert_int_eq(phub__encode(&phub__spec_schema, &spec, &builder), 0);
-    ck_assert_int_eq(phub__builder_take(&builder, &buf), 0);
+    must(phub__encode(&phub__spec_schema, &spec, &builder) == 0 &&
+         phub__builder_take(&builder, &buf) == 0, "a spec");
     phub__builder_fini(&builder);
     return buf;
 }
@@ -316,7 +324,7 @@ static void give(struct phub__hub *hub, void *arg)
         rc = phub__command_move(hub, ids, count, command->target,
                                 HUBS_TIMEOUT_MS, hubs_done, command->result);
     }
-    ck_assert_int_eq(rc, 0);
+    must(rc == 0, "a command was refused");
     phub__buf_unref(&spec);
     free(ids);
     free(children);
@@ -355,10 +363,10 @@ static int is_done(struct hubs *hubs, const void *arg)
 
 void hubs_wait(struct hubs *hubs, const struct hubs_result *result)
 {
-    ck_assert_msg(hubs_until(hubs, HUBS_TIMEOUT_MS + 5000, is_done, result),
-                  "a request did not end");
+    must(hubs_until(hubs, HUBS_TIMEOUT_MS + 5000, is_done, result),
+         "a request did not end");
     hubs_run(hubs, 10);
-    ck_assert_uint_eq(result->done, 1);
+    must(result->done == 1, "a request ended twice");
 }
 
 int hubs_start(struct hubs *hubs, uint32_t node, const char *ids,
@@ -430,7 +438,7 @@ struct phub__sim_child *hubs_child(struct hubs *hubs, const char *id)
 {
     struct phub__sim_child *child = NULL;
 
-    ck_assert_uint_eq(count(hubs, id, 1, NULL, &child), 1);
+    must(count(hubs, id, 1, NULL, &child) == 1, "not exactly one acts");
     return child;
 }
 
@@ -452,9 +460,9 @@ void hubs_update(struct hubs *hubs, const char *id, uint64_t first,
     uint64_t held = 0;
 
     for (; first <= last; first++)
-        ck_assert_int_eq(phub__sim_child_update(child, 0, first, &held),
-                         PHUB__SIM_ACKED);
-    ck_assert_uint_eq(held, last);
+        must(phub__sim_child_update(child, 0, first, &held) ==
+                 PHUB__SIM_ACKED, "an update was not acknowledged");
+    must(held == last, "an update was lost");
 }
 
 uint64_t hubs_counter(struct hubs *hubs, const char *id)
