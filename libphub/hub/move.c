@@ -585,14 +585,15 @@ static void go_on_here(struct phub__move *move)
         phub_epoch_cmp(row.home_epoch, move->base) == 0) {
         /* A new epoch first: from now on no copy of the old one counts.  A
          * node that may decide nothing now does so when it may again. */
-        if (phub__hub_in_charge(hub))
+        if (phub__hub_in_charge(hub)) {
             (void)phub__row_home(hub, id, move->incarnation, hub->node,
                                  epoch);
-        else if (local->instance != NULL && move->may_be_frozen) {
+            take_back(move, epoch);
+        } else if (move->ended || move->ending || local->instance == NULL) {
+            take_back(move, epoch); /* keeps the state, no more */
+        } else if (move->may_be_frozen) {
             phub__instance_unsettle(local->instance);
-            move->may_be_frozen = 0;
         }
-        take_back(move, epoch);
     }
     hub->counters.moves_failed++;
     phub__hub_hook(hub, PHUB_HOOK_migration_failed, move->target, id,
