@@ -149,9 +149,11 @@ static int tell(struct phub__hub *hub, uint64_t only, int ask)
         uint64_t left = phub__cluster_grant_remaining(
             hub->cluster, lost->node, hub->env->boot_ns(hub->env));
 
-        if (left != 0 && left != UINT64_MAX)
+        /* Those whose lease is over, too: who comes after the loss and
+         * becomes a keeper has to know whose children need a home. */
+        if (left != UINT64_MAX)
             leases[count++] = (struct phub__op_lease){
-                lost->node, left / NS_PER_MS + 1 };
+                lost->node, left == 0 ? 0 : left / NS_PER_MS + 1 };
     }
     sync.leases = (struct phub__list){ leases, count };
     sync.held = (struct phub__list){
@@ -249,20 +251,28 @@ void phub__synced_rows_applied(struct phub__hub *hub)
     evaluate(hub);
 }
 
+static struct lost *lost_new(struct phub__synced *synced, uint64_t node)
+{
+    struct lost *lost = phub__calloc(1, sizeof *lost);
+
+    if (lost == NULL)
+        return NULL;
+    lost->node = node;
+    lost->next = synced->lost;
+    synced->lost = lost;
+    return lost;
+}
+
 static void lost_add(struct phub__hub *hub, uint64_t node, int left)
 {
     struct phub__synced *synced = hub->synced;
     struct lost *lost = lost_find(synced, node);
     uint64_t rest, now = hub->env->now_ns(hub->env);
 
-    if (lost == NULL) {
-        lost = phub__calloc(1, sizeof *lost);
-        if (lost == NULL)
-            return;
-        lost->node = node;
-        lost->next = synced->lost;
-        synced->lost = lost;
-    }
+    if (lost == NULL)
+        lost = lost_new(synced, node);
+    if (lost == NULL)
+        return;
     rest = phub__cluster_grant_remaining(hub->cluster, node,
                                          hub->env->boot_ns(hub->env));
     lost->left = left;
@@ -279,13 +289,9 @@ void phub__synced_absent(struct phub__hub *hub, uint64_t node)
 
     if (lost != NULL)
         return;
-    lost = phub__calloc(1, sizeof *lost);
-    if (lost == NULL)
-        return;
-    lost->node = node;
-    lost->ready_ns = hub->env->now_ns(hub->env) + ABSENT_MS * NS_PER_MS;
-    lost->next = hub->synced->lost;
-    hub->synced->lost = lost;
+    lost = lost_new(hub->synced, node);
+    if (lost != NULL)
+        lost->ready_ns = hub->env->now_ns(hub->env) + ABSENT_MS * NS_PER_MS;
 }
 
 static void lost_remove(struct phub__synced *synced, uint64_t node)
@@ -397,6 +403,10 @@ void phub__synced_received(struct phub__hub *hub, uint64_t from,
         struct lost *lost = lost_find(synced, leases[i].node);
         uint64_t ready = now + leases[i].remaining_ms * NS_PER_MS;
 
+        if (lost == NULL && leases[i].node != hub->node &&
+            phub__view_index(phub__hub_view(hub), leases[i].node) ==
+                PHUB__VIEW_NONE)
+            lost = lost_new(synced, leases[i].node);
         if (lost != NULL && leases[i].remaining_ms < 3600000 &&
             lost->ready_ns < ready)
             lost->ready_ns = ready;
