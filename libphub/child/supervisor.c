@@ -183,6 +183,11 @@ static void over(struct phub__instance *instance, int status,
     } else if (cause == PHUB__END_DEADLINE) {
         phub__instance_end(instance, PHUB__ENDED_DEADLINE, PHUB_EFAILED,
                            "its node's lease passed");
+    } else if (rc == PHUB_EAGAIN && !instance->standby &&
+               instance->state == NULL) {
+        /* Nothing was tried: the node's lease did not reach that far. */
+        timer_in(instance, RESTART_AGAIN_MS);
+        phub__instance_set_phase(instance, PHUB__PHASE_BACKOFF);
     } else if (phase == PHUB__PHASE_STANDBY || instance->standby ||
                phase == PHUB__PHASE_FROZEN || instance->state != NULL ||
                (instance->first && !instance->ever_ran)) {

@@ -220,7 +220,6 @@ static void on_failed(void *arg, uint64_t handle, int sys_errno,
     struct phub__exec_child *child;
     uint64_t ours;
 
-    (void)sys_errno;
     if (phub__exec_command_failed(exec, handle, text))
         return;
     child = find_guard(exec, handle);
@@ -229,7 +228,9 @@ static void on_failed(void *arg, uint64_t handle, int sys_errno,
     ours = child->handle;
     table_remove(child);
     phub__exec_child_free(&child);
-    exec->events->failed(exec->arg, ours, PHUB_ESPAWN, text);
+    /* ETIME: the lease ended on the way, or had not yet come to the guard. */
+    exec->events->failed(exec->arg, ours,
+                         sys_errno == ETIME ? PHUB_EAGAIN : PHUB_ESPAWN, text);
 }
 
 static enum phub__end_cause cause_of(enum phub__guard_cause cause)
