@@ -15,3 +15,15 @@ check_PROGRAMS += tests/check_lease
 TESTS          += tests/check_lease
 tests_check_lease_SOURCES = tests/check_lease.c $(daemon_fixture)
 EXTRA_tests_check_lease_DEPENDENCIES = $(daemon_needs)
+
+# A strategy that is not installed, for nodes that disagree.
+check_LTLIBRARIES += tests/distribution-lowest.la
+tests_distribution_lowest_la_SOURCES = plugins/template/distribution-lowest.c
+tests_distribution_lowest_la_LDFLAGS = $(BAD_LINK_FLAGS)
+
+check_PROGRAMS += tests/check_cluster
+TESTS          += tests/check_cluster
+tests_check_cluster_SOURCES = tests/check_cluster.c tests/daemon_click.c \
+	tests/daemon_click.h $(daemon_fixture)
+EXTRA_tests_check_cluster_DEPENDENCIES = $(daemon_needs) \
+	tests/distribution-lowest.la

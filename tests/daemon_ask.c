@@ -187,15 +187,19 @@ bool members(const struct daemon *d, size_t count)
     return reply.rc == 0 && alive == count;
 }
 
+/* Of any thread, so its reply is not static. */
 bool row_of(const struct daemon *d, const char *id, struct row *row)
 {
-    static struct reply reply;
+    struct reply *reply = malloc(sizeof *reply);
+    bool found;
 
-    ask(d, &reply, "show", id);
-    if (reply.rc != 0 || reply.code != 0 || reply.count == 0)
-        return false;
-    *row = reply.rows[0];
-    return true;
+    ck_assert_ptr_nonnull(reply);
+    ask(d, reply, "show", id);
+    found = reply->rc == 0 && reply->code == 0 && reply->count > 0;
+    if (found)
+        *row = reply->rows[0];
+    free(reply);
+    return found;
 }
 
 bool running(const struct daemon *d, size_t count)
@@ -265,12 +269,17 @@ void settle(size_t count)
 
 /* --- counters ---------------------------------------------------------------------- */
 
-static int counter_connect(const char *port)
+int counter_open(const struct daemon *d, const char *id)
 {
     struct sockaddr_in at = { .sin_family = AF_INET };
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct row row;
+    int fd;
 
-    at.sin_port = htons((uint16_t)strtoul(port, NULL, 10));
+    if (!row_of(d, id, &row) || strcmp(row.state, "running") != 0
+        || row.port[0] == '\0')
+        return -1;
+    fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    at.sin_port = htons((uint16_t)strtoul(row.port, NULL, 10));
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (fd >= 0
         && connect(fd, (const struct sockaddr *)&at, sizeof at) != 0) {
@@ -282,15 +291,10 @@ static int counter_connect(const char *port)
 
 int64_t counter_say(const struct daemon *d, const char *id, const char *word)
 {
+    struct pollfd at = { .fd = counter_open(d, id), .events = POLLIN };
     char line[64];
     size_t size = (size_t)snprintf(line, sizeof line, "%s\n", word);
-    struct pollfd at = { .events = POLLIN };
-    struct row row;
 
-    if (!row_of(d, id, &row) || strcmp(row.state, "running") != 0
-        || row.port[0] == '\0')
-        return -1;
-    at.fd = counter_connect(row.port);
     if (at.fd < 0)
         return -1;
     (void)send(at.fd, line, size, MSG_NOSIGNAL); /* or there is no answer */
