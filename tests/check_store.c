@@ -166,7 +166,8 @@ START_TEST(a_torn_tail_is_dropped_and_the_rest_is_kept)
 {
     static const char *const tails[] = {
         "x", "\x10\0\0\0", "\xff\xff\xff\xff" "12345678" "rest",
-        "\x04\0\0\0" "12345678" "torn", "\0\0\0\0" "12345678" };
+        "\x04\0\0\0" "12345678" "torn",
+        "\0\0\0\0\0\0\0\0\0\0\0" };
     static const size_t sizes[] = { 1, 4, 16, 16, 12 };
     uint32_t i;
 

@@ -60,3 +60,8 @@ check_PROGRAMS += tests/check_leave
 TESTS          += tests/check_leave
 tests_check_leave_SOURCES = tests/check_leave.c $(hub_fixture)
 tests_check_leave_LDADD   = $(hub_ldadd)
+
+check_PROGRAMS += tests/check_move_faults
+TESTS          += tests/check_move_faults
+tests_check_move_faults_SOURCES = tests/check_move_faults.c $(hub_fixture)
+tests_check_move_faults_LDADD   = $(hub_ldadd)
