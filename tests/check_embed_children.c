@@ -3,6 +3,11 @@
  * restarts, and moves with their state. */
 #include "config.h"
 
+#include <signal.h>
+#include <unistd.h>
+
+#include <phub/client.h>
+
 #include "embed_fixture.h"
 
 /* --- actors ------------------------------------------------------------------ */
@@ -291,6 +296,90 @@ START_TEST(no_acknowledged_call_is_lost_while_an_actor_moves)
 }
 END_TEST
 
+/* --- what a daemon has --------------------------------------------------------- */
+
+static char dir[64], control[96];
+
+static void hub_with_dir(void)
+{
+    char state[96], socket[128], guard[512];
+    const char *settings[] = { "hub.id=test", "hub.name=a", state, socket,
+        "hub.listen=tcp://127.0.0.1:0", "members.settle_ms=20",
+        "strategies.distribution=consistent_hash", "strategies.sync=pubsub",
+        "strategies.redundancy=singularity", "strategies.migration=hotswap",
+        "strategies.partition=divergence", "hub.log_level=error" };
+    const char *build = getenv("PHUB_BUILDDIR");
+    char error[512] = "";
+    int rc;
+
+    snprintf(guard, sizeof guard, "%s/tools/phub-guard",
+             build != NULL ? build : ".");
+    setenv("PHUB_GUARD", guard, 1);
+    snprintf(state, sizeof state, "hub.state_dir=%s/state", dir);
+    snprintf(control, sizeof control, "%s/control", dir);
+    snprintf(socket, sizeof socket, "hub.control=%s", control);
+    rc = phub_hub_new(NULL, settings, 12, &hubs[0], error, sizeof error);
+    ck_assert_msg(rc == 0, "%d: %s", rc, error);
+    ck_assert_int_eq(phub_behaviour_add(hubs[0], &counter), 0);
+    rc = phub_hub_start(hubs[0], error, sizeof error);
+    ck_assert_msg(rc == 0, "%d: %s", rc, error);
+}
+
+static void dir_remove(void)
+{
+    char command[96];
+
+    snprintf(command, sizeof command, "rm -rf %s", dir);
+    ck_assert_int_eq(system(command), 0);
+}
+
+START_TEST(a_hub_with_a_directory_is_the_same_node_again_and_can_be_asked)
+{
+    struct phub_client *client = NULL;
+    uint64_t node;
+
+    snprintf(dir, sizeof dir, "/tmp/phub-embed-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    hub_with_dir();
+    node = phub_hub_node(hubs[0]);
+    ck_assert_int_eq(phub_client_open(control, 5000, &client), 0);
+    phub_client_close(&client);
+    phub_hub_free(&hubs[0]);
+    hub_with_dir();
+    ck_assert_uint_eq(phub_hub_node(hubs[0]), node);
+    phub_hub_free(&hubs[0]);
+    dir_remove();
+}
+END_TEST
+
+START_TEST(a_program_runs_beside_actors)
+{
+    const char *argv[] = { "/bin/sleep", "600", NULL };
+    struct phub_child two[2] = { child("x"), child("sleep") };
+    struct phub_future *future = NULL;
+    struct phub_place place = { .size = sizeof place };
+    int rc;
+
+    snprintf(dir, sizeof dir, "/tmp/phub-embed-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    hub_with_dir();
+    two[1].behaviour = NULL;
+    two[1].argv = argv;
+    ck_assert_int_eq(phub_start(hubs[0], two, 2, 0, 0, &future), 0);
+    rc = phub_future_wait(future, WAIT_MS);
+    ck_assert_msg(rc == 0, "%s", answer_of(future, 1).text);
+    phub_future_free(&future);
+    ck_assert_int_eq(phub_lookup(hubs[0], "sleep", &place), 0);
+    ck_assert_int_gt(place.pid, 1);
+    ck_assert_int_eq(kill((pid_t)place.pid, 0), 0);
+    ck_assert_int_eq(call(hubs[0], "x", "+"), 1);
+    ck_assert_int_eq(phub_hub_stop(hubs[0], 0), 0);
+    ck_assert_int_ne(kill((pid_t)place.pid, 0), 0);
+    phub_hub_free(&hubs[0]);
+    dir_remove();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("embed_children");
@@ -310,6 +399,9 @@ int main(void)
     tcase_add_loop_test(tc, a_hub_that_stops_gives_its_actors_to_the_other, 0,
                         2);
     tcase_add_test(tc, no_acknowledged_call_is_lost_while_an_actor_moves);
+    tcase_add_test(
+        tc, a_hub_with_a_directory_is_the_same_node_again_and_can_be_asked);
+    tcase_add_test(tc, a_program_runs_beside_actors);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

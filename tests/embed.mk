@@ -10,6 +10,7 @@ tests_embed_example_LDADD = libphub.la
 check_PROGRAMS += tests/check_embed tests/check_embed_children
 TESTS          += tests/check_embed tests/check_embed_children
 noinst_HEADERS += tests/embed_fixture.h
+EXTRA_tests_check_embed_children_DEPENDENCIES = tools/phub-guard$(EXEEXT)
 
 check_PROGRAMS += tests/check_actor
 TESTS          += tests/check_actor

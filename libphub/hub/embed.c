@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,12 +17,11 @@
 #include "cluster/view.h"
 #include "env/real/real.h"
 #include "hub/embed.h"
-#include "hub/options.h"
+#include "hub/node.h"
 #include "wire/memory.h"
 
 #define WORKERS 1u            /* threads for actors */
 #define ASKS_PER_TURN 1024u
-#define START_POLL_MS 2u
 #define START_MAX_MS 10000u   /* for the state directory to take a write */
 #define STOP_EXTRA_MS 15000u  /* for children to end, after the deadline */
 #define NS_PER_MS 1000000ull
@@ -265,29 +265,68 @@ static void log_line(void *arg, enum phub__log_level level, const char *text)
         fprintf(stderr, "phub: node '%s': %s\n", hub->config.hub.name, text);
 }
 
+static void start_over(struct phub_hub *hub, int rc)
+{
+    pthread_mutex_lock(&hub->lock);
+    hub->start_rc = rc;
+    hub->started = 1;
+    hub->state = rc == 0 ? PHUB__EMBED_RUNNING : PHUB__EMBED_STOPPED;
+    pthread_cond_broadcast(&hub->changed);
+    pthread_mutex_unlock(&hub->lock);
+}
+
+/* The boot number is on the disk, and the first word may be said. */
+static void on_ready(void *arg)
+{
+    struct phub_hub *hub = arg;
+
+    hub->env->timer_stop(hub->env, hub->timer);
+    count_members(hub);
+    start_over(hub, 0);
+}
+
+static void timer_fired(void *arg)
+{
+    struct phub_hub *hub = arg;
+
+    if (hub->started) {
+        hub->drain_rc = PHUB_ETIMEDOUT; /* somebody does not end */
+    } else {
+        snprintf(hub->start_error, hub->start_error_max,
+                 "cannot write 'node' to the state directory");
+        start_over(hub, PHUB_EIO);
+    }
+    phub__env_real_stop(hub->env);
+}
+
+static const char *guard_program(void)
+{
+    const char *path = secure_getenv("PHUB_GUARD");
+
+    if (path == NULL || path[0] == '\0')
+        path = GUARD_PROGRAM;
+    return access(path, X_OK) == 0 ? path : NULL;
+}
+
 static int parts_new(struct phub_hub *hub, char *error, size_t error_max)
 {
-    struct phub__env_real_options real = { .log_arg = hub };
-    struct phub__hub_options options;
-    char name[PHUB_NODE_NAME_MAX + 1];
+    struct phub__node_options options = {
+        .config = &hub->config, .embedded = 1,
+        .guard_program = guard_program(), .log_arg = hub,
+        .ready = on_ready, .ready_arg = hub };
     int rc;
 
-    if (phub__embed_given(&hub->config, "hub", "state_dir"))
-        real.state_dir = hub->config.hub.state_dir;
-    if (real.state_dir != NULL && access(GUARD_PROGRAM, X_OK) == 0)
-        real.guard_program = GUARD_PROGRAM;
     if (phub__embed_given(&hub->config, "hub", "log_level"))
-        real.log = log_line;
-    rc = phub__env_real_new(&real, &hub->env, error, error_max);
-    if (rc == 0)
-        rc = phub__actors_new(hub->env, WORKERS, &hub->actors);
+        options.log = log_line;
+    rc = phub__node_new(&options, &hub->node, error, error_max);
+    if (rc != 0)
+        return rc;
+    hub->env = phub__node_env(hub->node);
+    hub->hub = phub__node_hub(hub->node);
+    rc = phub__actors_new(hub->env, WORKERS, &hub->actors);
     if (rc == 0)
         rc = phub__env_real_runner_add(hub->env,
                                        phub__actors_runner(hub->actors));
-    if (rc == 0)
-        rc = phub__options_fill(&hub->config, name, &options);
-    if (rc == 0)
-        rc = phub__hub_new(hub->env, &options, &hub->hub, error, error_max);
     if (rc == 0)
         rc = own_hooks(hub);
     if (rc == 0)
@@ -339,54 +378,6 @@ int phub_hub_new(const char *config_file, const char *const *settings,
 
 /* --- start -------------------------------------------------------------------- */
 
-static void start_over(struct phub_hub *hub, int rc)
-{
-    pthread_mutex_lock(&hub->lock);
-    hub->start_rc = rc;
-    hub->started = 1;
-    hub->state = rc == 0 ? PHUB__EMBED_RUNNING : PHUB__EMBED_STOPPED;
-    pthread_cond_broadcast(&hub->changed);
-    pthread_mutex_unlock(&hub->lock);
-}
-
-/* The boot number is on the disk before the first word: wait for that. */
-static void start_poll(void *arg)
-{
-    struct phub_hub *hub = arg;
-    struct phub_env *env = hub->env;
-    uint64_t now = env->now_ns(env);
-
-    if (hub->hub->started) {
-        count_members(hub);
-        start_over(hub, 0);
-    } else if (now >= hub->start_until_ns) {
-        snprintf(hub->start_error, hub->start_error_max,
-                 "cannot write 'node' to the state directory");
-        start_over(hub, PHUB_EIO);
-        phub__env_real_stop(env);
-    } else {
-        env->timer_start(env, hub->timer, now + START_POLL_MS * NS_PER_MS);
-    }
-}
-
-static void stop_forced(void *arg)
-{
-    struct phub_hub *hub = arg;
-
-    hub->drain_rc = PHUB_ETIMEDOUT;
-    phub__env_real_stop(hub->env);
-}
-
-static void timer_fired(void *arg)
-{
-    struct phub_hub *hub = arg;
-
-    if (hub->started)
-        stop_forced(hub);
-    else
-        start_poll(hub);
-}
-
 /* Nobody is left to do what was asked. */
 static void give_up(struct phub_hub *hub)
 {
@@ -413,13 +404,14 @@ static void *hub_thread(void *arg)
     int rc;
 
     hub->timer = env->timer_new(env, timer_fired, hub);
-    rc = hub->timer != NULL ? phub__hub_start(hub->hub, hub->start_error,
-                                              hub->start_error_max)
+    if (hub->timer != NULL)
+        env->timer_start(env, hub->timer,
+                         env->now_ns(env) + START_MAX_MS * NS_PER_MS);
+    rc = hub->timer != NULL ? phub__node_start(hub->node, hub->start_error,
+                                               hub->start_error_max)
                             : PHUB_ENOMEM;
     if (rc == 0) {
-        hub->start_until_ns = env->now_ns(env) + START_MAX_MS * NS_PER_MS;
-        start_poll(hub);
-        phub__env_real_run(env);
+        phub__node_run(hub->node);
     } else {
         start_over(hub, rc);
     }
@@ -565,10 +557,8 @@ void phub_hub_free(struct phub_hub **result)
     phub__parked_free(hub);
     if (hub->timer != NULL)
         hub->env->timer_free(hub->env, &hub->timer);
-    phub__hub_free(&hub->hub);
+    phub__node_free(&hub->node);
     phub__futures_drop(hub);
-    if (hub->env != NULL)
-        phub__env_real_free(&hub->env);
     phub__actors_free(&hub->actors);
     phub__config_fini(&hub->config);
     pthread_cond_destroy(&hub->changed);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* embed: a hub inside a program, as <phub/phub.h> offers it.
  *
- * A struct phub_hub is a configuration, a real environment, a hub on it, the
- * runner of actors, and a thread that runs the loop from start to stop.  What
+ * A struct phub_hub is a configuration, a node made of it, the runner of
+ * actors, and a thread that runs the node's loop from start to stop.  What
  * other threads ask for goes through one queue of struct phub__ask to that
  * thread, in order; env->post only wakes it.  Look-ups go past the queue: they
  * read the published registry.
@@ -46,7 +46,8 @@ struct phub__ask {
 struct phub_hub {
     uint32_t magic;
     struct phub__config config;
-    struct phub_env *env;
+    struct phub__node *node;
+    struct phub_env *env;            /* the node's, as the next */
     struct phub__hub *hub;
     struct phub__actors *actors;
     struct phub__parked *parked;     /* messages that wait (talk.c) */
@@ -66,8 +67,7 @@ struct phub_hub {
     int asks_woken;
     uint32_t members;
     struct phub_future *futures;     /* those the hub still works on */
-    struct phub__timer *timer;       /* hub's thread, as the next */
-    uint64_t start_until_ns;
+    struct phub__timer *timer;       /* hub's thread */
 };
 
 /* Queue it.  Errors: PHUB_EBUSY, PHUB_ESHUTDOWN (not running); neither run

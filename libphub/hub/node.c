@@ -201,12 +201,27 @@ static void poll_ready(void *arg)
                      env->now_ns(env) + READY_POLL_MS * NS_PER_MS);
 }
 
+/* Written by somebody, not a default: those are for a daemon. */
+static int wants(const struct phub__node_options *options, const char *key)
+{
+    size_t count;
+    const struct phub__config_row *rows = phub__config_rows(&count);
+    size_t i;
+
+    for (i = 0; options->embedded && i < count; i++)
+        if (strcmp(rows[i].section, "hub") == 0 &&
+            strcmp(rows[i].key, key) == 0)
+            return options->config->given[i] != 0;
+    return 1;
+}
+
 int phub__node_new(const struct phub__node_options *options,
                    struct phub__node **result, char *error, size_t error_max)
 {
     const struct phub__config *config = options->config;
     struct phub__env_real_options real = {
-        .state_dir = config->hub.state_dir,
+        .state_dir = wants(options, "state_dir") ? config->hub.state_dir
+                                                 : NULL,
         .guard_program = options->guard_program,
         .log = options->log, .log_arg = options->log_arg };
     struct phub__hub_options hub;
@@ -245,11 +260,13 @@ int phub__node_new(const struct phub__node_options *options,
 int phub__node_start(struct phub__node *node, char *error, size_t error_max)
 {
     const char *path = node->options.config->hub.control;
-    int rc;
+    int rc = 0;
 
-    make_parent(path);
-    rc = phub__control_listen(node->env, path, &control_events, node,
-                              &node->control, error, error_max);
+    if (wants(&node->options, "control")) {
+        make_parent(path);
+        rc = phub__control_listen(node->env, path, &control_events, node,
+                                  &node->control, error, error_max);
+    }
     if (rc == 0)
         rc = phub__hub_start(node->hub, error, error_max);
     if (rc == 0)

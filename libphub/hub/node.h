@@ -19,6 +19,9 @@ struct phub__node;
 
 struct phub__node_options {
     const struct phub__config *config;  /* borrowed until free */
+    /* A program that is no daemon: it has a state directory and a control
+     * socket only if the configuration names them. */
+    int embedded;
     const char *guard_program;          /* NULL: no "exec" children */
     void (*log)(void *arg, enum phub__log_level level, const char *text);
     void *log_arg;
