@@ -75,6 +75,9 @@ static void learned(struct command *command, uint32_t index, int code)
     /* EEXIST and ENOTFOUND of a node that is cut off mean its side only. */
     if (code != 0 && sim_was_cut(c))
         wish = SIM_UNKNOWN;
+    /* Two sides may have been told two things; the newer life wins. */
+    if (sim_was_cut(c) && child->wished_ns >= c->split_ns)
+        wish = SIM_UNKNOWN;
     child->wish = wish;
     child->wished_ns = phub__world_now(c->world);
     phub__world_note(c->world, command->node, "%s %s: %s",
