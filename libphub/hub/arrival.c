@@ -209,6 +209,11 @@ int phub__arrival_chunk(struct phub__hub *hub, uint64_t from,
     if (arrival == NULL || arrival->origin != from || arrival->activated ||
         phub_epoch_cmp(arrival->base, chunk->epoch) != 0)
         return PHUB_ECANCELLED;
+    if (arrival->complete && chunk->size == arrival->state->size &&
+        chunk->checksum == arrival->checksum) {
+        *received = chunk->size; /* sent again: its answer was lost */
+        return 0;
+    }
     if (chunk->size > PHUB_STATE_SIZE_MAX ||
         chunk->data.size > chunk->size ||
         chunk->offset > chunk->size - chunk->data.size)

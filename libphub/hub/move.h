@@ -112,6 +112,7 @@ int phub__state_send(struct phub__hub *hub, uint64_t target,
                      uint32_t timeout_ms, phub__state_sent *done, void *arg,
                      struct phub__state_out **out);
 void phub__state_cancel(struct phub__state_out **out);
+void phub__state_lost(struct phub__hub *hub, uint64_t node);
 void phub__state_received(struct phub__hub *hub, uint64_t from,
                           struct phub_buf *body);
 void phub__state_acked(struct phub__hub *hub, uint64_t from,

@@ -188,8 +188,11 @@ static void failed(void *arg, unsigned type, struct phub_buf *body, int rc)
     case PHUB__MESSAGE_REQUEST:
         again = phub__op_lost(hub, body, rc);
         break;
+    case PHUB__MESSAGE_STATE:
+        phub__state_lost(hub, peer->node);
+        break;
     default:
-        break; /* a state's stream times out, a message is counted */
+        break; /* a message is counted */
     }
     if (again)
         (void)backlog(peer, type, body);

@@ -158,6 +158,21 @@ int phub__state_send(struct phub__hub *hub, uint64_t target,
     return 0;
 }
 
+/* Chunks to that node were given up when its session began anew: from the
+ * start, from the loop. */
+void phub__state_lost(struct phub__hub *hub, uint64_t node)
+{
+    struct phub__state_out *out;
+
+    for (out = hub->streams; out != NULL; out = out->next) {
+        if (out->target != node || !out->begun)
+            continue;
+        out->begun = 0;
+        out->sent = out->acked = 0;
+        arm(out, hub->env->now_ns(hub->env));
+    }
+}
+
 void phub__state_received(struct phub__hub *hub, uint64_t from,
                           struct phub_buf *body)
 {

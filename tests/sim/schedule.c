@@ -31,7 +31,7 @@ static void manners(struct sim_case *c)
     static const char *const words[] = {
         "sim state freeze", "sim state freeze", "sim state freeze consent",
         "sim state", "sim state freeze slow-ready=200",
-        "sim state freeze state-size=200000", "sim state freeze twice",
+        "sim state freeze state-size=1500000", "sim state freeze twice",
         "sim state freeze defer=2 consent", "sim state freeze slow-stop=300",
         "sim state freeze late-state=400", "sim no-channel",
         "sim state freeze ignore-stop", "sim freeze",
