@@ -109,6 +109,56 @@ START_TEST(an_origin_that_restarts_in_a_coldswap_leaves_one)
 }
 END_TEST
 
+/* --- the new home stumbles --------------------------------------------------- */
+
+/* The home loses power after that many effects of a move; whatever begins
+ * with a state elsewhere crashes before it has it, if it is to.  What the
+ * child counts then. */
+static uint64_t counted_after(const char *migration, uint32_t effects,
+                              int crash)
+{
+    struct phub__sim_child *child;
+    struct phub__sim_child_facts facts;
+    uint64_t until, counted;
+
+    begin(migration, "sim state freeze");
+    phub__sim_node_kill_after(hubs_node(&hubs, home), effects);
+    hubs_move_send(&hubs, target, "c", target, &hubs_last);
+    while (hubs_hub(&hubs, home) != NULL && hubs_last.done == 0)
+        ck_assert(phub__world_step(hubs.world));
+    phub__sim_node_power_off(hubs_node(&hubs, home));
+    until = phub__world_now(hubs.world) + 60 * PHUB__SIM_S;
+    while (phub__world_now(hubs.world) < until) {
+        ck_assert(phub__world_step(hubs.world));
+        for (child = NULL; crash != 0 && (child = phub__sim_child_next(
+                               hubs.world, child)) != NULL;) {
+            phub__sim_child_facts(child, &facts);
+            if (facts.standby || !facts.state_expected || facts.state_put ||
+                phub__view_index(phub__hub_view(hubs_hub(&hubs, target)),
+                                 hubs.ids[home]) != PHUB__VIEW_NONE)
+                continue; /* else it is given back to the dead one */
+            phub__sim_child_crash(child, 1);
+            crash = 0;
+            break;
+        }
+    }
+    ck_assert_msg(hubs_acts(&hubs, "c"), "%s, %u effects: none acts",
+                  migration, effects);
+    counted = hubs_counter(&hubs, "c");
+    hubs_free(&hubs);
+    return counted;
+}
+
+START_TEST(a_state_survives_a_start_that_fails)
+{
+    const char *migration = migrations[_i % SWAPS];
+    uint32_t effects = (uint32_t)(_i / SWAPS) + 1;
+
+    ck_assert_uint_eq(counted_after(migration, effects, 1),
+                      counted_after(migration, effects, 0));
+}
+END_TEST
+
 /* --- ends ------------------------------------------------------------------ */
 
 static uint64_t starts(void)
@@ -149,6 +199,8 @@ int main(void)
                         0, STEPS);
     tcase_add_loop_test(tc, an_origin_that_restarts_in_a_coldswap_leaves_one,
                         0, STEPS);
+    tcase_add_loop_test(tc, a_state_survives_a_start_that_fails, 0,
+                        STEPS * SWAPS);
     tcase_add_test(tc, a_temporary_child_runs_once);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

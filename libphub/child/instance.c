@@ -479,6 +479,11 @@ void phub__instance_message(struct phub__instance *instance,
 
 /* --- what it is ----------------------------------------------------------- */
 
+struct phub_buf *phub__instance_state(const struct phub__instance *instance)
+{
+    return instance->state;
+}
+
 uint32_t phub__instance_can(const struct phub__instance *instance)
 {
     uint32_t can = instance->capabilities;

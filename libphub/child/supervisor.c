@@ -189,15 +189,15 @@ static void over(struct phub__instance *instance, int status,
         timer_in(instance, RESTART_AGAIN_MS);
         phub__instance_set_phase(instance, PHUB__PHASE_BACKOFF);
     } else if (phase == PHUB__PHASE_STANDBY || instance->standby ||
-               phase == PHUB__PHASE_FROZEN || instance->state != NULL ||
+               phase == PHUB__PHASE_FROZEN ||
                (instance->first && !instance->ever_ran)) {
-        /* A start that somebody waits for, a state that would be lost by a
-         * plain restart, or a frozen one whose state is going elsewhere: the
-         * owner decides. */
+        /* A start that somebody waits for, or a frozen one whose state is
+         * going elsewhere: the owner decides. */
         phub__instance_end(instance, PHUB__ENDED_FAILED, rc, text);
-    } else if (instance->spec.restart == PHUB__RESTART_TEMPORARY ||
-               (instance->spec.restart == PHUB__RESTART_TRANSIENT &&
-                status == 0 && rc == PHUB_EFAILED)) {
+    } else if (instance->state == NULL && /* or it never ran here: again */
+               (instance->spec.restart == PHUB__RESTART_TEMPORARY ||
+                (instance->spec.restart == PHUB__RESTART_TRANSIENT &&
+                 status == 0 && rc == PHUB_EFAILED))) {
         phub__instance_end(instance, PHUB__ENDED_COMPLETED, 0, text);
     } else {
         back_off(instance, text);
@@ -349,7 +349,7 @@ static void state_command_done(void *arg, int rc, const char *text,
     if (rc != 0) {
         snprintf(why, sizeof why, "state_put failed: %s",
                  text[0] != '\0' ? text : phub_strerror(rc));
-        phub__instance_end(instance, PHUB__ENDED_FAILED, rc, why);
+        over(instance, 1, PHUB__END_SELF, rc, why);
         return;
     }
     instance->loaded = 1;
@@ -424,8 +424,7 @@ void phub__instance_timer_fired(void *arg)
         }
         snprintf(why, sizeof why, "not ready after %llu ms",
                  (unsigned long long)instance->spec.ready_timeout_ms);
-        if ((instance->first && !instance->ever_ran) || instance->standby ||
-            instance->state != NULL) {
+        if ((instance->first && !instance->ever_ran) || instance->standby) {
             phub__instance_refuse(instance, PHUB_ETIMEDOUT, why);
             return;
         }
@@ -437,7 +436,7 @@ void phub__instance_timer_fired(void *arg)
             !supervisor->events->may_restart(supervisor->arg))
             timer_in(instance, RESTART_AGAIN_MS);
         else
-            spawn(instance);
+            phub__instance_begin(instance); /* with its state, if it waits */
         return;
     case PHUB__PHASE_STOPPING:
         phub__instance_kill(instance, 1);

@@ -356,7 +356,7 @@ void phub__arrival_row_changed(struct phub__local *local)
         drop(local, "the move was given up");
 }
 
-void phub__arrival_give_back(struct phub__local *local,
+int phub__arrival_give_back(struct phub__local *local,
                              const struct phub__row_facts *row,
                              const char *why)
 {
@@ -367,12 +367,12 @@ void phub__arrival_give_back(struct phub__local *local,
     local->came_from = 0;
     if (origin == 0 || !row->live || row->home != hub->node ||
         phub__view_index(phub__hub_view(hub), origin) == PHUB__VIEW_NONE)
-        return;
+        return 0;
     phub__hub_node_name(hub, origin, name, sizeof name);
     phub__hub_cause(hub, phub__local_id(local), "given back to %s: %s", name,
                     why);
-    (void)phub__row_home(hub, phub__local_id(local), row->incarnation, origin,
-                         phub__hub_epoch(hub));
+    return phub__row_home(hub, phub__local_id(local), row->incarnation,
+                          origin, phub__hub_epoch(hub)) == 0;
 }
 
 void phub__arrival_go(struct phub__hub *hub, const struct phub__op_request *op,
@@ -397,7 +397,7 @@ void phub__arrival_go(struct phub__hub *hub, const struct phub__op_request *op,
                 (local->arrival != NULL && local->arrival->complete);
     local->came_from = op->origin;
     if (hub->stopping && !runs) {
-        phub__arrival_give_back(local, &row, "the node is leaving");
+        (void)phub__arrival_give_back(local, &row, "the node is leaving");
         phub__reply(hub, &reply, PHUB_ESHUTDOWN, hub->node, 0,
                     "the target is leaving");
         drop(local, "the node is leaving");
@@ -405,7 +405,7 @@ void phub__arrival_go(struct phub__hub *hub, const struct phub__op_request *op,
         return;
     }
     if ((item->flags & PHUB__ITEM_STATE) && !runs && !has_state) {
-        phub__arrival_give_back(local, &row, "its state did not arrive");
+        (void)phub__arrival_give_back(local, &row, "its state did not arrive");
         phub__reply(hub, &reply, PHUB_ECHECKSUM, hub->node, 0,
                     "the target does not hold its state");
         drop(local, "its state did not arrive");

@@ -87,10 +87,11 @@ void phub__arrival_row_changed(struct phub__local *local);
 void phub__arrival_free(struct phub__local *local);
 /* The same at the hub's end: nobody is answered. */
 void phub__arrival_forget(struct phub__local *local);
-/* It cannot run here: make it its origin's again, who still holds it. */
-void phub__arrival_give_back(struct phub__local *local,
-                             const struct phub__row_facts *row,
-                             const char *why);
+/* It cannot run here: make it its origin's again, who still holds it.  0: it
+ * came from nobody who is there. */
+int phub__arrival_give_back(struct phub__local *local,
+                            const struct phub__row_facts *row,
+                            const char *why);
 
 /* States that this node could go on with if their origin or target is gone:
  * fills held, gives the count. */

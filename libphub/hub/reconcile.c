@@ -107,7 +107,7 @@ static void start(struct phub__local *local,
     } else {
         local->failed_epoch = row->home_epoch;
         phub__hub_cause(hub, s.id, "cannot start: %s", error);
-        phub__arrival_give_back(local, row, error);
+        (void)phub__arrival_give_back(local, row, error);
         phub__local_answer(local, PHUB__WANT_RUNNING, rc, error);
     }
     phub__buf_unref(&s.spec);
@@ -400,10 +400,12 @@ static void gave_up(struct phub__local *local, int rc, const char *text)
     struct phub__hub *hub = local->hub;
     struct phub__row_facts row;
 
+    int moved = local->came_from != 0;
+
     phub__row_facts(hub, phub__local_id(local), &row);
-    if (row.live)
+    /* Who sent it may be gone: then it is ours, and tried again. */
+    if (phub__arrival_give_back(local, &row, text) || !moved)
         local->failed_epoch = row.home_epoch;
-    phub__arrival_give_back(local, &row, text);
     phub__hub_hook(hub, PHUB_HOOK_child_failed, hub->node,
                    phub__local_id(local), rc, 1, text);
     phub__local_answer(local, PHUB__WANT_RUNNING, rc, text);
@@ -446,6 +448,12 @@ static void on_ended(void *arg, struct phub__instance *instance,
                            ? PHUB_INSTANCE_FAILED : PHUB_INSTANCE_GONE,
                        text);
     local->instance = NULL;
+    if (why == PHUB__ENDED_FAILED && phub__instance_state(instance) != NULL) {
+        /* It never took it, and there may be no other copy. */
+        phub__buf_unref(&local->kept);
+        local->kept = phub__buf_ref(phub__instance_state(instance));
+        local->kept_incarnation = incarnation;
+    }
     phub__instance_free(&instance);
     phub__hub_hook(hub, PHUB_HOOK_child_ended, hub->node, id, rc, 1, text);
     if (local->arrival != NULL &&
