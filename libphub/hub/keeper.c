@@ -578,7 +578,7 @@ static int rehome(struct phub__hub *hub, const struct phub_view *view,
                   enum phub_cause cause, const struct phub__reply *reply,
                   uint32_t replaced)
 {
-    uint64_t nodes[REHOME_BATCH], homes[REHOME_BATCH];
+    uint64_t nodes[REHOME_BATCH], homes[REHOME_BATCH] = { 0 };
     struct batch *batch = batch_new(hub, count, RUN_TIMEOUT_MS);
     char text[256], name[PHUB_NODE_NAME_MAX + 24];
     uint32_t i;
