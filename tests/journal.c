@@ -138,7 +138,7 @@ static void read_record(struct phub_cbor_reader *r, struct found *found)
     }
 }
 
-/* The first record of the answer is the child. */
+/* The first record of the answer is the child; nothing follows it. */
 static bool read_found(struct phub_bytes body, struct found *found)
 {
     struct phub_cbor_reader r;
@@ -177,7 +177,7 @@ static bool look_up(struct client *client, struct found *found)
     phub_cbor_write_uint(&w, PHUB_CONTROL_REFERENCE);
     phub_cbor_write_uint(&w, 1);
     phub_cbor_write_uint(&w, PHUB_CONTROL_VERB);
-    phub_cbor_write_cstr(&w, "show");
+    phub_cbor_write_cstr(&w, "ls");
     phub_cbor_write_uint(&w, PHUB_CONTROL_IDS);
     phub_cbor_write_array(&w, 1);
     phub_cbor_write_cstr(&w, client->id);
@@ -349,44 +349,73 @@ static size_t read_proc(const char *pid, const char *name, char *to,
     return size > 0 ? (size_t)size : 0;
 }
 
-static const char *child_of(const char *pid, char *process_env, size_t max)
+/* A variable of an environment of size bytes, or "". */
+static const char *variable(const char *environ, size_t size,
+                            const char *name)
 {
-    static const char name[] = "PHUB_CHILD_ID=";
-    char comm[32];
-    size_t size, at;
+    size_t at, length = strlen(name);
 
-    if (read_proc(pid, "comm", comm, sizeof comm) == 0 ||
-        (strcmp(comm, "counter\n") != 0 &&
-         strcmp(comm, "redis-server\n") != 0))
-        return NULL;
-    size = read_proc(pid, "environ", process_env, max);
-    for (at = 0; at < size; at += strlen(process_env + at) + 1)
-        if (strncmp(process_env + at, name, sizeof name - 1) == 0)
-            return process_env + at + sizeof name - 1;
-    return NULL;
+    for (at = 0; at < size; at += strlen(environ + at) + 1)
+        if (strncmp(environ + at, name, length) == 0)
+            return environ + at + length;
+    return "";
+}
+
+struct seen {
+    uint32_t count;
+    char first[96];
+};
+
+/* Two are told about on standard error, with what they think they are. */
+static void see(struct seen *seen, const char *id, const char *pid,
+                const char *environ, size_t size)
+{
+    char text[96];
+
+    snprintf(text, sizeof text, "%.16s on %.32s, epoch %.24s", pid,
+             variable(environ, size, "PHUB_NODE="),
+             variable(environ, size, "PHUB_EPOCH="));
+    if (seen->count++ == 0)
+        memcpy(seen->first, text, sizeof text);
+    else
+        fprintf(stderr, "%llu %s: %s; %s\n", (unsigned long long)now_ms(),
+                id, seen->first, text);
+}
+
+static bool is_ours(const char *pid)
+{
+    char comm[32];
+
+    return read_proc(pid, "comm", comm, sizeof comm) != 0 &&
+           (strcmp(comm, "counter\n") == 0 ||
+            strcmp(comm, "redis-server\n") == 0);
 }
 
 static void sample(void)
 {
-    static char process_env[65536];
-    uint32_t seen[CHILDREN_MAX] = { 0 }, i;
+    static char environ[65536];
+    struct seen seen[CHILDREN_MAX] = { 0 };
     DIR *proc = opendir("/proc");
     struct dirent *entry;
-    const char *id;
+    uint32_t i;
 
     while (proc != NULL && (entry = readdir(proc)) != NULL) {
-        if (entry->d_name[0] < '0' || entry->d_name[0] > '9')
+        size_t size;
+
+        if (entry->d_name[0] < '0' || entry->d_name[0] > '9' ||
+            !is_ours(entry->d_name))
             continue;
-        id = child_of(entry->d_name, process_env, sizeof process_env);
-        for (i = 0; id != NULL && i < clients_count; i++)
-            if (strcmp(clients[i].id, id) == 0)
-                seen[i]++;
+        size = read_proc(entry->d_name, "environ", environ, sizeof environ);
+        for (i = 0; i < clients_count; i++)
+            if (strcmp(clients[i].id,
+                       variable(environ, size, "PHUB_CHILD_ID=")) == 0)
+                see(&seen[i], clients[i].id, entry->d_name, environ, size);
     }
     if (proc != NULL)
         closedir(proc);
     pthread_mutex_lock(&lock);
     for (i = 0; i < clients_count; i++)
-        clients[i].twice += seen[i] > 1;
+        clients[i].twice += seen[i].count > 1;
     pthread_mutex_unlock(&lock);
 }
 

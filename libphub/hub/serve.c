@@ -392,6 +392,20 @@ static int wanted(struct reply *reply, const struct question *q,
     return is(q->state, state_name(state));
 }
 
+/* Only these, in their order; one that is not there is left out. */
+static void list_named(struct reply *reply, const struct question *q)
+{
+    const struct phub_bytes *ids = q->ids.items;
+    struct phub__row_view view;
+    uint32_t i;
+
+    for (i = 0; i < q->ids.count; i++)
+        if (phub__registry_get(reply->hub->registry, ids[i], &view) == 0 &&
+            view.live && wanted(reply, q, &view))
+            describe(reply, &view, 0);
+    reply_end(reply, 0, "");
+}
+
 static void serve_ls(struct reply *reply, const struct question *q)
 {
     struct phub__query query = {
@@ -400,6 +414,10 @@ static void serve_ls(struct reply *reply, const struct question *q)
     uint64_t cursor = 0;
     uint32_t count, i;
 
+    if (q->ids.count != 0) {
+        list_named(reply, q);
+        return;
+    }
     do {
         count = phub__registry_query(reply->hub->registry, &query, &cursor,
                                      4096, views, 64);

@@ -90,7 +90,7 @@
  * start   one record per child: id, code, node, pid, text
  * stop    one record per id: id, code, node, text
  * ls      one record per child: id, home, node, state, pid, restarts, tags,
- *         published
+ *         published; with IDS only those, without a look at the others
  * show    the child as in ls with metadata, keeper, epoch, incarnation; then
  *         one record per other instance; then causes of all members: time,
  *         node, text

@@ -346,12 +346,16 @@ static int run_ls(const struct args *args)
     const json_t *tags = json_object_get(args->given, "tag");
     struct question question = {
         .verb = "ls", .node = args_text(args, "node"),
+        .ids = json_array_size(args->operands) != 0 ? args->operands : NULL,
         .state = args_text(args, "state"),
         .tag = json_string_value(json_array_get(tags, 0)) };
 
     if (json_array_size(tags) > 1)
         return fail(args, EXIT_USAGE, PHUB_EINVAL,
                     "ls looks for one --tag at a time");
+    if (question.tag != NULL && question.ids != NULL)
+        return fail(args, EXIT_USAGE, PHUB_EINVAL,
+                    "ls looks for ids or for a --tag");
     return print_list(args, &question, columns, 7, "no children");
 }
 
@@ -574,7 +578,8 @@ const struct verb verbs[] = {
       "start a child, a number of them, or what a file says", run_start },
     { "stop", "[ID...]", 0, IDS_MAX, false, "stop children for good",
       run_stop },
-    { "ls", "", 0, 0, false, "list the children", run_ls },
+    { "ls", "[ID...]", 0, IDS_MAX, false, "list the children, or those named",
+      run_ls },
     { "show", "ID", 1, 1, false, "show one child, and why it is as it is",
       run_show },
     { "why", "[ID]", 0, 1, false,
