@@ -12,7 +12,8 @@
  * increments that were sent and never answered.  Less is a reset, more is
  * wrong (two instances, say, or an old state).
  *
- * Another thread looks at all processes for two that carry one child's name.
+ * Another thread looks at all processes for two that carry one child's name,
+ * of those whose directory is below that of the hubs: SOCKET is DIR/NODE/sock.
  *
  * Commands on standard input: "mark" begins a period, "report" prints a line
  * for each child about the period, then "end". */
@@ -22,6 +23,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -71,6 +73,7 @@ static struct client clients[CHILDREN_MAX];
 static uint32_t clients_count;
 static const char *sockets[SOCKETS_MAX];
 static uint32_t sockets_count;
+static char home[PATH_MAX]; /* DIR/ */
 
 static uint64_t now_ms(void)
 {
@@ -406,6 +409,9 @@ static void sample(void)
             !is_ours(entry->d_name))
             continue;
         size = read_proc(entry->d_name, "environ", environ, sizeof environ);
+        if (strncmp(variable(environ, size, "PHUB_CHILD_DIR="), home,
+                    strlen(home)) != 0)
+            continue; /* somebody else's */
         for (i = 0; i < clients_count; i++)
             if (strcmp(clients[i].id,
                        variable(environ, size, "PHUB_CHILD_ID=")) == 0)
@@ -486,6 +492,20 @@ static bool client_add(char *what)
     return true;
 }
 
+/* DIR/ of DIR/NODE/sock. */
+static void find_home(const char *socket)
+{
+    char *slash;
+    int i;
+
+    snprintf(home, sizeof home, "%s", socket);
+    for (i = 0; i < 2; i++) {
+        slash = strrchr(home, '/');
+        if (slash != NULL)
+            slash[i == 1] = '\0';
+    }
+}
+
 int main(int argc, char **argv)
 {
     char line[64], *list, *next;
@@ -505,6 +525,7 @@ int main(int argc, char **argv)
             *next++ = '\0';
         sockets[sockets_count++] = list;
     }
+    find_home(sockets[0]);
     for (i = 2; i < (uint32_t)argc; i++)
         if (!client_add(argv[i])) {
             fprintf(stderr, "journal: '%s': too many, or no DIR\n", argv[i]);
