@@ -31,7 +31,8 @@ libphub_core_la_SOURCES += \
 	libphub/hub/rows.c libphub/hub/rows.h \
 	libphub/hub/serve.c libphub/hub/state.c \
 	libphub/hub/store.c libphub/hub/store.h \
-	libphub/hub/synced.c libphub/hub/synced.h
+	libphub/hub/synced.c libphub/hub/synced.h \
+	libphub/hub/words.c
 
 # One node in the real world, and phubd.
 pkginclude_HEADERS += libphub/phub/daemon.h
