@@ -119,6 +119,24 @@ START_TEST(an_unknown_child_cannot_be_moved)
 }
 END_TEST
 
+START_TEST(a_second_move_is_refused_and_the_first_one_tells_its_own_end)
+{
+    struct hubs_result second;
+
+    begin(migrations[_i], "sim state freeze late-state=500");
+    hubs_move_send(&hubs, 0, "c", target, &hubs_last);
+    hubs_run(&hubs, 50);
+    hubs_move_send(&hubs, 0, "c", (home + 2) % 3, &second);
+    hubs_wait(&hubs, &second);
+    ck_assert_int_eq(second.codes[0], PHUB_EBUSY);
+    ck_assert_uint_eq(hubs_last.done, 0);
+    hubs_wait(&hubs, &hubs_last);
+    ck_assert_int_eq(hubs_last.codes[0], 0);
+    acts_at(target);
+    end();
+}
+END_TEST
+
 /* --- one dies in the middle ----------------------------------------------- */
 
 static int agree_and_act(struct hubs *h, const void *id)
@@ -301,6 +319,9 @@ int main(void)
     tcase_add_loop_test(tc, it_goes_there_and_back_many_times, 0, SWAPS);
     tcase_add_loop_test(tc, a_move_to_where_it_is_changes_nothing, 0, SWAPS);
     tcase_add_loop_test(tc, an_unknown_child_cannot_be_moved, 0, SWAPS);
+    tcase_add_loop_test(tc,
+        a_second_move_is_refused_and_the_first_one_tells_its_own_end, 0,
+        SWAPS);
     tcase_add_loop_test(tc,
         the_target_dies_at_any_step_and_nothing_is_lost, 0, STEPS * SWAPS);
     tcase_add_loop_test(tc, the_origin_dies_at_any_step_and_one_runs, 0,

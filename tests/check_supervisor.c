@@ -713,7 +713,8 @@ int main(void)
     tcase_add_test(tc,
         one_with_a_state_that_dies_before_it_runs_is_not_restarted_empty);
     tcase_add_test(tc, a_state_command_runs_before_the_program);
-    tcase_add_test(tc, a_state_command_that_fails_is_tried_again_and_never_goes_without);
+    tcase_add_test(tc,
+        a_state_command_that_fails_is_tried_again_and_never_goes_without);
     tcase_add_test(tc,
         a_stop_during_the_state_command_ends_it_and_nothing_follows);
     add_ends(tc);

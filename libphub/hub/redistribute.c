@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <xxhash.h>
+
 #include <phub/error.h>
 
 #include "hub/keeper.h"
@@ -27,6 +29,7 @@
 #include "wire/memory.h"
 
 #define PLAN_BATCH 256u
+#define WATCH_BUCKETS 1024u
 
 struct watch {
     struct watch *next;
@@ -38,7 +41,9 @@ struct watch {
 
 struct phub__redistribution {
     struct phub__timer *timer;     /* leases of the lost */
-    struct watch *watches;
+    struct watch *watches[WATCH_BUCKETS];  /* by child, newest first */
+    int beginning;                 /* the strategy is given moves */
+    int watched;                   /* and somebody waits for these */
     int settled;                   /* the current view has been judged */
     int joined;                    /* plan for who came */
     int scheduled;
@@ -80,13 +85,15 @@ void phub__redistribution_free(struct phub__hub *hub)
 {
     struct phub__redistribution *r = hub->redistribution;
     struct watch *watch;
+    uint32_t i;
 
     if (r == NULL)
         return;
-    while ((watch = r->watches) != NULL) {
-        r->watches = watch->next;
-        phub__free(watch);
-    }
+    for (i = 0; i < WATCH_BUCKETS; i++)
+        while ((watch = r->watches[i]) != NULL) {
+            r->watches[i] = watch->next;
+            phub__free(watch);
+        }
     hub->env->timer_free(hub->env, &r->timer);
     phub__free(r);
     hub->redistribution = NULL;
@@ -94,10 +101,17 @@ void phub__redistribution_free(struct phub__hub *hub)
 
 /* --- reports of moves ---------------------------------------------------------- */
 
+static struct watch **watches_of(struct phub__hub *hub, struct phub_bytes id)
+{
+    return &hub->redistribution
+                ->watches[XXH3_64bits(id.data, id.size) % WATCH_BUCKETS];
+}
+
 int phub__redistribution_watch(struct phub__hub *hub, struct phub_bytes id,
                                phub__move_reported *done, void *arg)
 {
     struct watch *watch = phub__calloc(1, sizeof *watch);
+    struct watch **bucket = watches_of(hub, id);
 
     if (watch == NULL)
         return PHUB_ENOMEM;
@@ -105,16 +119,22 @@ int phub__redistribution_watch(struct phub__hub *hub, struct phub_bytes id,
     watch->arg = arg;
     watch->id_size = (uint32_t)id.size;
     memcpy(watch->id, id.data, id.size);
-    watch->next = hub->redistribution->watches;
-    hub->redistribution->watches = watch;
+    watch->next = *bucket;
+    *bucket = watch;
     return 0;
 }
 
 void phub__redistribution_report(struct phub__hub *hub, struct phub_bytes id,
                                  int rc, const char *text)
 {
-    struct watch **p = &hub->redistribution->watches, *watch, *mine = NULL;
+    struct phub__redistribution *r = hub->redistribution;
+    struct watch **p = watches_of(hub, id), *watch, *mine = NULL;
+    /* Already on its way: that is news for who asked just now, if anybody
+     * did, and not for who waits for the move that is going on. */
+    int refused = r->beginning && rc == PHUB_EBUSY;
 
+    if (refused && !r->watched)
+        return;
     while ((watch = *p) != NULL) {
         if (watch->id_size != id.size ||
             memcmp(watch->id, id.data, id.size) != 0) {
@@ -124,6 +144,8 @@ void phub__redistribution_report(struct phub__hub *hub, struct phub_bytes id,
         *p = watch->next;
         watch->next = mine;
         mine = watch;
+        if (refused)
+            break;
     }
     while ((watch = mine) != NULL) {
         mine = watch->next;
@@ -158,8 +180,11 @@ int phub__redistribution_begin(struct phub__hub *hub,
         items[i].flags = flags;
         items[i].deadline_ms = deadline_ms;
     }
+    hub->redistribution->beginning = 1;
+    hub->redistribution->watched = cause != PHUB_CAUSE_NODE_JOINED;
     rc = phub__call_begin(hub->strategies[PHUB_KIND_MIGRATION], items, count,
                           error, error_max);
+    hub->redistribution->beginning = 0;
     phub__free(items);
     return rc;
 }
