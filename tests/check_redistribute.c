@@ -26,14 +26,15 @@ static void name(char *id, uint32_t i)
 
 static void begin(const char *migration, uint32_t nodes, uint64_t seed)
 {
-    char ids[CHILDREN * 4 + 1] = "", id[8];
+    char ids[CHILDREN * 8 + 1] = "", id[8];
+    size_t size = 0;
     uint32_t i;
 
     hubs_new(&hubs, nodes, migration, seed);
     for (i = 0; i < CHILDREN; i++) {
         name(id, i);
-        strcat(ids, i == 0 ? "" : " ");
-        strcat(ids, id);
+        size += (size_t)snprintf(ids + size, sizeof ids - size, "%s%s",
+                                 i == 0 ? "" : " ", id);
         acked[i] = 3;
     }
     ck_assert_int_eq(hubs_start(&hubs, 0, ids, "sim state freeze"), 0);
