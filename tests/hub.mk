@@ -70,3 +70,7 @@ check_PROGRAMS += tests/check_redistribute
 TESTS          += tests/check_redistribute
 tests_check_redistribute_SOURCES = tests/check_redistribute.c $(hub_fixture)
 tests_check_redistribute_LDADD   = $(hub_ldadd)
+
+check_PROGRAMS += tests/check_hub
+TESTS          += tests/check_hub
+tests_check_hub_LDADD = $(hub_ldadd)

@@ -274,8 +274,10 @@ void phub__sim_process_new(struct phub__sim_node *node)
     phub__sim_turn_begin(process);
     process->self = node->program.start(node->program.arg, node,
                                         &process->env);
-    if (process->self == NULL && !process->dying)
+    if (process->self == NULL) {
+        process->deferred_count = 0; /* nobody is left to be called */
         process->dying = 1;
+    }
     phub__sim_turn_end(process);
     phub__sim_process_unref(process);
 }
