@@ -320,6 +320,17 @@ static void freeze_done(void *arg, int rc, const char *text,
     froze.done(froze.arg, rc, text, body);
 }
 
+/* Who asks has a limit, and the child's spec has one: the shorter holds. */
+static uint32_t within(const struct phub__instance *instance,
+                       uint32_t timeout_ms)
+{
+    uint64_t limit = instance->spec.state_timeout_ms;
+
+    if (limit == 0 || (timeout_ms != 0 && timeout_ms <= limit))
+        return timeout_ms;
+    return (uint32_t)limit;
+}
+
 void phub__instance_freeze(struct phub__instance *instance,
                            uint32_t timeout_ms, phub__verb_done *done,
                            void *arg)
@@ -341,6 +352,7 @@ void phub__instance_freeze(struct phub__instance *instance,
         return;
     }
     *froze = (struct froze){ instance, done, arg };
+    timeout_ms = within(instance, timeout_ms);
     instance->freezing = 1;
     instance->thaw_owed = 0;
     if (instance->capabilities & PHUB__CAN_FREEZE)
@@ -378,6 +390,7 @@ void phub__instance_take_state(struct phub__instance *instance,
                                uint32_t timeout_ms, phub__verb_done *done,
                                void *arg)
 {
+    timeout_ms = within(instance, timeout_ms);
     if (instance->capabilities & PHUB__CAN_STATE)
         phub__instance_call(instance, PHUB__VERB_TAKE_STATE, NULL, timeout_ms,
                             done, arg);
