@@ -27,3 +27,13 @@ tests_check_cluster_SOURCES = tests/check_cluster.c tests/daemon_click.c \
 	tests/daemon_click.h $(daemon_fixture)
 EXTRA_tests_check_cluster_DEPENDENCIES = $(daemon_needs) \
 	tests/distribution-lowest.la
+
+# A child that breaks the rules of phub-child(7).
+check_PROGRAMS += tests/hostile
+tests_hostile_LDADD =
+
+check_PROGRAMS += tests/check_hostile
+TESTS          += tests/check_hostile
+tests_check_hostile_SOURCES = tests/check_hostile.c $(daemon_fixture)
+EXTRA_tests_check_hostile_DEPENDENCIES = $(daemon_needs) \
+	tests/hostile$(EXEEXT)
