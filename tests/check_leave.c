@@ -10,6 +10,7 @@
 #include "hub/local.h"
 #include "hub/move.h"
 #include "hub/request.h"
+#include "hub/rows.h"
 #include "hub_fixture.h"
 
 static struct hubs hubs;
@@ -93,6 +94,34 @@ START_TEST(a_stop_ends_although_a_target_is_silent)
 }
 END_TEST
 
+static void give_home(struct phub__hub *hub, void *arg)
+{
+    const uint64_t *to = arg;
+    struct phub__row_facts row;
+
+    phub__row_facts(hub, hubs_bytes("c"), &row);
+    ck_assert_int_eq(phub__row_home(hub, hubs_bytes("c"), row.incarnation,
+                                    *to, phub__hub_epoch(hub)), 0);
+}
+
+START_TEST(what_a_drained_node_is_made_home_of_goes_on)
+{
+    struct hubs_result result = { .done = 0 };
+    uint64_t node;
+
+    begin("hotswap", "sim state freeze");
+    node = hubs.ids[target];
+    hubs_do(&hubs, target, drain, &result);
+    hubs_wait(&hubs, &result);
+    hubs_do(&hubs, home, give_home, &node);
+    hubs_run(&hubs, 15000);
+    ck_assert(hubs_acts(&hubs, "c"));
+    ck_assert_uint_ne(hubs_home(&hubs, home, "c"), target);
+    ck_assert_uint_eq(hubs.doubled, 0);
+    hubs_free(&hubs);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("leave");
@@ -102,6 +131,7 @@ int main(void)
 
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, a_stop_in_the_middle_of_a_drain_takes_it_over);
+    tcase_add_test(tc, what_a_drained_node_is_made_home_of_goes_on);
     tcase_add_loop_test(tc, a_stop_ends_although_a_target_is_silent, 0, 24);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

@@ -20,6 +20,7 @@
 #include "hub/keeper.h"
 #include "hub/local.h"
 #include "hub/redistribute.h"
+#include "hub/rows.h"
 #include "wire/memory.h"
 
 #define ROUND_MS 250u
@@ -231,6 +232,58 @@ int phub__drain_start(struct phub__hub *hub, uint64_t deadline_ms,
                     left_here(hub));
     env->timer_start(env, drain->timer, env->now_ns(env));
     return 0;
+}
+
+/* Nothing of it is here, and it was given to us one round ago or earlier. */
+static int not_ours(struct phub__hub *hub, struct phub_bytes id)
+{
+    const struct phub__local *local = phub__local_find(hub, id);
+    struct phub__row_facts row;
+
+    phub__row_facts(hub, id, &row);
+    return row.live && row.home_epoch.number <= hub->round_lamport &&
+           (local == NULL ||
+            (local->instance == NULL && local->move == NULL &&
+             local->arrival == NULL && local->kept == NULL &&
+             local->failed_epoch.number == 0));
+}
+
+/* A drained node that stays is asked for by keepers that do not know, and one
+ * of them may die before it hears that we do not take it. */
+void phub__drain_pass_on(struct phub__hub *hub)
+{
+    struct phub_view *others;
+    struct phub_bytes ids[64];
+    char copies[64][PHUB_CHILD_ID_MAX], text[256];
+    uint64_t cursor = 0, nodes[64];
+    struct phub__row_facts row;
+    uint32_t count, i, n;
+
+    others = phub__view_without(hub, phub__hub_view(hub), hub->node);
+    while (others != NULL && phub__view_count(others) != 0 &&
+           (count = phub__rows_of(hub, hub->node, &cursor, ids, 64)) != 0) {
+        for (i = n = 0; i < count; i++) {
+            if (!not_ours(hub, ids[i]))
+                continue;
+            memcpy(copies[n], ids[i].data, ids[i].size);
+            ids[n].size = ids[i].size;
+            ids[n].data = (const uint8_t *)copies[n];
+            n++;
+        }
+        if (n == 0 || phub__keeper_place(hub, others, ids, NULL, n,
+                                         PHUB_CAUSE_DRAIN, nodes, text,
+                                         sizeof text) != 0)
+            continue;
+        for (i = 0; i < n; i++) {
+            phub__row_facts(hub, ids[i], &row);
+            phub__hub_cause(hub, ids[i], "passed on: node '%s' is drained",
+                            hub->name);
+            if (nodes[i] != 0)
+                (void)phub__row_home(hub, ids[i], row.incarnation, nodes[i],
+                                     phub__hub_epoch(hub));
+        }
+    }
+    phub__view_unref(&others);
 }
 
 struct asked {

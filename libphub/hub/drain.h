@@ -14,6 +14,8 @@ typedef void phub__drained(void *arg, int rc, uint32_t moved, uint32_t left);
  * no other node. */
 int phub__drain_start(struct phub__hub *hub, uint64_t deadline_ms,
                       phub__drained *done, void *arg);
+/* What a drained node is home to and has nothing of goes to others. */
+void phub__drain_pass_on(struct phub__hub *hub);
 void phub__drain_free(struct phub__hub *hub);
 /* OP_DRAIN. */
 void phub__drain_asked(struct phub__hub *hub,

@@ -390,6 +390,10 @@ static void round_fired(void *arg)
         phub__redistribution_ready(hub);
     }
     phub__synced_round(hub);
+    if (hub->draining && hub->drain == NULL && hub->on_stopped == NULL &&
+        phub__synced_complete(hub) && phub__hub_in_charge(hub))
+        phub__drain_pass_on(hub);
+    hub->round_lamport = hub->lamport;
     phub__store_round(hub);
     (void)phub__registry_stable(hub->registry, 4096);
     env->timer_start(env, hub->round_timer,

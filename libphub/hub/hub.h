@@ -146,6 +146,7 @@ struct phub__hub {
     int verdict;        /* enum phub_verdict of the partition strategy */
     int lease_stale;    /* the electorate may be another */
     uint64_t lease_boot_ns;
+    uint64_t round_lamport;          /* at the last round */
     uint64_t stop_by_ns; /* nobody waits longer for a target that is silent */
     void (*on_stopped)(void *arg);
     void *on_stopped_arg;

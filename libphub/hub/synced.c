@@ -39,6 +39,7 @@
 
 #define NS_PER_MS 1000000ull
 #define MISSING_SIZE 524288u     /* bytes of one repair piece */
+#define LEASES_MAX 1024u         /* lost nodes told of in one message */
 #define ABSENT_MS 10000u         /* for homes not seen since the start */
 
 /* The newest message of one member. */
@@ -131,7 +132,7 @@ static int tell(struct phub__hub *hub, uint64_t only, int ask)
     struct phub_view *view = phub__hub_view(hub);
     struct phub__op_view_sync sync = { .view_hash = phub__view_hash(view),
                                        .ask = ask != 0 };
-    struct phub__op_lease leases[64];
+    struct phub__op_lease *leases = phub__calloc(LEASES_MAX, sizeof *leases);
     struct phub__op_held *held =
         phub__calloc(PHUB__HELD_MAX, sizeof *held);
     struct phub__builder summary, body;
@@ -142,9 +143,9 @@ static int tell(struct phub__hub *hub, uint64_t only, int ask)
 
     phub__builder_init(&summary, PHUB__SUMMARY_SIZE_MAX);
     phub__builder_init(&body, PHUB__FRAME_MAX / 2);
-    if (held == NULL)
+    if (held == NULL || leases == NULL)
         goto out;
-    for (lost = hub->synced->lost; lost != NULL && count < 64;
+    for (lost = hub->synced->lost; lost != NULL && count < LEASES_MAX;
          lost = lost->next) {
         uint64_t left = phub__cluster_grant_remaining(
             hub->cluster, lost->node, hub->env->boot_ns(hub->env));
@@ -163,6 +164,11 @@ static int tell(struct phub__hub *hub, uint64_t only, int ask)
         goto out;
     sync.summary = phub__builder_bytes(&summary);
     rc = phub__encode(&phub__op_view_sync_schema, &sync, &body);
+    while (rc == PHUB_ELIMIT && sync.held.count != 0) {
+        sync.held.count /= 2; /* some states may be lost, the hub not */
+        phub__builder_reset(&body);
+        rc = phub__encode(&phub__op_view_sync_schema, &sync, &body);
+    }
     if (rc == 0)
         rc = phub__builder_take(&body, &buf);
     for (i = 0; rc == 0 && i < phub__view_count(view); i++) {
@@ -176,6 +182,7 @@ out:
     phub__builder_fini(&summary);
     phub__builder_fini(&body);
     phub__free(held);
+    phub__free(leases);
     return rc;
 }
 
