@@ -11,6 +11,7 @@
 #include <phub/error.h>
 
 #include "hub_fixture.h"
+#include "wire/memory.h"
 
 struct question {
     uint64_t reference;
@@ -76,7 +77,7 @@ static PHUB__SCHEMA(answer_schema, A,
 struct client {
     struct phub__asker asker;   /* first */
     uint32_t frames, last, records, released;
-    int code;
+    int code, failed;
     uint64_t reference;
     char text[512];
     struct { char id[64], node[16], state[16]; int code; uint64_t value; }
@@ -100,6 +101,8 @@ static void on_send(struct phub__asker *asker, struct phub_bytes frame)
     const struct record *records;
     uint32_t i;
 
+    c->failed |= phub__memory_failed();
+    phub__memory_fail(0); /* the client has memory */
     phub__arena_init(&arena, NULL, 0, 64u << 20);
     ck_assert_int_eq(phub__decode(&answer_schema, frame, &answer, &arena,
                                   NULL), 0);
@@ -494,6 +497,50 @@ START_TEST(a_hub_that_ends_answers_whoever_waits)
 }
 END_TEST
 
+struct poor {
+    struct phub_bytes frame;
+    uint64_t nth;
+    int failed;
+};
+
+static void give_poor(struct phub__hub *hub, void *arg)
+{
+    struct poor *poor = arg;
+
+    phub__memory_fail(poor->nth);
+    phub__command(hub, &client.asker, poor->frame);
+    poor->failed = phub__memory_failed() || client.failed;
+    phub__memory_fail(0);
+}
+
+START_TEST(without_memory_a_verb_is_answered_once_or_not_begun)
+{
+    static const char *const verbs[] = { "ls", "show", "nodes", "status",
+                                         "causes", "stop", "move", "drain" };
+    struct phub_bytes name = hubs_bytes("c");
+    struct question q = { .reference = 1, .verb = hubs_bytes(verbs[_i]),
+                          .ids = { &name, 1 }, .node = hubs_bytes("b"),
+                          .timeout_ms = 3000 };
+    struct phub__builder builder;
+    struct poor poor = { .failed = 1 };
+
+    ck_assert_int_eq(start("c", "web", "sim state"), 0);
+    encode(&q, &builder);
+    poor.frame = phub__builder_bytes(&builder);
+    for (poor.nth = 1; poor.failed; poor.nth++) {
+        ck_assert_uint_lt(poor.nth, 200);
+        new_client();
+        hubs_do(&hubs, 0, give_poor, &poor);
+        hubs_run(&hubs, 3500);
+        ck_assert_uint_eq(client.asker.refs, 0);
+        ck_assert_uint_le(client.last, 1);
+        ck_assert_uint_ge(client.last, client.frames != 0);
+    }
+    ck_assert_uint_gt(poor.nth, 2);
+    phub__builder_fini(&builder);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("serve");
@@ -514,6 +561,8 @@ int main(void)
     tcase_add_test(tc, every_truncated_frame_is_answered_and_counted);
     tcase_add_test(tc, whoever_goes_before_the_answer_is_released_once);
     tcase_add_test(tc, a_hub_that_ends_answers_whoever_waits);
+    tcase_add_loop_test(tc,
+        without_memory_a_verb_is_answered_once_or_not_begun, 0, 8);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
