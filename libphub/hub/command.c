@@ -25,14 +25,24 @@ static void undone(void *arg, struct phub__request *stop)
 {
     struct undo *undo = arg;
     struct phub__request *start = stop->chained;
+    const struct phub__request_item *item = stop->items;
+    char text[256];
     uint32_t i;
 
-    for (i = 0; i < start->count; i++)
-        if (start->items[i].code == 0) {
-            start->items[i].code = PHUB_ECANCELLED;
-            phub__request_set_text(start, i,
-                                   "undone, because another one failed");
-        }
+    for (i = 0; i < start->count; i++) {
+        if (start->items[i].code != 0)
+            continue;
+        snprintf(text, sizeof text, "undone, because another one failed");
+        if (item->code != 0)
+            snprintf(text, sizeof text,
+                     "another one failed, and this one could not be undone: "
+                     "%s", item->text != NULL ? item->text
+                                              : phub_strerror(item->code));
+        start->items[i].code = item->code != 0 ? item->code
+                                               : PHUB_ECANCELLED;
+        phub__request_set_text(start, i, text);
+        item++;
+    }
     undo->done(undo->arg, start);
     phub__request_release(start);
     phub__free(undo);
