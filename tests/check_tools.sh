@@ -107,4 +107,32 @@ must 10 'a daemon alone leaves at SIGTERM' gone "${pid_of[a]}"
 [ ! -e "$scratch/a/sock" ] || wrong 'the control socket is left behind'
 expect 3 'no hub listens at' phub ls
 
+# What systemd is told.
+mkdir "$scratch/n"
+: >"$scratch/n/log"
+"$build/tests/notified" "$scratch/n/notify" "$daemon" --id x --name n \
+    "${strategies[@]}" --listen tcp://127.0.0.1:0 \
+    --state-dir "$scratch/n/state" --control "$scratch/n/sock" \
+    >"$scratch/n/log" 2>/dev/null </dev/null &
+others+=($!)
+must 10 'it is told that the daemon is ready' logged n READY=1
+pid_of[n]=$(sed -n 's/^pid //p' "$scratch/n/log")
+kill -TERM "${pid_of[n]}"
+must 10 'and that it is stopping' logged n STOPPING=1
+must 10 'it ends' gone "${others[0]}"
+wait "${others[0]}" || wrong "a daemon that leaves exits with $?"
+
+# A second signal ends it at once, whatever is still there.
+daemon b --drain-timeout-ms 600000
+viewer=b
+must 10 'node b is there' members 1
+expect 0 'deaf .*ok' phub start deaf --stop-timeout 60s -- \
+    /bin/sh -c 'trap "" TERM; while :; do read -r x; done <>"$0"' \
+    "$scratch/never"
+kill -TERM "${pid_of[b]}"
+must 5 'it begins to leave' logged b 'SIGTERM: moving'
+kill -TERM "${pid_of[b]}"
+must 5 'a second signal ends it' gone "${pid_of[b]}"
+logged b 'asked twice' || wrong 'it does not say so'
+
 exit "$failed"

@@ -7,6 +7,10 @@ tests_journal_SOURCES = tests/journal.c
 tests_journal_LDADD = libphub.la
 tests_journal_LDFLAGS = $(AM_LDFLAGS) -no-install
 
+noinst_PROGRAMS += tests/notified
+tests_notified_SOURCES = tests/notified.c
+tests_notified_LDADD =
+
 # Real daemons on loopback.
 dist_check_SCRIPTS += tests/check_tools.sh tests/check_daemons.sh \
 	tests/check_phub_page.sh

@@ -109,13 +109,19 @@ static enum paint cell_published(const json_t *record, char *text)
     return PAINT_NONE;
 }
 
+/* What is as it was asked to be has not failed. */
+static bool is_done(int64_t code)
+{
+    return code == 0 || code == PHUB_EREPEATED;
+}
+
 static enum paint cell_outcome(const json_t *record, char *text)
 {
     int64_t code = (int64_t)number_in(record, "code");
 
     snprintf(text, CELL_MAX, "%s",
              code == 0 ? "ok" : phub_strerror((int)code));
-    return code == 0 ? PAINT_GOOD : PAINT_BAD;
+    return is_done(code) ? PAINT_GOOD : PAINT_BAD;
 }
 
 /* --- common ------------------------------------------------------------------------ */
@@ -171,7 +177,7 @@ static int print_outcomes(const struct args *args, struct answer *answer)
     size_t i, failed = 0;
 
     json_array_foreach(records, i, record)
-        failed += number_in(record, "code") != 0;
+        failed += !is_done((int64_t)number_in(record, "code"));
     if (args->json)
         print_json(json_incref(records));
     else if (json_array_size(records) != 0)
