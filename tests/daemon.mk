@@ -37,3 +37,8 @@ TESTS          += tests/check_hostile
 tests_check_hostile_SOURCES = tests/check_hostile.c $(daemon_fixture)
 EXTRA_tests_check_hostile_DEPENDENCIES = $(daemon_needs) \
 	tests/hostile$(EXEEXT)
+
+check_PROGRAMS += tests/check_garbage
+TESTS          += tests/check_garbage
+tests_check_garbage_SOURCES = tests/check_garbage.c $(daemon_fixture)
+EXTRA_tests_check_garbage_DEPENDENCIES = $(daemon_needs)
