@@ -50,6 +50,11 @@ struct heard {
     struct phub_buf *summary;    /* NULL once it is covered */
     struct phub__op_held *held;  /* ids are owned, behind the array */
     uint32_t held_count;
+    uint32_t leases_count;
+    struct told_lease {
+        uint64_t node;
+        uint64_t ready_ns;
+    } *leases;                   /* of nodes that are lost to it */
 };
 
 struct lost {
@@ -79,6 +84,9 @@ static void heard_clear(struct heard *heard)
     phub__free(heard->held);
     heard->held = NULL;
     heard->held_count = 0;
+    phub__free(heard->leases);
+    heard->leases = NULL;
+    heard->leases_count = 0;
 }
 
 void phub__synced_free(struct phub__hub *hub)
@@ -275,6 +283,8 @@ static void lost_add(struct phub__hub *hub, uint64_t node, int left)
     struct phub__synced *synced = hub->synced;
     struct lost *lost = lost_find(synced, node);
     uint64_t rest, now = hub->env->now_ns(hub->env);
+    const struct heard *heard;
+    uint32_t i;
 
     if (lost == NULL)
         lost = lost_new(synced, node);
@@ -287,6 +297,12 @@ static void lost_add(struct phub__hub *hub, uint64_t node, int left)
         rest = 0;
     if (lost->ready_ns < now + rest)
         lost->ready_ns = now + rest;
+    /* Who saw it go before us has told already, and does not tell again. */
+    for (heard = synced->heard; heard != NULL && !left; heard = heard->next)
+        for (i = 0; i < heard->leases_count; i++)
+            if (heard->leases[i].node == node &&
+                lost->ready_ns < heard->leases[i].ready_ns)
+                lost->ready_ns = heard->leases[i].ready_ns;
 }
 
 /* It gets time to come back, longer than any lease of its could run. */
@@ -381,15 +397,40 @@ static void keep_held(struct heard *heard,
     heard->held_count = count;
 }
 
+static void hear_leases(struct phub__hub *hub, struct heard *heard,
+                        const struct phub__op_view_sync *sync)
+{
+    struct phub__synced *synced = hub->synced;
+    const struct phub__op_lease *leases = sync->leases.items;
+    uint64_t now = hub->env->now_ns(hub->env);
+    uint32_t i;
+
+    heard->leases = phub__calloc(sync->leases.count + 1,
+                                 sizeof *heard->leases);
+    for (i = 0; i < sync->leases.count; i++) {
+        struct lost *lost = lost_find(synced, leases[i].node);
+        uint64_t ready = now;
+
+        if (leases[i].remaining_ms < 3600000)
+            ready += leases[i].remaining_ms * NS_PER_MS;
+        if (heard->leases != NULL)
+            heard->leases[heard->leases_count++] =
+                (struct told_lease){ leases[i].node, ready };
+        if (lost == NULL && leases[i].node != hub->node &&
+            phub__view_index(phub__hub_view(hub), leases[i].node) ==
+                PHUB__VIEW_NONE)
+            lost = lost_new(synced, leases[i].node);
+        if (lost != NULL && lost->ready_ns < ready)
+            lost->ready_ns = ready;
+    }
+}
+
 void phub__synced_received(struct phub__hub *hub, uint64_t from,
                            struct phub_buf *body)
 {
     struct phub__synced *synced = hub->synced;
     struct phub__op_view_sync sync;
-    const struct phub__op_lease *leases;
-    uint64_t now = hub->env->now_ns(hub->env);
     struct heard *heard = heard_find(synced, from);
-    uint32_t i;
 
     if (phub__hub_decode(hub, &phub__op_view_sync_schema, body, &sync) != 0)
         return;
@@ -405,19 +446,7 @@ void phub__synced_received(struct phub__hub *hub, uint64_t from,
     heard->view_hash = sync.view_hash;
     heard->summary = phub__buf_copy(sync.summary.data, sync.summary.size);
     keep_held(heard, &sync);
-    leases = sync.leases.items;
-    for (i = 0; i < sync.leases.count; i++) {
-        struct lost *lost = lost_find(synced, leases[i].node);
-        uint64_t ready = now + leases[i].remaining_ms * NS_PER_MS;
-
-        if (lost == NULL && leases[i].node != hub->node &&
-            phub__view_index(phub__hub_view(hub), leases[i].node) ==
-                PHUB__VIEW_NONE)
-            lost = lost_new(synced, leases[i].node);
-        if (lost != NULL && leases[i].remaining_ms < 3600000 &&
-            lost->ready_ns < ready)
-            lost->ready_ns = ready;
-    }
+    hear_leases(hub, heard, &sync);
     repair(hub, from, sync.summary);
     if (sync.ask)
         (void)tell(hub, from, 0);
