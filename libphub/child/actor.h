@@ -36,6 +36,7 @@
 #include "env/env.h"
 
 #define PHUB__BEHAVIOURS_MAX 1024u
+#define PHUB__BEHAVIOUR_NAME_MAX 63u  /* bytes, as in a spec */
 #define PHUB__ACTOR_SELF_MAX (16u * 1024u * 1024u)  /* instance_size */
 #define PHUB__MAILBOX_MAX 4096u       /* messages waiting; PHUB_EBUSY */
 #define PHUB__MAILBOXES_MAX 1048576u  /* the same, of all actors together */

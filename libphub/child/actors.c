@@ -49,7 +49,7 @@ int phub__actors_behaviour_add(struct phub__actors *actors,
 
     if (behaviour->size < offsetof(struct phub_behaviour, get_state) ||
         behaviour->name == NULL || behaviour->name[0] == '\0' ||
-        strlen(behaviour->name) > PHUB_CHILD_ID_MAX)
+        strlen(behaviour->name) > PHUB__BEHAVIOUR_NAME_MAX)
         return PHUB_EINVAL;
     if (behaviour_find(actors, (struct phub_bytes){
             (const uint8_t *)behaviour->name,
