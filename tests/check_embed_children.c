@@ -57,6 +57,27 @@ START_TEST(what_is_sent_arrives_in_order_and_before_a_later_call)
 }
 END_TEST
 
+START_TEST(a_full_mailbox_delays_and_loses_nothing)
+{
+    enum { COUNT = 30000 };
+    int count = 0, rc;
+
+    hubs_make(_i + 1, "hotswap");
+    start_one(hubs[0], "x");
+    for (int i = 0; i < COUNT; i++)
+        do
+            rc = phub_send(hubs[0], "x", "+", 1);
+        while (rc == PHUB_EBUSY);
+    do
+        rc = phub_call(hubs[0], "x", "?", 1, &count, sizeof count, NULL,
+                       WAIT_MS);
+    while (rc == PHUB_EBUSY);
+    ck_assert_msg(rc == 0, "%s", phub_strerror(rc));
+    ck_assert_int_eq(count, COUNT);
+    hubs_free();
+}
+END_TEST
+
 START_TEST(a_call_that_is_not_answered_fails_and_does_not_wait)
 {
     hubs_make(1, "hotswap");
@@ -390,6 +411,7 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, a_call_reaches_an_actor_on_another_node);
     tcase_add_test(tc, what_is_sent_arrives_in_order_and_before_a_later_call);
+    tcase_add_loop_test(tc, a_full_mailbox_delays_and_loses_nothing, 0, 2);
     tcase_add_test(tc, a_call_that_is_not_answered_fails_and_does_not_wait);
     tcase_add_test(tc, metadata_of_row_and_instance_are_found);
     tcase_add_test(tc, an_actor_that_ends_badly_is_started_again);

@@ -475,9 +475,9 @@ void phub__instance_consent(struct phub__instance *instance,
         answer_late(instance, 0, "", done, arg);
 }
 
-void phub__instance_message(struct phub__instance *instance,
-                            struct phub_buf *body, uint32_t timeout_ms,
-                            phub__verb_done *done, void *arg)
+int phub__instance_message(struct phub__instance *instance,
+                           struct phub_buf *body, uint32_t timeout_ms,
+                           phub__verb_done *done, void *arg)
 {
     struct phub__verb_message message = { .verb = PHUB__VERB_MESSAGE,
                                           .body = body };
@@ -486,8 +486,9 @@ void phub__instance_message(struct phub__instance *instance,
         phub__instance_call(instance, PHUB__VERB_MESSAGE, body, timeout_ms,
                             done, arg);
     else if (instance->handle != 0)
-        (void)instance->runner->send(instance->runner, instance->handle,
-                                     &message);
+        return instance->runner->send(instance->runner, instance->handle,
+                                      &message);
+    return 0;
 }
 
 /* --- what it is ----------------------------------------------------------- */

@@ -486,7 +486,7 @@ static void on_failed(void *arg, uint64_t handle, int rc, const char *text)
     struct phub__instance *instance = phub__supervisor_find(arg, handle);
 
     if (instance != NULL)
-        over(instance, 0, PHUB__END_SELF, rc, text);
+        over(instance, 1, PHUB__END_SELF, rc, text); /* not ended well */
 }
 
 static void on_exited(void *arg, uint64_t handle, int status,

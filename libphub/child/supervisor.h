@@ -148,10 +148,11 @@ void phub__instance_commit(struct phub__instance *instance,
 void phub__instance_consent(struct phub__instance *instance,
                             uint32_t timeout_ms, phub__verb_done *done,
                             void *arg);
-/* done NULL: one way. */
-void phub__instance_message(struct phub__instance *instance,
-                            struct phub_buf *body, uint32_t timeout_ms,
-                            phub__verb_done *done, void *arg);
+/* done NULL: one way, and PHUB_EBUSY says that the child takes no more for the
+ * moment. */
+int phub__instance_message(struct phub__instance *instance,
+                           struct phub_buf *body, uint32_t timeout_ms,
+                           phub__verb_done *done, void *arg);
 void phub__instance_set_epoch(struct phub__instance *instance,
                               struct phub_epoch epoch);
 

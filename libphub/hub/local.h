@@ -45,6 +45,7 @@ struct phub__local {
     struct phub_epoch kept_incarnation;
     struct phub_epoch failed_epoch;    /* home epoch at which it gave up */
     struct phub__mail *mail_first, *mail_last;  /* wait for it to run */
+    int mail_busy;                     /* tried again in a moment */
     uint64_t mail_origin;              /* its queue comes first; 0 = no more */
     uint64_t mail_origin_boot;
     uint64_t came_from;                /* origin to give it back to */

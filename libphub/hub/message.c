@@ -24,6 +24,7 @@
 #define HOPS_MAX 8u
 #define CHILD_TIMEOUT_MAX_MS 3600000u  /* a call that nobody ends ends then */
 #define CALL_BUCKETS 256u
+#define BUSY_MS 2u
 #define NS_PER_MS 1000000ull
 
 /* A message that waits here for its child. */
@@ -43,16 +44,31 @@ struct call {
     struct phub__timer *timer;
 };
 
+/* A child whose mailbox is full, by name: it may be gone when we look. */
+struct busy {
+    struct busy *next;
+    uint32_t id_size;
+    uint8_t id[];
+};
+
 struct phub__mailroom {
     uint64_t last_reference;
     uint32_t waiting;
+    struct busy *busy;
+    struct phub__timer *busy_timer;
     struct call *calls[CALL_BUCKETS];
 };
+
+static void busy_fired(void *arg);
 
 int phub__mail_new(struct phub__hub *hub)
 {
     hub->mailroom = phub__calloc(1, sizeof *hub->mailroom);
-    return hub->mailroom != NULL ? 0 : PHUB_ENOMEM;
+    if (hub->mailroom == NULL)
+        return PHUB_ENOMEM;
+    hub->mailroom->busy_timer =
+        hub->env->timer_new(hub->env, busy_fired, hub);
+    return hub->mailroom->busy_timer != NULL ? 0 : PHUB_ENOMEM;
 }
 
 /* --- replies ---------------------------------------------------------------------- */
@@ -163,7 +179,8 @@ static int collects(const struct phub__local *local)
            local->move->phase != PHUB__MOVE_FINISHING;
 }
 
-static void give(struct phub__local *local, const struct phub__mail *mail)
+/* PHUB_EBUSY: it waits on, if nobody waits for a reply to it. */
+static int give(struct phub__local *local, const struct phub__mail *mail)
 {
     struct phub__hub *hub = local->hub;
     struct delivery *d = NULL;
@@ -173,7 +190,7 @@ static void give(struct phub__local *local, const struct phub__mail *mail)
         if (d == NULL) {
             reply(hub, mail->origin, mail->reference, phub__local_id(local),
                   PHUB_ENOMEM, NULL);
-            return;
+            return 0;
         }
         d->hub = hub;
         d->origin = mail->origin;
@@ -181,11 +198,54 @@ static void give(struct phub__local *local, const struct phub__mail *mail)
         d->id_size = local->id_size;
         memcpy(d->id, local->id, local->id_size);
     }
-    phub__instance_message(local->instance, mail->data,
-                           mail->timeout_ms - 1 < CHILD_TIMEOUT_MAX_MS
-                               ? (uint32_t)mail->timeout_ms
-                               : CHILD_TIMEOUT_MAX_MS,
-                           d != NULL ? answered : NULL, d);
+    return phub__instance_message(local->instance, mail->data,
+                                  mail->timeout_ms - 1 < CHILD_TIMEOUT_MAX_MS
+                                      ? (uint32_t)mail->timeout_ms
+                                      : CHILD_TIMEOUT_MAX_MS,
+                                  d != NULL ? answered : NULL, d);
+}
+
+/* Look again soon; without memory for that, at the child's next change. */
+static void give_again(struct phub__local *local)
+{
+    struct phub__hub *hub = local->hub;
+    struct phub__mailroom *room = hub->mailroom;
+    struct busy *busy;
+
+    if (local->mail_busy)
+        return;
+    busy = phub__malloc(sizeof *busy + local->id_size);
+    if (busy == NULL)
+        return;
+    busy->id_size = local->id_size;
+    memcpy(busy->id, local->id, local->id_size);
+    if (room->busy == NULL)
+        hub->env->timer_start(hub->env, room->busy_timer,
+                              hub->env->now_ns(hub->env) +
+                                  BUSY_MS * NS_PER_MS);
+    busy->next = room->busy;
+    room->busy = busy;
+    local->mail_busy = 1;
+}
+
+static void busy_fired(void *arg)
+{
+    struct phub__hub *hub = arg;
+    struct busy *all = hub->mailroom->busy, *busy;
+    struct phub__local *local;
+
+    hub->mailroom->busy = NULL;
+    while ((busy = all) != NULL) {
+        all = busy->next;
+        local = phub__local_find(
+            hub, (struct phub_bytes){ busy->id, busy->id_size });
+        phub__free(busy);
+        if (local == NULL)
+            continue;
+        local->mail_busy = 0;
+        phub__mail_child_changed(hub, local);
+        phub__local_drop(&local);
+    }
 }
 
 static void pass_on(struct phub__hub *hub, struct phub_bytes id,
@@ -230,9 +290,11 @@ void phub__mail_child_changed(struct phub__hub *hub,
 
     while (local->mail_first != NULL && takes(local) &&
            !held_back(local, 0)) {
-        mail = take(local);
-        give(local, mail);
-        mail_free(mail);
+        if (give(local, local->mail_first) == PHUB_EBUSY) {
+            give_again(local);
+            return;
+        }
+        mail_free(take(local));
     }
     if (local->mail_first == NULL)
         return;
@@ -321,9 +383,12 @@ void phub__mail_received(struct phub__hub *hub, uint64_t from,
     if (mail.data == NULL)
         reply(hub, in.origin, in.reference, in.id, PHUB_ENOMEM, NULL);
     else if (local != NULL && takes(local) && !held_back(local, from) &&
-             (local->mail_first == NULL || local->mail_origin == from))
-        give(local, &mail);
-    else if (home == hub->node || collects(local)) {
+             (local->mail_first == NULL || local->mail_origin == from)) {
+        if (give(local, &mail) == PHUB_EBUSY) {
+            queue(local, &mail);
+            give_again(local);
+        }
+    } else if (home == hub->node || collects(local)) {
         local = phub__local_get(hub, in.id);
         if (local != NULL)
             queue(local, &mail);
@@ -392,6 +457,7 @@ int phub__mail_send(struct phub__hub *hub, struct phub_bytes id,
 void phub__mail_free(struct phub__hub *hub)
 {
     struct phub__local *local;
+    struct busy *busy;
     uint32_t i;
 
     if (hub->mailroom == NULL)
@@ -404,6 +470,12 @@ void phub__mail_free(struct phub__hub *hub)
          local != NULL; local = local->next)
         while (local->mail_first != NULL)
             mail_free(take(local));
+    while ((busy = hub->mailroom->busy) != NULL) {
+        hub->mailroom->busy = busy->next;
+        phub__free(busy);
+    }
+    if (hub->mailroom->busy_timer != NULL)
+        hub->env->timer_free(hub->env, &hub->mailroom->busy_timer);
     phub__free(hub->mailroom);
     hub->mailroom = NULL;
 }
