@@ -77,7 +77,7 @@ members 3 || wrong 'garbage had an effect'
 mkfifo "$scratch/ask" "$scratch/tell"
 sockets=$scratch/a/sock:$scratch/b/sock:$scratch/c/sock
 "$build/tests/journal" "$sockets" counter-{1..9} \
-    <"$scratch/ask" >"$scratch/tell" &
+    <"$scratch/ask" >"$scratch/tell" 2>"$scratch/twice" &
 others+=($!)
 disown
 exec 8>"$scratch/ask" 9<"$scratch/tell"

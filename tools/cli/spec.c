@@ -6,19 +6,14 @@
  * hub checks ranges; here are names and types. */
 #include "config.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <phub/cbor.h>
 #include <phub/control.h>
 #include <phub/phub.h>
 
 #include "cli/tool.h"
-
-#define CHILD_BYTES_MAX 131072u
-#define SPEC_BYTES_MAX 65536u
 
 const struct field spec_fields[] = {
     { "id", FIELD_TEXT, 0, NULL, "the child's name" },
@@ -99,42 +94,7 @@ static int wrong(const struct place *at, const char *format, ...)
                 at->file, at->index + 1, text);
 }
 
-/* --- values ---------------------------------------------------------------------- */
-
-static const char *const restarts[] = { "permanent", "transient",
-                                        "temporary" };
-
-static int restart_of(const struct place *at, const char *text,
-                      uint64_t *number)
-{
-    for (*number = 0; text != NULL && *number < 3; ++*number)
-        if (strcmp(restarts[*number], text) == 0)
-            return 0;
-    return wrong(at, "restart = \"%s\": permanent, transient and temporary "
-                 "are allowed", text != NULL ? text : "?");
-}
-
-static int signal_of(const struct place *at, const json_t *value,
-                     uint64_t *number)
-{
-    const char *text = json_string_value(value);
-    int i;
-
-    if (json_is_integer(value) && json_integer_value(value) > 0 &&
-        json_integer_value(value) <= 64) {
-        *number = (uint64_t)json_integer_value(value);
-        return 0;
-    }
-    if (text != NULL && strncmp(text, "SIG", 3) == 0)
-        text += 3;
-    for (i = 1; text != NULL && i < 32; i++)
-        if (sigabbrev_np(i) != NULL && strcmp(sigabbrev_np(i), text) == 0) {
-            *number = (uint64_t)i;
-            return 0;
-        }
-    return wrong(at, "stop_signal = \"%s\": a name like TERM, or 1 to 64, is "
-                 "allowed", text != NULL ? text : "?");
-}
+/* --- types -------------------------------------------------------------------------- */
 
 static int type_wrong(const struct place *at, const struct field *field,
                       const json_t *value)
@@ -198,193 +158,12 @@ static bool type_right(const struct field *field, json_t *value)
     return false;
 }
 
-/* --- to CBOR ------------------------------------------------------------------------ */
-
-static void put_texts(struct phub_cbor_writer *w, const json_t *list)
-{
-    const json_t *item;
-    size_t i;
-
-    phub_cbor_write_array(w, json_array_size(list));
-    json_array_foreach(list, i, item)
-        phub_cbor_write_text(w, json_string_value(item),
-                             json_string_length(item));
-}
-
-static void put_env(struct phub_cbor_writer *w, json_t *pairs)
-{
-    const char *key;
-    json_t *value;
-
-    phub_cbor_write_array(w, json_object_size(pairs));
-    json_object_foreach(pairs, key, value) {
-        size_t size = strlen(key) + json_string_length(value) + 2;
-        char *text = malloc(size);
-
-        if (text == NULL)
-            out_of_memory();
-        snprintf(text, size, "%s=%s", key, json_string_value(value));
-        phub_cbor_write_cstr(w, text);
-        free(text);
-    }
-}
-
-static void put_metadata(struct phub_cbor_writer *w, json_t *pairs)
-{
-    const char *key;
-    json_t *value;
-
-    phub_cbor_write_array(w, json_object_size(pairs));
-    json_object_foreach(pairs, key, value) {
-        bool empty = json_string_length(value) == 0;
-
-        phub_cbor_write_map(w, empty ? 1 : 2);
-        phub_cbor_write_uint(w, 1);
-        phub_cbor_write_cstr(w, key);
-        if (!empty) {
-            phub_cbor_write_uint(w, 2);
-            phub_cbor_write_cstr(w, json_string_value(value));
-        }
-    }
-}
-
-/* The value of one field; nothing for what is 0, empty or false: 0 is
- * returned then. */
-static int put_field(const struct place *at, const struct field *field,
-                     json_t *value, struct phub_cbor_writer *w, int *rc)
-{
-    uint64_t number = 0;
-
-    switch (field->kind) {
-    case FIELD_BOOL:
-        number = json_is_true(value);
-        break;
-    case FIELD_NUMBER:
-    case FIELD_MS:
-        number = (uint64_t)json_integer_value(value);
-        break;
-    case FIELD_RESTART:
-        *rc = restart_of(at, json_string_value(value), &number);
-        break;
-    case FIELD_SIGNAL:
-        *rc = signal_of(at, value, &number);
-        break;
-    case FIELD_TEXT:
-        if (json_string_length(value) == 0)
-            return 0;
-        phub_cbor_write_uint(w, field->spec_key);
-        phub_cbor_write_cstr(w, json_string_value(value));
-        return 1;
-    case FIELD_PAIRS:
-        if (json_object_size(value) == 0)
-            return 0;
-        phub_cbor_write_uint(w, field->spec_key);
-        put_env(w, value);
-        return 1;
-    case FIELD_LIST:
-    case FIELD_COMMAND:
-        if (json_is_string(value)) {
-            phub_cbor_write_uint(w, field->spec_key);
-            phub_cbor_write_array(w, 3);
-            phub_cbor_write_cstr(w, "/bin/sh");
-            phub_cbor_write_cstr(w, "-c");
-            phub_cbor_write_cstr(w, json_string_value(value));
-            return 1;
-        }
-        if (json_array_size(value) == 0)
-            return 0;
-        phub_cbor_write_uint(w, field->spec_key);
-        put_texts(w, value);
-        return 1;
-    }
-    if (number == 0)
-        return 0;
-    phub_cbor_write_uint(w, field->spec_key);
-    phub_cbor_write_uint(w, number);
-    return 1;
-}
-
-/* The spec map: fields of the table in the order of their numbers. */
-static int put_spec(const struct place *at, json_t *child, uint8_t *bytes,
-                    size_t *size)
-{
-    uint8_t *body = malloc(SPEC_BYTES_MAX);
-    struct phub_cbor_writer w, whole;
-    const struct field *field;
-    uint64_t pairs = 1;
-    uint32_t key;
-    int rc = 0;
-
-    if (body == NULL)
-        out_of_memory();
-    phub_cbor_writer_init(&w, body, SPEC_BYTES_MAX);
-    phub_cbor_write_uint(&w, PHUB_SPEC_RUNNER);
-    phub_cbor_write_cstr(&w, "exec");
-    for (key = PHUB_SPEC_RUNNER + 1; key <= PHUB_SPEC_HEALTH_INTERVAL_MS &&
-                                     rc == 0; key++)
-        for (field = spec_fields; field->key != NULL; field++) {
-            json_t *value = json_object_get(child, field->key);
-
-            if (field->spec_key == key && value != NULL && rc == 0)
-                pairs += (uint64_t)put_field(at, field, value, &w, &rc);
-        }
-    phub_cbor_writer_init(&whole, bytes, SPEC_BYTES_MAX);
-    phub_cbor_write_map(&whole, pairs);
-    if (phub_cbor_writer_ok(&w))
-        phub_cbor_write_raw(&whole, body, w.size);
-    free(body);
-    if (rc == 0 && (!phub_cbor_writer_ok(&w) || !phub_cbor_writer_ok(&whole)))
-        rc = wrong(at, "its spec has %zu bytes, %u are allowed", w.size,
-                   SPEC_BYTES_MAX);
-    *size = whole.size;
-    return rc;
-}
-
-static void put_child(struct phub_cbor_writer *w, const char *id,
-                      const uint8_t *spec, size_t spec_size, json_t *child)
-{
-    json_t *metadata = json_object_get(child, "metadata");
-    json_t *tags = json_object_get(child, "tags");
-    bool durable = json_is_true(json_object_get(child, "durable"));
-    bool sticky = json_is_true(json_object_get(child, "sticky"));
-
-    phub_cbor_write_map(w, 2u + (json_object_size(metadata) > 0) +
-                               (json_array_size(tags) > 0) + durable + sticky);
-    phub_cbor_write_uint(w, PHUB_CONTROL_CHILD_ID);
-    phub_cbor_write_cstr(w, id);
-    phub_cbor_write_uint(w, PHUB_CONTROL_CHILD_SPEC);
-    phub_cbor_write_bytes(w, spec, spec_size);
-    if (json_object_size(metadata) > 0) {
-        phub_cbor_write_uint(w, PHUB_CONTROL_CHILD_METADATA);
-        put_metadata(w, metadata);
-    }
-    if (json_array_size(tags) > 0) {
-        phub_cbor_write_uint(w, PHUB_CONTROL_CHILD_TAGS);
-        put_texts(w, tags);
-    }
-    if (durable) {
-        phub_cbor_write_uint(w, PHUB_CONTROL_CHILD_DURABLE);
-        phub_cbor_write_bool(w, true);
-    }
-    if (sticky) {
-        phub_cbor_write_uint(w, PHUB_CONTROL_CHILD_STICKY);
-        phub_cbor_write_bool(w, true);
-    }
-}
-
 static int add(const struct place *at, struct spec_batch *batch,
-               const char *id, const uint8_t *spec, size_t spec_size,
-               json_t *child)
+               const char *id, json_t *child)
 {
-    static uint8_t bytes[CHILD_BYTES_MAX];
-    struct phub_cbor_writer w;
     struct spec_child *to;
+    char error[256];
 
-    phub_cbor_writer_init(&w, bytes, sizeof bytes);
-    put_child(&w, id, spec, spec_size, child);
-    if (!phub_cbor_writer_ok(&w))
-        return wrong(at, "it has %zu bytes, %u are allowed", w.size,
-                     CHILD_BYTES_MAX);
     if (batch->count == batch->capacity) {
         batch->capacity = batch->capacity != 0 ? 2 * batch->capacity : 16;
         batch->children = realloc(batch->children, batch->capacity *
@@ -392,13 +171,13 @@ static int add(const struct place *at, struct spec_batch *batch,
         if (batch->children == NULL)
             out_of_memory();
     }
-    to = &batch->children[batch->count++];
-    to->cbor = malloc(w.size);
+    to = &batch->children[batch->count];
+    if (!spec_encode(child, id, &to->cbor, &to->size, error, sizeof error))
+        return wrong(at, "%s", error);
     to->id = strdup(id);
-    if (to->cbor == NULL || to->id == NULL)
+    if (to->id == NULL)
         out_of_memory();
-    memcpy(to->cbor, bytes, w.size);
-    to->size = w.size;
+    batch->count++;
     return 0;
 }
 
@@ -448,10 +227,8 @@ static char *expand(const char *pattern, uint64_t number)
 static int add_object(struct place *at, struct spec_batch *batch,
                       json_t *child)
 {
-    static uint8_t spec[SPEC_BYTES_MAX];
     json_t *count = json_object_get(child, "count");
     uint64_t i, n;
-    size_t size;
     int rc;
 
     at->id = NULL;
@@ -463,12 +240,10 @@ static int add_object(struct place *at, struct spec_batch *batch,
     rc = check_fields(at, child);
     if (rc == 0 && json_array_size(json_object_get(child, "argv")) == 0)
         return wrong(at, "\"argv\" is empty: a program is needed");
-    if (rc == 0)
-        rc = put_spec(at, child, spec, &size);
     if (rc != 0)
         return rc;
     if (count == NULL)
-        return add(at, batch, at->id, spec, size, child);
+        return add(at, batch, at->id, child);
     n = (uint64_t)json_integer_value(count);
     if (strstr(at->id, "%d") == NULL)
         return wrong(at, "id '%s' of %llu children needs a %%d for the "
@@ -479,7 +254,7 @@ static int add_object(struct place *at, struct spec_batch *batch,
     for (i = 1; i <= n && rc == 0; i++) {
         char *id = expand(at->id, i);
 
-        rc = add(at, batch, id, spec, size, child);
+        rc = add(at, batch, id, child);
         free(id);
     }
     return rc;

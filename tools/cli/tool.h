@@ -4,8 +4,10 @@
  *   args.c    the one table of verbs and options: parsing and --help
  *   ask.c     one question to the hub, and its records
  *   print.c   tables for people, JSON for programs
- *   spec.c    what to start: options or a file, to the hub's words
- *   verbs.c   the verbs
+ *   spec.c    what to start: options or a file; spec_encode.c: for the hub
+ *   cells.c   columns, and what the verbs share
+ *   verbs.c   the verbs, and those that change something
+ *   views.c   those that look
  *
  * A tool that runs out of memory says so and ends: out_of_memory(). */
 #ifndef PHUB_TOOL_H
@@ -96,6 +98,11 @@ struct spec_batch {
 int spec_read(const struct args *args, struct spec_batch *batch);
 void spec_fini(struct spec_batch *batch);
 
+/* --- spec_encode.c: one of them; owns cbor.  False, and error says why. ------- */
+
+bool spec_encode(json_t *child, const char *id, uint8_t **cbor, size_t *size,
+                 char *error, size_t error_max);
+
 /* --- ask.c -------------------------------------------------------------------- */
 
 struct question {
@@ -142,7 +149,41 @@ enum paint paint_of_state(const char *state);
 const char *text_in(const json_t *record, const char *key);
 uint64_t number_in(const json_t *record, const char *key);
 
-/* --- tool.c: phub.c -------------------------------------------------------------- */
+/* --- cells.c: columns, and what the verbs share ---------------------------------- */
+
+enum paint cell_restarts(const json_t *record, char *text);
+enum paint cell_value(const json_t *record, char *text);
+enum paint cell_weight(const json_t *record, char *text);
+enum paint cell_id(const json_t *record, char *text);
+enum paint cell_name(const json_t *record, char *text);
+enum paint cell_text(const json_t *record, char *text);
+enum paint cell_zone(const json_t *record, char *text);
+enum paint cell_state(const json_t *record, char *text);
+enum paint cell_node(const json_t *record, char *text);
+enum paint cell_pid(const json_t *record, char *text);
+enum paint cell_rtt(const json_t *record, char *text);
+enum paint cell_tags(const json_t *record, char *text);
+enum paint cell_published(const json_t *record, char *text);
+enum paint cell_outcome(const json_t *record, char *text);
+/* "a=b c=d"; text has room for CELL_MAX bytes. */
+void pairs_text(json_t *pairs, char *text);
+/* What is as it was asked to be has not failed. */
+bool is_done(int64_t code);
+/* The hub refused the whole; returns the exit code. */
+int refused(const struct args *args, const struct answer *answer);
+/* By id or node, "web-2" before "web-10"; the caller's. */
+json_t *sorted(const json_t *records);
+
+/* --- views.c ----------------------------------------------------------------------- */
+
+int run_ls(const struct args *args);
+int run_nodes(const struct args *args);
+int run_show(const struct args *args);
+int run_why(const struct args *args);
+int run_status(const struct args *args);
+int run_logs(const struct args *args);
+
+/* --- phub.c -------------------------------------------------------------- */
 
 /* "phub: ...", and with --json an object on standard output.  Returns
  * exit_code. */
