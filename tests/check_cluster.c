@@ -53,8 +53,7 @@ START_TEST(a_hub_of_one_node_starts_shows_and_stops)
     struct row row;
 
     hub_start(1);
-    must_phub(&world.daemons[0], "start", "--ready", "alone", "--",
-              helper("counter"), NULL);
+    counter_start(&world.daemons[0], "alone");
     ck_assert(runs_on(&world.daemons[0], "alone", "a"));
     ck_assert_int_eq(counter_say(&world.daemons[0], "alone", "inc"), 1);
     must_phub(&world.daemons[0], "show", "alone", NULL);
@@ -99,7 +98,7 @@ START_TEST(a_daemon_restarted_faster_than_detection_is_a_new_start_of_its_node)
     await(SOON, boot_of(b, b) == boot_of(a, b));
     await(SOON, members(a, 2) && members(b, 2));
     settle(4);
-    must_phub(b, "start", "--ready", "later", "--", helper("counter"), NULL);
+    counter_start(b, "later");
     must_phub(a, "stop", "later", NULL);
 }
 END_TEST
@@ -137,7 +136,7 @@ START_TEST(a_join_that_does_not_fit_is_refused_and_both_logs_name_both_values)
     ck_assert(members(a, 1));
     ck_assert(members(b, 1));
     ck_assert_uint_gt(counter_of(a, "cluster_joins_refused"), 0);
-    must_phub(a, "start", "--ready", "here", "--", helper("counter"), NULL);
+    counter_start(a, "here");
 }
 END_TEST
 
@@ -178,6 +177,7 @@ START_TEST(sigterm_moves_the_children_with_their_state_and_exits_0)
     ck_assert(runs_on(a, "counter-1", "b"));
     for (i = 1; i <= COUNTERS; i++) {
         snprintf(id, sizeof id, "counter-%d", i);
+        await(SOON, counter_say(a, id, "get") == 0);
         for (j = 1; j <= i; j++)
             ck_assert_int_eq(counter_say(a, id, "inc"), j);
     }
@@ -189,7 +189,7 @@ START_TEST(sigterm_moves_the_children_with_their_state_and_exits_0)
         snprintf(id, sizeof id, "counter-%d", i);
         ck_assert(row_of(a, id, &row));
         ck_assert_str_eq(row.node, "a");
-        claim(counter_say(a, id, "get") == i, "%s has lost its count", id);
+        await(SOON, counter_say(a, id, "get") == i);
     }
     ck_assert(members(a, 1));
 }
@@ -206,7 +206,7 @@ START_TEST(no_acknowledged_increment_is_lost_by_moves)
 
     hub_start(2);
     a = &world.daemons[0];
-    must_phub(a, "start", "--ready", "clicked", "--", helper("counter"), NULL);
+    counter_start(a, "clicked");
     click_start(&click, a, "clicked");
     await(SOON, atomic_load(&click.acked) > 20);
     for (i = 0; i < 2; i++) {

@@ -23,8 +23,7 @@ static int64_t witnessed;
 static struct daemon *witness_start(size_t nodes)
 {
     hub_start(nodes);
-    must_phub(&world.daemons[0], "start", "--ready", "witness", "--",
-              helper("counter"), NULL);
+    counter_start(&world.daemons[0], "witness");
     witnessed = 0;
     return &world.daemons[0];
 }

@@ -269,6 +269,14 @@ void settle(size_t count)
 
 /* --- counters ---------------------------------------------------------------------- */
 
+void counter_start(const struct daemon *d, const char *id)
+{
+    struct row row;
+
+    must_phub(d, "start", "--ready", id, "--", helper("counter"), NULL);
+    await(SOON, row_of(d, id, &row) && row.port[0] != '\0');
+}
+
 int counter_open(const struct daemon *d, const char *id)
 {
     struct sockaddr_in at = { .sin_family = AF_INET };

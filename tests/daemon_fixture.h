@@ -105,6 +105,8 @@ const char *helper(const char *name);    /* path of tests/NAME; static, 4 of */
 
 /* --- counters, tests/counter.c --- */
 
+/* Start one and wait until its port is known: it says that after READY. */
+void counter_start(const struct daemon *d, const char *id);
 /* Connect to it; -1: not now.  Thread: any. */
 int counter_open(const struct daemon *d, const char *id);
 /* Say "inc" or "get"; the number it answers, or -1. */
