@@ -88,7 +88,7 @@ static void pause_ms(int ms)
     poll(NULL, 0, ms);
 }
 
-/* --- looking up ------------------------------------------------------------------ */
+/* --- looking up --------------------------------------------------------- */
 
 struct found {
     char node[64], state[16], port[16];
@@ -194,7 +194,7 @@ static bool look_up(struct client *client, struct found *found)
     return read_found(body, found);
 }
 
-/* --- incrementing ------------------------------------------------------------------ */
+/* --- incrementing ------------------------------------------------------- */
 
 static int connect_tcp(const char *port)
 {
@@ -333,7 +333,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* --- processes ------------------------------------------------------------------------ */
+/* --- processes ---------------------------------------------------------- */
 
 static size_t read_proc(const char *pid, const char *name, char *to,
                         size_t max)
@@ -353,14 +353,14 @@ static size_t read_proc(const char *pid, const char *name, char *to,
 }
 
 /* A variable of an environment of size bytes, or "". */
-static const char *variable(const char *environ, size_t size,
+static const char *variable(const char *words, size_t size,
                             const char *name)
 {
     size_t at, length = strlen(name);
 
-    for (at = 0; at < size; at += strlen(environ + at) + 1)
-        if (strncmp(environ + at, name, length) == 0)
-            return environ + at + length;
+    for (at = 0; at < size; at += strlen(words + at) + 1)
+        if (strncmp(words + at, name, length) == 0)
+            return words + at + length;
     return "";
 }
 
@@ -371,13 +371,13 @@ struct seen {
 
 /* Two are told about on standard error, with what they think they are. */
 static void see(struct seen *seen, const char *id, const char *pid,
-                const char *environ, size_t size)
+                const char *words, size_t size)
 {
     char text[96];
 
     snprintf(text, sizeof text, "%.16s on %.32s, epoch %.24s", pid,
-             variable(environ, size, "PHUB_NODE="),
-             variable(environ, size, "PHUB_EPOCH="));
+             variable(words, size, "PHUB_NODE="),
+             variable(words, size, "PHUB_EPOCH="));
     if (seen->count++ == 0)
         memcpy(seen->first, text, sizeof text);
     else
@@ -396,7 +396,7 @@ static bool is_ours(const char *pid)
 
 static void sample(void)
 {
-    static char environ[65536];
+    static char words[65536];
     struct seen seen[CHILDREN_MAX] = { 0 };
     DIR *proc = opendir("/proc");
     struct dirent *entry;
@@ -408,14 +408,14 @@ static void sample(void)
         if (entry->d_name[0] < '0' || entry->d_name[0] > '9' ||
             !is_ours(entry->d_name))
             continue;
-        size = read_proc(entry->d_name, "environ", environ, sizeof environ);
-        if (strncmp(variable(environ, size, "PHUB_CHILD_DIR="), home,
+        size = read_proc(entry->d_name, "environ", words, sizeof words);
+        if (strncmp(variable(words, size, "PHUB_CHILD_DIR="), home,
                     strlen(home)) != 0)
             continue; /* somebody else's */
         for (i = 0; i < clients_count; i++)
             if (strcmp(clients[i].id,
-                       variable(environ, size, "PHUB_CHILD_ID=")) == 0)
-                see(&seen[i], clients[i].id, entry->d_name, environ, size);
+                       variable(words, size, "PHUB_CHILD_ID=")) == 0)
+                see(&seen[i], clients[i].id, entry->d_name, words, size);
     }
     if (proc != NULL)
         closedir(proc);
@@ -434,7 +434,7 @@ static void *watch(void *arg)
     return arg;
 }
 
-/* --- commands -------------------------------------------------------------------------- */
+/* --- commands ----------------------------------------------------------- */
 
 static void mark(void)
 {

@@ -39,7 +39,7 @@ struct daemon {
     uv_signal_t signals[SIGNALS];
 };
 
-/* --- the log ---------------------------------------------------------------- */
+/* --- the log ------------------------------------------------------------ */
 
 static void log_line(void *arg, enum phub__log_level level, const char *text)
 {
@@ -70,7 +70,7 @@ static void log_line(void *arg, enum phub__log_level level, const char *text)
             levels[level].name, text);
 }
 
-/* --- readiness, sd_notify(3) -------------------------------------------------- */
+/* --- readiness, sd_notify(3) -------------------------------------------- */
 
 static void notify(const char *state)
 {
@@ -109,7 +109,7 @@ static void on_ready(void *arg)
     notify("READY=1\n");
 }
 
-/* --- signals --------------------------------------------------------------------- */
+/* --- signals ------------------------------------------------------------ */
 
 static void on_signal(uv_signal_t *handle, int signal)
 {
@@ -163,7 +163,7 @@ static void signals_close(struct daemon *d)
             uv_close((uv_handle_t *)&d->signals[i], NULL);
 }
 
-/* --- main --------------------------------------------------------------------------- */
+/* --- main --------------------------------------------------------------- */
 
 static const char *guard_program(void)
 {

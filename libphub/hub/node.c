@@ -40,7 +40,7 @@ struct phub__node {
     struct asker *askers;
 };
 
-/* --- the control socket --------------------------------------------------- */
+/* --- the control socket ------------------------------------------------- */
 
 static struct asker *asker_of(struct phub__asker *base)
 {
@@ -185,7 +185,7 @@ int phub__node_check(const struct phub__config *config, char *error,
     return rc;
 }
 
-/* --- life ---------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------- */
 
 static void poll_ready(void *arg)
 {

@@ -127,7 +127,7 @@ static bool option_find(const char *name, const struct verb *verb,
     return false;
 }
 
-/* --- help ---------------------------------------------------------------------- */
+/* --- help --------------------------------------------------------------- */
 
 static void option_print(const struct option *option)
 {
@@ -182,7 +182,7 @@ static void help_all(FILE *out)
           out);
 }
 
-/* --- reading ---------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------ */
 
 static int wrong(const struct verb *verb, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

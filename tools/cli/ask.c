@@ -27,7 +27,7 @@
 #define STARTING_MS 5000u           /* for a hub that is just starting */
 #define STARTING_POLL_MS 50
 
-/* --- asking -------------------------------------------------------------------- */
+/* --- asking ------------------------------------------------------------- */
 
 static void put_text(struct phub_cbor_writer *w, uint32_t key,
                      const char *text, uint64_t *pairs)
@@ -117,7 +117,7 @@ static uint8_t *frame_new(const struct question *q, size_t from, size_t count,
     return bytes;
 }
 
-/* --- answers ---------------------------------------------------------------------- */
+/* --- answers ------------------------------------------------------------ */
 
 enum value_kind { TEXT, NUMBER, INTEGER, FLAG, TEXTS, PAIRS };
 
@@ -322,7 +322,7 @@ static bool read_answer(struct phub_bytes body, struct answer *answer,
     return phub_cbor_read_end(&r);
 }
 
-/* --- the conversation ---------------------------------------------------------------- */
+/* --- the conversation --------------------------------------------------- */
 
 static int broken(const struct args *args, int rc, const char *doing)
 {

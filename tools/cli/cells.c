@@ -118,7 +118,7 @@ enum paint cell_outcome(const json_t *record, char *text)
     return is_done(code) ? PAINT_GOOD : PAINT_BAD;
 }
 
-/* --- common ------------------------------------------------------------------------ */
+/* --- common ------------------------------------------------------------- */
 
 /* The hub refused the whole. */
 int refused(const struct args *args, const struct answer *answer)

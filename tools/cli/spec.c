@@ -94,7 +94,7 @@ static int wrong(const struct place *at, const char *format, ...)
                 at->file, at->index + 1, text);
 }
 
-/* --- types -------------------------------------------------------------------------- */
+/* --- types -------------------------------------------------------------- */
 
 static int type_wrong(const struct place *at, const struct field *field,
                       const json_t *value)
@@ -181,7 +181,7 @@ static int add(const struct place *at, struct spec_batch *batch,
     return 0;
 }
 
-/* --- one object ------------------------------------------------------------------- */
+/* --- one object --------------------------------------------------------- */
 
 static const struct field *field_of(const char *key)
 {
@@ -260,7 +260,7 @@ static int add_object(struct place *at, struct spec_batch *batch,
     return rc;
 }
 
-/* --- options and files ----------------------------------------------------------------- */
+/* --- options and files -------------------------------------------------- */
 
 static json_t *object_of_options(const struct args *args)
 {

@@ -33,7 +33,7 @@ static void wrong(struct encoder *e, const char *what, const char *found,
     e->failed = true;
 }
 
-/* --- values ---------------------------------------------------------------------- */
+/* --- values ------------------------------------------------------------- */
 
 static uint64_t restart_of(struct encoder *e, const char *text)
 {
@@ -76,7 +76,7 @@ static uint64_t signal_of(struct encoder *e, const json_t *value)
     return (uint64_t)i;
 }
 
-/* --- to CBOR ---------------------------------------------------------------------- */
+/* --- to CBOR ------------------------------------------------------------ */
 
 static void put_texts(struct phub_cbor_writer *w, const json_t *list)
 {

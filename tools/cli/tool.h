@@ -26,7 +26,7 @@
 #define EXIT_USAGE 2
 #define EXIT_NO_HUB 3
 
-/* --- args.c ----------------------------------------------------------------- */
+/* --- args.c ------------------------------------------------------------- */
 
 struct args;
 
@@ -58,7 +58,7 @@ uint64_t args_number(const struct args *args, const char *name,
                      uint64_t fallback);
 const char *args_text(const struct args *args, const char *name);
 
-/* --- spec.c ------------------------------------------------------------------ */
+/* --- spec.c ------------------------------------------------------------- */
 
 /* What a spec may say, by the names of the file; options of "start" have the
  * same names with dashes and without "_ms". */
@@ -98,12 +98,12 @@ struct spec_batch {
 int spec_read(const struct args *args, struct spec_batch *batch);
 void spec_fini(struct spec_batch *batch);
 
-/* --- spec_encode.c: one of them; owns cbor.  False, and error says why. ------- */
+/* --- spec_encode.c: one of them; owns cbor.  False, and error says why. - */
 
 bool spec_encode(json_t *child, const char *id, uint8_t **cbor, size_t *size,
                  char *error, size_t error_max);
 
-/* --- ask.c -------------------------------------------------------------------- */
+/* --- ask.c -------------------------------------------------------------- */
 
 struct question {
     const char *verb;
@@ -127,7 +127,7 @@ int ask(const struct args *args, const struct question *question,
         struct answer *answer);
 void answer_fini(struct answer *answer);
 
-/* --- print.c ------------------------------------------------------------------- */
+/* --- print.c ------------------------------------------------------------ */
 
 enum paint { PAINT_NONE, PAINT_GOOD, PAINT_BAD, PAINT_WARN, PAINT_FAINT,
              PAINT_BOLD };
@@ -149,7 +149,7 @@ enum paint paint_of_state(const char *state);
 const char *text_in(const json_t *record, const char *key);
 uint64_t number_in(const json_t *record, const char *key);
 
-/* --- cells.c: columns, and what the verbs share ---------------------------------- */
+/* --- cells.c: columns, and what the verbs share ------------------------- */
 
 enum paint cell_restarts(const json_t *record, char *text);
 enum paint cell_value(const json_t *record, char *text);
@@ -174,7 +174,7 @@ int refused(const struct args *args, const struct answer *answer);
 /* By id or node, "web-2" before "web-10"; the caller's. */
 json_t *sorted(const json_t *records);
 
-/* --- views.c ----------------------------------------------------------------------- */
+/* --- views.c ------------------------------------------------------------ */
 
 int run_ls(const struct args *args);
 int run_nodes(const struct args *args);
@@ -183,7 +183,7 @@ int run_why(const struct args *args);
 int run_status(const struct args *args);
 int run_logs(const struct args *args);
 
-/* --- phub.c -------------------------------------------------------------- */
+/* --- phub.c ------------------------------------------------------------- */
 
 /* "phub: ...", and with --json an object on standard output.  Returns
  * exit_code. */

@@ -11,7 +11,7 @@
 
 #define IDS_MAX 1000000u
 
-/* --- start, stop, move, drain ---------------------------------------------------------- */
+/* --- start, stop, move, drain ------------------------------------------- */
 
 static int print_outcomes(const struct args *args, struct answer *answer)
 {

@@ -10,7 +10,7 @@
 
 #include "cli/tool.h"
 
-/* --- ls, nodes ----------------------------------------------------------------------- */
+/* --- ls, nodes ---------------------------------------------------------- */
 
 static int print_list(const struct args *args,
                       const struct question *question,
@@ -72,7 +72,7 @@ int run_nodes(const struct args *args)
     return print_list(args, &question, columns, 7, "no nodes");
 }
 
-/* --- show, why -------------------------------------------------------------------------- */
+/* --- show, why ---------------------------------------------------------- */
 
 static enum paint cell_time(const json_t *record, char *text)
 {
@@ -209,7 +209,7 @@ int run_why(const struct args *args)
     return rc;
 }
 
-/* --- status, logs ----------------------------------------------------------------------- */
+/* --- status, logs ------------------------------------------------------- */
 
 int run_status(const struct args *args)
 {
