@@ -141,7 +141,7 @@ END_TEST
 START_TEST(a_future_of_a_freed_hub_is_answered)
 {
     static struct phub_child many[500];
-    static char ids[500][8];
+    static char ids[500][16];
     struct phub_future *future = NULL;
     struct phub_answer answer;
     int rc;
@@ -428,7 +428,7 @@ static void *looker(void *arg)
 START_TEST(look_ups_go_on_while_children_come_and_go)
 {
     static struct phub_child many[100];
-    static char ids[100][8];
+    static char ids[100][16];
     const char *names[100];
     struct phub_future *future = NULL;
     pthread_t threads[2];

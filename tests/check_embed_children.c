@@ -234,7 +234,7 @@ END_TEST
 START_TEST(a_hub_that_stops_gives_its_actors_to_the_other)
 {
     static struct phub_child many[200];
-    static char ids[200][8];
+    static char ids[200][16];
     struct phub_place place = { .size = sizeof place };
     struct phub_future *future = NULL;
     int of_b = 0;
