@@ -54,8 +54,8 @@ static size_t mutate(uint8_t *bytes, size_t size)
     if (size == 0)
         return 0;
     while (times-- > 0)
-        bytes[dice(size)] = dice(2) ? (uint8_t)dice(256)
-                                    : (uint8_t)(1u << dice(8));
+        bytes[dice(size)] = (uint8_t)(dice(2) ? dice(256)
+                                            : 1u << dice(8));
     return dice(8) == 0 ? (size_t)dice(size) : size;
 }
 

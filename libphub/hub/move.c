@@ -232,6 +232,7 @@ int phub__move_prepare(struct phub__hub *hub, uint64_t id, uint32_t flags,
     step = step_new(move);
     if (request == NULL || step == NULL) {
         phub__free(step);
+        phub__request_drop(request);
         return PHUB_ENOMEM;
     }
     if (flags & PHUB_MOVE_STANDBY)
@@ -509,6 +510,7 @@ static void ask_go(struct phub__move *move)
 
     if (request == NULL || step == NULL) {
         phub__free(step);
+        phub__request_drop(request);
         return; /* the row travels by itself; reconcile there does it */
     }
     request->items[0].op.epoch = move->epoch;

@@ -311,7 +311,8 @@ void phub__request_release(struct phub__request *request)
 
 void phub__request_drop(struct phub__request *request)
 {
-    remove_request(request);
+    if (request != NULL)
+        remove_request(request);
 }
 
 void phub__request_set_text(struct phub__request *request, uint32_t index,

@@ -116,7 +116,7 @@ void phub__request_set_text(struct phub__request *request, uint32_t index,
 /* Inside done(): let the request live until release. */
 void phub__request_keep(struct phub__request *request);
 void phub__request_release(struct phub__request *request);
-/* Forget one that has not been sent. */
+/* Forget one that has not been sent; NULL is fine. */
 void phub__request_drop(struct phub__request *request);
 
 /* A RESPONSE arrived. */
