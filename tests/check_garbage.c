@@ -179,6 +179,8 @@ START_TEST(frames_that_are_none_are_refused_and_counted)
     ck_assert_uint_gt(counter_of(a, "cluster_malformed")
                           + counter_of(a, "frames_stale"), 0);
     serves(a, &count);
+    must_phub(a, "status", NULL);
+    ck_assert_ptr_nonnull(strstr(phub_said, "frames_malformed"));
     port_close(&port);
 }
 END_TEST
