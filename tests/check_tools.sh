@@ -87,6 +87,9 @@ expect 2 'not found; looked in' "$daemon" --id x "${strategies[@]}" \
 expect 1 "$scratch/file" "$daemon" --id x "${strategies[@]}" \
     --listen tcp://127.0.0.1:0 --state-dir "$scratch/file" \
     --control "$scratch/sock"
+expect 1 "guard '/none/guard'" env PHUB_GUARD=/none/guard "$daemon" --id x \
+    "${strategies[@]}" --listen tcp://127.0.0.1:0 \
+    --state-dir "$scratch/g-state" --control "$scratch/sock"
 daemon a
 must 10 'node a is there' members 1
 expect 1 "$scratch/a/state" "$daemon" --id x "${strategies[@]}" \

@@ -64,7 +64,8 @@ struct client {
     uint64_t uncertain;       /* sent, never answered */
     uint64_t answered_ms;     /* when */
     uint64_t gap_ms;          /* the longest wait for an answer */
-    uint64_t resets, wrong, twice;
+    uint64_t resets, wrong;
+    uint64_t seen, twice;     /* looks at the processes that found it */
     bool ever;
 };
 
@@ -420,8 +421,10 @@ static void sample(void)
     if (proc != NULL)
         closedir(proc);
     pthread_mutex_lock(&lock);
-    for (i = 0; i < clients_count; i++)
+    for (i = 0; i < clients_count; i++) {
+        clients[i].seen += seen[i].count > 0;
         clients[i].twice += seen[i].count > 1;
+    }
     pthread_mutex_unlock(&lock);
 }
 
@@ -445,7 +448,7 @@ static void mark(void)
         struct client *client = &clients[i];
 
         client->acked = client->gap_ms = 0;
-        client->resets = client->wrong = client->twice = 0;
+        client->resets = client->wrong = client->seen = client->twice = 0;
     }
     pthread_mutex_unlock(&lock);
 }
@@ -461,11 +464,12 @@ static void report(void)
 
         note_gap(c, now);
         printf("%s acked %llu count %llu gap %llu resets %llu wrong %llu "
-               "twice %llu since %llu\n", c->id,
+               "twice %llu since %llu seen %llu\n", c->id,
                (unsigned long long)c->acked, (unsigned long long)c->count,
                (unsigned long long)c->gap_ms, (unsigned long long)c->resets,
                (unsigned long long)c->wrong, (unsigned long long)c->twice,
-               (unsigned long long)(c->ever ? now - c->answered_ms : 0));
+               (unsigned long long)(c->ever ? now - c->answered_ms : 0),
+               (unsigned long long)c->seen);
     }
     pthread_mutex_unlock(&lock);
     puts("end");

@@ -187,8 +187,15 @@ static int run(struct daemon *d)
         .config = &d->config, .guard_program = guard_program(),
         .log = log_line, .log_arg = d, .ready = on_ready, .ready_arg = d };
     char error[ERROR_MAX] = "";
-    int rc = phub__node_new(&options, &d->node, error, sizeof error);
+    int rc;
 
+    if (access(options.guard_program, X_OK) != 0) {
+        snprintf(error, sizeof error, "guard '%s': %s; it comes with phub, "
+                 "and PHUB_GUARD may name another", options.guard_program,
+                 strerror(errno));
+        return failed(PHUB_ESYS, error);
+    }
+    rc = phub__node_new(&options, &d->node, error, sizeof error);
     if (rc != 0)
         return failed(rc, error);
     rc = signals_open(d);
