@@ -129,9 +129,11 @@ no_loss move
 
 # --- a daemon that is back before anybody notices ------------------------------------
 
-# Not where counter-1 was moved to: it may go home when the view changes.
-victim=$(rows | awk -v t="$to" '$2 != "a" && $2 != t {print $2}' | head -n 1)
-before=$(rows | awk -v n="$victim" '$2 == n {print $1, $2, $3, $4}')
+# Not counter-1: it was moved, and may go home when the view changes.
+victim=$(rows | awk '$2 != "a" && $1 != "counter-1" {print $2}' | sort |
+         uniq -c | sort -rn | awk 'NR == 1 {print $2}')
+before=$(rows | awk -v n="$victim" \
+             '$2 == n && $1 != "counter-1" {print $1, $2, $3, $4}')
 kill -9 "${pid_of[$victim]}"
 daemon "$victim"
 restarted() {
