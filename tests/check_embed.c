@@ -63,6 +63,32 @@ START_TEST(an_address_in_use_fails_the_start_and_says_so)
 }
 END_TEST
 
+START_TEST(a_start_beyond_children_max_is_refused)
+{
+    const char *settings[] = { "hub.id=test", "hub.name=a",
+        "hub.listen=tcp://127.0.0.1:0", "limits.children_max=2",
+        "strategies.distribution=consistent_hash", "strategies.sync=pubsub",
+        "strategies.redundancy=singularity", "strategies.migration=hotswap",
+        "strategies.partition=divergence" };
+    struct phub_child three[3] = { child("x"), child("y"), child("z") };
+    struct phub_answer answer = { .size = sizeof answer };
+    struct phub_future *future = NULL;
+    char error[512] = "";
+
+    ck_assert_int_eq(phub_hub_new(NULL, settings, 9, &hubs[0], error,
+                                  sizeof error), 0);
+    ck_assert_int_eq(phub_behaviour_add(hubs[0], &counter), 0);
+    ck_assert_int_eq(phub_hub_start(hubs[0], error, sizeof error), 0);
+    ck_assert_int_eq(phub_start(hubs[0], three, 3, 0, WAIT_MS, &future), 0);
+    ck_assert_int_eq(phub_future_wait(future, WAIT_MS), PHUB_EFAILED);
+    ck_assert_int_eq(phub_future_answer(future, 2, &answer), 0);
+    ck_assert_int_eq(answer.code, PHUB_ELIMIT);
+    ck_assert_uint_eq(phub_count(hubs[0]), 2);
+    phub_future_free(&future);
+    hubs_free();
+}
+END_TEST
+
 /* --- futures --------------------------------------------------------------- */
 
 START_TEST(a_future_tells_where_each_child_runs)
@@ -465,6 +491,7 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, a_wrong_setting_is_refused_with_what_is_allowed);
     tcase_add_test(tc, a_strategy_that_is_not_there_is_named);
+    tcase_add_test(tc, a_start_beyond_children_max_is_refused);
     tcase_add_test(tc, an_address_in_use_fails_the_start_and_says_so);
     tcase_add_test(tc, a_future_tells_where_each_child_runs);
     tcase_add_test(tc, several_threads_await_one_future);

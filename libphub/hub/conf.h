@@ -82,8 +82,7 @@ struct phub__config {
         struct phub__cluster_params params; /* settle_ms is params.settle */
     } members;
     struct {
-        uint64_t children_max, requests_max, clients_max, causes_max;
-        uint64_t child_log_bytes;
+        uint64_t children_max;
     } limits;
     struct phub__config_plugin plugins[PHUB__CONFIG_PLUGINS_MAX];
     size_t plugins_count;

@@ -78,15 +78,7 @@ static const struct phub__config_row rows[] = {
     PHUB__CLUSTER_PARAMS(MEMBER)
 
     ROW(limits, children_max, UINT, "", "1000000", 1, 10000000,
-        "rows of the registry; starts beyond are refused"),
-    ROW(limits, requests_max, UINT, "", "65536", 1, 1048576,
-        "requests under way on this node"),
-    ROW(limits, clients_max, UINT, "", "256", 1, 65536,
-        "connections to the control socket"),
-    ROW(limits, causes_max, UINT, "", "65536", 16, 16777216,
-        "reasons kept for phub show, oldest dropped first"),
-    ROW(limits, child_log_bytes, UINT, "bytes", "1048576",
-        4096, 1073741824, "output kept of each child for phub logs"),
+        "rows of the registry, stopped ones too; starts beyond are refused"),
 };
 
 static_assert(sizeof rows / sizeof rows[0] <= PHUB__CONFIG_ROWS_MAX,

@@ -604,7 +604,8 @@ static int parts_new(struct phub__hub *hub)
 {
     struct phub_env *env = hub->env;
     struct phub__registry_options registry = {
-        .node = hub->node, .boot = hub->boot, .retire = registry_retire,
+        .node = hub->node, .boot = hub->boot,
+        .rows_max = hub->options.children_max, .retire = registry_retire,
         .retire_arg = env, .events = &phub__rows_events, .events_arg = hub };
     int rc = phub__registry_new(&registry, &hub->registry);
 

@@ -82,6 +82,7 @@ struct phub__hub_options {
     struct phub__strategy_option strategies[PHUB__KINDS];
     struct phub__cluster_params cluster;
     uint64_t drain_timeout_ms;
+    uint32_t children_max;          /* rows here; 0 = PHUB__ROWS_MAX */
 };
 
 /* Numbers for phub status; every refusal of bytes from outside is one. */

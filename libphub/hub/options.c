@@ -62,5 +62,6 @@ int phub__options_fill(const struct phub__config *config,
         strategy_fill(config, kind, &o->strategies[kind]);
     o->cluster = config->members.params;
     o->drain_timeout_ms = config->hub.drain_timeout_ms;
+    o->children_max = (uint32_t)config->limits.children_max;
     return o->name[0] != '\0' ? 0 : PHUB_ECONFIG;
 }
