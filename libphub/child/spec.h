@@ -37,8 +37,6 @@ struct phub__spec {
     uint64_t stop_timeout_ms;     /* then SIGKILL */
     uint64_t stop_signal;         /* 0: SIGTERM */
     uint64_t state_timeout_ms;    /* freeze and take_state, each */
-    uint64_t state_version;
-    uint64_t stale_ok;            /* may start from a snapshot that may be old */
     /* Commands for programs that do not speak the channel (exec only).
      * state_put runs before the program is started on the new node. */
     struct phub__list cmd_state_get;

@@ -398,12 +398,29 @@ out:
     phub__free(left);
 }
 
+/* A strategy that wants replicas is told that there are none, not ignored. */
+static void check_factor(struct phub__hub *hub, const struct phub_view *view)
+{
+    struct phub__strategy *s = hub->strategies[PHUB_KIND_REDUNDANCY];
+    uint32_t factor = 1;
+    char text[256] = "";
+
+    if (phub__call_factor(s, view, &factor, text, sizeof text) != 0)
+        phub__hub_log(hub, PHUB__LOG_ERROR, "redundancy strategy: %s", text);
+    else if (factor != 1)
+        phub__hub_log(hub, PHUB__LOG_ERROR,
+                      "redundancy strategy '%s' wants %u instances of each "
+                      "child; this version runs 1: configure one that wants "
+                      "1, such as singularity", s->name, factor);
+}
+
 void phub__redistribution_view_settled(struct phub__hub *hub,
                                        const struct phub__view_change *c)
 {
     struct phub__redistribution *r = hub->redistribution;
 
     judge(hub, c);
+    check_factor(hub, c->new_view);
     phub__hub_hook(hub, PHUB_HOOK_pre_redistribution, 0, PHUB_BYTES_NONE, 0,
                    0, "");
     r->settled = 1;
