@@ -218,21 +218,31 @@ START_TEST(a_spec_over_its_size_limit_is_refused_unread)
 }
 END_TEST
 
+static uint32_t offset_of_key(uint32_t key)
+{
+    uint32_t i;
+
+    for (i = 0; i < phub__spec_schema.count; i++)
+        if (phub__spec_schema.fields[i].key == key)
+            return phub__spec_schema.fields[i].offset;
+    return UINT32_MAX;
+}
+
 START_TEST(the_keys_are_those_of_the_control_protocol)
 {
-    const struct phub__field *fields = phub__spec_schema.fields;
+    const struct { uint32_t key; size_t offset; } keys[] = {
+        { PHUB_SPEC_RUNNER, offsetof(struct phub__spec, runner) },
+        { PHUB_SPEC_RESTART, offsetof(struct phub__spec, restart) },
+        { PHUB_SPEC_READY, offsetof(struct phub__spec, ready) },
+        { PHUB_SPEC_STATE_GET, offsetof(struct phub__spec, cmd_state_get) },
+        { PHUB_SPEC_HEALTH, offsetof(struct phub__spec, cmd_health) },
+        { PHUB_SPEC_HEALTH_INTERVAL_MS,
+          offsetof(struct phub__spec, health_interval_ms) },
+    };
+    size_t i;
 
-    ck_assert_uint_eq(phub__spec_schema.count, PHUB_SPEC_HEALTH_INTERVAL_MS);
-    ck_assert_uint_eq(fields[PHUB_SPEC_RUNNER - 1].offset,
-                      offsetof(struct phub__spec, runner));
-    ck_assert_uint_eq(fields[PHUB_SPEC_RESTART - 1].offset,
-                      offsetof(struct phub__spec, restart));
-    ck_assert_uint_eq(fields[PHUB_SPEC_READY - 1].offset,
-                      offsetof(struct phub__spec, ready));
-    ck_assert_uint_eq(fields[PHUB_SPEC_STATE_GET - 1].offset,
-                      offsetof(struct phub__spec, cmd_state_get));
-    ck_assert_uint_eq(fields[PHUB_SPEC_HEALTH - 1].offset,
-                      offsetof(struct phub__spec, cmd_health));
+    for (i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        ck_assert_uint_eq(offset_of_key(keys[i].key), keys[i].offset);
 }
 END_TEST
 

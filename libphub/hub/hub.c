@@ -690,6 +690,7 @@ void phub__hub_free(struct phub__hub **result)
         phub__supervisor_free(&hub->supervisor);
     if (hub->locals != NULL)
         phub__locals_forget_instances(hub->locals);
+    phub__store_close(hub);
     phub__drain_free(hub);
     phub__requests_free(&hub->requests);
     phub__host_free(hub);

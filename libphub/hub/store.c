@@ -36,9 +36,17 @@ struct waiter {
     void *arg;
 };
 
+/* A sync under way, and who waits for it. */
+struct sync {
+    struct sync *next;
+    struct waiter *waiters;
+};
+
 struct phub__store {
     struct phub__builder pending;   /* records of this turn */
     struct waiter *waiters;         /* for the next sync */
+    struct sync *syncs;             /* under way, oldest first */
+    int closed;                     /* nobody may wait any more */
     uint64_t file_size, live_size;  /* after the last rewrite */
     struct phub__timer *timer;      /* what nobody waits for is synced, too */
     int scheduled, failed, unsynced;
@@ -66,14 +74,8 @@ int phub__store_new(struct phub__hub *hub)
 
 void phub__store_free(struct phub__hub *hub)
 {
-    struct waiter *waiter;
-
     if (hub->store == NULL)
         return;
-    while ((waiter = hub->store->waiters) != NULL) {
-        hub->store->waiters = waiter->next;
-        phub__free(waiter);
-    }
     if (hub->store->timer != NULL)
         hub->env->timer_free(hub->env, &hub->store->timer);
     phub__builder_fini(&hub->store->pending);
@@ -116,15 +118,66 @@ static int append(struct phub__builder *out, const struct record *record)
 
 /* --- writing ------------------------------------------------------------------- */
 
-static void synced(void *arg, int rc)
+static void answer(struct waiter *waiter, int rc)
 {
-    struct waiter *waiter = arg, *next;
+    struct waiter *next;
 
     for (; waiter != NULL; waiter = next) {
         next = waiter->next;
         waiter->done(waiter->arg, rc);
         phub__free(waiter);
     }
+}
+
+/* The oldest sync under way is over: they end in the order of their start. */
+static void synced(void *arg, int rc)
+{
+    struct phub__hub *hub = arg;
+    struct sync *sync = hub->store->syncs;
+    struct waiter *waiters;
+
+    if (sync == NULL)
+        return;
+    hub->store->syncs = sync->next;
+    waiters = sync->waiters;
+    phub__free(sync);
+    answer(waiters, rc);
+}
+
+/* Begin a sync for those who wait. */
+static int sync_start(struct phub__hub *hub, struct waiter *waiters)
+{
+    struct sync *sync = phub__calloc(1, sizeof *sync), **last;
+    int rc;
+
+    if (sync == NULL)
+        return PHUB_ENOMEM;
+    rc = hub->env->file_do(hub->env, PHUB__FILE_SYNC, FILE_NAME, NULL, 0,
+                           synced, hub);
+    if (rc != 0) {
+        phub__free(sync);
+        return rc;
+    }
+    sync->waiters = waiters;
+    for (last = &hub->store->syncs; *last != NULL; last = &(*last)->next)
+        ;
+    *last = sync;
+    return 0;
+}
+
+void phub__store_close(struct phub__hub *hub)
+{
+    struct phub__store *store = hub->store;
+    struct waiter *waiters;
+
+    if (store == NULL)
+        return;
+    store->closed = 1;
+    while (store->syncs != NULL)
+        synced(hub, PHUB_ESHUTDOWN);
+    waiters = store->waiters;
+    store->waiters = NULL;
+    answer(waiters, PHUB_ESHUTDOWN);
 }
 
 static void written(void *arg, int rc)
@@ -192,10 +245,10 @@ static void flush(void *arg)
     }
     store->file_size += store->pending.size;
     phub__builder_reset(&store->pending);
-    if (waiters != NULL &&
-        (rc != 0 || env->file_do(env, PHUB__FILE_SYNC, FILE_NAME, NULL, 0,
-                                 synced, waiters) != 0))
-        synced(waiters, rc != 0 ? rc : PHUB_EIO);
+    if (waiters != NULL && rc == 0)
+        rc = sync_start(hub, waiters);
+    if (waiters != NULL && rc != 0)
+        answer(waiters, rc);
     if (store->file_size > REWRITE_MIN &&
         store->file_size > 2 * store->live_size)
         rewrite(hub);
@@ -239,8 +292,13 @@ out:
 void phub__store_sync(struct phub__hub *hub, void (*done)(void *arg, int rc),
                       void *arg)
 {
-    struct waiter *waiter = phub__calloc(1, sizeof *waiter);
+    struct waiter *waiter;
 
+    if (hub->store->closed) {
+        done(arg, PHUB_ESHUTDOWN);
+        return;
+    }
+    waiter = phub__calloc(1, sizeof *waiter);
     if (waiter == NULL) {
         done(arg, PHUB_ENOMEM);
         return;

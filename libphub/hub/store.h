@@ -13,6 +13,9 @@
 struct phub__hub;
 
 int phub__store_new(struct phub__hub *hub);
+/* The hub is about to go: whoever waits for a sync is told so. */
+void phub__store_close(struct phub__hub *hub);
+/* After close. */
 void phub__store_free(struct phub__hub *hub);
 /* Merge what an earlier start wrote; before anything else. */
 int phub__store_load(struct phub__hub *hub, char *error, size_t error_max);

@@ -2,6 +2,7 @@
 /* case: building a cluster in a world, and what can be done to it. */
 #include "config.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,6 +121,11 @@ struct sim_case *sim_case_new(const struct sim_options *options)
     return c;
 }
 
+struct sim_owned {
+    _Alignas(max_align_t) struct sim_owned *next;
+    struct sim_owned **link;   /* what points to this one */
+};
+
 void sim_case_free(struct sim_case **where)
 {
     struct sim_case *c = *where;
@@ -131,7 +137,32 @@ void sim_case_free(struct sim_case **where)
     world = c->world;
     c->broken = 1;  /* what the end of the world does is nobody's fault */
     phub__world_free(&world);
+    while (c->owned != NULL)
+        sim_disown(c->owned + 1);
     free(c);
+}
+
+void *sim_own(struct sim_case *c, size_t size)
+{
+    struct sim_owned *owned = calloc(1, sizeof(*owned) + size);
+
+    phub__assert(owned != NULL);
+    owned->next = c->owned;
+    owned->link = &c->owned;
+    if (owned->next != NULL)
+        owned->next->link = &owned->next;
+    c->owned = owned;
+    return owned + 1;
+}
+
+void sim_disown(void *memory)
+{
+    struct sim_owned *owned = (struct sim_owned *)memory - 1;
+
+    *owned->link = owned->next;
+    if (owned->next != NULL)
+        owned->next->link = owned->link;
+    free(owned);
 }
 
 /* --- looking -------------------------------------------------------------- */

@@ -72,8 +72,11 @@ struct sim_child {
     int asked_to_start;        /* ever */
 };
 
+struct sim_owned;
+
 struct sim_case {
     struct sim_options options;
+    struct sim_owned *owned;
     struct phub__world *world;
     struct phub__sim_watch watch;
     struct sim_daemon daemons[SIM_NODES_MAX];
@@ -97,6 +100,11 @@ struct sim_case {
 void sim_options_init(struct sim_options *options, uint64_t seed);
 struct sim_case *sim_case_new(const struct sim_options *options);
 void sim_case_free(struct sim_case **c);
+
+/* Memory for what waits in the world's events, which may never come: zeroed,
+ * and freed with the case if nobody gives it back before. */
+void *sim_own(struct sim_case *c, size_t size);
+void sim_disown(void *memory);
 /* Start nodes first to last - 1; each has all others as seeds. */
 void sim_boot(struct sim_case *c, uint32_t first, uint32_t last);
 void sim_run(struct sim_case *c, uint64_t ms);

@@ -163,7 +163,7 @@ static void send_next(void *arg)
     struct sim_daemon *daemon;
 
     if (!c->clients_on) {
-        free(update);
+        sim_disown(update);
         return;
     }
     daemon = sim_any(c, PHUB__SIM_CLIENT);
@@ -185,9 +185,8 @@ void sim_clients_start(struct sim_case *c)
     c->clients_on = 1;
     for (uint32_t i = 0; i < c->options.children; i++)
         for (uint32_t k = 0; k < c->options.clients; k++) {
-            struct update *update = calloc(1, sizeof(*update));
+            struct update *update = sim_own(c, sizeof(*update));
 
-            phub__assert(update != NULL);
             update->c = c;
             update->child = i;
             update->client = k;

@@ -32,7 +32,7 @@ struct command {
 static void unref(struct command *command)
 {
     if (--command->refs == 0)
-        free(command);
+        sim_disown(command);
 }
 
 /* --- what is known after an answer ---------------------------------------- */
@@ -244,8 +244,7 @@ static void ask(struct sim_case *c, enum phub__op op, uint32_t node,
 
     if (daemon == NULL)
         return;
-    command = calloc(1, sizeof(*command));
-    phub__assert(command != NULL);
+    command = sim_own(c, sizeof(*command));
     command->c = c;
     command->node = daemon->node;
     command->op = op;
