@@ -42,3 +42,31 @@ EXTRA_DIST     += tests/fuzz/driver.c
 if !PHUB_FUZZ
 TESTS += $(fuzz_targets)
 endif
+
+# Those with a corpus in tests/fuzz/corpus: replay.c feeds it, and changed
+# copies of it, to the target as a test.
+EXTRA_DIST += tests/fuzz/corpus
+if PHUB_FUZZ
+fuzz_corpus = tests/fuzz/fuzz_child tests/fuzz/fuzz_cluster \
+	tests/fuzz/fuzz_conf
+noinst_PROGRAMS += $(fuzz_corpus)
+tests_fuzz_fuzz_child_LDFLAGS   = $(fuzz_link)
+tests_fuzz_fuzz_child_LDADD     = libphub-core.la
+tests_fuzz_fuzz_cluster_LDFLAGS = $(fuzz_link)
+tests_fuzz_fuzz_cluster_LDADD   = libphub-core.la
+tests_fuzz_fuzz_conf_LDFLAGS    = $(fuzz_link)
+tests_fuzz_fuzz_conf_LDADD      = libphub-core.la
+else
+fuzz_corpus = tests/fuzz/replay_child tests/fuzz/replay_cluster \
+	tests/fuzz/replay_conf
+check_PROGRAMS += $(fuzz_corpus)
+TESTS          += $(fuzz_corpus)
+tests_fuzz_replay_child_SOURCES   = tests/fuzz/replay.c tests/fuzz/fuzz_child.c
+tests_fuzz_replay_cluster_SOURCES = tests/fuzz/replay.c \
+	tests/fuzz/fuzz_cluster.c
+tests_fuzz_replay_conf_SOURCES    = tests/fuzz/replay.c tests/fuzz/fuzz_conf.c
+endif
+
+# All of them, for .ci/run.
+.PHONY: fuzz-programs
+fuzz-programs: $(fuzz_targets) $(fuzz_corpus)
