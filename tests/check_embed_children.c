@@ -4,7 +4,6 @@
 #include "config.h"
 
 #include <poll.h>
-
 #include <signal.h>
 #include <unistd.h>
 
