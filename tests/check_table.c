@@ -15,8 +15,9 @@ struct retired {
     void (*free_fn)(void *);
 };
 
-/* ThreadSanitizer does not see how liburcu orders the end of a read section
- * before the end of a grace period: for it alone, an atomic says so. */
+/* ThreadSanitizer does not see how liburcu orders the end of a read section,
+ * and what is handed to call_rcu, before the end of a grace period: for it
+ * alone, an atomic says so. */
 #if defined(__SANITIZE_THREAD__)
 static atomic_uint reads_over;
 #define READ_OVER()                                                           \
@@ -44,6 +45,7 @@ static void retire_rcu(void *arg, void *ptr, void (*free_fn)(void *))
     (void)arg;
     retired->ptr = ptr;
     retired->free_fn = free_fn;
+    READ_OVER();
     call_rcu_bp(&retired->head, retired_free);
 }
 

@@ -74,3 +74,14 @@ tests_check_redistribute_LDADD   = $(hub_ldadd)
 check_PROGRAMS += tests/check_hub
 TESTS          += tests/check_hub
 tests_check_hub_LDADD = $(hub_ldadd)
+
+# Promise 8, with a partition strategy of its own.
+check_LTLIBRARIES += tests/partition-watchful.la
+tests_partition_watchful_la_SOURCES = tests/partition-watchful.c
+tests_partition_watchful_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version \
+	-rpath /nonexistent -export-symbols-regex '^phub_plugin_abi'
+check_PROGRAMS += tests/check_quorum
+TESTS          += tests/check_quorum
+tests_check_quorum_SOURCES = tests/check_quorum.c $(hub_fixture)
+tests_check_quorum_LDADD   = $(hub_ldadd)
+EXTRA_tests_check_quorum_DEPENDENCIES = tests/partition-watchful.la

@@ -43,7 +43,11 @@ static void *daemon_start(void *arg, struct phub__sim_node *node,
     o.strategies[PHUB_KIND_MIGRATION].name = hubs->migration;
     o.strategies[PHUB_KIND_MIGRATION].params = hubs->params;
     o.strategies[PHUB_KIND_MIGRATION].params_count = hubs->params_count;
-    o.strategies[PHUB_KIND_PARTITION].name = "divergence";
+    o.strategies[PHUB_KIND_PARTITION].name =
+        hubs->partition != NULL ? hubs->partition : "divergence";
+    o.strategies[PHUB_KIND_PARTITION].params = hubs->partition_params;
+    o.strategies[PHUB_KIND_PARTITION].params_count =
+        hubs->partition_params_count;
     if (phub__hub_new(env, &o, &hub, error, sizeof error) != 0 ||
         phub__hub_start(hub, error, sizeof error) != 0)
         must(0, error);

@@ -24,6 +24,9 @@ struct hubs {
     const char *migration;
     const char *const *params;
     uint32_t params_count;
+    const char *partition;       /* NULL: divergence; kept by hubs_new */
+    const char *const *partition_params;
+    uint32_t partition_params_count;
     uint32_t nodes;              /* added */
     uint32_t doubled;            /* times a second one began to act */
     int stopped[HUBS_MAX];       /* phub__hub_stop is through */
