@@ -9,7 +9,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "sim/case.h"
+#include "sim/scenario.h"
 
 #define SEEDS_DEFAULT 150u
 

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "case.h"
+#include "sim/case.h"
 
 #define SEEDS_DEFAULT 40u
 #define FAILURES_MAX 10u

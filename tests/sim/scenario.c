@@ -2,7 +2,7 @@
 /* scenario: the scene that every scenario begins with. */
 #include "config.h"
 
-#include "case.h"
+#include "scenario.h"
 
 static int all_run(struct sim_case *c)
 {

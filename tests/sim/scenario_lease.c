@@ -3,7 +3,7 @@
  * what.  (5, a guard that hangs in exec, is a test of the real guard.) */
 #include "config.h"
 
-#include "case.h"
+#include "scenario.h"
 
 /* 3. B has not heard A for a lease; C heard it just now.  A and B cannot talk
  * to each other, C talks to both: nobody replaces anything. */

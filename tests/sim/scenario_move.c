@@ -3,7 +3,7 @@
  * late, lost, stopped, cut short or many. */
 #include "config.h"
 
-#include "case.h"
+#include "scenario.h"
 
 static uint32_t other_than(uint32_t nodes, uint32_t a)
 {

@@ -3,7 +3,7 @@
  * about them.  (12, a stop and an edit at one moment, is the registry's.) */
 #include "config.h"
 
-#include "case.h"
+#include "scenario.h"
 
 /* 7. A store loses its tail; the node reuses a sequence number that peers
  * already hold. */

@@ -5,8 +5,8 @@
  * clients who update them, operators who start, stop, move and drain, and
  * judges who know only what was acknowledged and what instances did.  The
  * first broken promise is told as one line and ends the case. */
-#ifndef PHUB_TESTS_SIM_CASE_H
-#define PHUB_TESTS_SIM_CASE_H
+#ifndef PHUB_TOOLS_SIM_CASE_H
+#define PHUB_TOOLS_SIM_CASE_H
 
 #include <stdint.h>
 #include <stdio.h>
@@ -166,20 +166,6 @@ int sim_all_well(struct sim_case *c);
 
 /* The node on which it acts, UINT32_MAX if it does nowhere. */
 uint32_t sim_where(struct sim_case *c, uint32_t child);
-
-/* --- scenario_*.c: the schedules of section 15 of the design, by number ---- */
-/* Each builds its case, plays, and gives it back with what was broken. */
-struct sim_scenario {
-    const char *name;
-    /* variant counts from 0; NULL: there is no such variant. */
-    struct sim_case *(*play)(uint32_t variant);
-};
-extern const struct sim_scenario sim_scenarios_move[];
-extern const struct sim_scenario sim_scenarios_lease[];
-extern const struct sim_scenario sim_scenarios_row[];
-/* A cluster of that many nodes, all children started, clients at work. */
-struct sim_case *sim_scene(uint64_t seed, uint32_t nodes, uint32_t children,
-                           const char *migration, int durable);
 
 /* --- schedule.c ----------------------------------------------------------- */
 /* A whole random case from one seed; 0, or 1 with the story in text. */

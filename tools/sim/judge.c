@@ -23,7 +23,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "case.h"
+#include "sim/case.h"
 
 void sim_broken(struct sim_case *c, unsigned promise, const char *format, ...)
 {

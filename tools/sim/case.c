@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "case.h"
+#include "sim/case.h"
 #include "wire/assert.h"
 
 /* --- the daemon ----------------------------------------------------------- */

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "case.h"
+#include "sim/case.h"
 #include "child/spec.h"
 #include "hub/request.h"
 #include "wire/assert.h"

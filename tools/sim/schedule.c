@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "case.h"
+#include "sim/case.h"
 
 #define FAULT_GAP_MS 3500u
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "case.h"
+#include "sim/case.h"
 #include "wire/assert.h"
 
 #define PACE_NS (60 * PHUB__SIM_MS)
