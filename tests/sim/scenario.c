@@ -21,7 +21,7 @@ struct sim_case *sim_scene(uint64_t seed, uint32_t nodes, uint32_t children,
     sim_options_init(&options, seed);
     options.nodes = nodes;
     options.children = children;
-    options.migration = migration;
+    options.strategies[PHUB_KIND_MIGRATION].name = migration;
     options.durable = durable;
     c = sim_case_new(&options);
     sim_boot(c, 0, nodes);

@@ -129,7 +129,8 @@ static struct sim_case *joins_and_a_leave(uint32_t variant)
     options.nodes = 6;
     options.children = 200;
     options.clients = 1;
-    options.migration = variant & 1 ? "coldswap" : "hotswap";
+    options.strategies[PHUB_KIND_MIGRATION].name =
+        variant & 1 ? "coldswap" : "hotswap";
     c = sim_case_new(&options);
     sim_boot(c, 0, 4);
     sim_run(c, 3000);

@@ -33,14 +33,7 @@ static void *daemon_start(void *arg, struct phub__sim_node *node,
         seeds[o.seeds_count++] = endpoints[i];
     }
     (void)snprintf(listen, sizeof(listen), "tcp://%s:7000", o.name);
-    o.strategies[PHUB_KIND_DISTRIBUTION].name = "consistent_hash";
-    o.strategies[PHUB_KIND_REDUNDANCY].name = "singularity";
-    o.strategies[PHUB_KIND_SYNC].name = "pubsub";
-    o.strategies[PHUB_KIND_MIGRATION].name = c->options.migration;
-    o.strategies[PHUB_KIND_MIGRATION].params = c->options.migration_params;
-    o.strategies[PHUB_KIND_MIGRATION].params_count =
-        c->options.migration_params_count;
-    o.strategies[PHUB_KIND_PARTITION].name = "divergence";
+    memcpy(o.strategies, c->options.strategies, sizeof(o.strategies));
     daemon->c = c;
     daemon->node = node;
     daemon->hub = NULL;
@@ -73,7 +66,11 @@ void sim_options_init(struct sim_options *options, uint64_t seed)
     options->nodes = 3;
     options->children = 9;
     options->clients = 2;
-    options->migration = "hotswap";
+    options->strategies[PHUB_KIND_DISTRIBUTION].name = "consistent_hash";
+    options->strategies[PHUB_KIND_REDUNDANCY].name = "singularity";
+    options->strategies[PHUB_KIND_SYNC].name = "pubsub";
+    options->strategies[PHUB_KIND_MIGRATION].name = "hotswap";
+    options->strategies[PHUB_KIND_PARTITION].name = "divergence";
     options->log_level = PHUB__LOG_DEBUG;
     if (getenv("PHUB_SIM_TRACE") != NULL)
         options->trace = stderr;

@@ -30,9 +30,8 @@ struct sim_options {
     uint32_t nodes;
     uint32_t children;
     uint32_t clients;          /* per child, at most PHUB__SIM_CLIENTS_MAX */
-    const char *migration;     /* "coldswap" or "hotswap" */
-    const char *const *migration_params;
-    uint32_t migration_params_count;
+    /* By kind, as a configuration names them. */
+    struct phub__strategy_option strategies[PHUB__KINDS];
     int durable;               /* rows are kept on disks */
     FILE *trace;
     enum phub__log_level log_level;

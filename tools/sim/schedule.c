@@ -232,7 +232,8 @@ void sim_schedule_options(struct sim_options *options, uint64_t seed,
         + (uint32_t)(mixed % (nodes_max - nodes_min + 1));
     options->children = 4 + (uint32_t)((mixed >> 16) % 20);
     options->durable = (mixed >> 44) % 2 == 0;
-    options->migration = (mixed >> 40) % 2 == 0 ? "hotswap" : "coldswap";
+    options->strategies[PHUB_KIND_MIGRATION].name =
+        (mixed >> 40) % 2 == 0 ? "hotswap" : "coldswap";
 }
 
 int sim_schedule(const struct sim_options *options, char *text,
