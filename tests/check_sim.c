@@ -56,18 +56,20 @@ START_TEST(random_schedules_keep_the_promises)
     const char *budget = getenv("PHUB_SIM_SEEDS");
     uint64_t last = budget == NULL ? SEEDS_DEFAULT
                                    : strtoull(budget, NULL, 10);
-    uint64_t virtual_ns = 0, failures = 0;
-    char text[600];
+    uint64_t failures = 0;
 
     for (uint64_t seed = 1; seed <= last; seed++) {
         struct sim_options options;
+        struct sim_result result;
 
         sim_schedule_options(&options, seed, 3, seed % 10 == 0 ? 20 : 6);
-        if (sim_schedule(&options, text, sizeof(text), &virtual_ns) == 0)
+        if (sim_schedule(&options, &result) == 0)
             continue;
-        printf("%s\n    again: tests/sim_run --seeds %llu --nodes 3..%d "
-               "--trace\n", text, (unsigned long long)seed,
-               seed % 10 == 0 ? 20 : 6);
+        printf("%s\n    again: phub-sim run --seeds %llu --nodes %u "
+               "--children %u --durable %s --migration %s --trace\n",
+               result.story, (unsigned long long)seed, options.nodes,
+               options.children, options.durable ? "yes" : "no",
+               options.strategies[PHUB_KIND_MIGRATION].name);
         (void)fflush(stdout);
         failures++;
     }

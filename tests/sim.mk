@@ -13,9 +13,3 @@ tests_check_sim_SOURCES = tests/check_sim.c tests/sim/scenario.c \
 	tests/sim/scenario_move.c tests/sim/scenario_row.c
 tests_check_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
 tests_check_sim_LDADD = libphub-simcase.la libphub-sim.la $(LDADD)
-
-# tests/sim_run --seeds 1..1000 --nodes 3..8
-check_PROGRAMS += tests/sim_run
-tests_sim_run_SOURCES = tests/sim/run.c
-tests_sim_run_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
-tests_sim_run_LDADD = libphub-simcase.la libphub-sim.la $(LDADD)

@@ -71,6 +71,7 @@ void sim_options_init(struct sim_options *options, uint64_t seed)
     options->strategies[PHUB_KIND_SYNC].name = "pubsub";
     options->strategies[PHUB_KIND_MIGRATION].name = "hotswap";
     options->strategies[PHUB_KIND_PARTITION].name = "divergence";
+    options->faults = SIM_FAULTS_ALL;
     options->log_level = PHUB__LOG_DEBUG;
     if (getenv("PHUB_SIM_TRACE") != NULL)
         options->trace = stderr;

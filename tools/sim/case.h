@@ -33,6 +33,8 @@ struct sim_options {
     /* By kind, as a configuration names them. */
     struct phub__strategy_option strategies[PHUB__KINDS];
     int durable;               /* rows are kept on disks */
+    uint32_t faults;           /* 1 << enum sim_fault, of a schedule */
+    uint64_t duration_ms;      /* of its faults; 0: 3 to 10 rounds */
     FILE *trace;
     enum phub__log_level log_level;
 };
@@ -167,9 +169,30 @@ int sim_all_well(struct sim_case *c);
 uint32_t sim_where(struct sim_case *c, uint32_t child);
 
 /* --- schedule.c ----------------------------------------------------------- */
-/* A whole random case from one seed; 0, or 1 with the story in text. */
-int sim_schedule(const struct sim_options *options, char *text,
-                 size_t text_max, uint64_t *virtual_ns);
+enum sim_fault {
+    SIM_FAULT_CRASH, SIM_FAULT_CRASH_IN_TURN, SIM_FAULT_POWER,
+    SIM_FAULT_FREEZE, SIM_FAULT_LEAVE, SIM_FAULT_PARTITION,
+    SIM_FAULT_ONE_WAY, SIM_FAULT_LOSS, SIM_FAULT_SLOW, SIM_FAULT_GUARD,
+    SIM_FAULT_CHILD, SIM_FAULT_SKEW, SIM_FAULT_JOIN, SIM_FAULT_DISK,
+    SIM_FAULT_BLACKOUT, SIM_FAULTS
+};
+#define SIM_FAULTS_ALL ((UINT32_C(1) << SIM_FAULTS) - 1)
+
+/* What a schedule came to. */
+struct sim_result {
+    int broken;
+    char story[512];
+    uint64_t hash, events, virtual_ns;
+    uint64_t updates, starts, stops, moves;
+    uint64_t frames, bytes;
+};
+
+/* "crash-in-turn" ... and what it does, for people. */
+const char *sim_fault_name(enum sim_fault fault);
+const char *sim_fault_help(enum sim_fault fault);
+/* A whole random case from one seed.  Gives result->broken. */
+int sim_schedule(const struct sim_options *options,
+                 struct sim_result *result);
 void sim_schedule_options(struct sim_options *options, uint64_t seed,
                           uint32_t nodes_min, uint32_t nodes_max);
 

@@ -14,12 +14,45 @@
 
 #define FAULT_GAP_MS 3500u
 
-enum fault {
-    FAULT_KILL, FAULT_KILL_IN_TURN, FAULT_POWER, FAULT_FREEZE, FAULT_LEAVE,
-    FAULT_CUT, FAULT_CUT_ONE_WAY, FAULT_LOSS, FAULT_SLOW, FAULT_GUARD,
-    FAULT_CHILD, FAULT_SKEW, FAULT_JOIN, FAULT_DISK,
-    FAULT_BLACKOUT, FAULT_COUNT
+struct fault {
+    const char *name;
+    const char *help;
 };
+
+static const struct fault faults[SIM_FAULTS] = {
+    [SIM_FAULT_CRASH] = { "crash", "a daemon is killed; its machine, guard "
+                          "and disk live on" },
+    [SIM_FAULT_CRASH_IN_TURN] = { "crash-in-turn", "the same, between any two "
+                                  "effects of one turn" },
+    [SIM_FAULT_POWER] = { "power", "a machine goes dark; what was not synced "
+                          "is lost" },
+    [SIM_FAULT_FREEZE] = { "freeze", "a daemon is stopped (SIGSTOP) and "
+                           "continued" },
+    [SIM_FAULT_LEAVE] = { "leave", "a node drains and says goodbye" },
+    [SIM_FAULT_PARTITION] = { "partition", "the nodes fall into two or three "
+                              "groups" },
+    [SIM_FAULT_ONE_WAY] = { "one-way", "one node is not heard by another" },
+    [SIM_FAULT_LOSS] = { "loss", "the network is slow, loses, repeats and "
+                         "reorders" },
+    [SIM_FAULT_SLOW] = { "slow", "a node handles everything late" },
+    [SIM_FAULT_GUARD] = { "guard", "a guard dies, its children with it" },
+    [SIM_FAULT_CHILD] = { "child", "a child crashes" },
+    [SIM_FAULT_SKEW] = { "skew", "a clock runs too fast or too slow" },
+    [SIM_FAULT_JOIN] = { "join", "a node joins, some with an empty disk" },
+    [SIM_FAULT_DISK] = { "disk", "a disk is full" },
+    [SIM_FAULT_BLACKOUT] = { "blackout", "all machines go dark (only with "
+                             "durable rows)" },
+};
+
+const char *sim_fault_name(enum sim_fault fault)
+{
+    return faults[fault].name;
+}
+
+const char *sim_fault_help(enum sim_fault fault)
+{
+    return faults[fault].help;
+}
 
 static uint64_t draw(struct sim_case *c, uint64_t count)
 {
@@ -140,61 +173,62 @@ static void blackout(struct sim_case *c)
             sim_start_node(c, i);
 }
 
-static void strike(struct sim_case *c, enum fault fault)
+static void strike(struct sim_case *c, enum sim_fault fault)
 {
     uint32_t node = victim(c);
 
-    if (node == UINT32_MAX && fault != FAULT_JOIN && fault != FAULT_CHILD)
+    if (node == UINT32_MAX && fault != SIM_FAULT_JOIN
+        && fault != SIM_FAULT_CHILD)
         return;
     switch (fault) {
-    case FAULT_KILL:
+    case SIM_FAULT_CRASH:
         sim_kill(c, node);
         return;
-    case FAULT_KILL_IN_TURN:
+    case SIM_FAULT_CRASH_IN_TURN:
         sim_kill_after(c, node, 1 + (uint32_t)draw(c, 200));
         return;
-    case FAULT_POWER:
+    case SIM_FAULT_POWER:
         sim_power_off(c, node);
         return;
-    case FAULT_FREEZE:
+    case SIM_FAULT_FREEZE:
         sim_freeze(c, node);
         return;
-    case FAULT_LEAVE:
+    case SIM_FAULT_LEAVE:
         sim_leave(c, node, 20000);
         return;
-    case FAULT_CUT:
+    case SIM_FAULT_PARTITION:
         cut_groups(c);
         return;
-    case FAULT_CUT_ONE_WAY:
+    case SIM_FAULT_ONE_WAY:
         sim_cut_one_way(c, node, (uint32_t)draw(c, c->options.nodes),
                         draw(c, 2) == 0);
         return;
-    case FAULT_LOSS:
+    case SIM_FAULT_LOSS:
         rough_net(c);
         return;
-    case FAULT_SLOW:
+    case SIM_FAULT_SLOW:
         phub__sim_node_slow(sim_node(c, node), draw(c, 3) * PHUB__SIM_MS);
         return;
-    case FAULT_GUARD:
+    case SIM_FAULT_GUARD:
         c->disturbed_ns = phub__world_now(c->world);
         phub__sim_node_kill_guard(sim_node(c, node));
         return;
-    case FAULT_CHILD:
+    case SIM_FAULT_CHILD:
         crash_a_child(c);
         return;
-    case FAULT_SKEW:
+    case SIM_FAULT_SKEW:
         phub__sim_node_skew(sim_node(c, node), (int32_t)draw(c, 400) - 200);
         return;
-    case FAULT_JOIN:
+    case SIM_FAULT_JOIN:
         join_one(c);
         return;
-    case FAULT_DISK:
+    case SIM_FAULT_DISK:
         sim_disk_full(c, node, 1);
         return;
-    case FAULT_BLACKOUT:
+    case SIM_FAULT_BLACKOUT:
         blackout(c);
         return;
-    case FAULT_COUNT:
+    case SIM_FAULTS:
         return;
     }
 }
@@ -236,13 +270,41 @@ void sim_schedule_options(struct sim_options *options, uint64_t seed,
         (mixed >> 40) % 2 == 0 ? "hotswap" : "coldswap";
 }
 
-int sim_schedule(const struct sim_options *options, char *text,
-                 size_t text_max, uint64_t *virtual_ns)
+#define CUTS ((UINT32_C(1) << SIM_FAULT_PARTITION)                            \
+              | (UINT32_C(1) << SIM_FAULT_ONE_WAY))
+
+/* The count-th fault of those that are allowed. */
+static enum sim_fault pick(uint32_t allowed, uint64_t count)
 {
-    struct sim_case *c = sim_case_new(options);
+    uint32_t fault = 0;
+
+    while (!(allowed >> fault & 1) || count-- > 0)
+        fault++;
+    return (enum sim_fault)fault;
+}
+
+/* Cuts excuse much: where all faults are allowed, two of three seeds go
+ * without. */
+static void trouble(struct sim_case *c, int cuts)
+{
+    uint32_t allowed = c->options.faults;
+    enum sim_fault fault;
+
+    if (allowed == 0)
+        return;
+    fault = pick(allowed, draw(c, (uint64_t)__builtin_popcount(allowed)));
+    if (!cuts && CUTS >> fault & 1)
+        fault = SIM_FAULT_JOIN;
+    strike(c, fault);
+}
+
+static void play(struct sim_case *c)
+{
+    const struct sim_options *options = &c->options;
     uint32_t first = 2 + (uint32_t)draw(c, options->nodes - 1);
     uint32_t rounds = 3 + (uint32_t)draw(c, 8);
-    uint32_t partitions = (uint32_t)draw(c, 3) == 0;
+    int cuts = draw(c, 3) == 0 || options->faults != SIM_FAULTS_ALL;
+    uint64_t until;
 
     manners(c);
     sim_boot(c, 0, first);
@@ -250,12 +312,12 @@ int sim_schedule(const struct sim_options *options, char *text,
     sim_start(c, UINT32_MAX, 0, options->children);
     sim_clients_start(c);
     sim_run(c, draw(c, 4000));
-    for (uint32_t i = 0; i < rounds && !c->broken; i++) {
-        enum fault fault = (enum fault)draw(c, FAULT_COUNT);
-
-        if (!partitions && (fault == FAULT_CUT || fault == FAULT_CUT_ONE_WAY))
-            fault = FAULT_JOIN;
-        strike(c, fault);
+    until = phub__world_now(c->world) + options->duration_ms * PHUB__SIM_MS;
+    for (uint32_t i = 0; !c->broken; i++) {
+        if (options->duration_ms == 0 ? i == rounds
+                                      : phub__world_now(c->world) >= until)
+            break;
+        trouble(c, cuts);
         for (uint32_t k = 0; k < 8 && !c->broken; k++) {
             if (draw(c, 3) == 0)
                 sim_operate(c);
@@ -266,14 +328,23 @@ int sim_schedule(const struct sim_options *options, char *text,
     mend(c, 1);
     sim_judge_quiet(c);
     sim_clients_stop(c);
-    if (c->broken)
-        (void)snprintf(text, text_max, "%s", c->story);
-    else
-        (void)snprintf(text, text_max, "%u nodes, %u children, %llu updates",
-                       options->nodes, options->children,
-                       (unsigned long long)c->updates);
-    *virtual_ns += phub__world_now(c->world);
-    rounds = c->broken != 0;
+}
+
+int sim_schedule(const struct sim_options *options,
+                 struct sim_result *result)
+{
+    struct sim_case *c = sim_case_new(options);
+    struct phub__sim_traffic traffic;
+
+    play(c);
+    phub__world_traffic(c->world, &traffic);
+    *result = (struct sim_result){
+        .broken = c->broken, .hash = phub__world_hash(c->world),
+        .events = phub__world_events(c->world),
+        .virtual_ns = phub__world_now(c->world), .updates = c->updates,
+        .starts = c->starts, .stops = c->stops, .moves = c->moves,
+        .frames = traffic.frames, .bytes = traffic.bytes };
+    memcpy(result->story, c->story, sizeof(result->story));
     sim_case_free(&c);
-    return (int)rounds;
+    return result->broken;
 }

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* tool: what the verbs of phub-sim(1) share.
+ *
+ * A verb is one function in a file of its own and one row of the table in
+ * tools/phub-sim.c.  Options of those that play schedules are read by
+ * options.c: each is a list or a range, and a seed chooses from it, so that a
+ * seed and a command line name one case. */
+#ifndef PHUB_TOOLS_SIM_TOOL_H
+#define PHUB_TOOLS_SIM_TOOL_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "sim/case.h"
+
+#define SIM_EXIT_DONE 0
+#define SIM_EXIT_BROKEN 1      /* a promise, a plugin, or the machine */
+#define SIM_EXIT_USAGE 2
+
+#define SIM_WORDS_MAX 32u
+#define SIM_COMMAND_MAX 4096u
+
+struct sim_verb {
+    const char *name;
+    /* argv[0] is the verb.  Gives the exit code. */
+    int (*run)(int argc, char **argv);
+    const char *help;
+};
+
+struct sim_words {
+    const char *words[SIM_WORDS_MAX];
+    uint32_t count;
+};
+
+struct sim_range {
+    uint64_t first, last;
+};
+
+struct sim_args {
+    const char *verb;
+    struct sim_range seeds, nodes, children, clients;
+    uint32_t faults;
+    uint64_t duration_ms;
+    int durable;                       /* -1: as the seed says */
+    struct sim_words strategies[PHUB__KINDS];
+    struct sim_words params[PHUB__KINDS];
+    const char *path;                  /* of plugins, or NULL */
+    int matrix, trace, json, keep_going;
+};
+
+/* --- options.c ------------------------------------------------------------ */
+/* Read argv[1...] of the verb argv[0]; says what is wrong on stderr.
+ * Gives 0, or -1 with the exit code in *code (--help is 0). */
+int sim_args_read(struct sim_args *args, int argc, char **argv, int *code);
+void sim_args_fini(struct sim_args *args);
+/* Cases per seed: 1, or with --matrix all combinations. */
+uint32_t sim_args_combinations(const struct sim_args *args);
+/* The case that a seed names. */
+void sim_args_case(const struct sim_args *args, uint64_t seed,
+                   uint32_t combination, struct sim_options *options);
+/* The command line that plays this case alone, with its trace. */
+void sim_args_command(const struct sim_args *args,
+                      const struct sim_options *options, char *text,
+                      size_t text_max);
+/* "5" or "5..7"; 0, or -1. */
+int sim_range_read(const char *text, struct sim_range *range);
+
+/* --- the verbs ------------------------------------------------------------ */
+int sim_verb_run(int argc, char **argv);
+
+#endif
