@@ -9,6 +9,8 @@
 
 #define MARGIN_NS (300 * SIM_MS)
 
+/* Of nodes 0 ..., 0 ends it; NULL: 1 each. */
+static const uint64_t *weights;
 static uint32_t replaceable;  /* how often the property had something to say */
 
 static bool guard_runs(const struct sim_node *n)
@@ -40,21 +42,29 @@ static bool has_said(struct sim_node *at, const struct sim_node *of)
     return at->said_free[of->index];
 }
 
-/* Never do a majority of the electorate, N not among them, call N free while
- * N's guard still lets its children run. */
+static uint64_t weight(uint32_t i)
+{
+    return weights == NULL ? 1 : weights[i];
+}
+
+/* Never do voters of more than half of the weight, N not among them, call N
+ * free while N's guard still lets its children run. */
 static void check_majority(struct sim *sim)
 {
     for (uint32_t i = 0; i < sim->count; i++) {
-        uint32_t voices = 0;
+        uint64_t voices = 0, all = 0;
 
-        for (uint32_t k = 0; k < sim->count; k++)
-            voices += k != i && has_said(&sim->nodes[k], &sim->nodes[i]);
-        if (voices < sim->count / 2 + 1)
+        for (uint32_t k = 0; k < sim->count; k++) {
+            all += weight(k);
+            if (k != i && has_said(&sim->nodes[k], &sim->nodes[i]))
+                voices += weight(k);
+        }
+        if (2 * voices <= all)
             continue;
         replaceable++;
         ck_assert_msg(!guard_runs(&sim->nodes[i]),
-                      "n%u is free at %u nodes and runs %lld ms more", i,
-                      voices, (long long)(sim->nodes[i].guard_ns
+                      "n%u is free for %llu and runs %lld ms more", i,
+                      (unsigned long long)voices, (long long)(sim->nodes[i].guard_ns
                       - sim_local_ns(&sim->nodes[i])) / 1000000);
     }
 }
@@ -102,9 +112,18 @@ static void boot(struct sim *sim, uint32_t i, bool majority)
 {
     struct sim_node *n = &sim->nodes[i];
 
+    struct phub__voter voters[SIM_NODES_MAX];
+    struct phub__lease_mode mode = { .majority = majority,
+                                     .electorate = sim->count,
+                                     .voters = voters };
+
+    for (uint32_t k = 0; weights != NULL && k < sim->count; k++)
+        if (weights[k] != 0)
+            voters[mode.voters_count++] = (struct phub__voter){
+                sim->nodes[k].self.node, weights[k] };
     sim_boot(sim, i, (1u << sim->count) - 1);
-    phub__cluster_lease_mode(n->cluster, majority, sim->count,
-                             sim_local_ns(n));
+    ck_assert_int_eq(phub__cluster_lease_mode(n->cluster, &mode,
+                                              sim_local_ns(n)), 0);
 }
 
 /* Up and settled; clocks differ by hours and run up to 0.2 % wrong. */
@@ -180,6 +199,69 @@ START_TEST(no_majority_replaces_who_still_runs)
     for (uint64_t seed = 1; seed <= 60; seed++)
         story(seed, seed % 2 == 0 ? 3 : 5, true);
     ck_assert_uint_gt(replaceable, 1000);
+}
+END_TEST
+
+/* The oldest decides; a tie-breaker; the oldest with anybody or all but it. */
+static const uint64_t weighings[][5] = {
+    { 0, 1, 0, 0, 0 }, { 2, 1, 1, 1, 0 }, { 1, 3, 1, 1, 1 }, { 1, 0, 1, 0, 1 }
+};
+
+START_TEST(no_majority_of_weights_replaces_who_still_runs)
+{
+    weights = weighings[_i];
+    for (uint64_t seed = 1; seed <= 20; seed++)
+        story(seed, 5, true);
+    ck_assert_uint_gt(replaceable, 1000);
+}
+END_TEST
+
+START_TEST(a_lease_takes_more_than_half_of_the_weight)
+{
+    static const uint64_t three[] = { 3, 1, 1, 1, 1 };
+    struct sim sim;
+
+    weights = three;
+    started(&sim, 1, 5, true);
+    sim_partition(&sim, 3, true);   /* 0 and 1 against 2, 3, 4 */
+    sim_run(&sim, 5 * SIM_S);
+    for (uint32_t i = 0; i < 5; i++)
+        ck_assert_int_eq(guard_runs(&sim.nodes[i]), i < 2);
+    sim_partition(&sim, 3, false);
+    sim_run(&sim, 20 * SIM_S);
+    sim_partition(&sim, 1, true);   /* 0 against the others: 3 of 7 */
+    sim_run(&sim, 5 * SIM_S);
+    for (uint32_t i = 0; i < 5; i++)
+        ck_assert_int_eq(guard_runs(&sim.nodes[i]), i >= 1);
+    sim_fini(&sim);
+}
+END_TEST
+
+START_TEST(who_knows_later_voters_does_not_count)
+{
+    struct phub__voter voters[3];
+    struct phub__lease_mode mode = { .majority = true, .voters = voters,
+                                     .voters_count = 3, .version = 7 };
+    struct sim sim;
+
+    started(&sim, 1, 3, true);
+    for (uint32_t i = 0; i < 3; i++)
+        voters[i] = (struct phub__voter){ sim.nodes[i].self.node, 1 };
+    for (uint32_t i = 1; i < 3; i++)
+        ck_assert_int_eq(phub__cluster_lease_mode(
+            sim.nodes[i].cluster, &mode, sim_local_ns(&sim.nodes[i])), 0);
+    sim_run(&sim, 5 * SIM_S);
+    ck_assert(!guard_runs(&sim.nodes[0]));
+    ck_assert(guard_runs(&sim.nodes[1]) && guard_runs(&sim.nodes[2]));
+    ck_assert_int_eq(phub__cluster_lease_mode(
+        sim.nodes[0].cluster, &mode, sim_local_ns(&sim.nodes[0])), 0);
+    sim_run(&sim, 1 * SIM_S);
+    ck_assert(guard_runs(&sim.nodes[0]));
+    mode.voters_count = PHUB__MEMBERS_MAX + 1;
+    ck_assert_int_eq(phub__cluster_lease_mode(
+        sim.nodes[0].cluster, &mode, sim_local_ns(&sim.nodes[0])),
+        PHUB_ELIMIT);
+    sim_fini(&sim);
 }
 END_TEST
 
@@ -341,6 +423,10 @@ static Suite *suite(void)
 
     tcase_set_timeout(t, 60);
     tcase_add_test(t, no_majority_replaces_who_still_runs);
+    tcase_add_loop_test(t, no_majority_of_weights_replaces_who_still_runs,
+                        0, sizeof weighings / sizeof weighings[0]);
+    tcase_add_test(t, a_lease_takes_more_than_half_of_the_weight);
+    tcase_add_test(t, who_knows_later_voters_does_not_count);
     tcase_add_test(t, nobody_replaces_who_still_runs_without_a_partition);
     tcase_add_test(t, who_is_well_keeps_its_lease);
     tcase_add_test(t, a_half_that_is_no_majority_loses_its_lease);

@@ -228,7 +228,7 @@ START_TEST(each_bad_plugin_gets_its_sentence)
     refused("bad_size", sizeof(void *) == 8
             ? "damaged descriptor: size 24, at least 88 expected"
             : "damaged descriptor: size 24, at least 64 expected");
-    refused("bad_needs", "needs plugin ABI 1.107, this libphub offers 1.0; "
+    refused("bad_needs", "needs plugin ABI 1.107, this libphub offers 1.1; "
             "upgrade libphub (built against 1.109)");
     refused("bad_flags", "uses feature bit 33 unknown to this libphub");
     refused("bad_texts", "damaged descriptor: name, version, license or "

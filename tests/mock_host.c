@@ -249,6 +249,12 @@ static void host_counter_add(struct phub_ctx *ctx, const char *name,
     (void)n;
 }
 
+/* A test asks when it wants to. */
+static void host_judge_again(struct phub_ctx *ctx)
+{
+    mock_of(ctx)->judge_again++;
+}
+
 static void host_cause_note(struct phub_ctx *ctx,
                             const struct phub_bytes *child, const char *text)
 {
@@ -481,6 +487,7 @@ struct mock *mock_new(struct mock_world *world)
         .timer_cancel = host_timer_cancel, .param_uint = host_param_uint,
         .param_text = host_param_text, .log = host_log, .fail = host_fail,
         .counter_add = host_counter_add, .cause_note = host_cause_note,
+        .judge_again = host_judge_again,
         .self = host_self, .view = host_view, .view_ref = host_view_ref,
         .view_unref = host_view_unref, .view_hash = host_view_hash,
         .view_count = host_view_count, .view_node = host_view_node,

@@ -91,6 +91,7 @@ struct mock {
     uint32_t messages_sent;
     uint64_t bytes_sent;
     uint32_t timers;
+    uint32_t judge_again;          /* calls */
     uint32_t busy_permille;        /* of peer_send calls */
     char failed[200];
     char log[200];

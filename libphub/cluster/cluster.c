@@ -215,6 +215,7 @@ void phub__cluster_free(struct phub__cluster **cluster)
     phub__change_fini(c);
     phub__join_fini(c);
     phub__members_fini(&c->members);
+    free(c->grant.voters);
     free(c->strategies);
     free(c->events);
     free(c->body);

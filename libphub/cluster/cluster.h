@@ -313,11 +313,29 @@ void phub__cluster_stats(const struct phub__cluster *cluster,
 
 /* --- leases (grant.c has the argument) ----------------------------------------------*/
 
-/* How our own lease is counted: with majority, electorate is the number of
- * nodes that a majority is counted over (ours included); otherwise, and by
- * default, a few members' grants will do. */
-void phub__cluster_lease_mode(struct phub__cluster *cluster, bool majority,
-                              uint32_t electorate, uint64_t now_ns);
+/* A node whose grant counts, and how much. */
+struct phub__voter {
+    uint64_t node;
+    uint64_t weight;
+};
+
+/* How our own lease is counted.  Without majority, and by default, a few
+ * members' grants will do.  With majority it takes grants of more than half
+ * of the voters' weight, our own included; without voters every member has
+ * weight 1, of electorate.  Grants of a node whose version is later than ours
+ * do not count: it knows of voters that we do not know. */
+struct phub__lease_mode {
+    bool majority;
+    uint32_t electorate;
+    const struct phub__voter *voters; /* sorted by node; copied */
+    uint32_t voters_count;            /* at most PHUB__MEMBERS_MAX */
+    uint64_t version;
+};
+
+/* Errors: PHUB_ENOMEM (nothing changes), PHUB_ELIMIT. */
+int phub__cluster_lease_mode(struct phub__cluster *cluster,
+                             const struct phub__lease_mode *mode,
+                             uint64_t now_ns);
 
 /* End of our own lease, boot ns; 0 = none.  What LEASE events follow. */
 uint64_t phub__cluster_lease(const struct phub__cluster *cluster);

@@ -31,16 +31,22 @@
  * L/200 that N gives up.  CLOCK_BOOTTIME, so that a suspended machine's
  * children are over when it wakes.
  *
- * Who may replace N's children.  Under a majority strategy a majority of the
- * electorate must have said "remaining 0", each asked at the moment it
- * confirms, counting what it promised itself.  N's deadline is the m-th
- * largest contribution, m being that majority and N counting itself as one
- * that never ends.  Any m voters for the replacement and the m behind N's
- * deadline share one node (it is not N: N does not vote itself away), whose
- * grant ends after N's deadline, so when it says 0 N's guard has acted, and
- * kill_margin is on top.  Schedule 3: B granted at 0, C at 4.9, L is 5.  At 5
- * B says 0 and C says 4.9 more: one voice of three, not a majority.  With C,
- * at 9.9, A's deadline has passed.
+ * Who may replace N's children.  Voters have weights (1 each, if the strategy
+ * does not say otherwise), and a majority is more than half of their sum.
+ * Under a majority strategy a majority must have said "remaining 0", each asked at the moment it
+ * confirms, counting what it promised itself.  N's deadline is the latest time
+ * until which a majority grants, N counting itself as a voter that never ends
+ * if it is one.  The voters of the replacement and those behind N's deadline
+ * share one (it is not N: N does not vote itself away), whose grant ends after
+ * N's deadline, so when it says 0 N's guard has acted, and kill_margin is on
+ * top.  Schedule 3: B granted at 0, C at 4.9, L is 5.  At 5 B says 0 and C says
+ * 4.9 more: one voice of three, not a majority.  With C, at 9.9, A's deadline
+ * has passed.
+ * Both sides must count over voters whose majorities meet.  The strategy
+ * numbers its sets of voters (version): next ones differ by one node and equal
+ * weights, so their majorities meet (Ongaro 2014, chapter 4), those further
+ * apart need not.  So an ACK tells its sender's version, and a grant by a node
+ * that knows a later set than N does not count for N.
  * Under divergence every member of the replacer's view must have said 0, and
  * N's deadline is the PHUB__GRANTORS-th largest contribution of those that it
  * does not suspect (the smallest, if there are no more; all suspects, if there
@@ -71,6 +77,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cluster/internal.h"
 
@@ -103,7 +110,7 @@ uint64_t phub__grant_give(struct phub__cluster *c, struct phub__entry *to,
 }
 
 void phub__grant_got(struct phub__cluster *c, struct phub__entry *from,
-                     uint64_t stamp_ns, uint64_t ms)
+                     uint64_t stamp_ns, uint64_t ms, uint64_t version)
 {
     uint64_t length = ms * PHUB__NS_PER_MS, until;
 
@@ -112,6 +119,8 @@ void phub__grant_got(struct phub__cluster *c, struct phub__entry *from,
         || ms > c->params.lease_long_max + (uint64_t)c->params.lease)
         return;
     if (!phub__member_live(from) || ms == 0)
+        return;
+    if (c->grant.majority && version > c->grant.version)
         return;
     until = stamp_ns + length - length / 200;
     if (until > from->lease_ns) {
@@ -159,14 +168,13 @@ static int descending(const void *a, const void *b)
  * us in (phub__grant_joined): until that is over it says nothing about us. */
 static bool fresh(const struct phub__cluster *c, const struct phub__entry *e)
 {
-    return !c->grant.majority && e->lease_ns == 0 &&
-           c->now_ns < e->pub.since_ns + lease_ns(c);
+    return e->lease_ns == 0 && c->now_ns < e->pub.since_ns + lease_ns(c);
 }
 
-/* The k-th largest contribution, k from 1, or the smallest if there are fewer
- * and that will do; else 0. */
+/* The k-th largest contribution, k from 1, or the smallest if there are
+ * fewer; 0 if there is none. */
 static uint64_t contribution(const struct phub__cluster *c, uint32_t k,
-                             bool suspects, bool fewer)
+                             bool suspects)
 {
     uint64_t ends[PHUB__MEMBERS_MAX];
     uint32_t count = 0;
@@ -182,19 +190,76 @@ static uint64_t contribution(const struct phub__cluster *c, uint32_t k,
             continue;
         ends[count++] = e->lease_ns;
     }
-    if (fewer && k > count)
+    if (k > count)
         k = count;
-    if (k == 0 || k > count)
+    if (k == 0)
         return 0;
     qsort(ends, count, sizeof *ends, descending);
     return ends[k - 1];
+}
+
+/* --- a majority's ---------------------------------------------------------- */
+
+struct vote {
+    uint64_t end;     /* first: descending() */
+    uint64_t weight;
+};
+
+static int by_node(const void *key, const void *item)
+{
+    uint64_t node = *(const uint64_t *)key;
+    uint64_t at = ((const struct phub__voter *)item)->node;
+
+    return node < at ? -1 : node > at;
+}
+
+static uint64_t weight_of(const struct phub__grant *g, uint64_t node)
+{
+    const struct phub__voter *voter;
+
+    if (g->voters_count == 0)
+        return 1;
+    voter = bsearch(&node, g->voters, g->voters_count, sizeof *voter,
+                    by_node);
+    return voter == NULL ? 0 : voter->weight;
+}
+
+/* We are a majority ourselves. */
+static bool sole_voter(const struct phub__cluster *c)
+{
+    return 2 * weight_of(&c->grant, c->node) > c->grant.weight;
+}
+
+/* Until when voters grant that are, with us, more than half of the weight; 0
+ * if there are not enough. */
+static uint64_t majority_end(const struct phub__cluster *c)
+{
+    const struct phub__grant *g = &c->grant;
+    struct vote votes[PHUB__MEMBERS_MAX];
+    uint64_t sum = weight_of(g, c->node);
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < c->members.count; i++) {
+        const struct phub__entry *e = c->members.entries[i];
+
+        if (e->pub.node != c->node && phub__member_live(e))
+            votes[count++] = (struct vote){ e->lease_ns,
+                                            weight_of(g, e->pub.node) };
+    }
+    qsort(votes, count, sizeof *votes, descending);
+    for (uint32_t i = 0; i < count; i++) {
+        sum += votes[i].weight;
+        if (2 * sum > g->weight)
+            return votes[i].end;
+    }
+    return 0;
 }
 
 /* Grant ourselves, if nobody else could. */
 static void grant_self(struct phub__cluster *c)
 {
     struct phub__grant *g = &c->grant;
-    bool sole = g->majority ? g->electorate <= 1
+    bool sole = g->majority ? sole_voter(c)
                             : c->members.in_state[PHUB__MEMBER_ALIVE] <= 1;
     uint64_t from = g->company_ns;
 
@@ -224,11 +289,10 @@ void phub__grant_update(struct phub__cluster *c)
 
     grant_self(c);
     if (g->majority)
-        deadline = contribution(c, g->electorate / 2, true, false);
+        deadline = majority_end(c);
     else
-        deadline = contribution(c, PHUB__GRANTORS, alive == 0, true);
-    if (g->self_until_ns > deadline
-        && (!g->majority || g->electorate <= 1))
+        deadline = contribution(c, PHUB__GRANTORS, alive == 0);
+    if (g->self_until_ns > deadline && (!g->majority || sole_voter(c)))
         deadline = g->self_until_ns;
     if (c->left)
         deadline = 0;
@@ -247,14 +311,44 @@ bool phub__grant_urgent(const struct phub__cluster *c)
          < c->now_ns + lease_ns(c) * (c->grant.majority ? 2 : 3) / 4;
 }
 
-void phub__cluster_lease_mode(struct phub__cluster *c, bool majority,
-                              uint32_t electorate, uint64_t now_ns)
+static int voters_set(struct phub__grant *g,
+                      const struct phub__lease_mode *mode)
 {
+    struct phub__voter *voters = NULL;
+
+    if (mode->voters_count > PHUB__MEMBERS_MAX)
+        return PHUB_ELIMIT;
+    if (mode->voters_count != 0) {
+        voters = calloc(mode->voters_count, sizeof *voters);
+        if (voters == NULL)
+            return PHUB_ENOMEM;
+        memcpy(voters, mode->voters, mode->voters_count * sizeof *voters);
+    }
+    free(g->voters);
+    g->voters = voters;
+    g->voters_count = mode->voters_count;
+    g->weight = mode->electorate;
+    if (voters != NULL)
+        g->weight = 0;
+    for (uint32_t i = 0; i < g->voters_count; i++)
+        g->weight += voters[i].weight;
+    return 0;
+}
+
+int phub__cluster_lease_mode(struct phub__cluster *c,
+                             const struct phub__lease_mode *mode,
+                             uint64_t now_ns)
+{
+    int rc = voters_set(&c->grant, mode);
+
+    if (rc != 0)
+        return rc;
     c->now_ns = now_ns;
-    c->grant.majority = majority;
-    c->grant.electorate = electorate;
+    c->grant.majority = mode->majority;
+    c->grant.version = mode->version;
     phub__grant_update(c);
     phub__change_flush(c);
+    return 0;
 }
 
 uint64_t phub__cluster_lease(const struct phub__cluster *c)

@@ -10,7 +10,10 @@
 
 struct phub__grant {
     bool majority;
-    uint32_t electorate;
+    uint64_t weight;           /* of all voters */
+    struct phub__voter *voters;
+    uint32_t voters_count;
+    uint64_t version;
     uint32_t long_ms;          /* what we ask for instead of lease; 0 = no */
     uint64_t self_until_ns;    /* what we granted ourselves when alone */
     uint64_t company_ns;       /* we are not alone before, whatever we see */
@@ -26,7 +29,7 @@ uint64_t phub__grant_give(struct phub__cluster *c, struct phub__entry *to,
                           uint64_t ms);
 /* A member answered the probe that was stamped stamp_ns with a promise. */
 void phub__grant_got(struct phub__cluster *c, struct phub__entry *from,
-                     uint64_t stamp_ns, uint64_t ms);
+                     uint64_t stamp_ns, uint64_t ms, uint64_t version);
 /* We have just started, or were stopped: anybody may have been granted. */
 void phub__grant_stalled(struct phub__cluster *c);
 /* A node became a member just now: so it may have, and promised us nothing. */

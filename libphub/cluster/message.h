@@ -30,6 +30,7 @@ struct phub__message {
     uint64_t seq;          /* of the probe */
     uint64_t stamp_ns;     /* sender's boot clock when it sent the probe */
     uint64_t lease_ms;     /* asked for, granted, or (JOIN) configured */
+    uint64_t voters;       /* version of the granter's voters */
     uint64_t node;         /* whom it is about */
     uint64_t boot;
     uint64_t origin;       /* on whose behalf (PING), who answers (ACK) */

@@ -451,6 +451,7 @@ int phub__swim_in_ping(struct phub__cluster *c, uint64_t from, uint64_t boot,
     c->out.seq = m->seq;
     c->out.stamp_ns = m->stamp_ns;
     c->out.lease_ms = lease_ms;
+    c->out.voters = c->grant.version;
     c->out.origin = c->node;
     c->out.origin_boot = c->boot;
     c->out.view = phub__view_hash(c->view);
@@ -475,6 +476,7 @@ static void relay_ack(struct phub__cluster *c, const struct phub__message *m)
         c->out.seq = r->origin_seq;
         c->out.stamp_ns = r->origin_stamp_ns;
         c->out.lease_ms = m->stamp_ns == r->origin_stamp_ns ? m->lease_ms : 0;
+        c->out.voters = m->voters;
         c->out.origin = m->origin;
         c->out.origin_boot = m->origin_boot;
         phub__cluster_send(c, e);
@@ -510,7 +512,7 @@ int phub__swim_in_ack(struct phub__cluster *c, uint64_t from, uint64_t boot,
         e->pub.rtt_ns = c->now_ns - m->stamp_ns;
         phub__gossip_saw_view(c, e, m->view);
     }
-    phub__grant_got(c, e, m->stamp_ns, m->lease_ms);
+    phub__grant_got(c, e, m->stamp_ns, m->lease_ms, m->voters);
     return 0;
 }
 

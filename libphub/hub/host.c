@@ -59,6 +59,7 @@ struct phub__host {
     struct phub_ctx ctx[PHUB__KINDS];
     struct told *first, **last;
     int scheduled;
+    int judging;                   /* judge_again() waits for its turn */
 };
 
 static const struct phub_host table;
@@ -653,6 +654,25 @@ static int host_stream_equal(struct phub_ctx *ctx,
     return equal;
 }
 
+/* --- partition ----------------------------------------------------------- */
+
+static void judge_again(void *arg)
+{
+    struct phub__hub *hub = arg;
+
+    hub->host->judging = 0;
+    phub__redistribution_judge_again(hub);
+}
+
+static void host_judge_again(struct phub_ctx *ctx)
+{
+    struct phub__hub *hub = ctx->hub;
+
+    if (!hub->host->judging && ctx->kind == PHUB_KIND_PARTITION &&
+        hub->env->defer(hub->env, judge_again, hub) == 0)
+        hub->host->judging = 1;
+}
+
 static const struct phub_host table = {
     .size = sizeof table,
     .abi_major = PHUB_PLUGIN_ABI_MAJOR,
@@ -701,6 +721,7 @@ static const struct phub_host table = {
     .stream_missing = host_stream_missing,
     .stream_apply = host_stream_apply,
     .stream_equal = host_stream_equal,
+    .judge_again = host_judge_again,
 };
 
 /* --- life ------------------------------------------------------------------------------------------ */

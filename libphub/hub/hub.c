@@ -220,17 +220,51 @@ static uint64_t cluster_random(void *arg)
     return hub->env->random(hub->env);
 }
 
-static void lease_mode(struct phub__hub *hub)
+static int voters(struct phub__hub *hub, struct phub__lease_mode *mode,
+                  char *error, size_t error_max)
 {
     struct phub__strategy *s = hub->strategies[PHUB_KIND_PARTITION];
-    uint32_t electorate = 0;
+    struct phub_view *view = phub__hub_view(hub);
+    struct phub_elector *electors =
+        phub__calloc(PHUB_ELECTORS_MAX, sizeof *electors);
+    struct phub__voter *list =
+        phub__calloc(PHUB_ELECTORS_MAX, sizeof *list);
+    int rc = PHUB_ENOMEM;
 
-    if (!(s->flags & PHUB_FLAG_MAJORITY))
+    if (electors == NULL || list == NULL)
+        goto out;
+    rc = phub__call_electors(s, view, electors, &mode->voters_count,
+                             &mode->version, error, error_max);
+    for (uint32_t i = 0; rc == 0 && i < mode->voters_count; i++)
+        list[i] = (struct phub__voter){ electors[i].node,
+                                        electors[i].weight };
+    mode->voters = list;
+    if (rc == 0 && mode->voters_count == 0)
+        rc = phub__call_electorate(s, view, &mode->electorate, error,
+                                   error_max);
+    if (rc == 0)
+        rc = phub__cluster_lease_mode(hub->cluster, mode,
+                                      hub->env->boot_ns(hub->env));
+out:
+    phub__free(electors);
+    phub__free(list);
+    return rc;
+}
+
+/* Who must grant a lease; after an error, who did before. */
+void phub__hub_lease_mode(struct phub__hub *hub)
+{
+    struct phub__lease_mode mode = { .majority = true };
+    char text[256] = "";
+    int rc;
+
+    if (!(hub->strategies[PHUB_KIND_PARTITION]->flags & PHUB_FLAG_MAJORITY))
         return;
-    if (phub__call_electorate(s, phub__hub_view(hub), &electorate, NULL,
-                              0) == 0)
-        phub__cluster_lease_mode(hub->cluster, true, electorate,
-                                 hub->env->boot_ns(hub->env));
+    rc = voters(hub, &mode, text, sizeof text);
+    if (rc != 0)
+        phub__hub_log(hub, PHUB__LOG_ERROR,
+                      "who may grant a lease stays as it was: %s",
+                      text[0] != '\0' ? text : phub_strerror(rc));
 }
 
 static void cluster_event(void *arg, const struct phub__cluster_event *event)
@@ -383,7 +417,7 @@ static void round_fired(void *arg)
     }
     if (hub->lease_stale) {
         hub->lease_stale = 0;
-        lease_mode(hub);
+        phub__hub_lease_mode(hub);
     }
     if (hub->dirty_lost || hub->attached) {
         hub->dirty_lost = 0;
@@ -454,7 +488,7 @@ int phub__hub_start(struct phub__hub *hub, char *error, size_t error_max)
         rc = phub__store_load(hub, error, error_max);
     if (rc != 0)
         return rc;
-    lease_mode(hub);
+    phub__hub_lease_mode(hub);
     rc = identity_write(hub, identity_written);
     if (rc == PHUB_EUNSUPPORTED || rc == PHUB_ENOTFOUND) {
         identity_written(hub, rc); /* no state directory */

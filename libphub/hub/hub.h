@@ -187,6 +187,8 @@ void phub__hub_arm_cluster(struct phub__hub *hub);
 /* The verdict is CONTINUE, the lease runs, and did so without a gap since
  * the registry was complete: what this node decides about its own, counts. */
 int phub__hub_in_charge(const struct phub__hub *hub);
+/* Ask the partition strategy who must grant this node's lease. */
+void phub__hub_lease_mode(struct phub__hub *hub);
 /* When it is not: PHUB_EPARTITIONED if the partition strategy says so, else
  * PHUB_EAGAIN, because a lease or the time to settle in will come. */
 int phub__hub_why_not(const struct phub__hub *hub);

@@ -398,6 +398,18 @@ out:
     phub__free(left);
 }
 
+void phub__redistribution_judge_again(struct phub__hub *hub)
+{
+    struct phub_view *view = phub__hub_view(hub);
+    struct phub__view_change none = { .old_view = view, .new_view = view };
+
+    phub__hub_lease_mode(hub);
+    if (!hub->redistribution->settled)
+        return; /* it is about to be asked */
+    judge(hub, &none);
+    phub__redistribution_ready(hub);
+}
+
 /* A strategy that wants replicas is told that there are none, not ignored. */
 static void check_factor(struct phub__hub *hub, const struct phub_view *view)
 {

@@ -12,6 +12,9 @@ void phub__redistribution_view_changed(struct phub__hub *hub,
                                        const struct phub__view_change *c);
 void phub__redistribution_view_settled(struct phub__hub *hub,
                                        const struct phub__view_change *c);
+/* The partition strategy has changed its mind: ask it for voters and verdict
+ * once more. */
+void phub__redistribution_judge_again(struct phub__hub *hub);
 /* Something that plans wait for came true: runners attached, registry
  * complete, lease or verdict changed. */
 void phub__redistribution_ready(struct phub__hub *hub);

@@ -27,6 +27,8 @@
  *
  * Changelog
  *   1.0  first.
+ *   1.1  phub_partition_ops: electors, received, view_changed;
+ *        phub_host: judge_again.
  *
  * Manual: phub-strategy(7). */
 #ifndef PHUB_PLUGIN_H
@@ -44,7 +46,7 @@ extern "C" {
 
 #define PHUB_PLUGIN_MAGIC 0x62756870u  /* "phub" */
 #define PHUB_PLUGIN_ABI_MAJOR 1u
-#define PHUB_PLUGIN_ABI_MINOR 0u
+#define PHUB_PLUGIN_ABI_MINOR 1u
 
 enum phub_kind {
     PHUB_KIND_DISTRIBUTION = 1,
@@ -288,6 +290,12 @@ struct phub_host {
      * nothing of its. */
     int (*stream_equal)(struct phub_ctx *ctx,
                         const struct phub_bytes *summary);
+
+    /* --- 1.1 ------------------------------------------------------------- */
+
+    /* Partition strategies: after this turn, ask electors() and judge() again
+     * with the view that has settled, nobody lost and nobody left. */
+    void (*judge_again)(struct phub_ctx *ctx);
 };
 
 #define PHUB_MOVE_STANDBY 1u          /* move_prepare flag */
@@ -434,6 +442,15 @@ struct phub_judge {
     uint64_t now_ns;
 };
 
+/* A node that has a say in who may run children, and how much. */
+struct phub_elector {
+    uint32_t size;
+    uint32_t weight;             /* 1 or more */
+    uint64_t node;               /* a member or not */
+};
+
+#define PHUB_ELECTORS_MAX 1024u
+
 /* What to do when nodes are missing. */
 struct phub_partition_ops {
     PHUB_OPS_COMMON_
@@ -445,6 +462,21 @@ struct phub_partition_ops {
                       uint32_t *count);
     void (*completed)(void *self, uint64_t token, int32_t rc,
                       const struct phub_result *result);
+
+    /* --- 1.1 ------------------------------------------------------------- */
+
+    /* Optional, MAJORITY; goes before electorate().  Fill electors, sorted by
+     * node, size set: a lease takes grants of more than half of their weight,
+     * this node's own included.  version grows with each change; grants of a
+     * node that has a later version do not count.  *count = 0: every member
+     * has weight 1, and electorate() says of how many. */
+    int (*electors)(void *self, const struct phub_view *view,
+                    struct phub_elector *electors, uint32_t max,
+                    uint32_t *count, uint64_t *version);
+    void (*received)(void *self, uint64_t node,
+                     const struct phub_bytes *message);
+    /* Optional: the view changed; not yet settled. */
+    void (*view_changed)(void *self, const struct phub_view *view);
 };
 
 union phub_ops {

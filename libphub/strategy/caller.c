@@ -264,6 +264,52 @@ int phub__call_electorate(struct phub__strategy *strategy,
     return 0;
 }
 
+static int electors_check(struct phub__strategy *strategy,
+                          const struct phub_elector *electors, uint32_t count,
+                          char *error, size_t error_max)
+{
+    uint32_t i;
+
+    if (count > PHUB_ELECTORS_MAX)
+        return FAULT(strategy, error, error_max,
+            "plugin '%s' gave %" PRIu32 " electors, at most %u expected",
+            strategy->name, count, PHUB_ELECTORS_MAX);
+    for (i = 0; i < count; i++) {
+        if (electors[i].weight == 0 ||
+            electors[i].weight > PHUB_ELECTORS_MAX)
+            return FAULT(strategy, error, error_max,
+                "plugin '%s' gave node %016" PRIx64 " weight %" PRIu32
+                ", 1..%u expected", strategy->name, electors[i].node,
+                electors[i].weight, PHUB_ELECTORS_MAX);
+        if (i > 0 && electors[i - 1].node >= electors[i].node)
+            return FAULT(strategy, error, error_max,
+                "plugin '%s' gave electors that are not sorted: node %016"
+                PRIx64 " after %016" PRIx64, strategy->name, electors[i].node,
+                electors[i - 1].node);
+    }
+    return 0;
+}
+
+int phub__call_electors(struct phub__strategy *strategy,
+                        const struct phub_view *view,
+                        struct phub_elector *electors, uint32_t *count,
+                        uint64_t *version, char *error, size_t error_max)
+{
+    int rc;
+
+    *count = 0;
+    *version = 0;
+    if (strategy->ops.partition.electors == NULL)
+        return 0;
+    enter(strategy, PHUB_KIND_PARTITION);
+    rc = strategy->ops.partition.electors(strategy->self, view, electors,
+                                          PHUB_ELECTORS_MAX, count, version);
+    leave(strategy);
+    if (rc != 0)
+        return declined(strategy, rc, "electors", error, error_max);
+    return electors_check(strategy, electors, *count, error, error_max);
+}
+
 /* --- sync ---------------------------------------------------------------- */
 
 void phub__call_changed(struct phub__strategy *strategy, uint64_t head)
@@ -319,8 +365,10 @@ void phub__call_view_changed(struct phub__strategy *strategy,
     case PHUB_KIND_MIGRATION:
         call = strategy->ops.migration.view_changed;
         break;
-    case PHUB_KIND_REDUNDANCY:
     case PHUB_KIND_PARTITION:
+        call = strategy->ops.partition.view_changed;
+        break;
+    case PHUB_KIND_REDUNDANCY:
         break;
     }
     if (call == NULL)
@@ -373,8 +421,10 @@ void phub__call_received(struct phub__strategy *strategy, uint64_t node,
     case PHUB_KIND_MIGRATION:
         call = strategy->ops.migration.received;
         break;
-    case PHUB_KIND_REDUNDANCY:
     case PHUB_KIND_PARTITION:
+        call = strategy->ops.partition.received;
+        break;
+    case PHUB_KIND_REDUNDANCY:
         break;
     }
     if (call == NULL)

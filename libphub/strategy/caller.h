@@ -44,6 +44,12 @@ int phub__call_judge(struct phub__strategy *strategy,
 int phub__call_electorate(struct phub__strategy *strategy,
                           const struct phub_view *view, uint32_t *count,
                           char *error, size_t error_max);
+/* Who has a say: electors has PHUB_ELECTORS_MAX places; *count = 0 without an
+ * answer. */
+int phub__call_electors(struct phub__strategy *strategy,
+                        const struct phub_view *view,
+                        struct phub_elector *electors, uint32_t *count,
+                        uint64_t *version, char *error, size_t error_max);
 
 /* Sync. */
 void phub__call_changed(struct phub__strategy *strategy, uint64_t head);

@@ -123,6 +123,7 @@ OFFSET(struct phub_host, stream_summary, 328, 168);
 OFFSET(struct phub_host, stream_missing, 336, 172);
 OFFSET(struct phub_host, stream_apply, 344, 176);
 OFFSET(struct phub_host, stream_equal, 352, 180);
+OFFSET(struct phub_host, judge_again, 360, 184);
 
 SIZE(struct phub_assign_item, 64, 48);
 OFFSET(struct phub_assign_item, size, 0, 0);
@@ -200,6 +201,14 @@ OFFSET(struct phub_partition_ops, close, 16, 12);
 OFFSET(struct phub_partition_ops, judge, 24, 16);
 OFFSET(struct phub_partition_ops, electorate, 32, 20);
 OFFSET(struct phub_partition_ops, completed, 40, 24);
+OFFSET(struct phub_partition_ops, electors, 48, 28);
+OFFSET(struct phub_partition_ops, received, 56, 32);
+OFFSET(struct phub_partition_ops, view_changed, 64, 36);
+
+SIZE(struct phub_elector, 16, 16);
+OFFSET(struct phub_elector, size, 0, 0);
+OFFSET(struct phub_elector, weight, 4, 4);
+OFFSET(struct phub_elector, node, 8, 8);
 
 SIZE(union phub_ops, 8, 4);
 OFFSET(union phub_ops, any, 0, 0);
