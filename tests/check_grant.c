@@ -120,7 +120,7 @@ static void boot(struct sim *sim, uint32_t i, bool majority)
     for (uint32_t k = 0; weights != NULL && k < sim->count; k++)
         if (weights[k] != 0)
             voters[mode.voters_count++] = (struct phub__voter){
-                sim->nodes[k].self.node, weights[k] };
+                sim->nodes[k].self.node, { weights[k], 0 } };
     sim_boot(sim, i, (1u << sim->count) - 1);
     ck_assert_int_eq(phub__cluster_lease_mode(n->cluster, &mode,
                                               sim_local_ns(n)), 0);
@@ -237,6 +237,37 @@ START_TEST(a_lease_takes_more_than_half_of_the_weight)
 }
 END_TEST
 
+START_TEST(between_two_sets_a_lease_takes_both)
+{
+    struct phub__voter voters[5];
+    struct phub__lease_mode mode = { .majority = true, .voters = voters,
+                                     .voters_count = 5, .version = 1 };
+    struct sim sim;
+
+    started(&sim, 1, 5, true);
+    for (uint32_t i = 0; i < 5; i++)    /* 0, 1, 2 and then 2, 3, 4 */
+        voters[i] = (struct phub__voter){ sim.nodes[i].self.node,
+                                          { i < 3, i >= 2 } };
+    for (uint32_t i = 0; i < 5; i++)
+        ck_assert_int_eq(phub__cluster_lease_mode(
+            sim.nodes[i].cluster, &mode, sim_local_ns(&sim.nodes[i])), 0);
+    sim_run(&sim, 3 * SIM_S);
+    for (uint32_t i = 0; i < 5; i++)
+        ck_assert(guard_runs(&sim.nodes[i]));
+    sim_partition(&sim, 1 | 2 | 4, true);
+    sim_run(&sim, 5 * SIM_S);
+    for (uint32_t i = 0; i < 5; i++)
+        ck_assert(!guard_runs(&sim.nodes[i]));
+    sim_partition(&sim, 1 | 2 | 4, false);
+    sim_run(&sim, 20 * SIM_S);
+    sim_partition(&sim, 1 | 8, true);
+    sim_run(&sim, 5 * SIM_S);
+    for (uint32_t i = 0; i < 5; i++)
+        ck_assert_int_eq(guard_runs(&sim.nodes[i]), i != 0 && i != 3);
+    sim_fini(&sim);
+}
+END_TEST
+
 START_TEST(who_knows_later_voters_does_not_count)
 {
     struct phub__voter voters[3];
@@ -246,7 +277,7 @@ START_TEST(who_knows_later_voters_does_not_count)
 
     started(&sim, 1, 3, true);
     for (uint32_t i = 0; i < 3; i++)
-        voters[i] = (struct phub__voter){ sim.nodes[i].self.node, 1 };
+        voters[i] = (struct phub__voter){ sim.nodes[i].self.node, { 1, 0 } };
     for (uint32_t i = 1; i < 3; i++)
         ck_assert_int_eq(phub__cluster_lease_mode(
             sim.nodes[i].cluster, &mode, sim_local_ns(&sim.nodes[i])), 0);
@@ -426,6 +457,7 @@ static Suite *suite(void)
     tcase_add_loop_test(t, no_majority_of_weights_replaces_who_still_runs,
                         0, sizeof weighings / sizeof weighings[0]);
     tcase_add_test(t, a_lease_takes_more_than_half_of_the_weight);
+    tcase_add_test(t, between_two_sets_a_lease_takes_both);
     tcase_add_test(t, who_knows_later_voters_does_not_count);
     tcase_add_test(t, nobody_replaces_who_still_runs_without_a_partition);
     tcase_add_test(t, who_is_well_keeps_its_lease);

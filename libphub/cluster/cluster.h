@@ -313,16 +313,17 @@ void phub__cluster_stats(const struct phub__cluster *cluster,
 
 /* --- leases (grant.c has the argument) ----------------------------------------------*/
 
-/* A node whose grant counts, and how much. */
+/* A node whose grant counts, and how much: in the set that is, and in the
+ * one that it is being changed to. */
 struct phub__voter {
     uint64_t node;
-    uint64_t weight;
+    uint64_t weight[2];
 };
 
 /* How our own lease is counted.  Without majority, and by default, a few
  * members' grants will do.  With majority it takes grants of more than half
- * of the voters' weight, our own included; without voters every member has
- * weight 1, of electorate.  Grants of a node whose version is later than ours
+ * of the voters' weight, our own included, in each set that has any weight;
+ * without voters every member has weight 1, of electorate.  Grants of a node whose version is later than ours
  * do not count: it knows of voters that we do not know. */
 struct phub__lease_mode {
     bool majority;

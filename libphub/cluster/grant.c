@@ -43,10 +43,11 @@
  * 4.9 more: one voice of three, not a majority.  With C, at 9.9, A's deadline
  * has passed.
  * Both sides must count over voters whose majorities meet.  The strategy
- * numbers its sets of voters (version): next ones differ by one node and equal
- * weights, so their majorities meet (Ongaro 2014, chapter 4), those further
- * apart need not.  So an ACK tells its sender's version, and a grant by a node
- * that knows a later set than N does not count for N.
+ * numbers its sets of voters (version), and between two sets it has both, and
+ * a majority is one of each (joint consensus: Ongaro and Ousterhout 2014,
+ * section 6), so majorities of successive versions meet; those further apart
+ * need not.  So an ACK tells its sender's version, and a grant by a node that
+ * knows a later one than N does not count for N.
  * Under divergence every member of the replacer's view must have said 0, and
  * N's deadline is the PHUB__GRANTORS-th largest contribution of those that it
  * does not suspect (the smallest, if there are no more; all suspects, if there
@@ -213,46 +214,64 @@ static int by_node(const void *key, const void *item)
     return node < at ? -1 : node > at;
 }
 
-static uint64_t weight_of(const struct phub__grant *g, uint64_t node)
+static uint64_t weight_of(const struct phub__grant *g, uint64_t node, int set)
 {
     const struct phub__voter *voter;
 
     if (g->voters_count == 0)
-        return 1;
+        return set == 0;
     voter = bsearch(&node, g->voters, g->voters_count, sizeof *voter,
                     by_node);
-    return voter == NULL ? 0 : voter->weight;
+    return voter == NULL ? 0 : voter->weight[set];
 }
 
 /* We are a majority ourselves. */
 static bool sole_voter(const struct phub__cluster *c)
 {
-    return 2 * weight_of(&c->grant, c->node) > c->grant.weight;
+    const struct phub__grant *g = &c->grant;
+
+    for (int set = 0; set < 2; set++)
+        if (g->weight[set] != 0
+            && 2 * weight_of(g, c->node, set) <= g->weight[set])
+            return false;
+    return true;
 }
 
-/* Until when voters grant that are, with us, more than half of the weight; 0
- * if there are not enough. */
-static uint64_t majority_end(const struct phub__cluster *c)
+/* Until when voters of that set grant that are, with us, more than half of
+ * its weight; 0 if there are not enough. */
+static uint64_t majority_end_of(const struct phub__cluster *c, int set)
 {
     const struct phub__grant *g = &c->grant;
     struct vote votes[PHUB__MEMBERS_MAX];
-    uint64_t sum = weight_of(g, c->node);
+    uint64_t sum = weight_of(g, c->node, set);
     uint32_t count = 0;
 
+    if (2 * sum > g->weight[set])
+        return PHUB__NEVER;
     for (uint32_t i = 0; i < c->members.count; i++) {
         const struct phub__entry *e = c->members.entries[i];
 
         if (e->pub.node != c->node && phub__member_live(e))
             votes[count++] = (struct vote){ e->lease_ns,
-                                            weight_of(g, e->pub.node) };
+                                            weight_of(g, e->pub.node, set) };
     }
     qsort(votes, count, sizeof *votes, descending);
     for (uint32_t i = 0; i < count; i++) {
         sum += votes[i].weight;
-        if (2 * sum > g->weight)
+        if (2 * sum > g->weight[set])
             return votes[i].end;
     }
     return 0;
+}
+
+static uint64_t majority_end(const struct phub__cluster *c)
+{
+    uint64_t is = majority_end_of(c, 0);
+    uint64_t next = c->grant.weight[1] == 0 ? PHUB__NEVER
+                                            : majority_end_of(c, 1);
+    uint64_t end = is < next ? is : next;
+
+    return end == PHUB__NEVER ? 0 : end; /* we grant ourselves */
 }
 
 /* Grant ourselves, if nobody else could. */
@@ -327,11 +346,11 @@ static int voters_set(struct phub__grant *g,
     free(g->voters);
     g->voters = voters;
     g->voters_count = mode->voters_count;
-    g->weight = mode->electorate;
-    if (voters != NULL)
-        g->weight = 0;
+    g->weight[0] = voters == NULL ? mode->electorate : 0;
+    g->weight[1] = 0;
     for (uint32_t i = 0; i < g->voters_count; i++)
-        g->weight += voters[i].weight;
+        for (int set = 0; set < 2; set++)
+            g->weight[set] += voters[i].weight[set];
     return 0;
 }
 

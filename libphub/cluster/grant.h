@@ -10,7 +10,7 @@
 
 struct phub__grant {
     bool majority;
-    uint64_t weight;           /* of all voters */
+    uint64_t weight[2];        /* of all voters, in each set */
     struct phub__voter *voters;
     uint32_t voters_count;
     uint64_t version;

@@ -236,8 +236,9 @@ static int voters(struct phub__hub *hub, struct phub__lease_mode *mode,
     rc = phub__call_electors(s, view, electors, &mode->voters_count,
                              &mode->version, error, error_max);
     for (uint32_t i = 0; rc == 0 && i < mode->voters_count; i++)
-        list[i] = (struct phub__voter){ electors[i].node,
-                                        electors[i].weight };
+        list[i] = (struct phub__voter){
+            electors[i].node,
+            { electors[i].weight, electors[i].weight_next } };
     mode->voters = list;
     if (rc == 0 && mode->voters_count == 0)
         rc = phub__call_electorate(s, view, &mode->electorate, error,

@@ -442,11 +442,14 @@ struct phub_judge {
     uint64_t now_ns;
 };
 
-/* A node that has a say in who may run children, and how much. */
+/* A node that has a say in who may run children, and how much: in the set of
+ * electors that is, and in the one that it is being changed to. */
 struct phub_elector {
     uint32_t size;
-    uint32_t weight;             /* 1 or more */
+    uint32_t reserved_;          /* 0 */
     uint64_t node;               /* a member or not */
+    uint32_t weight;             /* 0: not one of the set that is */
+    uint32_t weight_next;        /* 0 for all: it is not being changed */
 };
 
 #define PHUB_ELECTORS_MAX 1024u
@@ -467,7 +470,8 @@ struct phub_partition_ops {
 
     /* Optional, MAJORITY; goes before electorate().  Fill electors, sorted by
      * node, size set: a lease takes grants of more than half of their weight,
-     * this node's own included.  version grows with each change; grants of a
+     * this node's own included, and while there is a next set, of more than
+     * half of that one's too.  version grows with each change; grants of a
      * node that has a later version do not count.  *count = 0: every member
      * has weight 1, and electorate() says of how many. */
     int (*electors)(void *self, const struct phub_view *view,

@@ -275,12 +275,13 @@ static int electors_check(struct phub__strategy *strategy,
             "plugin '%s' gave %" PRIu32 " electors, at most %u expected",
             strategy->name, count, PHUB_ELECTORS_MAX);
     for (i = 0; i < count; i++) {
-        if (electors[i].weight == 0 ||
-            electors[i].weight > PHUB_ELECTORS_MAX)
+        if (electors[i].weight > PHUB_ELECTORS_MAX ||
+            electors[i].weight_next > PHUB_ELECTORS_MAX)
             return FAULT(strategy, error, error_max,
-                "plugin '%s' gave node %016" PRIx64 " weight %" PRIu32
-                ", 1..%u expected", strategy->name, electors[i].node,
-                electors[i].weight, PHUB_ELECTORS_MAX);
+                "plugin '%s' gave node %016" PRIx64 " weights %" PRIu32
+                " and %" PRIu32 ", 0..%u expected", strategy->name,
+                electors[i].node, electors[i].weight,
+                electors[i].weight_next, PHUB_ELECTORS_MAX);
         if (i > 0 && electors[i - 1].node >= electors[i].node)
             return FAULT(strategy, error, error_max,
                 "plugin '%s' gave electors that are not sorted: node %016"

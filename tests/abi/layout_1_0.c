@@ -205,10 +205,12 @@ OFFSET(struct phub_partition_ops, electors, 48, 28);
 OFFSET(struct phub_partition_ops, received, 56, 32);
 OFFSET(struct phub_partition_ops, view_changed, 64, 36);
 
-SIZE(struct phub_elector, 16, 16);
+SIZE(struct phub_elector, 24, 24);
 OFFSET(struct phub_elector, size, 0, 0);
-OFFSET(struct phub_elector, weight, 4, 4);
+OFFSET(struct phub_elector, reserved_, 4, 4);
 OFFSET(struct phub_elector, node, 8, 8);
+OFFSET(struct phub_elector, weight, 16, 16);
+OFFSET(struct phub_elector, weight_next, 20, 20);
 
 SIZE(union phub_ops, 8, 4);
 OFFSET(union phub_ops, any, 0, 0);
