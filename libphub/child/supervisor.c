@@ -19,22 +19,6 @@
 
 static void spawn(struct phub__instance *instance);
 
-const char *phub__phase_name(enum phub__phase phase)
-{
-    switch (phase) {
-    case PHUB__PHASE_PREPARING: return "preparing";
-    case PHUB__PHASE_STARTING: return "starting";
-    case PHUB__PHASE_STANDBY: return "standby";
-    case PHUB__PHASE_RUNNING: return "running";
-    case PHUB__PHASE_FROZEN: return "frozen";
-    case PHUB__PHASE_BACKOFF: return "back-off";
-    case PHUB__PHASE_STOPPING: return "stopping";
-    case PHUB__PHASE_FAILED: return "failed";
-    case PHUB__PHASE_GONE: return "gone";
-    }
-    return "unknown";
-}
-
 void phub__instance_set_phase(struct phub__instance *instance,
                               enum phub__phase phase)
 {

@@ -158,7 +158,6 @@ void phub__instance_set_epoch(struct phub__instance *instance,
 
 struct phub_bytes phub__instance_id(const struct phub__instance *instance);
 enum phub__phase phub__instance_phase(const struct phub__instance *instance);
-const char *phub__phase_name(enum phub__phase phase);
 struct phub_epoch phub__instance_epoch(const struct phub__instance *instance);
 struct phub_epoch
 phub__instance_incarnation(const struct phub__instance *instance);

@@ -131,7 +131,6 @@ int phub__change_init(struct phub__cluster *c)
     if (c->view == NULL)
         return PHUB_ENOMEM;
     c->settle.old_view = phub__view_ref(c->view);
-    c->view_number = 1;
     return 0;
 }
 
@@ -178,7 +177,6 @@ static void change_view(struct phub__cluster *c)
     }
     c->view_dirty = false;
     c->view = view;
-    c->view_number++;
     if (c->settle.first_ns == 0)
         c->settle.first_ns = c->now_ns;
     c->settle.last_ns = c->now_ns;
@@ -224,14 +222,4 @@ void phub__change_flush(struct phub__cluster *c)
 struct phub_view *phub__cluster_view(const struct phub__cluster *c)
 {
     return c->view;
-}
-
-bool phub__cluster_settling(const struct phub__cluster *c)
-{
-    return c->settle.first_ns != 0;
-}
-
-uint64_t phub__cluster_view_number(const struct phub__cluster *c)
-{
-    return c->view_number;
 }

@@ -262,10 +262,6 @@ void phub__cluster_leave(struct phub__cluster *cluster, uint64_t now_ns);
 
 /* Borrow the current view (take a reference to keep it). */
 struct phub_view *phub__cluster_view(const struct phub__cluster *cluster);
-/* True if a change of the view waits to settle. */
-bool phub__cluster_settling(const struct phub__cluster *cluster);
-/* How many views there have been: grows with each VIEW_CHANGED. */
-uint64_t phub__cluster_view_number(const struct phub__cluster *cluster);
 
 /* One member as others see it; ourselves included.  Borrowed until the next
  * call that is not an asking one. */
@@ -337,9 +333,6 @@ struct phub__lease_mode {
 int phub__cluster_lease_mode(struct phub__cluster *cluster,
                              const struct phub__lease_mode *mode,
                              uint64_t now_ns);
-
-/* End of our own lease, boot ns; 0 = none.  What LEASE events follow. */
-uint64_t phub__cluster_lease(const struct phub__cluster *cluster);
 
 /* How long we must still not help to replace what node ran: the rest of our
  * grant plus the kill margin.  0: it may be replaced as far as we are

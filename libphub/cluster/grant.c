@@ -370,11 +370,6 @@ int phub__cluster_lease_mode(struct phub__cluster *c,
     return 0;
 }
 
-uint64_t phub__cluster_lease(const struct phub__cluster *c)
-{
-    return c->grant.deadline_ns;
-}
-
 uint64_t phub__cluster_grant_remaining(const struct phub__cluster *c,
                                        uint64_t node, uint64_t now_ns)
 {

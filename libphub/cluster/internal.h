@@ -125,7 +125,6 @@ struct phub__cluster {
     uint64_t due_ns;                     /* what deadline() says */
     struct phub__members members;
     struct phub_view *view;
-    uint64_t view_number;
     struct phub__changes now;
     struct phub__changes settling;
     struct phub__settle settle;

@@ -17,17 +17,6 @@
 
 #include "cluster/member.h"
 
-const char *phub__member_state_name(enum phub__member_state state)
-{
-    switch (state) {
-    case PHUB__MEMBER_ALIVE: return "alive";
-    case PHUB__MEMBER_SUSPECT: return "suspect";
-    case PHUB__MEMBER_DEAD: return "dead";
-    case PHUB__MEMBER_LEFT: return "left";
-    }
-    return "unknown";
-}
-
 void phub__members_fini(struct phub__members *members)
 {
     for (uint32_t i = 0; i < members->count; i++)

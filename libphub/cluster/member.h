@@ -110,6 +110,4 @@ phub__members_live(const struct phub__members *members)
          + members->in_state[PHUB__MEMBER_SUSPECT];
 }
 
-const char *phub__member_state_name(enum phub__member_state state);
-
 #endif

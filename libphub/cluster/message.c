@@ -59,47 +59,39 @@ static const struct field fields[KEY_COUNT] = {
 };
 
 struct type {
-    const char *name;
     uint32_t needs;
     uint32_t may;
     uint32_t self_news; /* 1: exactly one record, full, of who sends it */
 };
 
 static const struct type types[PHUB__CLUSTER_TYPE_MAX + 1] = {
-    [PHUB__CLUSTER_PING] = { "ping",
+    [PHUB__CLUSTER_PING] = {
         BIT(KEY_SEQ) | BIT(KEY_STAMP) | BIT(KEY_NODE) | BIT(KEY_BOOT)
         | BIT(KEY_ENDPOINT),
         BIT(KEY_LEASE) | BIT(KEY_ORIGIN) | BIT(KEY_ORIGIN_BOOT)
         | BIT(KEY_VIEW) | BIT(KEY_NEWS), 0 },
-    [PHUB__CLUSTER_ACK] = { "ack",
+    [PHUB__CLUSTER_ACK] = {
         BIT(KEY_SEQ) | BIT(KEY_STAMP) | BIT(KEY_ORIGIN)
         | BIT(KEY_ORIGIN_BOOT),
         BIT(KEY_LEASE) | BIT(KEY_VIEW) | BIT(KEY_NEWS) | BIT(KEY_VOTERS), 0 },
-    [PHUB__CLUSTER_PING_REQ] = { "ping-req",
+    [PHUB__CLUSTER_PING_REQ] = {
         BIT(KEY_SEQ) | BIT(KEY_STAMP) | BIT(KEY_NODE) | BIT(KEY_BOOT),
         BIT(KEY_LEASE) | BIT(KEY_NEWS), 0 },
-    [PHUB__CLUSTER_NACK] = { "nack", BIT(KEY_SEQ), BIT(KEY_NEWS), 0 },
-    [PHUB__CLUSTER_GOSSIP] = { "gossip", BIT(KEY_NEWS), 0, 0 },
-    [PHUB__CLUSTER_SYNC] = { "sync", BIT(KEY_NEWS), BIT(KEY_FLAGS), 0 },
-    [PHUB__CLUSTER_JOIN] = { "join",
+    [PHUB__CLUSTER_NACK] = { BIT(KEY_SEQ), BIT(KEY_NEWS), 0 },
+    [PHUB__CLUSTER_GOSSIP] = { BIT(KEY_NEWS), 0, 0 },
+    [PHUB__CLUSTER_SYNC] = { BIT(KEY_NEWS), BIT(KEY_FLAGS), 0 },
+    [PHUB__CLUSTER_JOIN] = {
         BIT(KEY_HUB_ID) | BIT(KEY_PROTOCOL_MIN) | BIT(KEY_PROTOCOL_MAX)
         | BIT(KEY_LEASE) | BIT(KEY_ENDPOINT) | BIT(KEY_COOKIE)
         | BIT(KEY_NEWS) | BIT(KEY_STRATEGIES),
         BIT(KEY_NODE) | BIT(KEY_BOOT) | BIT(KEY_INCARNATION), 1 },
-    [PHUB__CLUSTER_JOIN_ANSWER] = { "join-answer",
+    [PHUB__CLUSTER_JOIN_ANSWER] = {
         BIT(KEY_COOKIE) | BIT(KEY_ENDPOINT) | BIT(KEY_CODE) | BIT(KEY_NEWS),
         BIT(KEY_NONCE) | BIT(KEY_TEXT) | BIT(KEY_NODE) | BIT(KEY_BOOT)
         | BIT(KEY_INCARNATION), 1 },
-    [PHUB__CLUSTER_JOIN_CONFIRM] = { "join-confirm",
-        BIT(KEY_NONCE) | BIT(KEY_NEWS), 0, 1 },
-    [PHUB__CLUSTER_LEAVE] = { "leave", BIT(KEY_BOOT), 0, 0 },
+    [PHUB__CLUSTER_JOIN_CONFIRM] = { BIT(KEY_NONCE) | BIT(KEY_NEWS), 0, 1 },
+    [PHUB__CLUSTER_LEAVE] = { BIT(KEY_BOOT), 0, 0 },
 };
-
-const char *phub__cluster_type_name(enum phub__cluster_type type)
-{
-    return type >= 1 && type <= PHUB__CLUSTER_TYPE_MAX ? types[type].name
-                                                       : "unknown";
-}
 
 void phub__message_init(struct phub__message *m, enum phub__cluster_type type)
 {

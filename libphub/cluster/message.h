@@ -62,6 +62,4 @@ int phub__message_encode(const struct phub__message *m, uint8_t *buf,
 int phub__message_decode(struct phub__message *m, enum phub__cluster_type type,
                          const uint8_t *body, size_t size);
 
-const char *phub__cluster_type_name(enum phub__cluster_type type);
-
 #endif

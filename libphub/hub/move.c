@@ -668,11 +668,6 @@ void phub__move_finish(struct phub__hub *hub, uint64_t id)
     phub__reconcile(hub, child);
 }
 
-int phub__move_decided(const struct phub__move *move)
-{
-    return move->phase >= PHUB__MOVE_DECIDED;
-}
-
 /* The instance here is the move's business, not the row's. */
 int phub__move_holding(const struct phub__move *move)
 {

@@ -61,8 +61,6 @@ int phub__move_instance_ended(struct phub__move *move, enum phub__ended why,
                               const char *text);
 /* The row changed; looks whether a decided move is over. */
 void phub__move_row_changed(struct phub__move *move);
-/* The instance is on its way out, or its copy is: reconcile keeps off. */
-int phub__move_decided(const struct phub__move *move);
 int phub__move_holding(const struct phub__move *move);
 
 /* --- arrivals ------------------------------------------------------------- */

@@ -594,19 +594,6 @@ void phub__peer_view_changed(struct phub__hub *hub,
     arm(hub);
 }
 
-int phub__peer_stats(struct phub__hub *hub, uint64_t node,
-                     struct phub__session_stats *control,
-                     struct phub__session_stats *bulk)
-{
-    struct peer *peer = find(hub, node);
-
-    if (peer == NULL)
-        return PHUB_ENOTFOUND;
-    phub__session_stats(peer->sessions[PHUB__LINK_CONTROL], control);
-    phub__session_stats(peer->sessions[PHUB__LINK_BULK], bulk);
-    return 0;
-}
-
 int phub__peers_new(struct phub__hub *hub)
 {
     struct phub__peers *peers = phub__calloc(1, sizeof *peers);

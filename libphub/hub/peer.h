@@ -10,10 +10,4 @@ int phub__peers_new(struct phub__hub *hub);
 void phub__peers_free(struct phub__hub *hub);
 extern const struct phub__net_events phub__peers_events;
 
-/* Numbers of one peer's sessions, for phub status; PHUB_ENOTFOUND. */
-struct phub__session_stats;
-int phub__peer_stats(struct phub__hub *hub, uint64_t node,
-                     struct phub__session_stats *control,
-                     struct phub__session_stats *bulk);
-
 #endif

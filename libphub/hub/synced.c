@@ -119,11 +119,6 @@ int phub__synced_stale(const struct phub__hub *hub)
     return hub->synced->stale;
 }
 
-int phub__synced_ever(const struct phub__hub *hub)
-{
-    return hub->synced->ever;
-}
-
 /* --- telling ------------------------------------------------------------------ */
 
 static struct lost *lost_find(struct phub__synced *synced, uint64_t node)

@@ -34,16 +34,6 @@ const char *phub__message_name(unsigned type)
     }
 }
 
-const char *phub__message_text(unsigned type)
-{
-    switch (type) {
-#define CASE(name, number, lane, text) case (number): return text;
-    PHUB__MESSAGES(CASE)
-#undef CASE
-    default: return NULL;
-    }
-}
-
 enum phub__lane phub__message_lane(unsigned type)
 {
     switch (type) {

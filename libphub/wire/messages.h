@@ -96,7 +96,6 @@ extern const struct phub__schema phub__envelope_schema;
 
 /* Give "REQUEST", or NULL for a number that is not in the table. */
 const char *phub__message_name(unsigned type);
-const char *phub__message_text(unsigned type);
 /* Give the usual lane, PHUB__LANE_CONTROL for an unknown number. */
 enum phub__lane phub__message_lane(unsigned type);
 /* Give "CONTROL", or NULL. */

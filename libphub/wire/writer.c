@@ -46,11 +46,6 @@ void phub__write_null(struct phub__builder *b)
     (void)phub__builder_append(b, head, cbor_encode_null(head, sizeof head));
 }
 
-void phub__write_bytes_head(struct phub__builder *b, size_t size)
-{
-    WRITE_HEAD(b, cbor_encode_bytestring_start, size);
-}
-
 void phub__write_bytes(struct phub__builder *b, const void *data, size_t size)
 {
     WRITE_HEAD(b, cbor_encode_bytestring_start, size);

@@ -21,8 +21,6 @@ void phub__write_null(struct phub__builder *b);
 void phub__write_bytes(struct phub__builder *b, const void *data, size_t size);
 /* The caller vouches for UTF-8: a reader refuses anything else. */
 void phub__write_text(struct phub__builder *b, const void *text, size_t size);
-/* Only the head: that many bytes are then appended by other means. */
-void phub__write_bytes_head(struct phub__builder *b, size_t size);
 void phub__write_array(struct phub__builder *b, uint64_t count);
 void phub__write_map(struct phub__builder *b, uint64_t pairs);
 
