@@ -21,6 +21,7 @@
 
 #include <phub/types.h>
 
+struct phub__call_note;
 struct phub_buf;
 struct phub__runner;
 struct phub__timer;
@@ -128,6 +129,9 @@ struct phub_env {
     /* --- people --------------------------------------------------------- */
     void (*log)(struct phub_env *env, enum phub__log_level level,
                 const char *text);
+
+    /* NULL, or where calls into strategies are noted: strategy/note.h. */
+    struct phub__call_note *calls;
 };
 
 #define PHUB__POST_MAX 65536u  /* calls waiting from other threads */

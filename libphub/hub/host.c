@@ -762,10 +762,12 @@ int phub__host_open(struct phub__hub *hub, char *error, size_t error_max)
     unsigned kind;
     int rc = 0;
 
-    for (kind = 1; rc == 0 && kind < PHUB__KINDS; kind++)
+    for (kind = 1; rc == 0 && kind < PHUB__KINDS; kind++) {
+        hub->strategies[kind]->note = hub->env->calls;
         rc = phub__strategy_open(hub->strategies[kind],
                                  &hub->host->ctx[kind], &table, error,
                                  error_max);
+    }
     return rc;
 }
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "strategy/caller.h"
+#include "strategy/note.h"
 #include "strategy/param.h"
 #include "wire/assert.h"
 
@@ -21,18 +22,21 @@
     ((strategy)->faults++,                                                    \
      phub__strategy_error(error, error_max, PHUB_EPLUGIN, __VA_ARGS__))
 
-static void enter(struct phub__strategy *strategy, uint32_t kind)
+static void enter(struct phub__strategy *strategy, uint32_t kind,
+                  const char *op)
 {
     phub__assert(strategy->kind == kind);
     phub__assert(strategy->self != NULL);
     phub__assert(strategy->entered == 0);
     strategy->entered = 1;
+    phub__note_begin(strategy->note, kind, strategy->name, op);
     strategy->failed[0] = '\0';
 }
 
 static void leave(struct phub__strategy *strategy)
 {
     phub__assert(strategy->entered == 1);
+    phub__note_end(strategy->note);
     strategy->entered = 0;
 }
 
@@ -147,7 +151,7 @@ int phub__call_assign(struct phub__strategy *strategy,
     if (count == 0)
         return 0;
     phub__assert(factor > 0);
-    enter(strategy, PHUB_KIND_DISTRIBUTION);
+    enter(strategy, PHUB_KIND_DISTRIBUTION, "assign");
     rc = strategy->ops.distribution.assign(strategy->self, view, items, count,
                                            sizeof *items, factor, nodes,
                                            counts);
@@ -173,7 +177,7 @@ int phub__call_factor(struct phub__strategy *strategy,
     uint32_t members = view_members(strategy, view), answer = 0;
     int rc;
 
-    enter(strategy, PHUB_KIND_REDUNDANCY);
+    enter(strategy, PHUB_KIND_REDUNDANCY, "factor");
     rc = strategy->ops.redundancy.factor(strategy->self, view, &answer);
     leave(strategy);
     if (rc != 0)
@@ -200,7 +204,7 @@ int phub__call_plan(struct phub__strategy *strategy,
 
     for (i = 0; i < count; i++)
         roles[i] = UINT32_MAX;
-    enter(strategy, PHUB_KIND_REDUNDANCY);
+    enter(strategy, PHUB_KIND_REDUNDANCY, "plan");
     rc = strategy->ops.redundancy.plan(strategy->self, view, child, nodes,
                                        count, roles);
     leave(strategy);
@@ -231,7 +235,7 @@ int phub__call_judge(struct phub__strategy *strategy,
     uint32_t answer = 0;
     int rc;
 
-    enter(strategy, PHUB_KIND_PARTITION);
+    enter(strategy, PHUB_KIND_PARTITION, "judge");
     rc = strategy->ops.partition.judge(strategy->self, judge, &answer);
     leave(strategy);
     if (rc != 0)
@@ -255,7 +259,7 @@ int phub__call_electorate(struct phub__strategy *strategy,
         *count = members;
         return 0;
     }
-    enter(strategy, PHUB_KIND_PARTITION);
+    enter(strategy, PHUB_KIND_PARTITION, "electorate");
     rc = strategy->ops.partition.electorate(strategy->self, view, &answer);
     leave(strategy);
     if (rc != 0)
@@ -315,7 +319,7 @@ int phub__call_electors(struct phub__strategy *strategy,
 
 void phub__call_changed(struct phub__strategy *strategy, uint64_t head)
 {
-    enter(strategy, PHUB_KIND_SYNC);
+    enter(strategy, PHUB_KIND_SYNC, "changed");
     strategy->ops.sync.changed(strategy->self, head);
     leave(strategy);
 }
@@ -330,7 +334,7 @@ int phub__call_begin(struct phub__strategy *strategy,
 
     if (count == 0)
         return 0;
-    enter(strategy, PHUB_KIND_MIGRATION);
+    enter(strategy, PHUB_KIND_MIGRATION, "begin");
     rc = strategy->ops.migration.begin(strategy->self, items, count,
                                        sizeof *items);
     leave(strategy);
@@ -344,7 +348,7 @@ void phub__call_cancel(struct phub__strategy *strategy,
 {
     if (strategy->ops.migration.cancel == NULL)
         return;
-    enter(strategy, PHUB_KIND_MIGRATION);
+    enter(strategy, PHUB_KIND_MIGRATION, "cancel");
     strategy->ops.migration.cancel(strategy->self, child);
     leave(strategy);
 }
@@ -374,7 +378,7 @@ void phub__call_view_changed(struct phub__strategy *strategy,
     }
     if (call == NULL)
         return;
-    enter(strategy, strategy->kind);
+    enter(strategy, strategy->kind, "view_changed");
     call(strategy->self, view);
     leave(strategy);
 }
@@ -402,7 +406,7 @@ void phub__call_completed(struct phub__strategy *strategy, uint64_t token,
     }
     if (call == NULL)
         return;
-    enter(strategy, strategy->kind);
+    enter(strategy, strategy->kind, "completed");
     call(strategy->self, token, rc, result);
     leave(strategy);
 }
@@ -430,7 +434,7 @@ void phub__call_received(struct phub__strategy *strategy, uint64_t node,
     }
     if (call == NULL)
         return;
-    enter(strategy, strategy->kind);
+    enter(strategy, strategy->kind, "received");
     call(strategy->self, node, message);
     leave(strategy);
 }

@@ -9,6 +9,7 @@
 
 #include "strategy/file.h"
 #include "strategy/loader.h"
+#include "strategy/note.h"
 #include "strategy/param.h"
 
 #ifndef PHUB_PLUGIN_DIR
@@ -345,7 +346,9 @@ int phub__strategy_open(struct phub__strategy *strategy, struct phub_ctx *ctx,
     strategy->failed[0] = '\0';
     /* open and close have one place and one type in every kind. */
     strategy->entered++;
+    phub__note_begin(strategy->note, strategy->kind, strategy->name, "open");
     rc = strategy->ops.distribution.open(strategy->self, ctx, host);
+    phub__note_end(strategy->note);
     strategy->entered--;
     if (rc == 0)
         return 0;
@@ -364,7 +367,9 @@ void phub__strategy_close(struct phub__strategy *strategy)
     if (strategy == NULL || strategy->self == NULL)
         return;
     strategy->entered++;
+    phub__note_begin(strategy->note, strategy->kind, strategy->name, "close");
     strategy->ops.distribution.close(strategy->self);
+    phub__note_end(strategy->note);
     strategy->entered--;
     free(strategy->self);
     strategy->self = NULL;

@@ -35,6 +35,7 @@
 struct phub__loader;
 struct phub__plugin;   /* a loaded file: counted, shared by instances */
 struct phub__value;    /* one parameter's value */
+struct phub__call_note;
 
 /* Our copies of the plugin's vtable: members it is too old for are NULL. */
 union phub__ops {
@@ -62,6 +63,7 @@ struct phub__strategy {
     const struct phub_host *host;
     uint64_t faults;            /* answers that were refused */
     uint32_t entered;           /* a call into the plugin is on the stack */
+    struct phub__call_note *note;   /* of calls; NULL: nobody watches */
     uint32_t values_count;
     struct phub__value *values;
     struct phub__plugin *plugin;

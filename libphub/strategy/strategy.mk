@@ -5,5 +5,6 @@ libphub_core_la_SOURCES += \
 	libphub/strategy/file.c libphub/strategy/file.h \
 	libphub/strategy/inspect.c \
 	libphub/strategy/loader.c libphub/strategy/loader.h \
+	libphub/strategy/note.h \
 	libphub/strategy/param.c libphub/strategy/param.h
 pkginclude_HEADERS += libphub/phub/inspect.h libphub/phub/plugin.h

@@ -77,12 +77,12 @@ void sim_options_init(struct sim_options *options, uint64_t seed)
         options->trace = stderr;
 }
 
-static void plugin_path(struct sim_case *c)
+void sim_plugin_path(char *text, size_t text_max)
 {
     const char *path = getenv("PHUB_PLUGIN_PATH");
     char *here = path != NULL ? NULL : realpath("plugins/.libs", NULL);
 
-    (void)snprintf(c->plugin_path, sizeof(c->plugin_path), "%s",
+    (void)snprintf(text, text_max, "%s",
                    path != NULL ? path : here != NULL ? here : "");
     free(here);
 }
@@ -98,9 +98,10 @@ struct sim_case *sim_case_new(const struct sim_options *options)
     phub__assert(options->nodes <= SIM_NODES_MAX);
     phub__assert(options->children <= SIM_CHILDREN_MAX);
     c->options = *options;
-    plugin_path(c);
+    sim_plugin_path(c->plugin_path, sizeof(c->plugin_path));
     phub__world_options_init(&world, options->seed);
     world.trace = options->trace;
+    world.calls = options->calls;
     world.log_level = options->log_level;
     sim_judge_init(c);
     world.watch = &c->watch;
@@ -224,6 +225,8 @@ void sim_run(struct sim_case *c, uint64_t ms)
         uint64_t step = phub__world_now(c->world) + 10 * PHUB__SIM_MS;
 
         phub__world_run(c->world, step < until ? step : until);
+        if (c->options.beat_ns != NULL)
+            *c->options.beat_ns = phub__world_now(c->world);
         if (c->split && c->cuts == 0 && sim_members_agree(c)) {
             c->split = 0;
             c->healed_ns = phub__world_now(c->world);

@@ -35,6 +35,10 @@ struct sim_options {
     int durable;               /* rows are kept on disks */
     uint32_t faults;           /* 1 << enum sim_fault, of a schedule */
     uint64_t duration_ms;      /* of its faults; 0: 3 to 10 rounds */
+    /* For who watches this process: calls into strategies, and the time as
+     * it passes; may be NULL. */
+    struct phub__call_note *calls;
+    volatile uint64_t *beat_ns;
     FILE *trace;
     enum phub__log_level log_level;
 };
@@ -99,6 +103,8 @@ struct sim_case {
 
 /* --- case.c --------------------------------------------------------------- */
 void sim_options_init(struct sim_options *options, uint64_t seed);
+/* Where plugins are: PHUB_PLUGIN_PATH, or those of a build tree, or "". */
+void sim_plugin_path(char *text, size_t text_max);
 struct sim_case *sim_case_new(const struct sim_options *options);
 void sim_case_free(struct sim_case **c);
 

@@ -7,12 +7,14 @@
  * printed as a command names the choices, not the lists. */
 #include "config.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/pool.h"
 #include "sim/tool.h"
 #include "strategy/loader.h"
 #include "wire/assert.h"
@@ -258,6 +260,42 @@ static int param_take(struct sim_args *args, const struct option_row *row,
                     dot + 1, strlen(dot + 1));
 }
 
+static int plugin_take(struct sim_args *args, const struct option_row *row,
+                       const char *value)
+{
+    char *path = realpath(value, NULL);
+    int rc;
+
+    if (path == NULL)
+        return complain(args, "--%s %s: %s", row->name, value,
+                        strerror(errno));
+    rc = word_add(args, row->name, &args->plugins, path, strlen(path));
+    free(path);
+    return rc;
+}
+
+void sim_args_plugin(struct sim_args *args, uint32_t kind, const char *file)
+{
+    if (!(args->replaced >> kind & 1))
+        words_free(&args->strategies[kind]);
+    args->replaced |= UINT32_C(1) << kind;
+    (void)word_add(args, "plugin", &args->strategies[kind], file,
+                   strlen(file));
+}
+
+static int jobs_take(struct sim_args *args, const struct option_row *row,
+                     const char *value)
+{
+    struct sim_range range;
+
+    if (sim_range_read(value, &range) != 0 || range.first != range.last
+        || range.last > SIM_POOL_WORKERS_MAX)
+        return complain(args, "--%s %s: allowed is 0 to %u", row->name,
+                        value, SIM_POOL_WORKERS_MAX);
+    args->workers = (uint32_t)range.first;
+    return 0;
+}
+
 static int path_take(struct sim_args *args, const struct option_row *row,
                      const char *value)
 {
@@ -276,6 +314,10 @@ static int flag_take(struct sim_args *args, const struct option_row *row,
         args->trace = 1;
     else if (strcmp(row->name, "keep-going") == 0)
         args->keep_going = 1;
+    else if (strcmp(row->name, "json") == 0)
+        args->json = 1;
+    else if (strcmp(row->name, "progress") == 0)
+        args->progress = 1;
     return 0;
 }
 
@@ -301,12 +343,19 @@ static const struct option_row rows[] = {
     { "partition", "LIST", NULL, strategy_take, "the same" },
     { "param", "KIND.NAME=VALUE", NULL, param_take,
       "a parameter of the strategies of that kind, repeatedly" },
+    { "plugin", "FILE", NULL, plugin_take,
+      "a strategy's file takes the place of its kind, repeatedly" },
     { "path", "DIRS", NULL, path_take,
       "directories of plugins, by ':', before the built-in one" },
     { "matrix", NULL, NULL, flag_take,
       "play each seed with every combination of the strategies" },
     { "keep-going", NULL, NULL, flag_take,
       "do not end after 10 broken seeds" },
+    { "jobs", "N", NULL, jobs_take,
+      "cases at the same time; else one per core; 0: in this process" },
+    { "progress", NULL, NULL, flag_take,
+      "tell how far it is, also where there is no terminal" },
+    { "json", NULL, NULL, flag_take, "print JSON, one object a line" },
     { "trace", NULL, NULL, flag_take, "print the whole story" },
 };
 
@@ -350,6 +399,7 @@ static void defaults(struct sim_args *args, const char *verb)
     args->clients = (struct sim_range){ 2, 2 };
     args->faults = SIM_FAULTS_ALL;
     args->durable = -1;
+    args->workers = sim_pool_cores();
 }
 
 /* What is shipped and fits together. */
@@ -405,6 +455,7 @@ void sim_args_fini(struct sim_args *args)
         words_free(&args->strategies[kind]);
         words_free(&args->params[kind]);
     }
+    words_free(&args->plugins);
 }
 
 /* --- what a seed chooses -------------------------------------------------- */
@@ -517,7 +568,9 @@ void sim_args_command(const struct sim_args *args,
     for (uint32_t kind = 1; kind < PHUB__KINDS; kind++) {
         const struct phub__strategy_option *s = &options->strategies[kind];
 
-        if (strcmp(s->name, shipped[kind]) != 0)
+        if (s->name[0] == '/')
+            put(&line, " --plugin %s", s->name);
+        else if (strcmp(s->name, shipped[kind]) != 0)
             put(&line, " --%s %s", phub__kind_name(kind), s->name);
         for (uint32_t i = 0; i < s->params_count; i++)
             put(&line, " --param %s.%s", phub__kind_name(kind), s->params[i]);

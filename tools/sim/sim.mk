@@ -9,7 +9,8 @@ libphub_simcase_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
 # The tool: the objects of the library, no public one of it is enough.
 bin_PROGRAMS += tools/phub-sim
 tools_phub_sim_SOURCES = tools/phub-sim.c tools/sim/options.c \
-	tools/sim/run.c tools/sim/tool.h
+	tools/sim/pool.c tools/sim/pool.h tools/sim/progress.c \
+	tools/sim/run.c tools/sim/sandbox.c tools/sim/tool.h
 tools_phub_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
 tools_phub_sim_LDADD = libphub-simcase.la libphub-sim.la libphub-core.la \
 	$(JANSSON_LIBS)

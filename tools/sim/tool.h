@@ -44,8 +44,11 @@ struct sim_args {
     int durable;                       /* -1: as the seed says */
     struct sim_words strategies[PHUB__KINDS];
     struct sim_words params[PHUB__KINDS];
+    struct sim_words plugins;          /* files: absolute paths */
+    uint32_t replaced;                 /* kinds that one of them took */
     const char *path;                  /* of plugins, or NULL */
-    int matrix, trace, json, keep_going;
+    uint32_t workers;
+    int matrix, trace, json, keep_going, progress;
 };
 
 /* --- options.c ------------------------------------------------------------ */
@@ -62,8 +65,33 @@ void sim_args_case(const struct sim_args *args, uint64_t seed,
 void sim_args_command(const struct sim_args *args,
                       const struct sim_options *options, char *text,
                       size_t text_max);
+/* A file takes the place of its kind's strategies, or stands beside other
+ * files. */
+void sim_args_plugin(struct sim_args *args, uint32_t kind, const char *file);
 /* "5" or "5..7"; 0, or -1. */
 int sim_range_read(const char *text, struct sim_range *range);
+
+/* --- sandbox.c ------------------------------------------------------------ */
+/* Load every strategy that is asked for, in another process; files of
+ * --plugin take their places in args.  Gives the exit code, 0 if all is well;
+ * else it has been said. */
+int sim_sandbox_look(struct sim_args *args);
+
+/* --- progress.c ----------------------------------------------------------- */
+struct sim_progress {
+    int on, tty, colour, line;
+    uint64_t total;
+    double began_s, shown_s;
+};
+
+double sim_now_s(void);
+/* wanted: also where standard error is no terminal. */
+void sim_progress_init(struct sim_progress *progress, uint64_t total,
+                       int wanted);
+void sim_progress_show(struct sim_progress *progress, uint64_t done,
+                       uint64_t broken, double virtual_s);
+/* Before anything else is printed. */
+void sim_progress_hide(struct sim_progress *progress);
 
 /* --- the verbs ------------------------------------------------------------ */
 int sim_verb_run(int argc, char **argv);

@@ -264,6 +264,7 @@ void phub__sim_process_new(struct phub__sim_node *node)
     phub__sim_net_init(&process->env);
     phub__sim_disk_init(&process->env);
     process->world = node->world;
+    process->env.calls = node->world->options.calls;
     process->node = node;
     process->refs = 2;  /* the node, and this call */
     process->serial = ++node->world->serials;

@@ -72,6 +72,8 @@ struct phub__world_options {
     enum phub__log_level log_level; /* of the nodes, into the trace */
     /* What instances did; may be NULL. */
     const struct phub__sim_watch *watch;
+    /* Where the hubs note calls into strategies; may be NULL. */
+    struct phub__call_note *calls;
 };
 
 /* Fill with a quiet network: 100 us and a tail of 50 us, nothing lost. */

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* note: which call into a strategy is under way.
+ *
+ * Kept where somebody outside the process can still read it when a plugin has
+ * crashed or does not come back (phub-sim(1)).  A call from inside another
+ * one, of another kind, goes on top of it.
+ *
+ * Thread: written by the hub's only. */
+#ifndef PHUB__STRATEGY_NOTE_H
+#define PHUB__STRATEGY_NOTE_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#define PHUB__CALLS_DEEP 8u
+#define PHUB__CALL_NAME_MAX 47u
+
+struct phub__call {
+    uint32_t kind;
+    char op[16];
+    char name[PHUB__CALL_NAME_MAX + 1];
+};
+
+struct phub__call_note {
+    volatile uint64_t begun;            /* calls so far */
+    volatile uint32_t depth;            /* 0: none is under way */
+    struct phub__call calls[PHUB__CALLS_DEEP];  /* the innermost is last */
+};
+
+/* note may be NULL in both. */
+static inline void phub__note_begin(struct phub__call_note *note,
+                                    uint32_t kind, const char *name,
+                                    const char *op)
+{
+    struct phub__call *call;
+
+    if (note == NULL)
+        return;
+    if (note->depth < PHUB__CALLS_DEEP) {
+        call = &note->calls[note->depth];
+        call->kind = kind;
+        (void)snprintf(call->op, sizeof call->op, "%s", op);
+        (void)snprintf(call->name, sizeof call->name, "%s", name);
+    }
+    note->depth = note->depth + 1;
+    note->begun = note->begun + 1;
+}
+
+static inline void phub__note_end(struct phub__call_note *note)
+{
+    if (note != NULL)
+        note->depth = note->depth - 1;
+}
+
+#endif
