@@ -306,7 +306,7 @@ int phub__call_electors(struct phub__strategy *strategy,
     *version = 0;
     if (strategy->ops.partition.electors == NULL)
         return 0;
-    enter(strategy, PHUB_KIND_PARTITION);
+    enter(strategy, PHUB_KIND_PARTITION, "electors");
     rc = strategy->ops.partition.electors(strategy->self, view, electors,
                                           PHUB_ELECTORS_MAX, count, version);
     leave(strategy);
