@@ -13,3 +13,12 @@ tests_check_sim_SOURCES = tests/check_sim.c tests/sim/scenario.c \
 	tests/sim/scenario_move.c tests/sim/scenario_row.c
 tests_check_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
 tests_check_sim_LDADD = libphub-simcase.la libphub-sim.la $(LDADD)
+
+# phub-sim(1), with a strategy that goes wrong.
+check_LTLIBRARIES += tests/sim/distribution-wicked.la
+tests_sim_distribution_wicked_la_SOURCES = tests/sim/distribution-wicked.c
+tests_sim_distribution_wicked_la_LDFLAGS = $(AM_LDFLAGS) -module \
+	-avoid-version -rpath /nonexistent \
+	-export-symbols-regex '^phub_plugin_abi'
+dist_check_SCRIPTS += tests/check_sim_tool.sh
+TESTS              += tests/check_sim_tool.sh

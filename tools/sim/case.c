@@ -77,13 +77,13 @@ void sim_options_init(struct sim_options *options, uint64_t seed)
         options->trace = stderr;
 }
 
-void sim_plugin_path(char *text, size_t text_max)
+void sim_plugin_path(const char *path, char *text, size_t text_max)
 {
-    const char *path = getenv("PHUB_PLUGIN_PATH");
-    char *here = path != NULL ? NULL : realpath("plugins/.libs", NULL);
+    char *here = path == NULL && getenv("PHUB_PLUGIN_PATH") == NULL
+        ? realpath("plugins/.libs", NULL) : NULL;
 
-    (void)snprintf(text, text_max, "%s",
-                   path != NULL ? path : here != NULL ? here : "");
+    (void)snprintf(text, text_max, "%s", path != NULL ? path
+                   : here != NULL ? here : "");
     free(here);
 }
 
@@ -98,7 +98,8 @@ struct sim_case *sim_case_new(const struct sim_options *options)
     phub__assert(options->nodes <= SIM_NODES_MAX);
     phub__assert(options->children <= SIM_CHILDREN_MAX);
     c->options = *options;
-    sim_plugin_path(c->plugin_path, sizeof(c->plugin_path));
+    sim_plugin_path(options->plugin_path, c->plugin_path,
+                    sizeof(c->plugin_path));
     phub__world_options_init(&world, options->seed);
     world.trace = options->trace;
     world.calls = options->calls;

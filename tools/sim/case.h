@@ -32,6 +32,7 @@ struct sim_options {
     uint32_t clients;          /* per child, at most PHUB__SIM_CLIENTS_MAX */
     /* By kind, as a configuration names them. */
     struct phub__strategy_option strategies[PHUB__KINDS];
+    const char *plugin_path;   /* directories by ':', or NULL */
     int durable;               /* rows are kept on disks */
     uint32_t faults;           /* 1 << enum sim_fault, of a schedule */
     uint64_t duration_ms;      /* of its faults; 0: 3 to 10 rounds */
@@ -103,8 +104,9 @@ struct sim_case {
 
 /* --- case.c --------------------------------------------------------------- */
 void sim_options_init(struct sim_options *options, uint64_t seed);
-/* Where plugins are: PHUB_PLUGIN_PATH, or those of a build tree, or "". */
-void sim_plugin_path(char *text, size_t text_max);
+/* Where plugins are: those directories, or, where PHUB_PLUGIN_PATH names none,
+ * those of a build tree, or "". */
+void sim_plugin_path(const char *path, char *text, size_t text_max);
 struct sim_case *sim_case_new(const struct sim_options *options);
 void sim_case_free(struct sim_case **c);
 

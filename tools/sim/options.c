@@ -496,6 +496,7 @@ void sim_args_case(const struct sim_args *args, uint64_t seed,
     options->clients = in_range(seed, 102, &args->clients);
     options->durable = args->durable >= 0 ? args->durable
                                           : (int)choose(seed, 103, 2);
+    options->plugin_path = args->path;
     options->faults = args->faults;
     options->duration_ms = args->duration_ms;
     for (uint32_t kind = 1; kind < PHUB__KINDS; kind++) {

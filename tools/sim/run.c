@@ -7,7 +7,6 @@
 
 #include <inttypes.h>
 #include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "sim/pool.h"
@@ -179,8 +178,6 @@ int sim_verb_run(int argc, char **argv)
 
     if (sim_args_read(&run.args, argc, argv, &code) != 0)
         return code;
-    if (run.args.path != NULL)
-        (void)setenv("PHUB_PLUGIN_PATH", run.args.path, 1);
     code = sim_sandbox_look(&run.args);
     if (code == SIM_EXIT_DONE) {
         run.combinations = sim_args_combinations(&run.args);

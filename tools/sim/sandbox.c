@@ -21,6 +21,7 @@ struct verdict {
 
 struct look {
     const struct sim_args *args;
+    int files;                          /* and nothing else */
     struct verdict verdict;
     int ended;                          /* it did not come so far */
     char how[256];
@@ -48,21 +49,23 @@ static int load(struct phub__loader *loader, uint32_t kind, const char *name,
 static void look(void *arg, uint64_t job, struct sim_slot *slot,
                  FILE *answer)
 {
-    const struct sim_args *args = ((struct look *)arg)->args;
+    const struct look *looking = arg;
+    const struct sim_args *args = looking->args;
     struct phub__loader *loader = NULL;
     struct verdict verdict;
     char path[512];
     int rc;
 
     (void)job;
-    sim_plugin_path(path, sizeof(path));
+    sim_plugin_path(args->path, path, sizeof(path));
     memset(&verdict, 0, sizeof(verdict));
     rc = phub__loader_new(path[0] == '\0' ? NULL : path, &loader,
                           verdict.error, sizeof(verdict.error));
     for (uint32_t i = 0; i < args->plugins.count && rc == 0; i++)
         rc = load(loader, 0, args->plugins.words[i], NULL, slot, &verdict,
                   &verdict.kinds[i]);
-    for (uint32_t kind = 1; kind < PHUB__KINDS; kind++)
+    /* Files first say what kind they are. */
+    for (uint32_t kind = 1; kind < PHUB__KINDS && !looking->files; kind++)
         for (uint32_t i = 0; i < args->strategies[kind].count && rc == 0; i++)
             rc = load(loader, kind, args->strategies[kind].words[i],
                       &args->params[kind], slot, &verdict, NULL);
@@ -120,12 +123,14 @@ int sim_sandbox_look(struct sim_args *args)
 
     phub__assert(looking != NULL);
     looking->args = args;
+    looking->files = args->plugins.count != 0;
     code = look_at(looking);
-    if (code == SIM_EXIT_DONE && args->plugins.count != 0) {
+    if (code == SIM_EXIT_DONE && looking->files) {
         for (uint32_t i = 0; i < args->plugins.count; i++)
             sim_args_plugin(args, looking->verdict.kinds[i],
                             args->plugins.words[i]);
-        code = look_at(looking);    /* with the parameters */
+        looking->files = 0;
+        code = look_at(looking);
     }
     free(looking);
     return code;

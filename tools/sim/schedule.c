@@ -306,6 +306,8 @@ static void play(struct sim_case *c)
     int cuts = draw(c, 3) == 0 || options->faults != SIM_FAULTS_ALL;
     uint64_t until;
 
+    if (!(options->faults >> SIM_FAULT_JOIN & 1))
+        first = options->nodes;     /* nobody else would ever come */
     manners(c);
     sim_boot(c, 0, first);
     sim_run(c, 1500 + draw(c, 2000));

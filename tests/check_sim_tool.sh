@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# check_sim_tool: phub-sim plays, replays, and names what went wrong: a broken
+# promise, a plugin that crashes or spins, a command line.
+
+set -u
+build=${PHUB_BUILDDIR:-$(cd "$(dirname "$0")/../build" && pwd)}
+tool=$build/tools/phub-sim
+wicked=$build/tests/sim/.libs/distribution-wicked.so
+export PHUB_PLUGIN_PATH=${PHUB_PLUGIN_PATH:-$build/plugins/.libs}
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/phub-sim.XXXXXX") || exit 99
+trap 'rm -rf "$scratch"' EXIT
+failed=0
+
+# One plugin crashes on purpose; a sanitizer shall leave that to the tool.
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}handle_segv=0"
+export TSAN_OPTIONS="${TSAN_OPTIONS:+$TSAN_OPTIONS:}handle_segv=0"
+
+wrong() { echo "$*"; failed=1; }
+
+# expect CODE PATTERN COMMAND...: exit code, and a line of the output.
+expect() {
+    local code=$1 pattern=$2 output got
+    shift 2
+    output=$("$@" 2>&1 </dev/null)
+    got=$?
+    if [ "$got" -ne "$code" ]; then
+        wrong "$*: exit $got, $code expected: $output"
+    elif ! grep -q -e "$pattern" <<<"$output"; then
+        wrong "$*: no line like '$pattern' in: $output"
+    fi
+}
+
+run() { "$tool" run "$@"; }
+
+# --- the command line ----------------------------------------------------------
+
+expect 2 '^usage: phub-sim VERB' "$tool"
+expect 0 '^Exit code: 0 all promises' "$tool" --help
+expect 0 '^phub-sim 0' "$tool" --version
+expect 2 '"dance" is not a verb; allowed are run' "$tool" dance
+expect 0 '^  crash-in-turn ' run --help
+expect 2 "unrecognized option '--wrong'" run --wrong
+expect 2 '"x" is no option' run x
+expect 2 '"fire" is not a fault; allowed are all, none, crash,' \
+    run --faults crash,fire
+expect 2 'a word is empty' run --migration hotswap,
+expect 2 'allowed is N or FIRST..LAST, 2 to ' run --nodes 1
+expect 2 'allowed is N or FIRST..LAST, 2 to ' run --nodes 3..100000
+expect 2 'allowed is N or FIRST..LAST, 1 to ' run --children 9999999
+expect 2 'allowed is N or FIRST..LAST' run --seeds 5..1
+expect 2 'allowed is N or FIRST..LAST' run --seeds 1..x
+expect 2 'a number (1 to 1000000) and a unit' run --duration 5
+expect 2 'allowed are yes, no, either' run --durable maybe
+expect 2 'allowed is 0 to 256' run --jobs 1000
+expect 2 'allowed is KIND.NAME=VALUE' run --param vnodes=5
+expect 2 'none.so: No such file' run --plugin "$scratch/none.so"
+expect 2 'not found; looked in' run --migration teleport
+expect 2 'unknown parameter' run --param distribution.nothing=5
+: >"$scratch/none.so"
+expect 2 "cannot open" run --plugin "$scratch/none.so"
+
+# --- good runs -----------------------------------------------------------------
+
+expect 0 '^6 cases, 0 broken' run --seeds 1..6
+expect 0 '^4 cases, 0 broken' run --seeds 1..2 --matrix
+expect 0 '^1 cases, 0 broken' run --seeds 3 --jobs 0
+expect 0 '^2 cases, 0 broken' run --seeds 1..2 --nodes 4 --children 10 \
+    --faults partition,crash --migration coldswap --durable yes \
+    --duration 10s --clients 1 --param distribution.virtual_nodes=64
+expect 0 '^1 cases, 0 broken' run --seeds 1 \
+    --plugin "$PHUB_PLUGIN_PATH/migration-hotswap.so"
+expect 0 '^3/3 cases\|^3 cases' run --seeds 1..3 --progress
+
+# A seed replays, with its trace or without.
+hash_of() { sed -n 's/.*hash \([0-9a-f]\{16\}\),.*/\1/p'; }
+first=$(run --seeds 7 --trace | hash_of)
+again=$(run --seeds 7 --trace | hash_of)
+other=$(run --seeds 8 --trace | hash_of)
+plain=$(run --seeds 7 --json | sed -n 's/.*"hash":"\([0-9a-f]*\)".*/\1/p')
+[ -n "$first" ] || wrong 'a trace has no hash'
+[ "$first" = "$again" ] || wrong "seed 7 gave $first, then $again"
+[ "$first" = "$plain" ] || wrong "seed 7 gave $first, without trace $plain"
+[ "$first" != "$other" ] || wrong "seeds 7 and 8 both gave $first"
+
+# --- what goes wrong is named ----------------------------------------------------
+
+bad() { run --seeds 5 --faults none --plugin "$wicked" "$@"; }
+expect 1 "^seed 5, .* plugin 'wicked' crashed (Segmentation fault) in assign" \
+    bad
+expect 1 "again: phub-sim run --seeds 5 .*--plugin $wicked" bad
+expect 1 '^10 cases, 10 broken' run --seeds 1..50 --jobs 1 --plugin "$wicked"
+expect 1 '^12 cases, 12 broken' run --seeds 1..12 --plugin "$wicked" \
+    --keep-going
+expect 1 "plugin 'wicked' spins in assign" bad --param distribution.how=spin
+expect 1 '^seed [0-9]*, .*: promise 1: .* is wanted and runs nowhere' \
+    run --seeds 1..20 --faults power --plugin "$wicked" \
+    --param distribution.how=refuse --param distribution.after=1
+
+# --- every option is in the manual -----------------------------------------------
+
+page=${PHUB_SRCDIR:-$(dirname "$0")/..}/man/phub-sim.1
+for option in $(run --help | sed -n 's/^  --\([a-z-]*\).*/\1/p'); do
+    grep -q "^\.It Fl -$option\>" "$page" ||
+        wrong "man/phub-sim.1: --$option is missing"
+done
+for fault in $(run --help | sed -n '/^faults/,$s/^  \([a-z-]*\) .*/\1/p'); do
+    grep -q "^\.It Cm $fault\$" "$page" ||
+        wrong "man/phub-sim.1: the fault $fault is missing"
+done
+
+exit "$failed"
