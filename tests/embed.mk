@@ -7,8 +7,10 @@ TESTS          += tests/embed_example
 tests_embed_example_LDADD = libphub.la
 
 # More of it.
-check_PROGRAMS += tests/check_embed tests/check_embed_children
-TESTS          += tests/check_embed tests/check_embed_children
+check_PROGRAMS += tests/check_embed tests/check_embed_children \
+	tests/check_embed_open
+TESTS          += tests/check_embed tests/check_embed_children \
+	tests/check_embed_open
 noinst_HEADERS += tests/embed_fixture.h
 EXTRA_tests_check_embed_children_DEPENDENCIES = tools/phub-guard$(EXEEXT)
 

@@ -252,6 +252,8 @@ static void row_of_section(struct reader *r, const char *key,
                            phub__config_shown(value, shown));
         return;
     }
+    if (*given == 3 && phub__config_is_list(row))
+        phub__config_drop(r->config, row); /* not beside the defaults' */
     rc = phub__config_keep(r->config, row, value);
     if (rc == PHUB_ENOMEM)
         r->rc = rc;

@@ -86,7 +86,8 @@ struct phub__config {
     } limits;
     struct phub__config_plugin plugins[PHUB__CONFIG_PLUGINS_MAX];
     size_t plugins_count;
-    uint8_t given[PHUB__CONFIG_ROWS_MAX]; /* by row: 0, 1 file, 2 flag */
+    /* by row: 0, 1 file, 2 flag, 3 defaults (embed_conf.c) */
+    uint8_t given[PHUB__CONFIG_ROWS_MAX];
 };
 
 struct phub__config_row {

@@ -601,6 +601,57 @@ int phub_hub_wait_members(struct phub_hub *hub, uint32_t count,
     return rc;
 }
 
+/* --- open and close ------------------------------------------------------------- */
+
+int phub_hub_open(const char *settings,
+                  const struct phub_behaviour *behaviours,
+                  size_t behaviours_count, struct phub_hub **result,
+                  char *error, size_t error_max)
+{
+    struct phub_hub *hub = NULL;
+    struct phub__embed_lines lines;
+    char none[1];
+    size_t i;
+    int rc;
+
+    if (error == NULL || error_max == 0) {
+        error = none;
+        error_max = sizeof none;
+    }
+    if (settings == NULL || result == NULL ||
+        (behaviours == NULL && behaviours_count != 0)) {
+        snprintf(error, error_max, "a pointer is NULL");
+        return PHUB_EINVAL;
+    }
+    rc = phub__embed_lines(settings, &lines, error, error_max);
+    if (rc != 0)
+        return rc;
+    rc = phub_hub_new(NULL, lines.items, lines.count, &hub, error, error_max);
+    phub__free(lines.text);
+    for (i = 0; i < behaviours_count && rc == 0; i++) {
+        rc = phub_behaviour_add(hub, &behaviours[i]);
+        if (rc != 0)
+            snprintf(error, error_max, "behaviour %zu: %s", i,
+                     phub_strerror(rc));
+    }
+    if (rc == 0)
+        rc = phub_hub_start(hub, error, error_max);
+    if (rc != 0)
+        phub_hub_free(&hub);
+    else
+        *result = hub;
+    return rc;
+}
+
+int phub_hub_close(struct phub_hub **hub, uint32_t deadline_ms)
+{
+    int rc = hub != NULL ? phub_hub_stop(*hub, deadline_ms) : PHUB_EINVAL;
+
+    if (rc != PHUB_EINVAL)
+        phub_hub_free(hub);
+    return rc;
+}
+
 /* --- behaviours and hooks --------------------------------------------------------- */
 
 int phub_behaviour_add(struct phub_hub *hub,

@@ -85,6 +85,15 @@ void phub__embed_until(struct timespec *until, uint32_t timeout_ms);
 int phub__embed_cond_init(pthread_cond_t *cond);
 
 /* embed_conf.c */
+struct phub__embed_lines {
+    char *text;                  /* what items point to; owned */
+    const char *items[PHUB_SETTINGS_MAX];
+    size_t count;
+};
+/* Split a text into its settings.  The caller frees lines->text.
+ * Errors: PHUB_ELIMIT, PHUB_ENOMEM; error says. */
+int phub__embed_lines(const char *text, struct phub__embed_lines *lines,
+                      char *error, size_t error_max);
 int phub__embed_configure(struct phub__config *config, const char *file,
                           const char *const *settings, size_t count,
                           char *error, size_t error_max);

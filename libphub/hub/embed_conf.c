@@ -2,8 +2,10 @@
 /* embed_conf: from "section.key=value" to a configuration, and from that to
  * the options of a hub.
  *
- * Settings are rows of phub.conf(5) in one line each; they win over the file.
- * What a daemon needs and a program rarely wants has no default here: without
+ * Settings are rows of phub.conf(5) in one line each; they win over the file,
+ * and that over the defaults, which are a file as well: phub has no strategy
+ * of its own, so that a program need not name five, the installed defaults.conf
+ * does.  What a daemon needs and a program rarely wants has no default here: without
  * hub.state_dir a hub keeps nothing, without hub.log_level it says nothing. */
 #include "config.h"
 
@@ -16,6 +18,43 @@
 
 #include "hub/conf_private.h"
 #include "hub/embed.h"
+#include "wire/memory.h"
+
+#define DEFAULTS PHUB_DATA_DIR "/defaults.conf"
+#define DEFAULT 3   /* in config->given: neither file nor setting */
+
+int phub__embed_lines(const char *text, struct phub__embed_lines *lines,
+                      char *error, size_t error_max)
+{
+    size_t size = strlen(text) + 1;
+    char *line, *next;
+
+    lines->count = 0;
+    lines->text = phub__calloc(1, size);
+    if (lines->text == NULL) {
+        snprintf(error, error_max, "out of memory");
+        return PHUB_ENOMEM;
+    }
+    memcpy(lines->text, text, size);
+    next = lines->text;
+    while ((line = strsep(&next, "\n")) != NULL) {
+        char *end = line + strlen(line);
+
+        line += strspn(line, " \t\r");
+        while (end > line && strchr(" \t\r", end[-1]) != NULL)
+            *--end = '\0';
+        if (line[0] == '\0' || line[0] == '#')
+            continue;
+        if (lines->count == PHUB_SETTINGS_MAX) {
+            snprintf(error, error_max, "more than %u settings",
+                     PHUB_SETTINGS_MAX);
+            phub__free(lines->text);
+            return PHUB_ELIMIT;
+        }
+        lines->items[lines->count++] = line;
+    }
+    return 0;
+}
 
 int phub__embed_given(const struct phub__config *config, const char *section,
                       const char *key)
@@ -139,6 +178,28 @@ static int name_of_host(struct phub__config *config,
     return PHUB_ECONFIG;
 }
 
+/* Where there are none, the settings have to say it all. */
+static int read_defaults(struct phub__config *config,
+                         struct phub__config_errors *errors)
+{
+    const char *path = secure_getenv("PHUB_DEFAULTS");
+    size_t i;
+    int rc;
+
+    if (path == NULL || path[0] == '\0')
+        path = DEFAULTS;
+    if (access(path, F_OK) != 0)
+        return 0;
+    rc = phub__config_read(config, path, errors);
+    if (config->plugins_count != 0)
+        phub__config_error(errors, "%s: options of strategies have no place "
+                           "among the defaults", path);
+    for (i = 0; i < PHUB__CONFIG_ROWS_MAX; i++)
+        if (config->given[i] != 0)
+            config->given[i] = DEFAULT;
+    return rc;
+}
+
 int phub__embed_configure(struct phub__config *config, const char *file,
                           const char *const *settings, size_t count,
                           char *error, size_t error_max)
@@ -151,7 +212,8 @@ int phub__embed_configure(struct phub__config *config, const char *file,
         snprintf(error, error_max, "out of memory");
         return PHUB_ENOMEM;
     }
-    if (file != NULL)
+    rc = read_defaults(config, errors);
+    if (rc == 0 && file != NULL)
         rc = phub__config_read(config, file, errors);
     for (i = 0; i < count; i++)
         set(config, settings[i], errors);

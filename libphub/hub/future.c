@@ -24,6 +24,7 @@
 
 #define FUTURE_MAGIC 0x19f5c2a7u
 #define TIMEOUT_DEFAULT_MS 10000u
+#define NUMBER "%d"   /* of a child that is many, in its id */
 
 struct answer {
     int32_t code;
@@ -348,12 +349,21 @@ static struct phub__list pairs_of(struct phub__arena *arena,
                                 items != NULL ? (uint32_t)count : 0 };
 }
 
+static int has_commands(const struct phub_child *child)
+{
+    return child->state_get != NULL || child->state_put != NULL ||
+           child->freeze != NULL || child->thaw != NULL ||
+           child->health != NULL;
+}
+
 static int check(const struct phub_child *child)
 {
     size_t i;
 
     if (child->id == NULL || child->restart > PHUB_RESTART_TEMPORARY ||
         (child->behaviour != NULL) == (child->argv != NULL) ||
+        (child->behaviour != NULL && has_commands(child)) ||
+        (child->count != 0 && strstr(child->id, NUMBER) == NULL) ||
         (child->argument == NULL && child->argument_size != 0) ||
         (child->metadata == NULL && child->metadata_count != 0) ||
         (child->tags == NULL && child->tags_count != 0))
@@ -371,6 +381,17 @@ static int check(const struct phub_child *child)
     return 0;
 }
 
+/* What ends with NULL. */
+static struct phub__list command_of(struct phub__arena *arena,
+                                    const char *const *argv)
+{
+    size_t n = 0;
+
+    while (argv != NULL && argv[n] != NULL)
+        n++;
+    return texts_of(arena, argv, n);
+}
+
 static int encode(const struct phub_child *child, struct phub__arena *arena,
                   struct phub__builder *builder, struct phub_bytes *bytes)
 {
@@ -378,7 +399,6 @@ static int encode(const struct phub_child *child, struct phub__arena *arena,
                                .behaviour = text_of(child->behaviour),
                                .restart = child->restart };
     uint8_t *copy;
-    size_t n = 0;
     int rc;
 
     spec.argument = (struct phub_bytes){ child->argument,
@@ -386,9 +406,12 @@ static int encode(const struct phub_child *child, struct phub__arena *arena,
     if (child->argv != NULL) {
         spec.runner = text_of("exec");
         spec.ready = child->ready != 0;
-        while (child->argv[n] != NULL)
-            n++;
-        spec.argv = texts_of(arena, child->argv, n);
+        spec.argv = command_of(arena, child->argv);
+        spec.cmd_state_get = command_of(arena, child->state_get);
+        spec.cmd_state_put = command_of(arena, child->state_put);
+        spec.cmd_freeze = command_of(arena, child->freeze);
+        spec.cmd_thaw = command_of(arena, child->thaw);
+        spec.cmd_health = command_of(arena, child->health);
     }
     phub__builder_reset(builder);
     rc = phub__encode(&phub__spec_schema, &spec, builder);
@@ -415,35 +438,87 @@ static int child_at(const struct phub_child *children, size_t index,
     return child->size == stride ? check(child) : PHUB_EINVAL;
 }
 
-static int fill(struct phub_future *future, const struct phub_child *children)
+/* How many children that is; a child's count makes one entry many. */
+static int count_all(const struct phub_child *children, size_t count,
+                     size_t *total)
 {
-    struct phub__arena *work = &future->work;
-    struct phub__builder builder;
     struct phub_child child;
     size_t i;
+    int rc;
+
+    *total = 0;
+    for (i = 0; i < count; i++) {
+        rc = child_at(children, i, &child);
+        if (rc != 0)
+            return rc;
+        *total += child.count != 0 ? child.count : 1u;
+        if (*total > PHUB_BATCH_MAX)
+            return PHUB_ELIMIT;
+    }
+    return 0;
+}
+
+/* The id of the number-th one of many. */
+static struct phub_bytes numbered(struct phub__arena *arena, const char *id,
+                                  uint32_t number)
+{
+    const char *at = strstr(id, NUMBER);
+    size_t size = strlen(id) + 10; /* digits of 2^32 */
+    char *text = phub__arena_alloc(arena, size, 1);
+    int used;
+
+    if (text == NULL)
+        return PHUB_BYTES_NONE;
+    used = snprintf(text, size, "%.*s%u%s", (int)(at - id), id, number,
+                    at + strlen(NUMBER));
+    return (struct phub_bytes){ (const uint8_t *)text, (size_t)used };
+}
+
+/* One entry: the children at index and up, which share all but their ids. */
+static int fill_entry(struct phub_future *future, size_t *index,
+                      const struct phub_child *child,
+                      struct phub__builder *builder)
+{
+    struct phub__arena *work = &future->work;
+    struct phub__command_child like = {
+        .metadata = pairs_of(work, child->metadata, child->metadata_count),
+        .tags = texts_of(work, child->tags, child->tags_count),
+        .durable = child->durable != 0,
+        .sticky = child->sticky != 0 };
+    int rc = encode(child, work, builder, &like.spec);
+    uint32_t n;
+
+    for (n = 1; rc == 0 && n <= (child->count != 0 ? child->count : 1u); n++) {
+        struct phub__command_child *to = &future->children[*index];
+
+        *to = like;
+        to->id = child->count != 0 ? numbered(&future->arena, child->id, n)
+                                   : copy_text(&future->arena, child->id);
+        future->answers[(*index)++].id = (const char *)to->id.data;
+    }
+    return rc;
+}
+
+static int fill(struct phub_future *future, const struct phub_child *children,
+                size_t count)
+{
+    struct phub__builder builder;
+    struct phub_child child;
+    size_t i, index = 0;
     int rc = 0;
 
-    future->children =
-        phub__arena_alloc(work, future->count, sizeof *future->children);
+    future->children = phub__arena_alloc(&future->work, future->count,
+                                         sizeof *future->children);
     if (future->children == NULL)
         return PHUB_ENOMEM;
     phub__builder_init(&builder, PHUB__SPEC_SIZE_MAX);
-    for (i = 0; i < future->count && rc == 0; i++) {
-        struct phub__command_child *to = &future->children[i];
-
+    for (i = 0; i < count && rc == 0; i++) {
         rc = child_at(children, i, &child);
-        if (rc != 0)
-            break;
-        to->id = copy_text(&future->arena, child.id);
-        future->answers[i].id = (const char *)to->id.data;
-        to->metadata = pairs_of(work, child.metadata, child.metadata_count);
-        to->tags = texts_of(work, child.tags, child.tags_count);
-        to->durable = false;
-        to->sticky = child.sticky != 0;
-        rc = encode(&child, work, &builder, &to->spec);
+        if (rc == 0)
+            rc = fill_entry(future, &index, &child, &builder);
     }
     phub__builder_fini(&builder);
-    if (rc == 0 && (work->error != 0 || future->arena.error != 0))
+    if (rc == 0 && (future->work.error != 0 || future->arena.error != 0))
         rc = PHUB_ENOMEM;
     return rc;
 }
@@ -453,6 +528,7 @@ int phub_start(struct phub_hub *hub, const struct phub_child *children,
                struct phub_future **result)
 {
     struct phub_future *future;
+    size_t total;
     int rc;
 
     if (hub == NULL || hub->magic != PHUB__EMBED_MAGIC ||
@@ -465,11 +541,14 @@ int phub_start(struct phub_hub *hub, const struct phub_child *children,
         return PHUB_EINVAL;
     if (count > PHUB_BATCH_MAX)
         return PHUB_ELIMIT;
-    future = future_new(hub, PHUB__OP_START, count, timeout_ms);
+    rc = count_all(children, count, &total);
+    if (rc != 0)
+        return rc;
+    future = future_new(hub, PHUB__OP_START, total, timeout_ms);
     if (future == NULL)
         return PHUB_ENOMEM;
     future->rollback = (flags & PHUB_START_ROLLBACK) != 0;
-    rc = fill(future, children);
+    rc = fill(future, children, count);
     if (rc == 0)
         rc = submit(hub, future, result);
     if (rc != 0)
@@ -593,6 +672,15 @@ int phub_future_answer(const struct phub_future *future, size_t index,
 size_t phub_future_count(const struct phub_future *future)
 {
     return future != NULL && future->magic == FUTURE_MAGIC ? future->count : 0;
+}
+
+int phub_future_finish(struct phub_future **future, uint32_t timeout_ms)
+{
+    int rc = future != NULL ? phub_future_wait(*future, timeout_ms)
+                            : PHUB_EINVAL;
+
+    phub_future_free(future);
+    return rc;
 }
 
 void phub_future_free(struct phub_future **result)

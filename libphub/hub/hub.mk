@@ -8,6 +8,7 @@ libphub_core_la_SOURCES += \
 	libphub/hub/conf_private.h libphub/hub/conf_table.c \
 	libphub/hub/conf_value.c libphub/hub/conf_whole.c
 dist_phubsysconf_DATA += phub.conf.example
+dist_pkgdata_DATA += defaults.conf
 
 # The coordinator.
 pkginclude_HEADERS += libphub/phub/phub.h libphub/phub/control.h

@@ -2,12 +2,13 @@
 /* phub: host a hub inside a program.
  *
  * Order of calls: phub_hub_new, behaviours and hooks, phub_hub_start, then
- * anything, phub_hub_stop, phub_hub_free.  A hub runs on a thread of its own
- * from start to stop.  Several hubs may live in one process.
+ * anything, phub_hub_stop, phub_hub_free; or phub_hub_open, anything,
+ * phub_hub_close.  A hub runs on a thread of its own from start to stop.
+ * Several hubs may live in one process.
  *
  * Threads: every function here may be called from any thread, except
- * phub_hub_free (nobody else may be using the hub) and where a comment says
- * otherwise.  Handlers of hooks and behaviours' functions run on threads of
+ * phub_hub_free and phub_hub_close (nobody else may be using the hub) and
+ * where a comment says otherwise.  Handlers of hooks and behaviours' functions run on threads of
  * the hub and must not call the waiting functions (phub_future_wait).
  *
  * Results: 0 or a negative PHUB_E*; what a call fills it fills on success
@@ -28,6 +29,7 @@ extern "C" {
 #define PHUB_VERSION "0.1.0"
 #define PHUB_HOOK_HANDLERS_MAX 256u   /* per hub */
 #define PHUB_BATCH_MAX 1000000u       /* children in one start or stop */
+#define PHUB_SETTINGS_MAX 1024u       /* lines of phub_hub_open */
 #define PHUB_METADATA_MAX 64u         /* pairs per child */
 #define PHUB_TAGS_MAX 32u             /* per child */
 #define PHUB_STATE_SIZE_MAX (1ull << 32)  /* bytes of one child's state */
@@ -36,6 +38,7 @@ extern "C" {
 struct phub_hub;
 struct phub_future;
 struct phub_actor;
+struct phub_behaviour;
 
 /* Give the library's version, "0.1.0". */
 const char *phub_version(void);
@@ -47,7 +50,9 @@ const char *phub_version(void);
  *   "hub.id=web", "hub.listen=tcp://127.0.0.1:0",
  *   "strategies.distribution=consistent_hash",
  *   "distribution consistent_hash.vnodes=64".
- * config_file may be NULL; settings win over it.
+ * config_file may be NULL; settings win over it, and it over the defaults
+ * that are installed (defaults.conf, or the file that the environment's
+ * PHUB_DEFAULTS names), which say which strategies there are.
  * Errors: PHUB_ECONFIG, PHUB_EPLUGIN, PHUB_ENOMEM with the sentence in error.
  * The caller owns the hub. */
 int phub_hub_new(const char *config_file, const char *const *settings,
@@ -62,6 +67,18 @@ int phub_hub_start(struct phub_hub *hub, char *error, size_t error_max);
 int phub_hub_stop(struct phub_hub *hub, uint32_t deadline_ms);
 /* Stops at once what still runs; nulls *hub. */
 void phub_hub_free(struct phub_hub **hub);
+/* The three in one, for a program that knows what it wants: a hub with these
+ * behaviours that runs.  settings is a text of lines, each as above; empty
+ * lines and what follows a # that begins one do not count.
+ * Errors: as theirs, and PHUB_ELIMIT if the text has more than
+ * PHUB_SETTINGS_MAX lines; error says, *hub is not set.  The caller owns the
+ * hub. */
+int phub_hub_open(const char *settings,
+                  const struct phub_behaviour *behaviours,
+                  size_t behaviours_count, struct phub_hub **hub, char *error,
+                  size_t error_max);
+/* phub_hub_stop and phub_hub_free; gives what the first gave. */
+int phub_hub_close(struct phub_hub **hub, uint32_t deadline_ms);
 /* The endpoint in use, with the real port; borrowed as long as the hub. */
 const char *phub_hub_endpoint(const struct phub_hub *hub);
 uint64_t phub_hub_node(const struct phub_hub *hub);
@@ -98,11 +115,21 @@ struct phub_child {
     size_t tags_count;
     uint32_t ready;              /* program: 1 = wait for its READY */
     uint32_t sticky;             /* 1: leave it where it is while it can */
+    uint32_t durable;            /* 1: all nodes may stop, it starts again */
+    uint32_t count;              /* 0: one; n: the %d in id becomes 1 to n */
+    /* A program that does not speak phub-child(7): commands of a spec, see
+     * there.  Each ends with NULL, or is NULL. */
+    const char *const *state_get;
+    const char *const *state_put;
+    const char *const *freeze;
+    const char *const *thaw;
+    const char *const *health;
 };
 
 #define PHUB_START_ROLLBACK 1u   /* one failure undoes the whole batch */
 
-/* Start and stop count children; the future's result has one entry for each.
+/* Start count children, those that are many by their own count; stop count
+ * children.  The future's result has one entry for each.
  * future may be NULL: nobody waits.  timeout_ms 0: 10000.
  * Errors: PHUB_EEMPTY, PHUB_EINVAL, PHUB_ELIMIT, PHUB_EBUSY, PHUB_ESHUTDOWN,
  * PHUB_ENOMEM. */
@@ -134,6 +161,9 @@ int phub_future_wait(struct phub_future *future, uint32_t timeout_ms);
 int phub_future_answer(const struct phub_future *future, size_t index,
                        struct phub_answer *answer);
 size_t phub_future_count(const struct phub_future *future);
+/* phub_future_wait and phub_future_free, for who needs no answers; after
+ * PHUB_ETIMEDOUT nobody waits any more, what was asked goes on. */
+int phub_future_finish(struct phub_future **future, uint32_t timeout_ms);
 void phub_future_free(struct phub_future **future);
 
 /* --- finding -------------------------------------------------------------- */
