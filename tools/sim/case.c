@@ -9,6 +9,8 @@
 #include "sim/case.h"
 #include "wire/assert.h"
 
+#define SEEDS 3u        /* every node has the first ones as seeds */
+
 /* --- the daemon ----------------------------------------------------------- */
 
 static void *daemon_start(void *arg, struct phub__sim_node *node,
@@ -17,8 +19,8 @@ static void *daemon_start(void *arg, struct phub__sim_node *node,
     struct sim_case *c = arg;
     uint32_t index = phub__sim_node_index(node);
     struct sim_daemon *daemon = &c->daemons[index];
-    char endpoints[SIM_NODES_MAX][40];
-    const char *seeds[SIM_NODES_MAX];
+    char endpoints[SEEDS][40];
+    const char *seeds[SEEDS];
     char listen[40];
     char error[512] = "";
     struct phub__hub_options o = {
@@ -27,7 +29,7 @@ static void *daemon_start(void *arg, struct phub__sim_node *node,
         .plugin_path = c->plugin_path };
 
     phub__cluster_params_init(&o.cluster);
-    for (uint32_t i = 0; i < c->options.nodes && i < 3; i++) {
+    for (uint32_t i = 0; i < c->options.nodes && i < SEEDS; i++) {
         (void)snprintf(endpoints[i], sizeof(endpoints[i]),
                        "tcp://n%u:7000", i);
         seeds[o.seeds_count++] = endpoints[i];
@@ -87,6 +89,14 @@ void sim_plugin_path(const char *path, char *text, size_t text_max)
     free(here);
 }
 
+static void *array(uint32_t count, size_t size)
+{
+    void *memory = calloc((size_t)count + 1, size);
+
+    phub__assert(memory != NULL);
+    return memory;
+}
+
 struct sim_case *sim_case_new(const struct sim_options *options)
 {
     struct sim_case *c = calloc(1, sizeof(*c));
@@ -100,6 +110,11 @@ struct sim_case *sim_case_new(const struct sim_options *options)
     c->options = *options;
     sim_plugin_path(options->plugin_path, c->plugin_path,
                     sizeof(c->plugin_path));
+    c->daemons = array(options->nodes, sizeof(*c->daemons));
+    c->node_ids = array(options->nodes, sizeof(*c->node_ids));
+    c->present = array(options->nodes, sizeof(*c->present));
+    c->full_ns = array(options->nodes, sizeof(*c->full_ns));
+    c->children = array(options->children, sizeof(*c->children));
     phub__world_options_init(&world, options->seed);
     world.trace = options->trace;
     world.calls = options->calls;
@@ -139,6 +154,11 @@ void sim_case_free(struct sim_case **where)
     phub__world_free(&world);
     while (c->owned != NULL)
         sim_disown(c->owned + 1);
+    free(c->daemons);
+    free(c->node_ids);
+    free(c->present);
+    free(c->full_ns);
+    free(c->children);
     free(c);
 }
 
@@ -186,6 +206,15 @@ struct sim_child *sim_child_by_id(struct sim_case *c, struct phub_bytes id)
     for (size_t i = 1; i < id.size; i++)
         index = index * 10 + (uint32_t)(id.data[i] - '0');
     return index < c->options.children ? &c->children[index] : NULL;
+}
+
+struct phub__sim_child *sim_instance_next(struct sim_case *c,
+                                          const struct sim_child *child,
+                                          struct phub__sim_child *instance)
+{
+    struct phub_bytes id = { (const uint8_t *)child->id, strlen(child->id) };
+
+    return phub__sim_child_named(c->world, id, instance);
 }
 
 uint32_t sim_node_by_id(struct sim_case *c, uint64_t node)

@@ -14,8 +14,8 @@
 #include "env/sim/world.h"
 #include "hub/hub.h"
 
-#define SIM_CHILDREN_MAX 256u
-#define SIM_NODES_MAX 64u
+#define SIM_CHILDREN_MAX 100000u
+#define SIM_NODES_MAX PHUB__SIM_NODES_MAX
 #define SIM_ID_MAX 15u
 
 /* When faults end and views agree, this much later all must be well. */
@@ -85,17 +85,17 @@ struct sim_case {
     struct sim_owned *owned;
     struct phub__world *world;
     struct phub__sim_watch watch;
-    struct sim_daemon daemons[SIM_NODES_MAX];
-    uint64_t node_ids[SIM_NODES_MAX];  /* as last known */
-    int present[SIM_NODES_MAX];        /* should run when all is quiet */
+    struct sim_daemon *daemons;          /* by index of node, owned */
+    uint64_t *node_ids;                /* as last known, owned */
+    int *present;                      /* should run when all is quiet */
     char plugin_path[512];
-    struct sim_child children[SIM_CHILDREN_MAX];
+    struct sim_child *children;        /* owned */
     uint32_t cuts;                     /* pairs that are cut now */
     int split;                         /* since a cut, until views agree */
     uint64_t split_ns;
     uint64_t healed_ns;                /* when they did; 0: none yet */
     uint64_t disturbed_ns;             /* of the last fault */
-    uint64_t full_ns[SIM_NODES_MAX];   /* disk full since; 0: it is not */
+    uint64_t *full_ns;                 /* disk full since; 0: it is not */
     int clients_on;
     uint64_t updates, starts, stops, moves, failures, blind;
     int broken;
@@ -114,7 +114,7 @@ void sim_case_free(struct sim_case **c);
  * and freed with the case if nobody gives it back before. */
 void *sim_own(struct sim_case *c, size_t size);
 void sim_disown(void *memory);
-/* Start nodes first to last - 1; each has all others as seeds. */
+/* Start nodes first to last - 1; the first three are everybody's seeds. */
 void sim_boot(struct sim_case *c, uint32_t first, uint32_t last);
 void sim_run(struct sim_case *c, uint64_t ms);
 /* Until fn says 1, at most that long; gives what it said last. */
@@ -124,6 +124,10 @@ int sim_members_agree(struct sim_case *c);
 struct phub__sim_node *sim_node(struct sim_case *c, uint32_t index);
 struct sim_daemon *sim_daemon(struct sim_case *c, uint32_t index);
 struct sim_child *sim_child_by_id(struct sim_case *c, struct phub_bytes id);
+/* The instances of it that run, oldest first: start with NULL. */
+struct phub__sim_child *sim_instance_next(struct sim_case *c,
+                                          const struct sim_child *child,
+                                          struct phub__sim_child *instance);
 /* The index of the node that has this durable id, or UINT32_MAX. */
 uint32_t sim_node_by_id(struct sim_case *c, uint64_t node);
 /* Anything that runs and is not frozen, by chance; NULL if nothing does. */

@@ -109,9 +109,9 @@ static void told_two(struct sim_case *c, const struct sim_child *child)
     char text[200] = "";
     size_t used = 0;
 
-    while ((other = phub__sim_child_next(c->world, other)) != NULL) {
+    while ((other = sim_instance_next(c, child, other)) != NULL) {
         phub__sim_child_facts(other, &facts);
-        if (!facts.acts || sim_child_by_id(c, facts.id) != child)
+        if (!facts.acts)
             continue;
         used += (size_t)snprintf(text + used, sizeof(text) - used,
                                  " %s/%lld epoch %llu since %.3f",
@@ -179,10 +179,8 @@ static uint32_t instances_of(struct sim_case *c, const struct sim_child *child,
     uint32_t count = 0;
 
     *acting_count = 0;
-    while ((instance = phub__sim_child_next(c->world, instance)) != NULL) {
+    while ((instance = sim_instance_next(c, child, instance)) != NULL) {
         phub__sim_child_facts(instance, &facts);
-        if (sim_child_by_id(c, facts.id) != child)
-            continue;
         count++;
         *acting_count += facts.acts != 0;
     }
@@ -194,9 +192,10 @@ uint32_t sim_where(struct sim_case *c, uint32_t child)
     struct phub__sim_child *instance = NULL;
     struct phub__sim_child_facts facts;
 
-    while ((instance = phub__sim_child_next(c->world, instance)) != NULL) {
+    while ((instance = sim_instance_next(c, &c->children[child], instance))
+           != NULL) {
         phub__sim_child_facts(instance, &facts);
-        if (facts.acts && sim_child_by_id(c, facts.id) == &c->children[child])
+        if (facts.acts)
             return phub__sim_node_index(facts.node);
     }
     return UINT32_MAX;

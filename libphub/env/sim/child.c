@@ -420,16 +420,6 @@ void phub__sim_child_facts(const struct phub__sim_child *child,
     facts->can_state = (child->manner.can & PHUB__CAN_STATE) != 0;
 }
 
-struct phub__sim_child *phub__sim_child_find(struct phub__sim_node *node,
-                                             int64_t pid)
-{
-    struct phub__sim_child *child = node->world->children;
-
-    while (child != NULL && (child->pid != pid || child->node != node))
-        child = child->next;
-    return child;
-}
-
 struct phub__sim_child *phub__sim_child_next(const struct phub__world *world,
                                              struct phub__sim_child *child)
 {
@@ -462,6 +452,7 @@ phub__sim_child_new(struct phub__sim_node *node,
     else
         world->children = child;
     world->children_tail = child;
+    phub__sim_index_add(child);
     return child;
 }
 
@@ -510,6 +501,7 @@ void phub__sim_child_end(struct phub__sim_child *child, int status,
                           why == PHUB__SIM_END_LEASE ? PHUB__END_DEADLINE
                           : why == PHUB__SIM_END_ASKED ? PHUB__END_SIGNAL
                           : PHUB__END_SELF);
+    phub__sim_index_remove(child);
     if (child->prev != NULL)
         child->prev->next = child->next;
     else

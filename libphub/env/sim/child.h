@@ -81,6 +81,10 @@ void phub__sim_child_facts(const struct phub__sim_child *child,
 /* By the pid that its row has; NULL if it is gone.  Pids are never reused. */
 struct phub__sim_child *phub__sim_child_find(struct phub__sim_node *node,
                                              int64_t pid);
+/* All instances of that id that run, oldest first: start with NULL. */
+struct phub__sim_child *phub__sim_child_named(const struct phub__world *world,
+                                              struct phub_bytes id,
+                                              struct phub__sim_child *child);
 /* All that run anywhere: start with NULL. */
 struct phub__sim_child *phub__sim_child_next(const struct phub__world *world,
                                              struct phub__sim_child *child);

@@ -22,6 +22,7 @@ struct phub__sim_manner {
 
 struct phub__sim_child {
     struct phub__sim_child *prev, *next;    /* of the world */
+    struct phub__sim_child *chain[PHUB__SIM_BYS];
     struct phub__world *world;
     struct phub__sim_node *node;
     struct phub__sim_process *process;      /* an actor's; NULL: exec */
@@ -54,6 +55,16 @@ struct phub__sim_guard {
     struct phub__sim_runner *runner;        /* of the daemon; NULL: away */
     struct phub__sim_put *puts;             /* states for the next start */
 };
+
+/* --- index.c -------------------------------------------------------------- */
+/* It is in the world's list already, and still is when it is removed. */
+void phub__sim_index_add(struct phub__sim_child *child);
+void phub__sim_index_remove(struct phub__sim_child *child);
+void phub__sim_child_rehandle(struct phub__sim_child *child, uint64_t handle);
+/* Of an exec runner: of is NULL. */
+struct phub__sim_child *
+phub__sim_child_held(const struct phub__sim_node *node, uint64_t handle,
+                     const struct phub__sim_process *of);
 
 /* --- child.c -------------------------------------------------------------- */
 void phub__sim_manner(struct phub__sim_manner *manner,

@@ -131,6 +131,16 @@ struct phub__sim_name {
     uint32_t count;
 };
 
+enum phub__sim_by {
+    PHUB__SIM_BY_ID, PHUB__SIM_BY_PID, PHUB__SIM_BY_HANDLE, PHUB__SIM_BYS
+};
+
+/* Of the children that run. */
+struct phub__sim_index {
+    struct phub__sim_child **buckets[PHUB__SIM_BYS];
+    uint32_t size, count;               /* size: a power of 2, or 0 */
+};
+
 struct phub__world {
     struct phub__world_options options;
     uint64_t now;
@@ -149,6 +159,7 @@ struct phub__world {
     struct phub__sim_traffic traffic;
     struct phub__sim_child *children;   /* all that run; newest last */
     struct phub__sim_child *children_tail;
+    struct phub__sim_index index;
     struct phub__sim_process *turn;     /* whose event is being handled */
 };
 
@@ -173,6 +184,9 @@ void phub__sim_event_cancel(struct phub__world *world,
 /* Put one that was held back in. */
 void phub__sim_event_again(struct phub__world *world,
                            struct phub__sim_event *event);
+
+/* --- index.c -------------------------------------------------------------- */
+void phub__sim_index_fini(struct phub__world *world);
 
 /* --- random.c ------------------------------------------------------------- */
 void phub__sim_seed(struct phub__sim_random *random, uint64_t seed,

@@ -41,14 +41,8 @@ static struct phub__sim_runner *hears(const struct phub__sim_child *child)
 static struct phub__sim_child *find(struct phub__sim_runner *runner,
                                     uint64_t handle)
 {
-    struct phub__sim_child *child = runner->process->world->children;
-
-    for (; child != NULL; child = child->next)
-        if (child->handle == handle && child->node == runner->process->node
-            && (child->process != NULL) == (runner->actor != 0)
-            && (child->process == NULL || child->process == runner->process))
-            return child;
-    return NULL;
+    return phub__sim_child_held(runner->process->node, handle,
+                                runner->actor ? runner->process : NULL);
 }
 
 /* --- what its daemon hears ------------------------------------------------ */
@@ -559,7 +553,7 @@ static void attach_ran(void *arg)
 
         if (child->node != node || child->process != NULL)
             continue;
-        child->handle = ++runner->handle_next;
+        phub__sim_child_rehandle(child, ++runner->handle_next);
         adopted = (struct phub__runner_adopted){
             .handle = child->handle,
             .id = { (const uint8_t *)child->id, child->id_size },

@@ -324,6 +324,7 @@ void phub__world_free(struct phub__world **where)
         free(world->nodes[i]);
     }
     phub__sim_net_fini(world);
+    phub__sim_index_fini(world);
     free(world->nodes);
     free(world->heap);
     free(world);
