@@ -5,12 +5,9 @@ check_PROGRAMS += tests/check_world
 TESTS          += tests/check_world
 tests_check_world_LDADD = libphub-sim.la $(LDADD)
 
-# Named schedules and seeds 1 to PHUB_SIM_SEEDS.
+# Seeds 1 to PHUB_SIM_SEEDS.
 check_PROGRAMS += tests/check_sim
 TESTS          += tests/check_sim
-tests_check_sim_SOURCES = tests/check_sim.c tests/sim/scenario.c \
-	tests/sim/scenario.h tests/sim/scenario_lease.c \
-	tests/sim/scenario_move.c tests/sim/scenario_row.c
 tests_check_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
 tests_check_sim_LDADD = libphub-simcase.la libphub-sim.la $(LDADD)
 
@@ -22,3 +19,10 @@ tests_sim_distribution_wicked_la_LDFLAGS = $(AM_LDFLAGS) -module \
 	-export-symbols-regex '^phub_plugin_abi'
 dist_check_SCRIPTS += tests/check_sim_tool.sh
 TESTS              += tests/check_sim_tool.sh
+
+# Named schedules, tests/scenarios/LIST.
+check_PROGRAMS += tests/check_scenario
+TESTS          += tests/check_scenario
+tests_check_scenario_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
+tests_check_scenario_LDADD = libphub-simcase.la libphub-sim.la $(LDADD)
+EXTRA_DIST += tests/scenarios

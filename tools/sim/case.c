@@ -247,21 +247,29 @@ struct sim_daemon *sim_any(struct sim_case *c, enum phub__sim_stream stream)
 
 /* --- running -------------------------------------------------------------- */
 
-void sim_run(struct sim_case *c, uint64_t ms)
+void sim_look(struct sim_case *c)
 {
-    uint64_t until = phub__world_now(c->world) + ms * PHUB__SIM_MS;
+    if (c->options.beat_ns != NULL)
+        *c->options.beat_ns = phub__world_now(c->world);
+    if (c->split && c->cuts == 0 && sim_members_agree(c)) {
+        c->split = 0;
+        c->healed_ns = phub__world_now(c->world);
+    }
+}
 
-    while (!c->broken && phub__world_now(c->world) < until) {
+void sim_run_to(struct sim_case *c, uint64_t until_ns)
+{
+    while (!c->broken && phub__world_now(c->world) < until_ns) {
         uint64_t step = phub__world_now(c->world) + 10 * PHUB__SIM_MS;
 
-        phub__world_run(c->world, step < until ? step : until);
-        if (c->options.beat_ns != NULL)
-            *c->options.beat_ns = phub__world_now(c->world);
-        if (c->split && c->cuts == 0 && sim_members_agree(c)) {
-            c->split = 0;
-            c->healed_ns = phub__world_now(c->world);
-        }
+        phub__world_run(c->world, step < until_ns ? step : until_ns);
+        sim_look(c);
     }
+}
+
+void sim_run(struct sim_case *c, uint64_t ms)
+{
+    sim_run_to(c, phub__world_now(c->world) + ms * PHUB__SIM_MS);
 }
 
 int sim_run_until(struct sim_case *c, uint64_t ms,
@@ -347,6 +355,13 @@ void sim_cut_one_way(struct sim_case *c, uint32_t from, uint32_t to, int held)
 {
     phub__world_note(c->world, NULL, "cut n%u -> n%u", from, to);
     phub__world_cut(c->world, from, to, held);
+    count_cuts(c);
+}
+
+void sim_heal_one_way(struct sim_case *c, uint32_t from, uint32_t to)
+{
+    phub__world_note(c->world, NULL, "healed n%u -> n%u", from, to);
+    phub__world_heal(c->world, from, to);
     count_cuts(c);
 }
 

@@ -99,6 +99,7 @@ struct sim_case {
     int clients_on;
     uint64_t updates, starts, stops, moves, failures, blind;
     int broken;
+    unsigned promise;                  /* the one that broke */
     char story[512];
 };
 
@@ -117,6 +118,9 @@ void sim_disown(void *memory);
 /* Start nodes first to last - 1; the first three are everybody's seeds. */
 void sim_boot(struct sim_case *c, uint32_t first, uint32_t last);
 void sim_run(struct sim_case *c, uint64_t ms);
+void sim_run_to(struct sim_case *c, uint64_t until_ns);
+/* After events: the beat, and whether all agree again after a cut. */
+void sim_look(struct sim_case *c);
 /* Until fn says 1, at most that long; gives what it said last. */
 int sim_run_until(struct sim_case *c, uint64_t ms,
                   int (*fn)(struct sim_case *c));
@@ -137,6 +141,7 @@ uint64_t sim_below(struct sim_case *c, enum phub__sim_stream stream,
 void sim_cut(struct sim_case *c, const uint32_t *groups, int held);
 void sim_cut_one_way(struct sim_case *c, uint32_t from, uint32_t to,
                      int held);
+void sim_heal_one_way(struct sim_case *c, uint32_t from, uint32_t to);
 void sim_heal(struct sim_case *c);
 /* Kill, power off: with what the judges must know. */
 void sim_kill(struct sim_case *c, uint32_t index);
@@ -159,6 +164,8 @@ void sim_stop(struct sim_case *c, uint32_t node, uint32_t first,
               uint32_t last);
 void sim_move(struct sim_case *c, uint32_t node, uint32_t child,
               uint32_t target);
+/* Everything away from target. */
+void sim_drain(struct sim_case *c, uint32_t node, uint32_t target);
 /* One random command. */
 void sim_operate(struct sim_case *c);
 

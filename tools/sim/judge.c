@@ -33,6 +33,7 @@ void sim_broken(struct sim_case *c, unsigned promise, const char *format, ...)
     if (c->broken)
         return;
     c->broken = 1;
+    c->promise = promise;
     va_start(list, format);
     (void)vsnprintf(text, sizeof(text), format, list);
     va_end(list);

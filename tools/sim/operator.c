@@ -175,6 +175,10 @@ static void fill(struct command *command, struct phub__request *request)
         struct phub__op_item *item = &request->items[i - command->first].op;
         struct phub__builder builder;
 
+        if (command->op == PHUB__OP_DRAIN) {
+            item->target = c->node_ids[command->target];
+            return;
+        }
         item->id = phub__request_copy(request,
                                       bytes_of(c->children[i].id));
         if (command->op == PHUB__OP_START) {
@@ -256,8 +260,12 @@ static void ask(struct sim_case *c, enum phub__op op, uint32_t node,
     for (uint32_t i = first; i < last; i++) {
         struct sim_child *child = &c->children[i];
 
-        phub__world_note(c->world, daemon->node, "people: %s %s",
-                         phub__op_name(op), child->id);
+        if (op == PHUB__OP_DRAIN)
+            phub__world_note(c->world, daemon->node, "people: drain n%u",
+                             target);
+        else
+            phub__world_note(c->world, daemon->node, "people: %s %s",
+                             phub__op_name(op), child->id);
         if (op != PHUB__OP_START && op != PHUB__OP_STOP)
             continue;
         child->commands++;
@@ -288,6 +296,11 @@ void sim_move(struct sim_case *c, uint32_t node, uint32_t child,
 {
     c->moves++;
     ask(c, PHUB__OP_MOVE, node, child, child + 1, target);
+}
+
+void sim_drain(struct sim_case *c, uint32_t node, uint32_t target)
+{
+    ask(c, PHUB__OP_DRAIN, node, 0, 1, target);
 }
 
 void sim_operate(struct sim_case *c)

@@ -3,14 +3,21 @@
 noinst_LTLIBRARIES += libphub-simcase.la
 libphub_simcase_la_SOURCES = \
 	tools/sim/case.c tools/sim/case.h tools/sim/client.c \
-	tools/sim/judge.c tools/sim/operator.c tools/sim/schedule.c
+	tools/sim/judge.c tools/sim/operator.c tools/sim/schedule.c \
+	tools/sim/scenario.c tools/sim/scenario.h \
+	tools/sim/scenario_expr.c tools/sim/scenario_faults.c \
+	tools/sim/scenario_people.c tools/sim/scenario_play.c \
+	tools/sim/scenario_settings.c tools/sim/scenario_slot.c \
+	tools/sim/scenario_token.c tools/sim/scenario_tree.h \
+	tools/sim/scenario_wait.c
 libphub_simcase_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
 
 # The tool: the objects of the library, no public one of it is enough.
 bin_PROGRAMS += tools/phub-sim
 tools_phub_sim_SOURCES = tools/phub-sim.c tools/sim/options.c \
 	tools/sim/pool.c tools/sim/pool.h tools/sim/progress.c \
-	tools/sim/run.c tools/sim/sandbox.c tools/sim/tool.h
+	tools/sim/run.c tools/sim/sandbox.c tools/sim/tool.h \
+	tools/sim/verb_scenario.c
 tools_phub_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
 tools_phub_sim_LDADD = libphub-simcase.la libphub-sim.la libphub-core.la \
 	$(JANSSON_LIBS)

@@ -95,5 +95,6 @@ void sim_progress_hide(struct sim_progress *progress);
 
 /* --- the verbs ------------------------------------------------------------ */
 int sim_verb_run(int argc, char **argv);
+int sim_verb_scenario(int argc, char **argv);
 
 #endif

@@ -2,6 +2,7 @@
 /* child: the model of a program that runs under phub. */
 #include "config.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,44 +17,99 @@
 
 /* --- manner --------------------------------------------------------------- */
 
-static uint64_t number(struct phub_bytes word, const char *key)
-{
-    size_t size = strlen(key);
-    uint64_t value = 0;
+/* Words that stand alone, and those with a number. */
+static const struct {
+    const char *word;
+    uint32_t can;
+    size_t flag;               /* an int of the manner, or 0 */
+} words_alone[] = {
+    { "state", PHUB__CAN_STATE, 0 },
+    { "freeze", PHUB__CAN_FREEZE, 0 },
+    { "consent", PHUB__CAN_CONSENT, 0 },
+    { "role", PHUB__CAN_ROLE, 0 },
+    { "silent", 0, offsetof(struct phub__sim_manner, silent) },
+    { "twice", 0, offsetof(struct phub__sim_manner, twice) },
+    { "ignore-stop", 0, offsetof(struct phub__sim_manner, ignore_stop) },
+    { "crash-loop", 0, offsetof(struct phub__sim_manner, crash_loop) },
+    { "fail-start", 0, offsetof(struct phub__sim_manner, fail_start) },
+    { "no-channel", 0, offsetof(struct phub__sim_manner, no_channel) }
+};
+static const struct {
+    const char *word;
+    uint64_t unit;
+    size_t number;             /* a uint64_t of the manner */
+} words_numbered[] = {
+    { "slow-ready=", PHUB__SIM_MS,
+      offsetof(struct phub__sim_manner, slow_ready_ns) },
+    { "late-state=", PHUB__SIM_MS,
+      offsetof(struct phub__sim_manner, late_state_ns) },
+    { "slow-stop=", PHUB__SIM_MS,
+      offsetof(struct phub__sim_manner, slow_stop_ns) },
+    { "crash-after=", PHUB__SIM_MS,
+      offsetof(struct phub__sim_manner, crash_after_ns) },
+    { "exit-after=", PHUB__SIM_MS,
+      offsetof(struct phub__sim_manner, exit_after_ns) },
+    { "defer=", 1, offsetof(struct phub__sim_manner, defer) },
+    { "state-size=", 1, offsetof(struct phub__sim_manner, state_size) }
+};
+#define ALONE (sizeof(words_alone) / sizeof(words_alone[0]))
+#define NUMBERED (sizeof(words_numbered) / sizeof(words_numbered[0]))
+#define NUMBER_DIGITS_MAX 9u
 
-    if (word.size <= size || memcmp(word.data, key, size) != 0)
-        return 0;
-    for (size_t i = size; i < word.size && word.data[i] >= '0'
-                          && word.data[i] <= '9'; i++)
-        value = value * 10 + (uint64_t)(word.data[i] - '0');
-    return value;
+/* 1, or 0 if it is no number. */
+static int number(const uint8_t *text, size_t size, uint64_t *value)
+{
+    *value = 0;
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return 0;
+        *value = *value * 10 + (uint64_t)(text[i] - '0');
+    }
+    return size != 0 && size <= NUMBER_DIGITS_MAX;
 }
 
-static int is(struct phub_bytes word, const char *text)
+static int take_word(struct phub__sim_manner *m, struct phub_bytes word)
 {
-    return word.size == strlen(text)
-        && memcmp(word.data, text, word.size) == 0;
+    uint64_t value;
+
+    for (size_t i = 0; i < ALONE; i++) {
+        if (word.size != strlen(words_alone[i].word)
+            || memcmp(word.data, words_alone[i].word, word.size) != 0)
+            continue;
+        m->can |= words_alone[i].can;
+        if (words_alone[i].flag != 0)
+            *(int *)(void *)((char *)m + words_alone[i].flag) = 1;
+        return 1;
+    }
+    for (size_t i = 0; i < NUMBERED; i++) {
+        size_t size = strlen(words_numbered[i].word);
+
+        if (word.size <= size
+            || memcmp(word.data, words_numbered[i].word, size) != 0
+            || !number(word.data + size, word.size - size, &value))
+            continue;
+        *(uint64_t *)(void *)((char *)m + words_numbered[i].number) =
+            value * words_numbered[i].unit;
+        return 1;
+    }
+    return 0;
 }
 
-static void take_word(struct phub__sim_manner *m, struct phub_bytes word)
+int phub__sim_manner_knows(const char *word)
 {
-    m->can |= is(word, "state") ? PHUB__CAN_STATE : 0;
-    m->can |= is(word, "freeze") ? PHUB__CAN_FREEZE : 0;
-    m->can |= is(word, "consent") ? PHUB__CAN_CONSENT : 0;
-    m->can |= is(word, "role") ? PHUB__CAN_ROLE : 0;
-    m->silent |= is(word, "silent");
-    m->twice |= is(word, "twice");
-    m->ignore_stop |= is(word, "ignore-stop");
-    m->crash_loop |= is(word, "crash-loop");
-    m->fail_start |= is(word, "fail-start");
-    m->no_channel |= is(word, "no-channel");
-    m->slow_ready_ns += number(word, "slow-ready=") * PHUB__SIM_MS;
-    m->late_state_ns += number(word, "late-state=") * PHUB__SIM_MS;
-    m->slow_stop_ns += number(word, "slow-stop=") * PHUB__SIM_MS;
-    m->crash_after_ns += number(word, "crash-after=") * PHUB__SIM_MS;
-    m->exit_after_ns += number(word, "exit-after=") * PHUB__SIM_MS;
-    m->defer += (uint32_t)number(word, "defer=");
-    m->state_size += (uint32_t)number(word, "state-size=");
+    struct phub__sim_manner manner;
+
+    memset(&manner, 0, sizeof(manner));
+    return take_word(&manner, (struct phub_bytes){ (const uint8_t *)word,
+                                                   strlen(word) });
+}
+
+const char *phub__sim_manner_word(size_t index)
+{
+    if (index < ALONE)
+        return words_alone[index].word;
+    index -= ALONE;
+    return index < NUMBERED ? words_numbered[index].word : NULL;
 }
 
 void phub__sim_manner(struct phub__sim_manner *manner,
@@ -64,13 +120,13 @@ void phub__sim_manner(struct phub__sim_manner *manner,
 
     memset(manner, 0, sizeof(*manner));
     for (uint32_t i = 1; !actor && i < spec->argv.count; i++)
-        take_word(manner, words[i]);
+        (void)take_word(manner, words[i]);
     while (actor && rest.size != 0) {
         struct phub_bytes word = { rest.data, 0 };
 
         while (word.size < rest.size && word.data[word.size] != ' ')
             word.size++;
-        take_word(manner, word);
+        (void)take_word(manner, word);
         rest.data += word.size;
         rest.size -= word.size;
         if (rest.size != 0) {

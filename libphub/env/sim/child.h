@@ -27,6 +27,7 @@
 #ifndef PHUB__ENV_SIM_CHILD_H
 #define PHUB__ENV_SIM_CHILD_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include <phub/types.h>
@@ -88,6 +89,11 @@ struct phub__sim_child *phub__sim_child_named(const struct phub__world *world,
 /* All that run anywhere: start with NULL. */
 struct phub__sim_child *phub__sim_child_next(const struct phub__world *world,
                                              struct phub__sim_child *child);
+
+/* Whether it is a word of a manner; all of them, those that take a number
+ * with '=' at their end, NULL after the last. */
+int phub__sim_manner_knows(const char *word);
+const char *phub__sim_manner_word(size_t index);
 
 enum phub__sim_answer {
     PHUB__SIM_ACKED = 1,

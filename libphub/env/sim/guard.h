@@ -15,8 +15,7 @@
 struct phub__sim_manner {
     uint32_t can;
     uint64_t slow_ready_ns, late_state_ns, slow_stop_ns;
-    uint64_t crash_after_ns, exit_after_ns;
-    uint32_t defer, state_size;
+    uint64_t crash_after_ns, exit_after_ns, defer, state_size;
     int silent, twice, ignore_stop, crash_loop, fail_start, no_channel;
 };
 

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT */
+/* scenario_faults: what happens to machines and to the network. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "sim/scenario_tree.h"
+
+/* --- daemons and machines ------------------------------------------------- */
+
+static int crash(struct sim_play *p, uint32_t index, uint64_t value)
+{
+    (void)value;
+    sim_kill(p->c, index);
+    return 0;
+}
+
+static int play_crash(struct sim_play *p, const struct sim_arg *args)
+{
+    return sim_play_each_node(p, &args[0], crash, 0);
+}
+
+static void spare(struct sim_play *p, uint32_t index, uint32_t unused)
+{
+    (void)unused;
+    phub__sim_node_kill_after(sim_node(p->c, index), 0);
+}
+
+static int play_crash_after(struct sim_play *p, const struct sim_arg *args)
+{
+    int64_t effects;
+    uint32_t index;
+
+    if (sim_play_number(p, &args[0], "effects", 1, 1000000, &effects) != 0
+        || sim_play_node(p, args[1].expr, &index) != 0)
+        return -1;
+    sim_kill_after(p->c, index, (uint32_t)effects);
+    return sim_play_later(p, &args[2], spare, index, 0);
+}
+
+static int power_off(struct sim_play *p, uint32_t index, uint64_t value)
+{
+    (void)value;
+    sim_power_off(p->c, index);
+    return 0;
+}
+
+static int play_power_off(struct sim_play *p, const struct sim_arg *args)
+{
+    return sim_play_each_node(p, &args[0], power_off, 0);
+}
+
+static void go_on(struct sim_play *p, uint32_t index, uint32_t unused)
+{
+    (void)unused;
+    sim_thaw(p->c, index);
+}
+
+static int thaw(struct sim_play *p, uint32_t index, uint64_t value)
+{
+    (void)value;
+    sim_thaw(p->c, index);
+    return 0;
+}
+
+static int freeze(struct sim_play *p, uint32_t index, uint64_t arg)
+{
+    sim_freeze(p->c, index);
+    return sim_play_later(p, (const struct sim_arg *)(uintptr_t)arg, go_on,
+                          index, 0);
+}
+
+static int play_freeze(struct sim_play *p, const struct sim_arg *args)
+{
+    return sim_play_each_node(p, &args[0], freeze, (uintptr_t)&args[1]);
+}
+
+static int play_thaw(struct sim_play *p, const struct sim_arg *args)
+{
+    return sim_play_each_node(p, &args[0], thaw, 0);
+}
+
+static void fast(struct sim_play *p, uint32_t index, uint32_t unused)
+{
+    (void)unused;
+    phub__sim_node_slow(sim_node(p->c, index), 0);
+}
+
+static int slow(struct sim_play *p, uint32_t index, uint64_t ns)
+{
+    phub__sim_node_slow(sim_node(p->c, index), ns);
+    return 0;
+}
+
+static int quick_again(struct sim_play *p, uint32_t index, uint64_t arg)
+{
+    return sim_play_later(p, (const struct sim_arg *)(uintptr_t)arg, fast,
+                          index, 0);
+}
+
+static int play_slow(struct sim_play *p, const struct sim_arg *args)
+{
+    uint64_t ns;
+
+    return sim_play_time(p, &args[1], &ns) != 0
+        || sim_play_each_node(p, &args[0], slow, ns) != 0
+        || sim_play_each_node(p, &args[0], quick_again,
+                              (uintptr_t)&args[2]) != 0 ? -1 : 0;
+}
+
+static int skew(struct sim_play *p, uint32_t index, uint64_t ppm)
+{
+    phub__sim_node_skew(sim_node(p->c, index), (int32_t)(int64_t)ppm);
+    return 0;
+}
+
+static int play_skew(struct sim_play *p, const struct sim_arg *args)
+{
+    int64_t ppm;
+
+    if (sim_play_number(p, &args[1], "ppm", -400000, 400000, &ppm) != 0)
+        return -1;
+    return sim_play_each_node(p, &args[0], skew, (uint64_t)ppm);
+}
+
+static int jump(struct sim_play *p, uint32_t index, uint64_t ns)
+{
+    p->c->disturbed_ns = phub__world_now(p->c->world);
+    phub__sim_node_boot_jump(sim_node(p->c, index), ns);
+    return 0;
+}
+
+static int play_jump(struct sim_play *p, const struct sim_arg *args)
+{
+    uint64_t ns;
+
+    if (sim_play_time(p, &args[1], &ns) != 0)
+        return -1;
+    return sim_play_each_node(p, &args[0], jump, ns);
+}
+
+static int kill_guard(struct sim_play *p, uint32_t index, uint64_t value)
+{
+    (void)value;
+    p->c->disturbed_ns = phub__world_now(p->c->world);
+    phub__sim_node_kill_guard(sim_node(p->c, index));
+    return 0;
+}
+
+static int play_guard_kill(struct sim_play *p, const struct sim_arg *args)
+{
+    return sim_play_each_node(p, &args[0], kill_guard, 0);
+}
+
+static void usable(struct sim_play *p, uint32_t index, uint32_t unused)
+{
+    (void)unused;
+    sim_disk_full(p->c, index, 0);
+}
+
+static int disk_full(struct sim_play *p, uint32_t index, uint64_t arg)
+{
+    sim_disk_full(p->c, index, 1);
+    return sim_play_later(p, (const struct sim_arg *)(uintptr_t)arg, usable,
+                          index, 0);
+}
+
+static int play_disk_full(struct sim_play *p, const struct sim_arg *args)
+{
+    return sim_play_each_node(p, &args[0], disk_full, (uintptr_t)&args[1]);
+}
+
+static int disk_usable(struct sim_play *p, uint32_t index, uint64_t value)
+{
+    (void)value;
+    sim_disk_full(p->c, index, 0);
+    return 0;
+}
+
+static int play_disk_usable(struct sim_play *p, const struct sim_arg *args)
+{
+    return sim_play_each_node(p, &args[0], disk_usable, 0);
+}
+
+/* --- links ---------------------------------------------------------------- */
+
+/* Each node's group, from 1; 0: in none. */
+static int groups_of(struct sim_play *p, const struct sim_arg *arg,
+                     uint32_t *groups)
+{
+    uint32_t number = 0;
+
+    for (uint32_t i = 0; i < p->options.nodes; i++)
+        groups[i] = 0;
+    for (const struct sim_group *g = arg->groups; g != NULL; g = g->next) {
+        number++;
+        for (const struct sim_span *s = g->spans; s != NULL; s = s->next) {
+            uint32_t first, last;
+
+            if (sim_play_nodes(p, s, &first, &last) != 0)
+                return -1;
+            for (; first < last; first++) {
+                if (groups[first] != 0 && groups[first] != number)
+                    return sim_play_fail(p, "n%u is in two groups", first);
+                groups[first] = number;
+            }
+        }
+        for (uint32_t i = 0; g->spans == NULL && i < p->options.nodes; i++)
+            if (groups[i] == 0)
+                groups[i] = number;
+    }
+    return 0;
+}
+
+static int each_pair(struct sim_play *p, const struct sim_arg *arg,
+                     int (*fn)(struct sim_play *p, uint32_t from, uint32_t to,
+                               const struct sim_arg *args),
+                     const struct sim_arg *args)
+{
+    uint32_t groups[SIM_NODES_MAX];
+
+    if (groups_of(p, arg, groups) != 0)
+        return -1;
+    for (uint32_t i = 0; i < p->options.nodes; i++)
+        for (uint32_t k = 0; k < p->options.nodes; k++)
+            if (groups[i] != 0 && groups[k] != 0 && groups[i] != groups[k]
+                && (!arg->arrow || groups[i] == 1)
+                && fn(p, i, k, args) != 0)
+                return -1;
+    return 0;
+}
+
+static void join(struct sim_play *p, uint32_t from, uint32_t to)
+{
+    sim_heal_one_way(p->c, from, to);
+}
+
+static void join_untold(struct sim_play *p, uint32_t from, uint32_t to)
+{
+    phub__world_heal(p->c->world, from, to);
+}
+
+static int cut(struct sim_play *p, uint32_t from, uint32_t to,
+               const struct sim_arg *args)
+{
+    if (args[2].given) {       /* the judges are not told */
+        phub__world_cut(p->c->world, from, to, args[1].given);
+        return sim_play_later(p, &args[3], join_untold, from, to);
+    }
+    sim_cut_one_way(p->c, from, to, args[1].given);
+    return sim_play_later(p, &args[3], join, from, to);
+}
+
+static int play_cut(struct sim_play *p, const struct sim_arg *args)
+{
+    return each_pair(p, &args[0], cut, args);
+}
+
+static int heal(struct sim_play *p, uint32_t from, uint32_t to,
+                const struct sim_arg *args)
+{
+    (void)args;
+    sim_heal_one_way(p->c, from, to);
+    return 0;
+}
+
+static int play_heal_some(struct sim_play *p, const struct sim_arg *args)
+{
+    return each_pair(p, &args[0], heal, args);
+}
+
+static int play_heal(struct sim_play *p, const struct sim_arg *args)
+{
+    (void)args;
+    phub__world_heal_all(p->c->world);
+    sim_heal(p->c);
+    return 0;
+}
+
+/* --- the whole network ---------------------------------------------------- */
+
+static void set_net(struct sim_play *p)
+{
+    const struct phub__sim_net *net = &p->net;
+
+    phub__world_net(p->c->world, net);
+    phub__world_note(p->c->world, NULL, "network: latency %llu us, tail %llu "
+                     "us, %llu bytes/s, loss %u, repeat %u, reorder %u "
+                     "permille",
+                     (unsigned long long)(net->latency_ns / PHUB__SIM_US),
+                     (unsigned long long)(net->tail_ns / PHUB__SIM_US),
+                     (unsigned long long)net->bytes_per_s,
+                     net->loss_permille, net->repeat_permille,
+                     net->reorder_permille);
+}
+
+static int rate(struct sim_play *p, const struct sim_arg *arg,
+                uint32_t *permille)
+{
+    int64_t value;
+
+    if (!arg->given)
+        return 0;
+    if (sim_play_number(p, arg, "permille", 0, 1000, &value) != 0)
+        return -1;
+    *permille = (uint32_t)value;
+    return 0;
+}
+
+static void lossless(struct sim_play *p, uint32_t permille, uint32_t unused)
+{
+    (void)unused;
+    p->net.loss_permille = permille;
+    set_net(p);
+}
+
+static int play_loss(struct sim_play *p, const struct sim_arg *args)
+{
+    uint32_t before = p->net.loss_permille;
+
+    if (rate(p, &args[0], &p->net.loss_permille) != 0)
+        return -1;
+    set_net(p);
+    return sim_play_later(p, &args[1], lossless, before, 0);
+}
+
+static int play_network(struct sim_play *p, const struct sim_arg *args)
+{
+    int64_t bytes;
+
+    if ((args[0].given && sim_play_time(p, &args[0], &p->net.latency_ns) != 0)
+        || (args[1].given && sim_play_time(p, &args[1], &p->net.tail_ns) != 0)
+        || rate(p, &args[3], &p->net.loss_permille) != 0
+        || rate(p, &args[4], &p->net.repeat_permille) != 0
+        || rate(p, &args[5], &p->net.reorder_permille) != 0)
+        return -1;
+    if (args[2].given) {
+        if (sim_play_number(p, &args[2], "bytes per second", 0, INT64_MAX,
+                            &bytes) != 0)
+            return -1;
+        p->net.bytes_per_s = (uint64_t)bytes;
+    }
+    set_net(p);
+    return 0;
+}
+
+static int play_network_quiet(struct sim_play *p, const struct sim_arg *args)
+{
+    struct phub__world_options world;
+
+    (void)args;
+    phub__world_options_init(&world, 0);
+    p->net = world.net;
+    set_net(p);
+    return 0;
+}
+
+/* --- all of it ------------------------------------------------------------ */
+
+static int play_mend(struct sim_play *p, const struct sim_arg *args)
+{
+    p->mended++;
+    p->undone_ns = 0;
+    (void)play_heal(p, args);
+    for (uint32_t i = 0; i < p->options.nodes; i++) {
+        if (phub__sim_node_frozen(sim_node(p->c, i)))
+            sim_thaw(p->c, i);
+        fast(p, i, 0);
+        spare(p, i, 0);
+        sim_disk_full(p->c, i, 0);
+    }
+    return play_network_quiet(p, args);
+}
+
+const struct sim_form sim_forms_faults[] = {
+    { "crash NODES", SIM_ACTION, play_crash },
+    { "after NUMBER effects crash NODE [within TIME]", SIM_ACTION,
+      play_crash_after },
+    { "power off NODES", SIM_ACTION, play_power_off },
+    { "freeze NODES [for TIME]", SIM_ACTION, play_freeze },
+    { "thaw NODES", SIM_ACTION, play_thaw },
+    { "slow NODES by TIME [for TIME]", SIM_ACTION, play_slow },
+    { "skew NODES by NUMBER ppm", SIM_ACTION, play_skew },
+    { "jump NODES by TIME", SIM_ACTION, play_jump },
+    { "guard kill NODES", SIM_ACTION, play_guard_kill },
+    { "disk full NODES [for TIME]", SIM_ACTION, play_disk_full },
+    { "disk usable NODES", SIM_ACTION, play_disk_usable },
+    { "cut GROUPS [held] [unexcused] [for TIME]", SIM_ACTION, play_cut },
+    { "heal", SIM_ACTION, play_heal },
+    { "heal GROUPS", SIM_ACTION, play_heal_some },
+    { "loss RATE [for TIME]", SIM_ACTION, play_loss },
+    { "network quiet", SIM_ACTION, play_network_quiet },
+    { "network [latency TIME] [tail TIME] [bandwidth NUMBER] [loss RATE] "
+      "[repeat RATE] [reorder RATE]", SIM_ACTION, play_network },
+    { "mend", SIM_ACTION, play_mend },
+    { NULL, SIM_ACTION, NULL }
+};
