@@ -187,27 +187,26 @@ static int play_manner(struct sim_play *p, const struct sim_arg *args)
     }
     return 0;
 }
+static void crash_instances(struct sim_case *c, const struct sim_child *child)
+{
+    struct phub__sim_child *next = sim_instance_next(c, child, NULL);
+    struct phub__sim_child *instance;
+
+    while ((instance = next) != NULL) {
+        next = sim_instance_next(c, child, instance);
+        phub__sim_child_crash(instance, 1);
+    }
+}
+
 static int play_child_crash(struct sim_play *p, const struct sim_arg *args)
 {
     uint32_t first, last;
 
     for (const struct sim_span *s = args[0].spans; s != NULL; s = s->next) {
-        struct phub__sim_child *instance = NULL, *next;
-        struct phub__sim_child_facts facts;
-
         if (sim_play_children(p, s, &first, &last) != 0)
             return -1;
-        next = phub__sim_child_next(p->c->world, NULL);
-        while ((instance = next) != NULL) {
-            const struct sim_child *child;
-
-            next = phub__sim_child_next(p->c->world, instance);
-            phub__sim_child_facts(instance, &facts);
-            child = sim_child_by_id(p->c, facts.id);
-            if (child != NULL && child >= &p->c->children[first]
-                && child < &p->c->children[last])
-                phub__sim_child_crash(instance, 1);
-        }
+        for (uint32_t i = first; i < last; i++)
+            crash_instances(p->c, &p->c->children[i]);
     }
     return 0;
 }

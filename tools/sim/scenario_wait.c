@@ -81,10 +81,8 @@ static int child_is(struct sim_case *c, uint32_t index, uint32_t state,
     struct phub__sim_child_facts facts;
     uint32_t count = 0, acts = 0, frozen = 0;
 
-    while ((instance = phub__sim_child_next(c->world, instance)) != NULL) {
+    while ((instance = sim_instance_next(c, child, instance)) != NULL) {
         phub__sim_child_facts(instance, &facts);
-        if (sim_child_by_id(c, facts.id) != child)
-            continue;
         count++;
         if (node != UINT32_MAX && phub__sim_node_index(facts.node) != node)
             continue;
