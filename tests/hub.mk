@@ -75,7 +75,11 @@ check_PROGRAMS += tests/check_hub
 TESTS          += tests/check_hub
 tests_check_hub_LDADD = $(hub_ldadd)
 
-# Promise 8, with a partition strategy of its own.
+# Promise 8, with strategies of its own that note what they are asked.
+check_LTLIBRARIES += tests/distribution-noting.la
+tests_distribution_noting_la_SOURCES = tests/distribution-noting.c
+tests_distribution_noting_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version \
+	-rpath /nonexistent -export-symbols-regex '^phub_plugin_abi'
 check_LTLIBRARIES += tests/partition-watchful.la
 tests_partition_watchful_la_SOURCES = tests/partition-watchful.c
 tests_partition_watchful_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version \
@@ -84,4 +88,5 @@ check_PROGRAMS += tests/check_quorum
 TESTS          += tests/check_quorum
 tests_check_quorum_SOURCES = tests/check_quorum.c $(hub_fixture)
 tests_check_quorum_LDADD   = $(hub_ldadd)
-EXTRA_tests_check_quorum_DEPENDENCIES = tests/partition-watchful.la
+EXTRA_tests_check_quorum_DEPENDENCIES = tests/partition-watchful.la \
+	tests/distribution-noting.la

@@ -37,7 +37,8 @@ static void *daemon_start(void *arg, struct phub__sim_node *node,
 
     phub__cluster_params_init(&o.cluster);
     snprintf(listen, sizeof listen, "tcp://%s:7000", o.name);
-    o.strategies[PHUB_KIND_DISTRIBUTION].name = "consistent_hash";
+    o.strategies[PHUB_KIND_DISTRIBUTION].name =
+        hubs->distribution != NULL ? hubs->distribution : "consistent_hash";
     o.strategies[PHUB_KIND_REDUNDANCY].name = "singularity";
     o.strategies[PHUB_KIND_SYNC].name = "pubsub";
     o.strategies[PHUB_KIND_MIGRATION].name = hubs->migration;

@@ -10,10 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <phub/cbor.h>
+#include <phub/control.h>
 #include <phub/error.h>
 
 #include "hub/command.h"
 #include "hub/request.h"
+#include "wire/assert.h"
 #include "wire/memory.h"
 
 struct undo {
@@ -214,4 +217,20 @@ int phub__command_move(struct phub__hub *hub, const struct phub_bytes *ids,
 {
     return by_ids(hub, PHUB__OP_MOVE, ids, count, target, timeout_ms, done,
                   arg);
+}
+
+void phub__asker_poor(struct phub__asker *asker, uint64_t reference)
+{
+    uint8_t bytes[32];
+    struct phub_cbor_writer w;
+
+    phub_cbor_writer_init(&w, bytes, sizeof bytes);
+    phub_cbor_write_map(&w, 2);
+    phub_cbor_write_uint(&w, PHUB_CONTROL_REFERENCE);
+    phub_cbor_write_uint(&w, reference);
+    phub_cbor_write_uint(&w, PHUB_CONTROL_CODE);
+    phub_cbor_write_int(&w, PHUB_ENOMEM);
+    phub__assert(phub_cbor_writer_ok(&w));
+    if (!asker->gone)
+        asker->send(asker, (struct phub_bytes){ bytes, w.size });
 }

@@ -27,6 +27,9 @@ struct phub__asker {
 void phub__command(struct phub__hub *hub, struct phub__asker *asker,
                    struct phub_bytes frame);
 
+/* Answer PHUB_ENOMEM to a request; takes no memory. */
+void phub__asker_poor(struct phub__asker *asker, uint64_t reference);
+
 /* --- the same for programs (embed.c) ---------------------------------------- */
 
 /* Results by item of the request; done borrows it. */

@@ -21,7 +21,6 @@
 #include "wire/memory.h"
 #include "wire/messages.h"
 
-#define COUNTERS_MAX 64u
 #define RESULT_TEXT_MAX 200u
 
 struct host_timer {
@@ -31,18 +30,11 @@ struct host_timer {
     struct phub__timer *timer;
 };
 
-struct counter {
-    char name[48];
-    uint64_t value;
-};
-
 struct phub_ctx {
     struct phub__hub *hub;
     enum phub_kind kind;
     struct host_timer *timers;
     uint32_t timers_count;
-    uint32_t counters_count;
-    struct counter counters[COUNTERS_MAX];
 };
 
 /* Something to tell a strategy. */
@@ -235,18 +227,7 @@ static int host_fail(struct phub_ctx *ctx, int code, const char *text)
 static void host_counter_add(struct phub_ctx *ctx, const char *name,
                              uint64_t n)
 {
-    uint32_t i;
-
-    for (i = 0; i < ctx->counters_count; i++)
-        if (strcmp(ctx->counters[i].name, name) == 0)
-            break;
-    if (i == COUNTERS_MAX || strlen(name) >= sizeof ctx->counters[0].name)
-        return;
-    if (i == ctx->counters_count) {
-        memcpy(ctx->counters[i].name, name, strlen(name) + 1);
-        ctx->counters_count++;
-    }
-    ctx->counters[i].value += n;
+    phub__tally_add(&ctx->hub->tallies[ctx->kind], name, n);
 }
 
 static void host_cause_note(struct phub_ctx *ctx,

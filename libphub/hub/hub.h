@@ -38,6 +38,7 @@
 #include "hub/cause.h"
 #include "hub/hook.h"
 #include "hub/ops.h"
+#include "hub/tally.h"
 #include "registry/registry.h"
 #include "strategy/caller.h"
 #include "strategy/loader.h"
@@ -137,6 +138,7 @@ struct phub__hub {
     struct phub__state_out *streams; /* states on their way out */
     struct phub__arena decode_arena; /* of the message being handled */
     struct phub__counters counters;
+    struct phub__tally tallies[PHUB__KINDS];  /* of the strategies */
 
     int attached;       /* runners told what they hold */
     int started, identity_failed;

@@ -33,6 +33,7 @@ libphub_core_la_SOURCES += \
 	libphub/hub/serve.c libphub/hub/state.c \
 	libphub/hub/store.c libphub/hub/store.h \
 	libphub/hub/synced.c libphub/hub/synced.h \
+	libphub/hub/tally.c libphub/hub/tally.h \
 	libphub/hub/words.c
 
 # One node in the real world, and phubd.

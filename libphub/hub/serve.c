@@ -74,6 +74,10 @@ static PHUB__SCHEMA(question_schema, Q,
     PHUB__BOOL(PHUB_CONTROL_NO_WAIT, Q, no_wait),
     PHUB__U64(PHUB_CONTROL_COUNT, Q, count));
 
+/* Whom to answer, from a question that cannot be decoded. */
+static PHUB__SCHEMA(head_schema, Q,
+    PHUB__U64(PHUB_CONTROL_REFERENCE, Q, reference));
+
 struct record {
     struct phub_bytes id, node, state, text, zone, keeper, home;
     int64_t code, pid;
@@ -135,6 +139,7 @@ struct reply {
     uint64_t lines;             /* of logs */
     struct phub__arena arena;   /* of this piece's lists and texts */
     uint32_t causes_max;
+    int failed;                 /* a piece was lost: why */
     uint32_t count;
     struct record records[RECORDS_MAX];
 };
@@ -151,6 +156,7 @@ static int is(struct phub_bytes text, const char *word)
            memcmp(text.data, word, text.size) == 0;
 }
 
+/* A piece that cannot be encoded is left out; the last one says so. */
 static void send_piece(struct reply *reply, int code, const char *text,
                        int more)
 {
@@ -160,14 +166,20 @@ static void send_piece(struct reply *reply, int code, const char *text,
     struct phub__builder builder;
 
     phub__builder_init(&builder, PHUB__FRAME_MAX);
-    if (phub__encode(&answer_schema, &answer, &builder) != 0) {
+    if (phub__encode(&answer_schema, &answer, &builder) != 0)
+        reply->failed = builder.error;
+    if (reply->failed != 0 && !more) {
         answer.records.count = 0;
-        answer.code = builder.error;
-        answer.text = text_of("the answer is too large");
+        answer.code = reply->failed;
+        answer.text = text_of(reply->failed == PHUB_ENOMEM
+                                  ? "out of memory"
+                                  : "the answer is too large");
         phub__builder_reset(&builder);
         (void)phub__encode(&answer_schema, &answer, &builder);
     }
-    if (!reply->asker->gone)
+    if (builder.error != 0 && !more)
+        phub__asker_poor(reply->asker, reply->reference);
+    else if (builder.error == 0 && !reply->asker->gone)
         reply->asker->send(reply->asker, phub__builder_bytes(&builder));
     phub__builder_fini(&builder);
     reply->count = 0;
@@ -610,6 +622,28 @@ static void counter(void *arg, const char *name, uint64_t value)
     record->value = value;
 }
 
+/* What the strategies count: "partition.asked". */
+static void tallies(struct reply *reply)
+{
+    const size_t size = PHUB__TALLY_NAME_MAX + 24;
+    uint32_t kind, i;
+
+    for (kind = 1; kind < PHUB__KINDS; kind++) {
+        const struct phub__tally *tally = &reply->hub->tallies[kind];
+
+        for (i = 0; i < tally->count; i++) {
+            struct record *record = record_new(reply);
+            char *name = phub__arena_alloc(&reply->arena, size, 1);
+
+            if (name != NULL)
+                snprintf(name, size, "%s.%s", phub__kind_name(kind),
+                         tally->entries[i].name);
+            record->id = text_of(name);
+            record->value = tally->entries[i].value;
+        }
+    }
+}
+
 static void serve_status(struct reply *reply)
 {
     struct phub__hub *hub = reply->hub;
@@ -645,6 +679,7 @@ static void serve_status(struct reply *reply)
     counter(reply, "cluster_joins_refused", cluster.joins_refused);
     if (reply->asker->counters != NULL)
         reply->asker->counters(reply->asker, counter, reply);
+    tallies(reply);
     reply_end(reply, 0, refusal);
 }
 
@@ -732,12 +767,14 @@ void phub__command(struct phub__hub *hub, struct phub__asker *asker,
 
     phub__arena_init(&arena, NULL, 0, ARENA_MAX);
     rc = phub__decode(&question_schema, frame, &q, &arena, &key);
-    reply = reply_new(hub, asker, rc == 0 ? q.reference : 0);
+    if (rc != 0)
+        (void)phub__decode(&head_schema, frame, &q, &arena, NULL);
+    reply = reply_new(hub, asker, q.reference);
     if (reply == NULL) {
-        phub__arena_fini(&arena);
-        return;
-    }
-    if (rc != 0) {
+        phub__asker_poor(asker, q.reference);
+    } else if (rc == PHUB_ENOMEM) {
+        reply_end(reply, rc, "out of memory");
+    } else if (rc != 0) {
         hub->counters.control_malformed++;
         snprintf(text, sizeof text, "the request is malformed at key %u: %s",
                  key, phub_strerror(rc));
