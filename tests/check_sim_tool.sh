@@ -84,6 +84,33 @@ plain=$(run --seeds 7 --json | sed -n 's/.*"hash":"\([0-9a-f]*\)".*/\1/p')
 [ "$first" = "$plain" ] || wrong "seed 7 gave $first, without trace $plain"
 [ "$first" != "$other" ] || wrong "seeds 7 and 8 both gave $first"
 
+# --- JSON, the report, the picture -----------------------------------------------
+
+calm=(--nodes 5 --children 20 --gap 15s --operators no --faults join,leave
+      --child 'sim state freeze' --migration hotswap)
+expect 0 '^blackout of a planned move, ms .* [1-9][0-9]*$' \
+    run --seeds 1..3 "${calm[@]}" --report --svg "$scratch/x.svg"
+expect 0 'consistent_hash, singularity, pubsub, coldswap, divergence' \
+    run --seeds 1 --matrix --report
+expect 2 'none/x.svg: No such file' run --svg "$scratch/none/x.svg"
+expect 2 'allowed is "sim WORD..."' run --child nothing
+expect 2 'allowed are yes, no' run --operators maybe
+for plot in Nodes 'Children per node' 'Moves per second' \
+    'Messages per node and second' 'KiB per node and second'; do
+    grep -q ">$plot<" "$scratch/x.svg" || wrong "the picture has no '$plot'"
+done
+if command -v xmllint >/dev/null; then
+    xmllint --noout "$scratch/x.svg" || wrong 'the picture is not XML'
+fi
+run --seeds 1..2 --json --report >"$scratch/x.json" || wrong "--json: exit $?"
+if command -v jq >/dev/null; then
+    [ "$(jq -s 'length' "$scratch/x.json")" = 4 ] ||
+        wrong 'two seeds, a count and a report are not four objects'
+    jq -se '.[0].hash != null and .[2].cases == 2
+            and .[3].blackout_ms.p50 != null' "$scratch/x.json" >/dev/null ||
+        wrong "not what was expected: $(cat "$scratch/x.json")"
+fi
+
 # --- what goes wrong is named ----------------------------------------------------
 
 bad() { run --seeds 5 --faults none --plugin "$wicked" "$@"; }

@@ -74,6 +74,8 @@ void sim_options_init(struct sim_options *options, uint64_t seed)
     options->strategies[PHUB_KIND_MIGRATION].name = "hotswap";
     options->strategies[PHUB_KIND_PARTITION].name = "divergence";
     options->faults = SIM_FAULTS_ALL;
+    options->gap_ms = SIM_GAP_MS;
+    options->operators = 1;
     options->log_level = PHUB__LOG_DEBUG;
     if (getenv("PHUB_SIM_TRACE") != NULL)
         options->trace = stderr;
@@ -150,6 +152,8 @@ void sim_case_free(struct sim_case **where)
         return;
     *where = NULL;
     world = c->world;
+    if (c->options.watcher.over != NULL)
+        c->options.watcher.over(c->options.watcher.arg, c);
     c->broken = 1;  /* what the end of the world does is nobody's fault */
     phub__world_free(&world);
     while (c->owned != NULL)
@@ -251,6 +255,8 @@ void sim_look(struct sim_case *c)
 {
     if (c->options.beat_ns != NULL)
         *c->options.beat_ns = phub__world_now(c->world);
+    if (c->options.watcher.step != NULL)
+        c->options.watcher.step(c->options.watcher.arg, c);
     if (c->split && c->cuts == 0 && sim_members_agree(c)) {
         c->split = 0;
         c->healed_ns = phub__world_now(c->world);

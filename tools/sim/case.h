@@ -18,12 +18,21 @@
 #define SIM_NODES_MAX PHUB__SIM_NODES_MAX
 #define SIM_ID_MAX 15u
 
+#define SIM_GAP_MS 3500u
+
 /* When faults end and views agree, this much later all must be well. */
 #define SIM_QUIET_NS (40 * PHUB__SIM_S)
 /* A cut explains two instances until so long after views agree again. */
 #define SIM_MERGE_NS (10 * PHUB__SIM_S)
 
 struct sim_case;
+
+/* Looks at a case after every 10 ms, and before it is freed. */
+struct sim_watcher {
+    void (*step)(void *arg, struct sim_case *c);
+    void (*over)(void *arg, struct sim_case *c);
+    void *arg;
+};
 
 struct sim_options {
     uint64_t seed;
@@ -36,10 +45,15 @@ struct sim_options {
     int durable;               /* rows are kept on disks */
     uint32_t faults;           /* 1 << enum sim_fault, of a schedule */
     uint64_t duration_ms;      /* of its faults; 0: 3 to 10 rounds */
+    uint64_t gap_ms;           /* from one to the next, at least */
+    uint64_t linger_ms;        /* goes on so long when all is judged */
+    const char *manner;        /* of all children; NULL: by chance */
+    int operators;             /* people start, stop and move at random */
     /* For who watches this process: calls into strategies, and the time as
      * it passes; may be NULL. */
     struct phub__call_note *calls;
     volatile uint64_t *beat_ns;
+    struct sim_watcher watcher; /* functions may be NULL */
     FILE *trace;
     enum phub__log_level log_level;
 };

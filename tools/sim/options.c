@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/measure.h"
 #include "sim/pool.h"
 #include "sim/tool.h"
 #include "strategy/loader.h"
@@ -115,8 +116,8 @@ static int clients_take(struct sim_args *args, const struct option_row *row,
                       &args->clients);
 }
 
-static int duration_take(struct sim_args *args, const struct option_row *row,
-                         const char *value)
+static int time_take(struct sim_args *args, const struct option_row *row,
+                     const char *value)
 {
     static const struct { const char *name; uint64_t ms; } units[] = {
         { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 } };
@@ -127,7 +128,8 @@ static int duration_take(struct sim_args *args, const struct option_row *row,
         && number <= 1000000)
         for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
             if (strcmp(end, units[i].name) == 0) {
-                args->duration_ms = number * units[i].ms;
+                *(strcmp(row->name, "gap") == 0 ? &args->gap_ms
+                  : &args->duration_ms) = number * units[i].ms;
                 return 0;
             }
     return complain(args, "--%s %s: a time has a number (1 to 1000000) and a "
@@ -146,6 +148,16 @@ static int durable_take(struct sim_args *args, const struct option_row *row,
     else
         return complain(args, "--%s %s: allowed are yes, no, either",
                         row->name, value);
+    return 0;
+}
+
+static int operators_take(struct sim_args *args, const struct option_row *row,
+                          const char *value)
+{
+    if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
+        return complain(args, "--%s %s: allowed are yes, no", row->name,
+                        value);
+    args->operators = value[0] == 'y';
     return 0;
 }
 
@@ -296,6 +308,34 @@ static int jobs_take(struct sim_args *args, const struct option_row *row,
     return 0;
 }
 
+static int svg_take(struct sim_args *args, const struct option_row *row,
+                    const char *value)
+{
+    FILE *file = fopen(value, "w");
+
+    if (file == NULL)
+        return complain(args, "--%s %s: %s", row->name, value,
+                        strerror(errno));
+    (void)fclose(file);
+    args->svg = value;
+    return 0;
+}
+
+static int child_take(struct sim_args *args, const struct option_row *row,
+                      const char *value)
+{
+    size_t first = strcspn(value, " ");
+
+    if (strlen(value) >= sizeof(((struct sim_child *)0)->argv)
+        || ((first != 3 || memcmp(value, "sim", 3) != 0)
+            && (first != 5 || memcmp(value, "actor", 5) != 0)))
+        return complain(args, "--%s \"%s\": allowed is \"sim WORD...\" or "
+                        "\"actor WORD...\", of at most %zu bytes", row->name,
+                        value, sizeof(((struct sim_child *)0)->argv) - 1);
+    args->manner = value;
+    return 0;
+}
+
 static int path_take(struct sim_args *args, const struct option_row *row,
                      const char *value)
 {
@@ -318,6 +358,8 @@ static int flag_take(struct sim_args *args, const struct option_row *row,
         args->json = 1;
     else if (strcmp(row->name, "progress") == 0)
         args->progress = 1;
+    else if (strcmp(row->name, "report") == 0)
+        args->report = 1;
     return 0;
 }
 
@@ -329,10 +371,16 @@ static const struct option_row rows[] = {
     { "children", "N|A..B", NULL, children_take, "else 4..23" },
     { "clients", "N|A..B", NULL, clients_take,
       "who update each child; else 2" },
+    { "child", "WORDS", NULL, child_take,
+      "what each is like, \"sim state freeze\"; else of all kinds" },
     { "faults", "LIST", NULL, faults_take,
       "what may happen; all (the default), none, or some of those below" },
-    { "duration", "TIME", NULL, duration_take,
-      "of the faults, like 60s; else 3 to 10 rounds of some seconds" },
+    { "duration", "TIME", NULL, time_take,
+      "of the faults, like 60s; else 3 to 10 rounds" },
+    { "gap", "TIME", NULL, time_take,
+      "from one fault to the next, at least; else 3500ms" },
+    { "operators", "yes|no", NULL, operators_take,
+      "people start, stop and move children; else yes" },
     { "durable", "yes|no|either", NULL, durable_take,
       "rows are kept on disks; else as the seed says" },
     { "distribution", "LIST", NULL, strategy_take,
@@ -356,6 +404,10 @@ static const struct option_row rows[] = {
     { "progress", NULL, NULL, flag_take,
       "tell how far it is, also where there is no terminal" },
     { "json", NULL, NULL, flag_take, "print JSON, one object a line" },
+    { "report", NULL, NULL, flag_take,
+      "print balance, moves, traffic, times to settle, blackouts" },
+    { "svg", "FILE", NULL, svg_take,
+      "draw the first seed: nodes, children, moves, traffic" },
     { "trace", NULL, NULL, flag_take, "print the whole story" },
 };
 
@@ -399,6 +451,8 @@ static void defaults(struct sim_args *args, const char *verb)
     args->clients = (struct sim_range){ 2, 2 };
     args->faults = SIM_FAULTS_ALL;
     args->durable = -1;
+    args->gap_ms = SIM_GAP_MS;
+    args->operators = 1;
     args->workers = sim_pool_cores();
 }
 
@@ -499,6 +553,11 @@ void sim_args_case(const struct sim_args *args, uint64_t seed,
     options->plugin_path = args->path;
     options->faults = args->faults;
     options->duration_ms = args->duration_ms;
+    options->gap_ms = args->gap_ms;
+    options->operators = args->operators;
+    options->manner = args->manner;
+    if (args->report || args->svg != NULL)
+        options->linger_ms = SIM_SETTLED_NS / PHUB__SIM_MS + 1000;
     for (uint32_t kind = 1; kind < PHUB__KINDS; kind++) {
         const struct sim_words *names = &args->strategies[kind];
         uint32_t index = args->matrix ? combination % names->count
@@ -566,6 +625,12 @@ void sim_args_command(const struct sim_args *args,
     put_faults(&line, options->faults);
     if (options->duration_ms != 0)
         put(&line, " --duration %" PRIu64 "ms", options->duration_ms);
+    if (options->gap_ms != SIM_GAP_MS)
+        put(&line, " --gap %" PRIu64 "ms", options->gap_ms);
+    if (options->manner != NULL)
+        put(&line, " --child '%s'", options->manner);
+    if (!options->operators)
+        put(&line, " --operators no");
     for (uint32_t kind = 1; kind < PHUB__KINDS; kind++) {
         const struct phub__strategy_option *s = &options->strategies[kind];
 

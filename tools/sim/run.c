@@ -5,10 +5,12 @@
  * strategies.  What is broken is told as it comes; the last line counts. */
 #include "config.h"
 
+#include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "sim/measure.h"
 #include "sim/pool.h"
 #include "sim/tool.h"
 #include "wire/assert.h"
@@ -21,6 +23,7 @@ struct run {
     struct sim_progress progress;
     uint64_t cases, broken;
     double virtual_s;
+    struct sim_figures *figures;       /* of each combination, or NULL */
 };
 
 static void job_case(const struct run *run, uint64_t job,
@@ -31,10 +34,43 @@ static void job_case(const struct run *run, uint64_t job,
                   (uint32_t)(job % run->combinations), options);
 }
 
+/* "consistent_hash singularity pubsub hotswap divergence" */
+static void title_of(const struct sim_options *options, char *text,
+                     size_t text_max)
+{
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (uint32_t kind = 1; kind < PHUB__KINDS && used < text_max; kind++) {
+        const char *name = options->strategies[kind].name;
+        const char *slash = strrchr(name, '/');
+
+        used += (size_t)snprintf(text + used, text_max - used, "%s%s",
+                                 kind == 1 ? "" : ", ",
+                                 slash == NULL ? name : slash + 1);
+    }
+}
+
+static void draw(const struct run *run, const struct sim_measure *measure,
+                 const struct sim_options *options)
+{
+    FILE *file = fopen(run->args.svg, "w");
+    char title[512];
+
+    title_of(options, title, sizeof(title));
+    if (file == NULL
+        || sim_svg_write(measure, options, title, file) != 0)
+        fprintf(stderr, "phub-sim run: %s: %s\n", run->args.svg,
+                strerror(errno));
+    if (file != NULL)
+        (void)fclose(file);
+}
+
 static void work(void *arg, uint64_t job, struct sim_slot *slot,
                  FILE *answer)
 {
     const struct run *run = arg;
+    struct sim_measure *measure = NULL;
     struct sim_options options;
     struct sim_result result;
 
@@ -43,20 +79,18 @@ static void work(void *arg, uint64_t job, struct sim_slot *slot,
     options.beat_ns = &slot->beat_ns;
     if (run->args.trace)
         options.trace = stdout;
+    if (run->figures != NULL || (run->args.svg != NULL && job == 0))
+        measure = sim_measure_new(&options);
     (void)sim_schedule(&options, &result);
     (void)fwrite(&result, sizeof(result), 1, answer);
+    if (measure != NULL)
+        sim_figures_write(sim_measure_figures(measure), answer);
+    if (run->args.svg != NULL && job == 0)
+        draw(run, measure, &options);
+    sim_measure_free(&measure);
 }
 
 /* --- telling -------------------------------------------------------------- */
-
-static void json_line(json_t *object)
-{
-    phub__assert(object != NULL);
-    (void)json_dumpf(object, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
-    (void)putchar('\n');
-    (void)fflush(stdout);
-    json_decref(object);
-}
 
 static void told_json(const struct sim_options *options,
                       const struct sim_result *result, const char *command)
@@ -65,7 +99,7 @@ static void told_json(const struct sim_options *options,
     char hash[17];
 
     (void)snprintf(hash, sizeof(hash), "%016" PRIx64, result->hash);
-    json_line(json_pack("{s:I s:b s:s s:s s:i s:i s:b s:s s:s s:s s:s s:s "
+    sim_json_line(json_pack("{s:I s:b s:s s:s s:i s:i s:b s:s s:s s:s s:s s:s "
         "s:s s:I s:f s:I s:I s:I s:I s:I s:I}",
         "seed", (json_int_t)options->seed, "broken", result->broken,
         "story", result->story, "command", command,
@@ -123,9 +157,13 @@ static int done(void *arg, uint64_t job, const void *answer, size_t size)
     struct sim_options options;
     struct sim_result result;
 
-    phub__assert(size == sizeof(result));
-    memcpy(&result, answer, size);
+    phub__assert(size >= sizeof(result));
+    memcpy(&result, answer, sizeof(result));
     job_case(run, job, &options);
+    if (run->figures != NULL)
+        (void)sim_figures_add(&run->figures[job % run->combinations],
+                              (const uint8_t *)answer + sizeof(result),
+                              size - sizeof(result));
     told(run, &options, &result);
     return over(run);
 }
@@ -159,7 +197,7 @@ static void summary(struct run *run)
 
     sim_progress_hide(&run->progress);
     if (run->args.json)
-        json_line(json_pack("{s:I s:I s:f s:f}",
+        sim_json_line(json_pack("{s:I s:I s:f s:f}",
             "cases", (json_int_t)run->cases,
             "broken_cases", (json_int_t)run->broken, "seconds", took,
             "times_real_time", run->virtual_s / took));
@@ -169,28 +207,59 @@ static void summary(struct run *run)
                (double)run->cases / took, run->virtual_s / took);
 }
 
+static void report(struct run *run)
+{
+    for (uint32_t i = 0; i < run->combinations && run->figures != NULL; i++) {
+        struct sim_options options;
+        char title[512];
+
+        sim_args_case(&run->args, run->args.seeds.first, i, &options);
+        title_of(&options, title, sizeof(title));
+        if (!run->args.matrix && run->args.seeds.first
+                != run->args.seeds.last)
+            (void)snprintf(title, sizeof(title), "all strategies together");
+        if (run->args.json)
+            sim_figures_json(&run->figures[i], title);
+        else
+            sim_figures_print(&run->figures[i], title);
+        sim_figures_fini(&run->figures[i]);
+    }
+    free(run->figures);
+    run->figures = NULL;
+}
+
+static int play(struct run *run)
+{
+    struct sim_pool pool = { .work = work, .done = done, .died = died,
+                             .tick = tick, .arg = run };
+
+    run->combinations = sim_args_combinations(&run->args);
+    pool.jobs = (run->args.seeds.last - run->args.seeds.first + 1)
+        * run->combinations;
+    pool.workers = run->args.trace && run->args.workers > 1
+        ? 1 : run->args.workers;
+    if (run->args.report) {
+        run->figures = calloc(run->combinations, sizeof(*run->figures));
+        phub__assert(run->figures != NULL);
+    }
+    sim_progress_init(&run->progress, pool.jobs, run->args.progress);
+    if (sim_pool_run(&pool) != 0)
+        return SIM_EXIT_BROKEN;
+    summary(run);
+    report(run);
+    return run->broken != 0 ? SIM_EXIT_BROKEN : SIM_EXIT_DONE;
+}
+
 int sim_verb_run(int argc, char **argv)
 {
     struct run run = { .cases = 0 };
-    struct sim_pool pool = { .work = work, .done = done, .died = died,
-                             .tick = tick, .arg = &run };
     int code;
 
     if (sim_args_read(&run.args, argc, argv, &code) != 0)
         return code;
     code = sim_sandbox_look(&run.args);
-    if (code == SIM_EXIT_DONE) {
-        run.combinations = sim_args_combinations(&run.args);
-        pool.jobs = (run.args.seeds.last - run.args.seeds.first + 1)
-            * run.combinations;
-        pool.workers = run.args.trace && run.args.workers > 1
-            ? 1 : run.args.workers;
-        sim_progress_init(&run.progress, pool.jobs, run.args.progress);
-        if (sim_pool_run(&pool) != 0)
-            code = SIM_EXIT_BROKEN;
-        else
-            summary(&run);
-    }
+    if (code == SIM_EXIT_DONE)
+        code = play(&run);
     sim_args_fini(&run.args);
-    return run.broken != 0 ? SIM_EXIT_BROKEN : code;
+    return code;
 }

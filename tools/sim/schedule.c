@@ -12,8 +12,6 @@
 
 #include "sim/case.h"
 
-#define FAULT_GAP_MS 3500u
-
 struct fault {
     const char *name;
     const char *help;
@@ -74,8 +72,8 @@ static void manners(struct sim_case *c)
 
     for (uint32_t i = 0; i < c->options.children; i++)
         (void)snprintf(c->children[i].argv, sizeof(c->children[i].argv),
-                       "%s", words[draw(c, sizeof(words)
-                                        / sizeof(words[0]))]);
+                       "%s", c->options.manner != NULL ? c->options.manner
+                       : words[draw(c, sizeof(words) / sizeof(words[0]))]);
 }
 
 /* A node that runs and is well, and that the hub can do without. */
@@ -321,14 +319,15 @@ static void play(struct sim_case *c)
             break;
         trouble(c, cuts);
         for (uint32_t k = 0; k < 8 && !c->broken; k++) {
-            if (draw(c, 3) == 0)
+            if (draw(c, 3) == 0 && options->operators)
                 sim_operate(c);
-            sim_run(c, FAULT_GAP_MS / 8 + draw(c, 200));
+            sim_run(c, options->gap_ms / 8 + draw(c, 200));
         }
         mend(c, 0);
     }
     mend(c, 1);
     sim_judge_quiet(c);
+    sim_run(c, options->linger_ms);
     sim_clients_stop(c);
 }
 

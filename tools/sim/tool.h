@@ -8,6 +8,7 @@
 #ifndef PHUB_TOOLS_SIM_TOOL_H
 #define PHUB_TOOLS_SIM_TOOL_H
 
+#include <jansson.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -40,15 +41,18 @@ struct sim_args {
     const char *verb;
     struct sim_range seeds, nodes, children, clients;
     uint32_t faults;
-    uint64_t duration_ms;
+    uint64_t duration_ms, gap_ms;
+    int operators;
     int durable;                       /* -1: as the seed says */
     struct sim_words strategies[PHUB__KINDS];
     struct sim_words params[PHUB__KINDS];
     struct sim_words plugins;          /* files: absolute paths */
     uint32_t replaced;                 /* kinds that one of them took */
+    const char *manner;                /* of all children, or NULL */
     const char *path;                  /* of plugins, or NULL */
     uint32_t workers;
-    int matrix, trace, json, keep_going, progress;
+    int matrix, trace, json, keep_going, progress, report;
+    const char *svg;                   /* file, or NULL */
 };
 
 /* --- options.c ------------------------------------------------------------ */
@@ -92,6 +96,10 @@ void sim_progress_show(struct sim_progress *progress, uint64_t done,
                        uint64_t broken, double virtual_s);
 /* Before anything else is printed. */
 void sim_progress_hide(struct sim_progress *progress);
+
+/* --- trace.c -------------------------------------------------------------- */
+/* Print it on a line; takes it, out of memory ends the program. */
+void sim_json_line(json_t *object);
 
 /* --- the verbs ------------------------------------------------------------ */
 int sim_verb_run(int argc, char **argv);
