@@ -11,7 +11,7 @@
 
 #include <phub/error.h>
 
-#include "hub/host.h"
+#include "hub/host_private.h"
 #include "hub/keeper.h"
 #include "hub/local.h"
 #include "hub/move.h"
@@ -21,39 +21,6 @@
 #include "wire/memory.h"
 #include "wire/messages.h"
 
-#define RESULT_TEXT_MAX 200u
-
-struct host_timer {
-    struct host_timer *next;
-    struct phub_ctx *ctx;
-    uint64_t token;
-    struct phub__timer *timer;
-};
-
-struct phub_ctx {
-    struct phub__hub *hub;
-    enum phub_kind kind;
-    struct host_timer *timers;
-    uint32_t timers_count;
-};
-
-/* Something to tell a strategy. */
-struct told {
-    struct told *next;
-    enum phub_kind kind;
-    uint64_t token;
-    uint64_t value;
-    int rc;
-    char text[RESULT_TEXT_MAX];
-};
-
-struct phub__host {
-    struct phub_ctx ctx[PHUB__KINDS];
-    struct told *first, **last;
-    int scheduled;
-    int judging;                   /* judge_again() waits for its turn */
-};
-
 static const struct phub_host table;
 
 /* --- telling ------------------------------------------------------------------- */
@@ -62,20 +29,22 @@ static void flush(void *arg)
 {
     struct phub__hub *hub = arg;
     struct phub__host *host = hub->host;
-    struct told *told = host->first, *next;
+    struct phub__told *told = host->first, *next;
 
     host->first = NULL;
     host->last = &host->first;
     host->scheduled = 0;
     for (; told != NULL; told = next) {
         struct phub_result result = { .size = sizeof result,
-                                      .value = told->value };
+                                      .value = told->value,
+                                      .buf = told->buf };
 
         next = told->next;
         result.text = (struct phub_bytes){ (const uint8_t *)told->text,
                                            strlen(told->text) };
         phub__call_completed(hub->strategies[told->kind], told->token,
                              told->rc, &result);
+        phub__buf_unref(&told->buf);
         phub__free(told);
     }
 }
@@ -84,8 +53,15 @@ void phub__host_complete(struct phub__hub *hub, enum phub_kind kind,
                          uint64_t token, int rc, uint64_t value,
                          const char *text)
 {
+    phub__host_complete_buf(hub, kind, token, rc, value, NULL, text);
+}
+
+void phub__host_complete_buf(struct phub__hub *hub, enum phub_kind kind,
+                             uint64_t token, int rc, uint64_t value,
+                             struct phub_buf *buf, const char *text)
+{
     struct phub__host *host = hub->host;
-    struct told *told = phub__calloc(1, sizeof *told);
+    struct phub__told *told = phub__calloc(1, sizeof *told);
 
     if (told == NULL) {
         phub__hub_log(hub, PHUB__LOG_ERROR,
@@ -97,6 +73,7 @@ void phub__host_complete(struct phub__hub *hub, enum phub_kind kind,
     told->token = token;
     told->rc = rc;
     told->value = value;
+    told->buf = phub__buf_ref(buf);
     snprintf(told->text, sizeof told->text, "%s", text);
     *host->last = told;
     host->last = &told->next;
@@ -136,9 +113,9 @@ static uint64_t host_random(struct phub_ctx *ctx)
     return ctx->hub->env->random(ctx->hub->env);
 }
 
-static void host_timer_free(struct host_timer *timer)
+static void host_timer_free(struct phub__host_timer *timer)
 {
-    struct host_timer **p = &timer->ctx->timers;
+    struct phub__host_timer **p = &timer->ctx->timers;
     struct phub_env *env = timer->ctx->hub->env;
 
     while (*p != timer)
@@ -151,7 +128,7 @@ static void host_timer_free(struct host_timer *timer)
 
 static void host_timer_fired(void *arg)
 {
-    struct host_timer *timer = arg;
+    struct phub__host_timer *timer = arg;
     struct phub_ctx *ctx = timer->ctx;
     uint64_t token = timer->token;
 
@@ -162,7 +139,7 @@ static void host_timer_fired(void *arg)
 static int host_timer(struct phub_ctx *ctx, uint64_t delay_ns, uint64_t token)
 {
     struct phub_env *env = ctx->hub->env;
-    struct host_timer *timer;
+    struct phub__host_timer *timer;
 
     if (ctx->timers_count >= PHUB_PLUGIN_TIMERS_MAX)
         return PHUB_ELIMIT;
@@ -185,7 +162,7 @@ static int host_timer(struct phub_ctx *ctx, uint64_t delay_ns, uint64_t token)
 
 static int host_timer_cancel(struct phub_ctx *ctx, uint64_t token)
 {
-    struct host_timer *timer = ctx->timers;
+    struct phub__host_timer *timer = ctx->timers;
 
     while (timer != NULL && timer->token != token)
         timer = timer->next;
@@ -755,7 +732,7 @@ int phub__host_open(struct phub__hub *hub, char *error, size_t error_max)
 void phub__host_free(struct phub__hub *hub)
 {
     struct phub__host *host = hub->host;
-    struct told *told;
+    struct phub__told *told;
     unsigned kind;
 
     if (host == NULL)
@@ -770,6 +747,7 @@ void phub__host_free(struct phub__hub *hub)
     phub__loader_free(&hub->loader);
     while ((told = host->first) != NULL) {
         host->first = told->next;
+        phub__buf_unref(&told->buf);
         phub__free(told);
     }
     phub__free(host);
