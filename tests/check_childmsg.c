@@ -262,6 +262,23 @@ count_fds(void)
     return count;
 }
 
+START_TEST(a_size_is_at_most_that_of_a_state)
+{
+    struct phub__childmsg done = { .verb = PHUB_CHILD_DONE, .ref = 5,
+                                   .fd = 0, .fd_size = PHUB_STATE_SIZE_MAX };
+    struct phub__childmsg taken;
+    uint8_t buf[64];
+    size_t size;
+
+    ck_assert_int_eq(phub__childmsg_encode(&done, buf, sizeof buf, &size), 0);
+    ck_assert_int_eq(phub__childmsg_decode(buf, size, &taken), 0);
+    ck_assert_uint_eq(taken.fd_size, PHUB_STATE_SIZE_MAX);
+    done.fd_size++;
+    ck_assert_int_eq(phub__childmsg_encode(&done, buf, sizeof buf, &size), 0);
+    ck_assert_int_eq(phub__childmsg_decode(buf, size, &taken), PHUB_EPROTO);
+}
+END_TEST
+
 START_TEST(only_a_sealed_memfd_of_the_right_size_is_taken)
 {
     struct ends ends;
@@ -327,6 +344,7 @@ main(void)
     tcase_add_test(tc, a_flood_is_read_a_turn_at_a_time);
     tcase_add_test(tc, a_child_that_does_not_read_fills_a_bounded_queue);
     tcase_add_test(tc, a_channel_may_be_closed_from_within);
+    tcase_add_test(tc, a_size_is_at_most_that_of_a_state);
     tcase_add_test(tc, only_a_sealed_memfd_of_the_right_size_is_taken);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

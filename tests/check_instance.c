@@ -89,13 +89,16 @@ START_TEST(a_late_or_second_answer_changes_nothing)
     ck_assert_uint_eq(answer.count, 1);
     ck_assert_int_eq(answer.rc, PHUB_ETIMEDOUT);
     ck_assert_str_eq(answer.text, "the child did not answer in time");
+    ck_assert_uint_eq(phub__supervisor_answers_late(sup.supervisor), 0);
     sup_done(&sup, ref, 0, NULL);
+    ck_assert_uint_eq(phub__supervisor_answers_late(sup.supervisor), 1);
     ck_assert_uint_eq(answer.count, 1);
     ck_assert_int_eq(sup_phase(&sup), PHUB__PHASE_RUNNING);
     phub__instance_freeze(sup.instance, 1000, sup_answered, &answer);
     ref = sup.ref;
     sup_done(&sup, ref, 0, NULL);
     sup_done(&sup, ref, PHUB_EFAILED, NULL);
+    ck_assert_uint_eq(phub__supervisor_answers_late(sup.supervisor), 2);
     ck_assert_uint_eq(answer.count, 2);
     ck_assert_int_eq(answer.rc, 0);
     ck_assert_int_eq(sup_phase(&sup), PHUB__PHASE_FROZEN);

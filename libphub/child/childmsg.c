@@ -179,7 +179,7 @@ read_value(struct phub_cbor_reader *r, struct phub__childmsg *m,
         }
         break;
     case PHUB_CHILD_KEY_SIZE:
-        phub_cbor_read_uint_max(r, PHUB_CHILD_STATE_MAX, &m->fd_size);
+        phub_cbor_read_uint_max(r, PHUB_STATE_SIZE_MAX, &m->fd_size);
         break;
     case PHUB_CHILD_KEY_VERSION: read_u32(r, &m->version); break;
     case PHUB_CHILD_KEY_CAPABILITIES: read_u32(r, &m->capabilities); break;

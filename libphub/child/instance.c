@@ -3,7 +3,8 @@
  *
  * Each verb with an answer is a struct phub__instance_call with a timer of its
  * own and ends in exactly one done(): the child's answer, its timeout, or the
- * child's end.  A late or second answer finds no call and is dropped.  Where a
+ * child's end.  A late or second answer finds no call: it is counted and
+ * dropped.  Where a
  * child does not speak the channel, the spec's command of the same name does
  * the work. */
 #include "config.h"
@@ -208,8 +209,10 @@ void phub__instance_answered(struct phub__instance *instance,
     for (call = instance->calls; call != NULL; call = call->next)
         if (call->ref == message->ref && !call->command)
             break;
-    if (call == NULL)
+    if (call == NULL) {
+        instance->supervisor->answers_late++;
         return;
+    }
     done = call->done;
     arg = call->arg;
     call_unlink(call);

@@ -117,6 +117,11 @@ int phub__supervisor_attach(struct phub__supervisor *s,
     return 0;
 }
 
+uint64_t phub__supervisor_answers_late(const struct phub__supervisor *s)
+{
+    return s->answers_late;
+}
+
 void phub__supervisor_deadline(struct phub__supervisor *s, uint64_t boot_ns)
 {
     uint32_t i;

@@ -97,6 +97,8 @@ int phub__supervisor_new(struct phub_env *env, uint64_t node,
                          void *arg, struct phub__supervisor **supervisor);
 /* End everything at once; no events follow. */
 void phub__supervisor_free(struct phub__supervisor **supervisor);
+/* Answers of children that nobody waited for any more, or that came twice. */
+uint64_t phub__supervisor_answers_late(const struct phub__supervisor *s);
 /* Attach the named runners; adopted(), then attached() follow. */
 int phub__supervisor_attach(struct phub__supervisor *supervisor,
                             const char *const *runners, uint32_t count,

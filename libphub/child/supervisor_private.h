@@ -83,6 +83,7 @@ struct phub__supervisor {
     struct phub__runner *attaching;       /* whose adoption is going on */
     uint32_t runners_count, runners_attached;
     uint64_t deadline_ns;   /* as told last, boot-time clock */
+    uint64_t answers_late;  /* nobody waited for them any more */
 };
 
 extern const struct phub__runner_events phub__supervisor_runner_events;

@@ -664,6 +664,8 @@ static void serve_status(struct reply *reply)
     counter(reply, "moves_open", phub__moves_count(hub->moves));
     counter(reply, "requests_open", phub__requests_count(hub->requests));
     counter(reply, "answers_late", phub__requests_late(hub->requests));
+    counter(reply, "child_answers_late",
+            phub__supervisor_answers_late(hub->supervisor));
     counter(reply, "records_kept", rows.records_kept);
     ONE(starts); ONE(stops); ONE(restarts); ONE(rehomed);
     ONE(moves_started); ONE(moves_completed); ONE(moves_failed);

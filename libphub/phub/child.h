@@ -69,6 +69,7 @@
 #include <stdint.h>
 
 #include <phub/error.h>
+#include <phub/types.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -78,7 +79,6 @@ extern "C" {
 #define PHUB_CHILD_MESSAGE_MAX 65536u     /* bytes of a datagram */
 #define PHUB_CHILD_BODY_MAX 61440u        /* bytes of a body in a datagram */
 #define PHUB_CHILD_TEXT_MAX 1023u         /* bytes of a text */
-#define PHUB_CHILD_STATE_MAX (UINT64_C(1) << 36) /* bytes of a state: 64 GiB */
 #define PHUB_CHILD_PUBLISH_MAX 16u        /* entries */
 #define PHUB_CHILD_PUBLISH_KEY_MAX 63u    /* bytes */
 #define PHUB_CHILD_PUBLISH_VALUE_MAX 255u /* bytes */

@@ -32,7 +32,6 @@ extern "C" {
 #define PHUB_SETTINGS_MAX 1024u       /* lines of phub_hub_open */
 #define PHUB_METADATA_MAX 64u         /* pairs per child */
 #define PHUB_TAGS_MAX 32u             /* per child */
-#define PHUB_STATE_SIZE_MAX (1ull << 32)  /* bytes of one child's state */
 #define PHUB_MESSAGE_SIZE_MAX (1u << 20)  /* bytes of one message */
 
 struct phub_hub;

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define PHUB_STATE_SIZE_MAX (UINT64_C(1) << 32)  /* bytes of a child's state */
+
 #define PHUB_CHILD_ID_MAX 255u  /* bytes */
 #define PHUB_NODE_NAME_MAX 63u  /* bytes */
 #define PHUB_HUB_ID_MAX 63u     /* bytes */
