@@ -381,8 +381,9 @@ static void told_row(void *arg, struct phub_bytes id, uint32_t changed,
     }
 }
 
-static const struct phub__registry_events told_events = { told_head,
-                                                          told_row };
+static const struct phub__registry_events told_events = {
+    .changed = told_head, .row_changed = told_row,
+};
 
 START_TEST(each_change_of_a_row_is_told_and_may_be_answered)
 {

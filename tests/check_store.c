@@ -271,6 +271,80 @@ START_TEST(a_node_that_comes_back_later_brings_its_children_once)
 }
 END_TEST
 
+START_TEST(a_stop_that_a_full_disk_did_not_take_is_not_forgotten)
+{
+    int stopped[6], i, count = 0;
+    char id[8];
+
+    for (i = 0; i < 6; i++) {
+        snprintf(id, sizeof id, "d%d", i);
+        ck_assert_int_eq(hubs_start(&hubs, 0, id, "sim durable"), 0);
+    }
+    hubs_run(&hubs, 1000);
+    phub__sim_node_disk_full(hubs_node(&hubs, 1), 1);
+    for (i = 0; i < 6; i++) {  /* one whose keeper has that disk cannot be */
+        snprintf(id, sizeof id, "d%d", i);
+        stopped[i] = hubs_stop(&hubs, 0, id) == 0;
+        count += stopped[i];
+    }
+    ck_assert_int_gt(count, 0);
+    hubs_run(&hubs, 120000);
+    for (i = 0; i < (int)HUBS_OF_A_TEST; i++)
+        phub__sim_node_power_off(hubs_node(&hubs, (uint32_t)i));
+    phub__sim_node_disk_full(hubs_node(&hubs, 1), 0);
+    power_cut();
+    for (i = 0; i < 6; i++) {
+        snprintf(id, sizeof id, "d%d", i);
+        ck_assert(!stopped[i] || hubs_is_gone(&hubs, id));
+        ck_assert(!stopped[i] || !live(0, id));
+    }
+}
+END_TEST
+
+static void records(struct phub__hub *hub, void *arg)
+{
+    struct phub__registry_counts counts;
+
+    phub__registry_counts(hub->registry, &counts);
+    *(uint64_t *)arg = counts.records_kept;
+}
+
+START_TEST(a_stop_that_is_on_all_disks_is_forgotten)
+{
+    uint64_t kept = 9;
+    uint32_t i;
+
+    ck_assert_int_eq(hubs_start(&hubs, 0, "d", "sim durable"), 0);
+    ck_assert_int_eq(hubs_stop(&hubs, 0, "d"), 0);
+    hubs_run(&hubs, 120000);
+    for (i = 0; i < HUBS_OF_A_TEST; i++) {
+        hubs_do(&hubs, i, records, &kept);
+        ck_assert_uint_eq(kept, 0);
+    }
+}
+END_TEST
+
+START_TEST(one_that_starts_alone_keeps_a_stop_for_the_other)
+{
+    ck_assert_int_eq(hubs_start(&hubs, 0, "d", "sim durable"), 0);
+    hubs_run(&hubs, 1000);
+    phub__sim_node_power_off(hubs_node(&hubs, 1));
+    hubs_settle(&hubs);
+    hubs_run(&hubs, 15000);
+    ck_assert_int_eq(hubs_stop(&hubs, 0, "d"), 0);
+    phub__sim_node_power_off(hubs_node(&hubs, 0));
+    hubs_run(&hubs, 100);
+    phub__sim_node_start(hubs_node(&hubs, 0));
+    hubs_settle(&hubs);
+    hubs_run(&hubs, 120000);
+    phub__sim_node_start(hubs_node(&hubs, 1));
+    hubs_settle(&hubs);
+    hubs_run(&hubs, 15000);
+    ck_assert(hubs_is_gone(&hubs, "d"));
+    ck_assert(!live(0, "d") && !live(1, "d"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("store");
@@ -294,6 +368,9 @@ int main(void)
     tcase_add_test(tc,
         a_full_disk_is_told_to_whoever_starts_something_durable);
     tcase_add_test(tc, a_node_that_comes_back_later_brings_its_children_once);
+    tcase_add_test(tc, a_stop_that_a_full_disk_did_not_take_is_not_forgotten);
+    tcase_add_test(tc, a_stop_that_is_on_all_disks_is_forgotten);
+    tcase_add_test(tc, one_that_starts_alone_keeps_a_stop_for_the_other);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

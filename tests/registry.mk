@@ -3,6 +3,9 @@
 check_PROGRAMS += tests/check_registry
 TESTS          += tests/check_registry
 tests_check_registry_SOURCES = tests/check_registry.c tests/registry_fixture.h
+check_PROGRAMS += tests/check_stable
+TESTS          += tests/check_stable
+tests_check_stable_SOURCES = tests/check_stable.c tests/registry_fixture.h
 check_PROGRAMS += tests/check_row
 TESTS          += tests/check_row
 tests_check_row_SOURCES = tests/check_row.c tests/registry_fixture.h

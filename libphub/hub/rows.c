@@ -102,9 +102,15 @@ static void head_changed(void *arg, uint64_t head)
         hub->head_scheduled = 1;
 }
 
+static void known_changed(void *arg)
+{
+    phub__store_known(arg);
+}
+
 const struct phub__registry_events phub__rows_events = {
     .changed = head_changed,
     .row_changed = row_changed,
+    .known_changed = known_changed,
 };
 
 int phub__rows_new(struct phub__hub *hub)

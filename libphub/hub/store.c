@@ -20,6 +20,7 @@
 #define REWRITE_MIN 1048576u        /* bytes before a rewrite is worth it */
 #define SYNC_MS 100u                /* at most so long unsynced */
 #define STORE_MAX (1u << 30)        /* bytes of the file in memory */
+#define KNOWN_ID "known nodes"      /* of their record, behind a byte 1 */
 
 struct record {
     struct phub_bytes id;
@@ -49,17 +50,59 @@ struct phub__store {
     int closed;                     /* nobody may wait any more */
     uint64_t file_size, live_size;  /* after the last rewrite */
     struct phub__timer *timer;      /* what nobody waits for is synced, too */
-    int scheduled, failed, unsynced;
+    int scheduled, failed, armed, syncing, absent;
+    int known_due;                  /* the known nodes are others */
 };
 
-/* Moves and stops that nobody waits for reach the disk soon all the same. */
-static void sync_late(void *arg)
+/* --- syncs that nobody waits for --------------------------------------------- */
+
+/* Moves and stops reach the disk soon all the same, and then count as kept. */
+static void sync_arm(struct phub__hub *hub)
+{
+    if (hub->store->armed)
+        return;
+    hub->store->armed = 1;
+    hub->env->timer_start(hub->env, hub->store->timer,
+                          hub->env->now_ns(hub->env) + SYNC_MS * 1000000ull);
+}
+
+static void sync_over(struct phub__hub *hub, int rc)
+{
+    int done = rc == 0 && !hub->store->failed;
+
+    phub__registry_keep_end(hub->registry, done);
+    /* If not, a rewrite comes first. */
+    if (done && phub__registry_keep_is_due(hub->registry))
+        sync_arm(hub);
+}
+
+static void synced_late(void *arg, int rc)
 {
     struct phub__hub *hub = arg;
 
-    hub->store->unsynced = 0;
-    (void)hub->env->file_do(hub->env, PHUB__FILE_SYNC, FILE_NAME, NULL, 0,
-                            NULL, NULL);
+    hub->store->syncing = 0;
+    sync_over(hub, rc);
+}
+
+static void sync_late(void *arg)
+{
+    struct phub__hub *hub = arg;
+    struct phub__store *store = hub->store;
+    int rc;
+
+    store->armed = 0;
+    if (store->scheduled) {
+        sync_arm(hub); /* after the flush */
+        return;
+    }
+    if (store->syncing)
+        return; /* its end looks again */
+    phub__registry_keep_begin(hub->registry);
+    store->syncing = 1;
+    rc = hub->env->file_do(hub->env, PHUB__FILE_SYNC, FILE_NAME, NULL, 0,
+                           synced_late, hub);
+    if (rc != 0)
+        synced_late(hub, rc);
 }
 
 int phub__store_new(struct phub__hub *hub)
@@ -180,16 +223,48 @@ void phub__store_close(struct phub__hub *hub)
     answer(waiters, PHUB_ESHUTDOWN);
 }
 
-static void written(void *arg, int rc)
+/* What was to be appended is lost; only a rewrite makes the file whole. */
+static void appended(void *arg, int rc)
 {
     struct phub__hub *hub = arg;
 
-    if (rc != 0 && !hub->store->failed)
+    if (rc == 0)
+        return;
+    if (!hub->store->failed)
         phub__hub_log(hub, PHUB__LOG_ERROR,
                       "cannot write durable rows to the state directory: %s; "
                       "they live in memory only until this works again",
                       phub_strerror(rc));
-    hub->store->failed = rc != 0;
+    hub->store->failed = 1;
+}
+
+static void rewritten(void *arg, int rc)
+{
+    struct phub__hub *hub = arg;
+
+    if (rc != 0) {
+        appended(hub, rc);
+        return;
+    }
+    hub->store->failed = 0;
+    if (phub__registry_keep_is_due(hub->registry))
+        sync_arm(hub);
+}
+
+static int append_known(struct phub__hub *hub, struct phub__builder *out)
+{
+    struct record record = {
+        .id = { (const uint8_t *)"\1" KNOWN_ID, sizeof KNOWN_ID } };
+    struct phub__builder delta;
+    int rc;
+
+    phub__builder_init(&delta, PHUB__DELTA_SIZE_MAX);
+    rc = phub__registry_known(hub->registry, &delta);
+    record.delta = phub__builder_bytes(&delta);
+    if (rc == 0)
+        rc = append(out, &record);
+    phub__builder_fini(&delta);
+    return rc;
 }
 
 static void rewrite(struct phub__hub *hub)
@@ -202,6 +277,7 @@ static void rewrite(struct phub__hub *hub)
 
     phub__builder_init(&out, STORE_MAX);
     phub__builder_init(&delta, PHUB__DELTA_SIZE_MAX);
+    (void)append_known(hub, &out);
     do {
         count = phub__registry_query(hub->registry, &query, &cursor, 4096,
                                      views, 64);
@@ -218,32 +294,63 @@ static void rewrite(struct phub__hub *hub)
     } while (cursor != 0);
     if (out.error == 0 &&
         hub->env->file_do(hub->env, PHUB__FILE_REPLACE, FILE_NAME, out.data,
-                          out.size, written, hub) == 0)
+                          out.size, rewritten, hub) == 0)
         hub->store->file_size = hub->store->live_size = out.size;
     phub__builder_fini(&out);
     phub__builder_fini(&delta);
+}
+
+static int write_out(struct phub__hub *hub, const struct phub__builder *out)
+{
+    struct phub__store *store = hub->store;
+    struct phub_env *env = hub->env;
+    int rc = out->error;
+
+    if (rc == 0)
+        rc = env->file_do(env, PHUB__FILE_APPEND, FILE_NAME, out->data,
+                          out->size, appended, hub);
+    if (rc == 0) {
+        store->file_size += out->size;
+        sync_arm(hub);
+    } else if (rc == PHUB_EUNSUPPORTED) {
+        store->absent = 1; /* nothing comes back from a disk */
+        phub__registry_keep_begin(hub->registry);
+        phub__registry_keep_end(hub->registry, true);
+    } else {
+        appended(hub, rc);
+    }
+    return rc;
+}
+
+/* The known nodes first: no row may be kept whose holders are not. */
+static int write_known(struct phub__hub *hub)
+{
+    struct phub__builder out;
+    int rc;
+
+    phub__builder_init(&out, STORE_MAX);
+    rc = append_known(hub, &out);
+    if (rc == 0)
+        rc = write_out(hub, &out);
+    if (rc == 0)
+        hub->store->known_due = 0;
+    phub__builder_fini(&out);
+    return rc;
 }
 
 static void flush(void *arg)
 {
     struct phub__hub *hub = arg;
     struct phub__store *store = hub->store;
-    struct phub_env *env = hub->env;
     struct waiter *waiters = store->waiters;
-    int rc = store->pending.error;
+    int rc = 0;
 
     store->scheduled = 0;
     store->waiters = NULL;
-    if (rc == 0 && store->pending.size != 0)
-        rc = env->file_do(env, PHUB__FILE_APPEND, FILE_NAME,
-                          store->pending.data, store->pending.size, written,
-                          hub);
-    if (rc == 0 && store->pending.size != 0 && !store->unsynced) {
-        store->unsynced = 1;
-        env->timer_start(env, store->timer,
-                         env->now_ns(env) + SYNC_MS * 1000000ull);
-    }
-    store->file_size += store->pending.size;
+    if (store->known_due && !store->absent)
+        rc = write_known(hub);
+    if (store->pending.size != 0 || store->pending.error != 0)
+        rc = write_out(hub, &store->pending);
     phub__builder_reset(&store->pending);
     if (waiters != NULL && rc == 0)
         rc = sync_start(hub, waiters);
@@ -256,8 +363,12 @@ static void flush(void *arg)
 
 void phub__store_round(struct phub__hub *hub)
 {
-    if (hub->store->failed && hub->started)
+    if (!hub->started)
+        return;
+    if (hub->store->failed)
         rewrite(hub);
+    else if (phub__registry_keep_is_due(hub->registry))
+        sync_arm(hub);
 }
 
 static void schedule(struct phub__hub *hub)
@@ -278,15 +389,31 @@ void phub__store_row(struct phub__hub *hub, struct phub_bytes id, int dropped)
     phub__builder_init(&delta, PHUB__DELTA_SIZE_MAX);
     if (!dropped) {
         if (phub__registry_get(hub->registry, id, &view) != 0 ||
-            !view.durable ||
+            !view.was_durable)
+            goto out;
+        /* What has become one that is not must not come back as it was. */
+        if (view.durable &&
             phub__registry_snapshot(hub->registry, id, &delta) != 0)
             goto out;
         record.delta = phub__builder_bytes(&delta);
+        if (!hub->store->absent)
+            phub__registry_keep_due(hub->registry);
     }
     (void)append(&hub->store->pending, &record);
     schedule(hub);
 out:
     phub__builder_fini(&delta);
+}
+
+void phub__store_known(struct phub__hub *hub)
+{
+    if (hub->store == NULL)
+        return;
+    hub->store->known_due = 1;
+    if (!hub->started || hub->store->absent)
+        return;
+    phub__registry_keep_due(hub->registry);
+    schedule(hub);
 }
 
 void phub__store_sync(struct phub__hub *hub, void (*done)(void *arg, int rc),

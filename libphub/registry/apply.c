@@ -257,6 +257,8 @@ int phub__registry_apply(struct phub__registry *registry,
     }
     phub__arena_init(&scratch, first, sizeof first, PHUB__LIFE_SIZE_MAX);
     phub__registry_begin(registry);
+    if (phub__registry_nodes_heard(registry, &delta.known) != 0)
+        failed = PHUB_EPROTO;
     pieces = delta.pieces.items;
     for (i = 0; i < delta.pieces.count; i++) {
         rc = piece_apply(registry, &pieces[i], &scratch, &gap);

@@ -41,7 +41,8 @@ static PHUB__SCHEMA(piece_schema, struct phub__wire_piece,
 
 PHUB__SCHEMA(phub__delta_schema, struct phub__wire_delta,
     PHUB__LIST(1, struct phub__wire_delta, pieces, PHUB__DELTA_PIECES_MAX,
-               &piece_schema));
+               &piece_schema),
+    PHUB__U64S(2, struct phub__wire_delta, known, PHUB__NODES_KNOWN_MAX));
 
 /* --- collecting ------------------------------------------------------------- */
 
@@ -436,4 +437,19 @@ int phub__registry_snapshot(struct phub__registry *registry,
         return PHUB_EEMPTY;
     return rows_delta(registry, &id, 1,
                       PHUB__CARRIES_LIFE | PHUB__CARRIES_HOME, out);
+}
+
+int phub__registry_known(const struct phub__registry *registry,
+                         struct phub__builder *out)
+{
+    struct phub__wire_delta delta = { .pieces = { NULL, 0 } };
+    uint64_t *known = NULL;
+    int rc = phub__registry_nodes_known(registry, &known, &delta.known.count);
+
+    if (rc != 0)
+        return rc;
+    delta.known.items = known;
+    rc = phub__encode(&phub__delta_schema, &delta, out);
+    phub__free(known);
+    return rc;
 }

@@ -28,6 +28,7 @@ struct phub__wire_piece {
 
 struct phub__wire_delta {
     struct phub__list pieces;   /* of struct phub__wire_piece */
+    struct phub__list known;    /* on a disk: of uint64_t, nodes */
 };
 
 extern const struct phub__schema phub__delta_schema;

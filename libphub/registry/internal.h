@@ -39,9 +39,16 @@ struct phub__registry {
     uint64_t rounds;
     uint64_t record_cursor;        /* records up to here have been looked at */
     bool records_due;              /* a round has ended since */
+    uint8_t unkept;                /* enum phub__unkept */
     uint64_t entries_applied;
     uint64_t entries_ignored;
     uint64_t entries_sent;
+};
+
+/* What was seen and is not on the disk. */
+enum phub__unkept {
+    PHUB__UNKEPT_DUE = 1,          /* no write has begun */
+    PHUB__UNKEPT_BEGUN = 2         /* one is under way */
 };
 
 /* What an entry says, checked.  At least one of the three is there. */
@@ -88,13 +95,17 @@ struct phub__summary_author {
     uint64_t count;
     uint64_t hash;
     uint64_t live;               /* entries, records too */
+    struct phub__list kept_ranges;  /* if behind */
+    bool behind;                 /* not all of it is on the disk */
     struct phub__ranges seen;    /* the same as ranges; borrows */
+    struct phub__ranges kept;    /* the same as kept_ranges; borrows */
 };
 
 struct phub__summary {
     uint64_t node;
     uint64_t boot;
     struct phub__list authors;   /* of struct phub__summary_author, sorted */
+    struct phub__list known;     /* of uint64_t: nodes */
 };
 
 #define PHUB__SUMMARY_ARENA_MAX (8u << 20) /* bytes of a decoded summary */
@@ -126,5 +137,11 @@ bool phub__summary_same(const struct phub__author *author,
 /* Note what the writer of the summary has seen. */
 void phub__stable_note(struct phub__registry *registry,
                        const struct phub__summary *summary);
+/* Others know these (of uint64_t).  PHUB_EINVAL, PHUB_ELIMIT, PHUB_ENOMEM. */
+int phub__registry_nodes_heard(struct phub__registry *registry,
+                               const struct phub__list *nodes);
+/* All known ones; the caller frees.  PHUB_ENOMEM. */
+int phub__registry_nodes_known(const struct phub__registry *registry,
+                               uint64_t **nodes, uint32_t *count);
 
 #endif

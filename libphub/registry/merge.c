@@ -247,6 +247,7 @@ static void commit(struct merge *m, bool local)
         row_enter(registry, m->row);
     if (m->life_wins) {
         m->life->entry = m->entry;
+        m->row->was_durable |= m->life->durable;
         records |= m->life->stopped ? PHUB__CARRIES_LIFE : 0;
         changed |= PHUB__CHANGED_LIFE;
     }

@@ -19,6 +19,7 @@ static void view_fill(const struct phub__row *row, struct phub__row_view *view)
     view->number = row->number;
     view->instances_count = value->count;
     view->row = row;
+    view->was_durable = row->was_durable;
     if (life == NULL)
         return;
     view->exists = true;

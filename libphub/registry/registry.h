@@ -114,6 +114,7 @@ struct phub__row_view {
     bool exists;                   /* there is a spec half */
     bool live;                     /* and it is not stopped */
     bool durable;
+    bool was_durable;              /* now or ever here */
     bool sticky;
     struct phub_epoch incarnation; /* {0, 0} unless exists */
     struct phub_epoch edit;
@@ -158,6 +159,9 @@ struct phub__registry_events {
      * borrows until return.  May be NULL. */
     void (*row_changed)(void *arg, struct phub_bytes id, uint32_t changed,
                         bool local);
+    /* phub__registry_known() is another than before.  At any time; must not
+     * call back.  May be NULL. */
+    void (*known_changed)(void *arg);
 };
 
 struct phub__registry_options {
@@ -410,8 +414,23 @@ uint32_t phub__registry_stable(struct phub__registry *registry,
  * writes it when row_changed() says LIFE or HOME of a durable row (a stopped
  * one too), removes it at DROPPED, and loads all of them with
  * phub__registry_apply() before anything else at its next start.  PHUB_EEMPTY
- * for a row that is not durable. */
+ * for a row that is not durable; the disk must not keep an older one then. */
 int phub__registry_snapshot(struct phub__registry *registry,
                             struct phub_bytes id, struct phub__builder *out);
+/* The known nodes, as a delta to be kept beside the rows: who starts again
+ * must wait for the same nodes with stops. */
+int phub__registry_known(const struct phub__registry *registry,
+                         struct phub__builder *out);
+
+/* What has been seen, and would be forgotten by a start from the disk, does
+ * not count as seen for the stability of records.  Due: something that
+ * belongs on the disk was just written, or merged.  Begin: a write of all of
+ * it begins (nothing happens while one is under way); end: it has ended, done
+ * or not.  Without these calls all that is seen counts. */
+void phub__registry_keep_due(struct phub__registry *registry);
+void phub__registry_keep_begin(struct phub__registry *registry);
+void phub__registry_keep_end(struct phub__registry *registry, bool done);
+/* Is there something that no write has covered? */
+bool phub__registry_keep_is_due(const struct phub__registry *registry);
 
 #endif

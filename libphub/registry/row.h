@@ -100,6 +100,7 @@ struct phub__row {
     uint8_t dirty;                  /* enum phub__row_changed */
     bool queued;
     bool local;
+    bool was_durable;               /* a life of it was */
     uint8_t id_size;
     char id[];
 };

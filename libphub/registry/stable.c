@@ -2,7 +2,9 @@
 /* stable: when may a stop or a GONE be dropped?
  *
  * A record (a stop, a GONE) must be kept as long as something that it
- * overtakes may still turn up.  Two rounds decide that:
+ * overtakes may still turn up: it must be causally stable (Baquero, Almeida,
+ * Shoker: Pure Operation-Based Replicated Data Types, 2017), and so must what
+ * it overtakes.  Three rounds decide that:
  *
  *   Round k aims at a target, a vector.  It ends when every known node has
  *   given a summary that covers the target.  From then on no node writes
@@ -10,8 +12,25 @@
  *   seen the record.  What was written before is within the vectors that the
  *   nodes gave; their union, and our own, is the target of round k + 1.
  *   When that ends too, every node has seen everything that those records
- *   may have to overtake, and ignores it if it comes again.  The records
- *   within the target of round k may go.
+ *   may have to overtake, and ignores it if it comes again; what then is not
+ *   live here is dead for certain within the target of round k.  When round
+ *   k + 2 ends, this proof also holds for all that the records of round k
+ *   have overtaken, and they may go: should one bring back what they had
+ *   overtaken, we can tell it so (summary.c).
+ *
+ * Who is every known node?  Everyone who may hold something that a record
+ * overtakes; so one who has just started and does not know yet who is away
+ * must not drop what the others keep for that one.  A summary names the nodes
+ * that its writer knows, and whoever is named is waited for.  That is enough:
+ * what somebody holds came to it from one who knew it, and the author of a
+ * record has heard of what it overtakes from one who did, or at third hand;
+ * each hand is asked in each round.  Known nodes are on the disk beside the
+ * durable rows, so that a node that starts alone waits for the others too.
+ *
+ * What has a node seen?  What it would still know after its next start: of
+ * durable rows only what has reached its disk.  As long as something is on its
+ * way there, a summary says beside what was seen what was *kept*, and that is
+ * what counts for the target.
  *
  * Nodes that are away delay the end of a round without limit; forgetting
  * one lets it end.  A record that is gone here and not yet there does no harm:
@@ -26,8 +45,15 @@
 
 #include "registry/internal.h"
 #include "wire/assert.h"
+#include "wire/memory.h"
 
 /* --- nodes ------------------------------------------------------------------ */
+
+static void tell_known(const struct phub__registry *registry)
+{
+    if (registry->events != NULL && registry->events->known_changed != NULL)
+        registry->events->known_changed(registry->events_arg);
+}
 
 int phub__registry_node_seen(struct phub__registry *registry, uint64_t node)
 {
@@ -48,6 +74,48 @@ int phub__registry_node_seen(struct phub__registry *registry, uint64_t node)
     entry->forgotten = false;
     entry->reported = false;
     registry->index.known_count++;
+    tell_known(registry);
+    return 0;
+}
+
+/* Others know it.  One that was forgotten stays so until it is met again. */
+static int node_heard(struct phub__registry *registry, uint64_t node)
+{
+    const struct phub__index_node *entry =
+        phub__index_node(&registry->index, node);
+
+    if (entry != NULL && (entry->known || entry->forgotten))
+        return 0;
+    return phub__registry_node_seen(registry, node);
+}
+
+int phub__registry_nodes_heard(struct phub__registry *registry,
+                               const struct phub__list *nodes)
+{
+    const uint64_t *all = nodes->items;
+    uint32_t i;
+    int rc = 0;
+
+    for (i = 0; i < nodes->count && rc == 0; i++)
+        rc = node_heard(registry, all[i]);
+    return rc;
+}
+
+int phub__registry_nodes_known(const struct phub__registry *registry,
+                               uint64_t **nodes, uint32_t *count)
+{
+    uint64_t *all = phub__calloc(registry->index.known_count + 1,
+                                 sizeof *all);
+    uint32_t i, n = 0;
+
+    if (all == NULL)
+        return PHUB_ENOMEM;
+    for (i = 0; i < registry->index.nodes_count; i++)
+        if (registry->index.nodes[i]->known)
+            all[n++] = registry->index.nodes[i]->node;
+    phub__assert(n == registry->index.known_count);
+    *nodes = all;
+    *count = n;
     return 0;
 }
 
@@ -86,6 +154,7 @@ int phub__registry_node_forget(struct phub__registry *registry, uint64_t node)
     if (entry->known) {
         entry->known = false;
         registry->index.known_count--;
+        tell_known(registry);
     }
     entry->forgotten = true;
     phub__registry_begin(registry);
@@ -95,6 +164,61 @@ int phub__registry_node_forget(struct phub__registry *registry, uint64_t node)
     }
     phub__registry_end(registry);
     return rc;
+}
+
+/* --- what is kept ------------------------------------------------------------ */
+
+/* What counts as seen here. */
+static const struct phub__ranges *own_kept(const struct phub__registry *r,
+                                           const struct phub__author *author)
+{
+    return r->unkept == 0 ? &author->seen : &author->kept;
+}
+
+void phub__registry_keep_due(struct phub__registry *registry)
+{
+    registry->unkept |= PHUB__UNKEPT_DUE;
+}
+
+bool phub__registry_keep_is_due(const struct phub__registry *registry)
+{
+    return (registry->unkept & PHUB__UNKEPT_DUE) != 0;
+}
+
+void phub__registry_keep_begin(struct phub__registry *registry)
+{
+    static const struct phub__ranges none;
+    uint32_t i;
+
+    if (registry->unkept & PHUB__UNKEPT_BEGUN)
+        return;
+    for (i = 0; i < registry->authors.count; i++) {
+        struct phub__author *author = registry->authors.at[i];
+
+        phub__ranges_fini(&author->keeping);
+        author->keeping = none;
+        (void)phub__ranges_unite(&author->keeping, &author->seen);
+    }
+    registry->unkept = PHUB__UNKEPT_BEGUN;
+}
+
+void phub__registry_keep_end(struct phub__registry *registry, bool done)
+{
+    static const struct phub__ranges none;
+    uint32_t i;
+
+    if (!(registry->unkept & PHUB__UNKEPT_BEGUN))
+        return;
+    for (i = 0; done && i < registry->authors.count; i++) {
+        struct phub__author *author = registry->authors.at[i];
+
+        phub__ranges_fini(&author->kept);
+        author->kept = author->keeping;
+        author->keeping = none;
+    }
+    registry->unkept &= (uint8_t)~PHUB__UNKEPT_BEGUN;
+    if (!done)
+        registry->unkept |= PHUB__UNKEPT_DUE;
 }
 
 /* --- rounds ---------------------------------------------------------------------- */
@@ -107,7 +231,7 @@ static bool own_covers(const struct phub__registry *registry)
         const struct phub__author *author = registry->authors.at[i];
 
         if (!phub__author_idle(&registry->authors, author) &&
-            !phub__ranges_covers(&author->seen, &author->target))
+            !phub__ranges_covers(own_kept(registry, author), &author->target))
             return false;
     }
     return true;
@@ -127,7 +251,8 @@ static void round_end(struct phub__registry *registry)
     for (i = 0; i < registry->authors.count; i++) {
         struct phub__author *author = registry->authors.at[i];
 
-        phub__ranges_fini(&author->stable);
+        phub__ranges_fini(&author->settled);
+        author->settled = author->stable;
         author->stable = author->previous;
         author->previous = author->target;
         author->target = author->collected;
@@ -168,7 +293,9 @@ static bool summary_covers(const struct phub__registry *registry,
             phub__summary_skips(registry, author, theirs))
             continue;
         if (theirs == NULL ||
-            !phub__ranges_covers(&theirs->seen, &author->target))
+            !phub__ranges_covers(theirs->behind ? &theirs->kept
+                                                : &theirs->seen,
+                                 &author->target))
             return false;
     }
     return true;
@@ -216,7 +343,8 @@ void phub__stable_note(struct phub__registry *registry,
 
     if (summary->node == registry->node ||
         is_stale(registry, summary->node, summary->boot) ||
-        phub__registry_node_seen(registry, summary->node) != 0)
+        phub__registry_node_seen(registry, summary->node) != 0 ||
+        phub__registry_nodes_heard(registry, &summary->known) != 0)
         return;
     node = phub__index_node(&registry->index, summary->node);
     if (node->reported || !summary_covers(registry, summary) ||
@@ -233,7 +361,7 @@ static bool may_go(const struct phub__entry *entry)
     const struct phub__value *value = phub__row_value(entry->row);
     uint32_t i;
 
-    if (!phub__ranges_has(&entry->author->stable, entry->sequence))
+    if (!phub__ranges_has(&entry->author->settled, entry->sequence))
         return false;
     if (!(entry->records & PHUB__CARRIES_LIFE))
         return true;
@@ -253,7 +381,7 @@ static void prune(struct phub__registry *registry)
 
         if (author != registry->self &&
             phub__author_idle(&registry->authors, author) &&
-            phub__ranges_covers(&author->stable, &author->seen))
+            phub__ranges_covers(&author->settled, &author->seen))
             phub__author_drop(&registry->authors, author);
         else
             i++;

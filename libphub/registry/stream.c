@@ -34,6 +34,9 @@ static void author_free(struct phub__author *author)
     phub__ranges_fini(&author->previous);
     phub__ranges_fini(&author->collected);
     phub__ranges_fini(&author->stable);
+    phub__ranges_fini(&author->settled);
+    phub__ranges_fini(&author->kept);
+    phub__ranges_fini(&author->keeping);
     phub__series_fini(&author->live);
     phub__free(author);
 }

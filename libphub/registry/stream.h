@@ -19,10 +19,13 @@ struct phub__author {
     uint64_t hash;              /* over those */
     uint64_t repair_from;       /* where the next repair goes on */
     uint64_t differed;          /* how the last comparison differed, 0 if not */
-    struct phub__ranges collected; /* these four: stable.c */
+    struct phub__ranges collected; /* these seven: stable.c */
     struct phub__ranges target;
     struct phub__ranges previous;
     struct phub__ranges stable;
+    struct phub__ranges settled;
+    struct phub__ranges kept;
+    struct phub__ranges keeping;
 };
 
 struct phub__authors {

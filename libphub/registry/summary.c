@@ -32,13 +32,17 @@ static PHUB__SCHEMA(author_schema, struct phub__summary_author,
     PHUB__U64S(3, struct phub__summary_author, ranges, PHUB__DOTS_MAX * 2),
     PHUB__U64(4, struct phub__summary_author, count),
     PHUB__U64(5, struct phub__summary_author, hash),
-    PHUB__U64(6, struct phub__summary_author, live));
+    PHUB__U64(6, struct phub__summary_author, live),
+    PHUB__U64S(7, struct phub__summary_author, kept_ranges,
+               PHUB__DOTS_MAX * 2),
+    PHUB__BOOL(8, struct phub__summary_author, behind));
 
 static PHUB__SCHEMA(summary_schema, struct phub__summary,
     PHUB__U64(1, struct phub__summary, node, PHUB__REQUIRED),
     PHUB__U64(2, struct phub__summary, boot, PHUB__REQUIRED),
     PHUB__LIST(3, struct phub__summary, authors, PHUB__AUTHORS_MAX,
-               &author_schema));
+               &author_schema),
+    PHUB__U64S(4, struct phub__summary, known, PHUB__NODES_KNOWN_MAX));
 
 /* --- writing and reading -------------------------------------------------- */
 
@@ -53,12 +57,17 @@ int phub__registry_summary(const struct phub__registry *registry,
         .node = registry->node, .boot = registry->boot,
     };
     struct phub__summary_author *all;
+    uint64_t *known = NULL;
     uint32_t i, n = 0;
     int rc;
 
     all = phub__calloc(authors->count, sizeof *all);
     if (all == NULL)
         return PHUB_ENOMEM;
+    rc = phub__registry_nodes_known(registry, &known, &summary.known.count);
+    if (rc != 0)
+        goto out;
+    summary.known.items = known;
     for (i = 0; i < authors->count; i++) {
         const struct phub__author *author = authors->at[i];
 
@@ -70,6 +79,11 @@ int phub__registry_summary(const struct phub__registry *registry,
         if (author->seen.count > 0)
             all[n].ranges.items = author->seen.at;
         all[n].ranges.count = author->seen.count * 2;
+        all[n].behind = registry->unkept != 0 &&
+            !phub__ranges_equal(&author->kept, &author->seen);
+        if (all[n].behind && author->kept.count > 0)
+            all[n].kept_ranges = (struct phub__list){
+                author->kept.at, author->kept.count * 2 };
         all[n].count = author->count;
         all[n].hash = author->hash;
         all[n++].live = author->live.live;
@@ -77,29 +91,39 @@ int phub__registry_summary(const struct phub__registry *registry,
     summary.authors.items = n == 0 ? NULL : all;
     summary.authors.count = n;
     rc = phub__encode(&summary_schema, &summary, out);
+out:
+    phub__free(known);
     phub__free(all);
     return rc;
 }
 
-static bool author_ok(struct phub__summary_author *author)
+/* Ranges that ascend and do not touch; *set borrows them. */
+static bool ranges_ok(const struct phub__list *ranges,
+                      struct phub__ranges *set)
 {
-    const uint64_t *numbers = author->ranges.items;
+    const uint64_t *numbers = ranges->items;
     uint64_t last = 0;
     uint32_t i;
 
-    if (author->node == 0 || author->boot == 0 ||
-        author->ranges.count % 2 != 0)
+    if (ranges->count % 2 != 0)
         return false;
-    for (i = 0; i < author->ranges.count; i += 2) {
+    for (i = 0; i < ranges->count; i += 2) {
         if (numbers[i] <= last || (last != 0 && numbers[i] == last + 1) ||
             numbers[i + 1] < numbers[i] ||
             numbers[i + 1] > PHUB__SEQUENCE_MAX)
             return false;
         last = numbers[i + 1];
     }
-    author->seen.at = author->ranges.items;
-    author->seen.count = author->ranges.count / 2;
+    set->at = ranges->items;
+    set->count = ranges->count / 2;
     return true;
+}
+
+static bool author_ok(struct phub__summary_author *author)
+{
+    return author->node != 0 && author->boot != 0 &&
+           ranges_ok(&author->ranges, &author->seen) &&
+           ranges_ok(&author->kept_ranges, &author->kept);
 }
 
 static int author_cmp(const struct phub__summary_author *a, uint64_t node,

@@ -115,7 +115,6 @@ struct sim_case *sim_case_new(const struct sim_options *options)
     c->daemons = array(options->nodes, sizeof(*c->daemons));
     c->node_ids = array(options->nodes, sizeof(*c->node_ids));
     c->present = array(options->nodes, sizeof(*c->present));
-    c->full_ns = array(options->nodes, sizeof(*c->full_ns));
     c->children = array(options->children, sizeof(*c->children));
     phub__world_options_init(&world, options->seed);
     world.trace = options->trace;
@@ -161,7 +160,6 @@ void sim_case_free(struct sim_case **where)
     free(c->daemons);
     free(c->node_ids);
     free(c->present);
-    free(c->full_ns);
     free(c->children);
     free(c);
 }
@@ -396,19 +394,11 @@ void sim_kill_after(struct sim_case *c, uint32_t index, uint32_t effects)
 
 void sim_disk_full(struct sim_case *c, uint32_t index, int full)
 {
-    if ((c->full_ns[index] != 0) == (full != 0))
-        return;
-    c->full_ns[index] = full ? phub__world_now(c->world) : 0;
     phub__sim_node_disk_full(sim_node(c, index), full);
 }
 
-/* What a full disk could not keep may come back from what it has kept. */
 void sim_power_off(struct sim_case *c, uint32_t index)
 {
-    for (uint32_t i = 0; i < c->options.children; i++)
-        if (c->full_ns[index] != 0
-            && c->children[i].wished_ns >= c->full_ns[index])
-            c->children[i].wish = SIM_UNKNOWN;
     disturbed(c);
     phub__sim_node_power_off(sim_node(c, index));
     c->present[index] = 0;

@@ -109,7 +109,6 @@ struct sim_case {
     uint64_t split_ns;
     uint64_t healed_ns;                /* when they did; 0: none yet */
     uint64_t disturbed_ns;             /* of the last fault */
-    uint64_t *full_ns;                 /* disk full since; 0: it is not */
     int clients_on;
     uint64_t updates, starts, stops, moves, failures, blind;
     int broken;
