@@ -12,6 +12,7 @@
 static const struct sim_verb verbs[] = {
     { "run", sim_verb_run, "play random schedules over a range of seeds" },
     { "scenario", sim_verb_scenario, "play named schedules from files" },
+    { "bench", sim_verb_bench, "measure how fast clusters are simulated" },
 };
 
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))

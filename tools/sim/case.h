@@ -39,6 +39,7 @@ struct sim_options {
     uint32_t nodes;
     uint32_t children;
     uint32_t clients;          /* per child, at most PHUB__SIM_CLIENTS_MAX */
+    uint64_t pace_ms;          /* between a client's updates; 0: 60 */
     /* By kind, as a configuration names them. */
     struct phub__strategy_option strategies[PHUB__KINDS];
     const char *plugin_path;   /* directories by ':', or NULL */

@@ -37,6 +37,12 @@ static void again(struct update *update, uint64_t ns)
                    + jitter, send_next, update);
 }
 
+static uint64_t pace_ns(const struct sim_case *c)
+{
+    return c->options.pace_ms == 0 ? PACE_NS
+                                   : c->options.pace_ms * PHUB__SIM_MS;
+}
+
 static void acknowledged(void *arg)
 {
     struct update *update = arg;
@@ -50,7 +56,7 @@ static void acknowledged(void *arg)
         journal->sending = 0;
         update->c->updates++;
     }
-    again(update, PACE_NS);
+    again(update, pace_ns(update->c));
 }
 
 static void gap(struct update *update, uint64_t held)
@@ -190,7 +196,7 @@ void sim_clients_start(struct sim_case *c)
             update->c = c;
             update->child = i;
             update->client = k;
-            again(update, PACE_NS);
+            again(update, pace_ns(c));
         }
 }
 

@@ -14,7 +14,8 @@ libphub_simcase_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
 
 # The tool: the objects of the library, no public one of it is enough.
 bin_PROGRAMS += tools/phub-sim
-tools_phub_sim_SOURCES = tools/phub-sim.c tools/sim/options.c \
+tools_phub_sim_SOURCES = tools/phub-sim.c tools/sim/bench.c \
+	tools/sim/options.c \
 	tools/sim/measure.c tools/sim/measure.h \
 	tools/sim/pool.c tools/sim/pool.h tools/sim/progress.c \
 	tools/sim/report.c tools/sim/run.c tools/sim/sandbox.c \

@@ -104,5 +104,6 @@ void sim_json_line(json_t *object);
 /* --- the verbs ------------------------------------------------------------ */
 int sim_verb_run(int argc, char **argv);
 int sim_verb_scenario(int argc, char **argv);
+int sim_verb_bench(int argc, char **argv);
 
 #endif
