@@ -177,11 +177,13 @@ static bool fresh(const struct phub__cluster *c, const struct phub__entry *e)
 static uint64_t contribution(const struct phub__cluster *c, uint32_t k,
                              bool suspects)
 {
-    uint64_t ends[PHUB__MEMBERS_MAX];
+    uint64_t ends[PHUB__GRANTORS];   /* the largest ones, descending */
     uint32_t count = 0;
 
+    assert(k <= PHUB__GRANTORS);
     for (uint32_t i = 0; i < c->members.count; i++) {
         const struct phub__entry *e = c->members.entries[i];
+        uint32_t at = count;
 
         if (e->pub.node == c->node || !phub__member_live(e))
             continue;
@@ -189,14 +191,15 @@ static uint64_t contribution(const struct phub__cluster *c, uint32_t k,
             continue;
         if (fresh(c, e))
             continue;
-        ends[count++] = e->lease_ns;
+        if (count < k)
+            count++;
+        else if (e->lease_ns <= ends[--at])
+            continue;
+        for (; at > 0 && ends[at - 1] < e->lease_ns; at--)
+            ends[at] = ends[at - 1];
+        ends[at] = e->lease_ns;
     }
-    if (k > count)
-        k = count;
-    if (k == 0)
-        return 0;
-    qsort(ends, count, sizeof *ends, descending);
-    return ends[k - 1];
+    return count == 0 ? 0 : ends[count - 1];
 }
 
 /* --- a majority's ---------------------------------------------------------- */

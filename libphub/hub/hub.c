@@ -195,12 +195,16 @@ void phub__hub_arm_cluster(struct phub__hub *hub)
 {
     struct phub_env *env = hub->env;
     uint64_t deadline = phub__cluster_deadline(hub->cluster);
-    uint64_t boot = env->boot_ns(env), now = env->now_ns(env);
+    uint64_t boot = env->boot_ns(env), now;
 
+    if (deadline == hub->cluster_armed_ns && deadline > boot)
+        return;
+    hub->cluster_armed_ns = deadline;
     if (deadline > UINT64_MAX / 2) { /* never; a sum would wrap to the past */
         env->timer_stop(env, hub->cluster_timer);
         return;
     }
+    now = env->now_ns(env);
     env->timer_start(env, hub->cluster_timer,
                      deadline > boot ? now + (deadline - boot) : now);
 }
@@ -209,6 +213,7 @@ static void cluster_tick(void *arg)
 {
     struct phub__hub *hub = arg;
 
+    hub->cluster_armed_ns = 0;
     phub__cluster_tick(hub->cluster, hub->env->boot_ns(hub->env));
     phub__hub_arm_cluster(hub);
 }

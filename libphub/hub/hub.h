@@ -115,6 +115,7 @@ struct phub__hub {
     struct phub__registry *registry;
     struct phub__cluster *cluster;
     struct phub__timer *cluster_timer, *seeds_timer, *round_timer;
+    uint64_t cluster_armed_ns;      /* deadline that it runs for, 0: none */
     struct phub__timer *stop_timer;
     struct phub__seeds *seeds;
     struct phub__supervisor *supervisor;

@@ -31,6 +31,7 @@
 
 #define BACKLOG_FRAMES_MAX 65536u      /* per peer, behind a full window */
 #define BACKLOG_BYTES_MAX 67108864u
+#define PEERS_FIRST 8u      /* a power of 2 */
 #define STRANGERS_MAX 64u   /* links to endpoints that are not members */
 
 /* A control message that waits for room in its session's window. */
@@ -42,9 +43,12 @@ struct waiting {
 
 struct peer {
     struct peer *next;
+    struct peer *chain;                    /* of the same bucket */
     struct phub__hub *hub;
     uint64_t node;
     uint64_t boot;
+    uint64_t due_ns;                       /* of its sessions */
+    uint32_t at;                           /* in due[], if due_ns is a time */
     char endpoint[PHUB_ENDPOINT_MAX + 1];
     struct phub__link *links[2];           /* by enum phub__link_kind */
     struct phub__session *sessions[2];
@@ -68,7 +72,11 @@ struct own {
 
 struct phub__peers {
     struct peer *peers;
+    struct peer **buckets;                 /* by node */
+    struct peer **due;                     /* a heap by due_ns */
+    uint32_t count, room, due_count;       /* room: of both, a power of 2 */
     struct phub__timer *timer;
+    uint64_t armed_ns;                     /* 0: the timer does not run */
     uint64_t generations;
     uint64_t uses;
     struct own *own_first, **own_last;
@@ -76,13 +84,116 @@ struct phub__peers {
     struct stranger strangers[STRANGERS_MAX];
 };
 
+/* --- finding --------------------------------------------------------------------- */
+
+static struct peer **bucket(struct phub__peers *peers, uint64_t node)
+{
+    uint64_t hash = node * UINT64_C(0x9fb21c651e98df25);
+
+    return &peers->buckets[(hash >> 32) & (peers->room - 1)];
+}
+
 static struct peer *find(struct phub__hub *hub, uint64_t node)
 {
-    struct peer *peer = hub->peers->peers;
+    struct peer *peer = hub->peers->room == 0 ? NULL
+                                              : *bucket(hub->peers, node);
 
     while (peer != NULL && peer->node != node)
-        peer = peer->next;
+        peer = peer->chain;
     return peer;
+}
+
+/* Room for one more. */
+static int grow(struct phub__peers *peers)
+{
+    uint32_t room = peers->room == 0 ? PEERS_FIRST : peers->room * 2;
+    struct peer **buckets, **due, *peer;
+
+    if (peers->count < peers->room)
+        return 0;
+    buckets = phub__calloc(room, sizeof(struct peer *));
+    due = buckets == NULL ? NULL
+        : phub__realloc(peers->due, room * sizeof(struct peer *));
+    if (due == NULL) {
+        phub__free(buckets);
+        return PHUB_ENOMEM;
+    }
+    peers->due = due;
+    phub__free(peers->buckets);
+    peers->buckets = buckets;
+    peers->room = room;
+    for (peer = peers->peers; peer != NULL; peer = peer->next) {
+        peer->chain = *bucket(peers, peer->node);
+        *bucket(peers, peer->node) = peer;
+    }
+    return 0;
+}
+
+/* --- deadlines -------------------------------------------------------------------- */
+
+static void due_put(struct phub__peers *peers, uint32_t at, struct peer *peer)
+{
+    peers->due[at] = peer;
+    peer->at = at;
+}
+
+/* The peer at that place may be too low or too high in the heap. */
+static void due_sift(struct phub__peers *peers, uint32_t at)
+{
+    struct peer *peer = peers->due[at];
+
+    while (at > 0 && peer->due_ns < peers->due[(at - 1) / 2]->due_ns) {
+        due_put(peers, at, peers->due[(at - 1) / 2]);
+        at = (at - 1) / 2;
+    }
+    for (;;) {
+        uint32_t child = 2 * at + 1;
+
+        if (child + 1 < peers->due_count &&
+            peers->due[child + 1]->due_ns < peers->due[child]->due_ns)
+            child++;
+        if (child >= peers->due_count ||
+            peers->due[child]->due_ns >= peer->due_ns)
+            break;
+        due_put(peers, at, peers->due[child]);
+        at = child;
+    }
+    due_put(peers, at, peer);
+}
+
+static void due_set(struct peer *peer, uint64_t due_ns)
+{
+    struct phub__peers *peers = peer->hub->peers;
+    uint64_t was = peer->due_ns;
+
+    if (due_ns == was)
+        return;
+    peer->due_ns = due_ns;
+    if (was == UINT64_MAX)
+        due_put(peers, peers->due_count++, peer);
+    if (due_ns != UINT64_MAX) {
+        due_sift(peers, peer->at);
+        return;
+    }
+    if (peer->at != --peers->due_count) {
+        due_put(peers, peer->at, peers->due[peers->due_count]);
+        due_sift(peers, peer->at);
+    }
+}
+
+/* Its sessions were used: look at what they wait for. */
+static void due_update(struct peer *peer)
+{
+    uint64_t due_ns = UINT64_MAX;
+    int i;
+
+    for (i = 0; i < 2; i++) {
+        uint64_t at = peer->sessions[i] == NULL
+            ? UINT64_MAX : phub__session_deadline(peer->sessions[i]);
+
+        due_ns = at < due_ns ? at : due_ns;
+    }
+    due_set(peer, due_ns);
 }
 
 /* --- out ------------------------------------------------------------------------ */
@@ -202,38 +313,38 @@ static void failed(void *arg, unsigned type, struct phub_buf *body, int rc)
 
 static void arm(struct phub__hub *hub)
 {
+    struct phub__peers *peers = hub->peers;
     struct phub_env *env = hub->env;
-    uint64_t at = UINT64_MAX;
-    struct peer *peer;
-    int i;
+    uint64_t at = peers->due_count == 0 ? 0 : peers->due[0]->due_ns;
 
-    for (peer = hub->peers->peers; peer != NULL; peer = peer->next)
-        for (i = 0; i < 2; i++) {
-            uint64_t due = peer->sessions[i] == NULL
-                ? UINT64_MAX : phub__session_deadline(peer->sessions[i]);
-
-            at = due < at ? due : at;
-        }
-    if (at == UINT64_MAX)
-        env->timer_stop(env, hub->peers->timer);
+    if (at == peers->armed_ns)
+        return;
+    peers->armed_ns = at;
+    if (at == 0)
+        env->timer_stop(env, peers->timer);
     else
-        env->timer_start(env, hub->peers->timer, at);
+        env->timer_start(env, peers->timer, at);
 }
 
 static void tick(void *arg)
 {
     struct phub__hub *hub = arg;
+    struct phub__peers *peers = hub->peers;
     uint64_t now = hub->env->now_ns(hub->env);
-    struct peer *peer;
     int i;
 
-    for (peer = hub->peers->peers; peer != NULL; peer = peer->next)
+    peers->armed_ns = 0;
+    while (peers->due_count != 0 && peers->due[0]->due_ns <= now) {
+        struct peer *peer = peers->due[0];
+
         for (i = 0; i < 2; i++)
             if (peer->sessions[i] != NULL &&
                 phub__session_deadline(peer->sessions[i]) <= now) {
                 phub__session_tick(peer->sessions[i], now);
                 drain_backlog(peer);
             }
+        due_update(peer);
+    }
     arm(hub);
 }
 
@@ -279,6 +390,7 @@ int phub__peer_send(struct phub__hub *hub, uint64_t node, uint32_t type,
         if (rc == PHUB_EBUSY)
             rc = backlog(peer, type, body);
     }
+    due_update(peer);
     arm(hub);
     return rc;
 }
@@ -484,8 +596,10 @@ static void received(void *arg, struct phub_buf *frame)
     (void)phub__session_received(peer->sessions[kind_of(e.lane)], &e, frame,
                                  body, hub->env->now_ns(hub->env));
     peer = find(hub, e.node); /* handling it may have changed the view */
-    if (peer != NULL)
+    if (peer != NULL) {
         drain_backlog(peer);
+        due_update(peer);
+    }
     arm(hub);
 }
 
@@ -539,7 +653,7 @@ static void peer_new(struct phub__hub *hub, uint64_t node, uint64_t boot)
         .lane = PHUB__LANE_CONTROL, .generations = &hub->peers->generations,
         .io = { peer, emit, deliver, failed } };
 
-    if (peer == NULL || member == NULL) {
+    if (peer == NULL || member == NULL || grow(hub->peers) != 0) {
         phub__free(peer);
         return;
     }
@@ -547,6 +661,7 @@ static void peer_new(struct phub__hub *hub, uint64_t node, uint64_t boot)
     peer->hub = hub;
     peer->node = node;
     peer->boot = boot;
+    peer->due_ns = UINT64_MAX;
     memcpy(peer->endpoint, member->endpoint, sizeof peer->endpoint);
     if (phub__session_new(&config, &peer->sessions[PHUB__LINK_CONTROL]) != 0) {
         peer_free(peer);
@@ -559,17 +674,26 @@ static void peer_new(struct phub__hub *hub, uint64_t node, uint64_t boot)
     }
     peer->next = hub->peers->peers;
     hub->peers->peers = peer;
+    peer->chain = *bucket(hub->peers, node);
+    *bucket(hub->peers, node) = peer;
+    hub->peers->count++;
 }
 
 static void peer_drop(struct phub__hub *hub, uint64_t node)
 {
-    struct peer **p = &hub->peers->peers, *peer;
+    struct peer **p = &hub->peers->peers, *peer = find(hub, node);
 
-    while ((peer = *p) != NULL && peer->node != node)
-        p = &peer->next;
     if (peer == NULL)
         return;
+    while (*p != peer)
+        p = &(*p)->next;
     *p = peer->next;
+    p = bucket(hub->peers, node);
+    while (*p != peer)
+        p = &(*p)->chain;
+    *p = peer->chain;
+    hub->peers->count--;
+    due_set(peer, UINT64_MAX);
     peer_free(peer);
 }
 
@@ -629,6 +753,8 @@ void phub__peers_free(struct phub__hub *hub)
         if (peers->strangers[i].link != NULL)
             hub->env->link_close(hub->env, &peers->strangers[i].link);
     hub->env->timer_free(hub->env, &peers->timer);
+    phub__free(peers->buckets);
+    phub__free(peers->due);
     phub__free(peers);
     hub->peers = NULL;
 }

@@ -3,7 +3,11 @@
  *
  * libcbor decodes one item into a callback; ours write it down as a struct
  * item, and the typed calls look at that.  An item is complete when its last
- * one is: left[] counts down, level by level. */
+ * one is: left[] counts down, level by level.
+ *
+ * Heads of numbers, strings, arrays and maps of a known size are nearly all
+ * that messages are made of: those are read here, as RFC 8949 section 3 says,
+ * at a fraction of the cost of a callback. */
 #include "config.h"
 
 #include <string.h>
@@ -135,6 +139,45 @@ bool phub__reader_fail(struct phub__reader *r, int error)
     return false;
 }
 
+/* By major type; END: not one that simple() knows. */
+static const enum phub__wire_type simple_types[8] = {
+    PHUB__WIRE_UINT, PHUB__WIRE_NEGINT, PHUB__WIRE_BYTES, PHUB__WIRE_TEXT,
+    PHUB__WIRE_ARRAY, PHUB__WIRE_MAP, PHUB__WIRE_END, PHUB__WIRE_END
+};
+
+/* Take an item of a common kind that is all there; false: it is another, or
+ * it is wrong. */
+static inline bool simple(struct phub__reader *r, struct item *item)
+{
+    const uint8_t *at = r->data + r->at;
+    size_t left = r->size - r->at, size = 1;
+    unsigned info = at[0] & 0x1f;
+    uint64_t value = info;
+
+    item->type = simple_types[at[0] >> 5];
+    if (item->type == PHUB__WIRE_END || info > 27)
+        return false;
+    if (info >= 24) {
+        size_t width = (size_t)1 << (info - 24);
+
+        size += width;
+        if (size > left)
+            return false;
+        value = 0;
+        for (size_t i = 1; i <= width; i++)
+            value = value << 8 | at[i];
+    }
+    item->value = value;
+    if (item->type == PHUB__WIRE_BYTES || item->type == PHUB__WIRE_TEXT) {
+        if (value > left - size)
+            return false;
+        item->data = at + size;
+        size += (size_t)value;
+    }
+    r->at += size;
+    return true;
+}
+
 /* Take the next item. */
 static bool next(struct phub__reader *r, struct item *item)
 {
@@ -144,6 +187,8 @@ static bool next(struct phub__reader *r, struct item *item)
         return false;
     if (r->at == r->size)
         return phub__reader_fail(r, PHUB_EPROTO);
+    if (simple(r, item))
+        return true;
     item->definite = true;
     result = cbor_stream_decode(r->data + r->at, r->size - r->at, &callbacks,
                                 item);

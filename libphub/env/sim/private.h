@@ -48,6 +48,12 @@ struct phub__sim_event {
     struct phub__sim_event *prev, *next; /* held by a frozen process */
 };
 
+/* An event's place in the heap, with its order. */
+struct phub__sim_slot {
+    uint64_t at, number;
+    struct phub__sim_event *event;
+};
+
 struct phub__timer {
     struct phub__sim_process *process;
     struct phub__timer *prev, *next;
@@ -148,7 +154,8 @@ struct phub__world {
     uint64_t ran;
     uint64_t hash;
     uint64_t serials;                   /* processes, links, children */
-    struct phub__sim_event **heap;
+    struct phub__sim_slot *heap;
+    struct phub__sim_event *events_free; /* by next */
     uint32_t heap_count, heap_max;
     struct phub__sim_random streams[PHUB__SIM_CASE + 1];
     struct phub__sim_node **nodes;
@@ -180,6 +187,10 @@ phub__sim_event(struct phub__world *world, uint64_t at,
 /* Take it out without running or dropping it. */
 void phub__sim_event_cancel(struct phub__world *world,
                             struct phub__sim_event **event);
+
+/* One that waits in the heap is put behind all of that time. */
+void phub__sim_event_move(struct phub__world *world,
+                          struct phub__sim_event *event, uint64_t at);
 
 /* Put one that was held back in. */
 void phub__sim_event_again(struct phub__world *world,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* world: the clock, the heap of events, and the trace.
  *
- * A binary heap by (time, number): the number makes the order total, so that
+ * A heap by (time, number): the number makes the order total, so that
  * nothing depends on the heap's shape.  An event of a process is run as a
  * turn of it: the event, then what it deferred.  A frozen process keeps its
  * events in a list; a dead one's are dropped. */
@@ -15,6 +15,7 @@
 #include "env/sim/private.h"
 
 #define NOT_IN_HEAP UINT32_MAX
+#define ARY 4u              /* children of one place in the heap */
 
 void *phub__sim_alloc(size_t count, size_t size)
 {
@@ -54,48 +55,60 @@ void phub__sim_mix(struct phub__world *world, uint64_t value)
 
 /* --- the heap ------------------------------------------------------------- */
 
-static int before(const struct phub__sim_event *a,
-                  const struct phub__sim_event *b)
+static inline int before(const struct phub__sim_slot *a,
+                         const struct phub__sim_slot *b)
 {
     return a->at != b->at ? a->at < b->at : a->number < b->number;
 }
 
-static void put(struct phub__world *world, uint32_t index,
-                struct phub__sim_event *event)
+static inline void put(struct phub__world *world, uint32_t index,
+                       struct phub__sim_slot slot)
 {
-    world->heap[index] = event;
-    event->index = index;
+    world->heap[index] = slot;
+    slot.event->index = index;
 }
 
-static void sift_up(struct phub__world *world, uint32_t index)
+static void sift_up(struct phub__world *world, uint32_t index,
+                    struct phub__sim_slot slot)
 {
-    struct phub__sim_event *event = world->heap[index];
-
-    while (index > 0 && before(event, world->heap[(index - 1) / 2])) {
-        put(world, index, world->heap[(index - 1) / 2]);
-        index = (index - 1) / 2;
+    while (index > 0 && before(&slot, &world->heap[(index - 1) / ARY])) {
+        put(world, index, world->heap[(index - 1) / ARY]);
+        index = (index - 1) / ARY;
     }
-    put(world, index, event);
+    put(world, index, slot);
 }
 
-static void sift_down(struct phub__world *world, uint32_t index)
+static void sift_down(struct phub__world *world, uint32_t index,
+                      struct phub__sim_slot slot)
 {
-    struct phub__sim_event *event = world->heap[index];
+    const struct phub__sim_slot *heap = world->heap;
 
     for (;;) {
-        uint32_t child = 2 * index + 1;
+        uint32_t first = ARY * index + 1, least = first;
+        uint32_t end = first + ARY < world->heap_count ? first + ARY
+                                                       : world->heap_count;
 
-        if (child >= world->heap_count)
+        if (first >= world->heap_count)
             break;
-        if (child + 1 < world->heap_count
-            && before(world->heap[child + 1], world->heap[child]))
-            child++;
-        if (!before(world->heap[child], event))
+        for (uint32_t child = first + 1; child < end; child++)
+            if (before(&heap[child], &heap[least]))
+                least = child;
+        if (!before(&heap[least], &slot))
             break;
-        put(world, index, world->heap[child]);
-        index = child;
+        put(world, index, heap[least]);
+        index = least;
     }
-    put(world, index, event);
+    put(world, index, slot);
+}
+
+/* To its place from there. */
+static void sift(struct phub__world *world, uint32_t index,
+                 struct phub__sim_slot slot)
+{
+    if (index > 0 && before(&slot, &world->heap[(index - 1) / ARY]))
+        sift_up(world, index, slot);
+    else
+        sift_down(world, index, slot);
 }
 
 static void heap_add(struct phub__world *world, struct phub__sim_event *event)
@@ -105,20 +118,17 @@ static void heap_add(struct phub__world *world, struct phub__sim_event *event)
         world->heap = phub__sim_grow(world->heap, world->heap_max,
                                      sizeof(*world->heap));
     }
-    put(world, world->heap_count++, event);
-    sift_up(world, event->index);
+    sift_up(world, world->heap_count++,
+            (struct phub__sim_slot){ event->at, event->number, event });
 }
 
 static void heap_remove(struct phub__world *world, uint32_t index)
 {
-    struct phub__sim_event *last = world->heap[--world->heap_count];
+    struct phub__sim_slot last = world->heap[--world->heap_count];
 
-    world->heap[index]->index = NOT_IN_HEAP;
-    if (index == world->heap_count)
-        return;
-    put(world, index, last);
-    sift_up(world, index);
-    sift_down(world, last->index);
+    world->heap[index].event->index = NOT_IN_HEAP;
+    if (index != world->heap_count)
+        sift(world, index, last);
 }
 
 struct phub__sim_event *
@@ -127,8 +137,13 @@ phub__sim_event(struct phub__world *world, uint64_t at,
                 uint64_t content, void (*run)(void *arg),
                 void (*drop)(void *arg), void *arg)
 {
-    struct phub__sim_event *event = phub__sim_alloc(1, sizeof(*event));
+    struct phub__sim_event *event = world->events_free;
 
+    if (event == NULL)
+        event = phub__sim_alloc(1, sizeof(*event));
+    else
+        world->events_free = event->next;
+    event->prev = event->next = NULL;
     event->at = at < world->now ? world->now : at;
     event->number = world->numbers++;
     event->process = process;
@@ -158,11 +173,22 @@ static void held_remove(struct phub__sim_event *event)
     event->prev = event->next = NULL;
 }
 
-static void event_free(struct phub__sim_event *event)
+void phub__sim_event_move(struct phub__world *world,
+                          struct phub__sim_event *event, uint64_t at)
+{
+    event->at = at < world->now ? world->now : at;
+    event->number = world->numbers++;
+    sift(world, event->index,
+         (struct phub__sim_slot){ event->at, event->number, event });
+}
+
+static void event_free(struct phub__world *world,
+                       struct phub__sim_event *event)
 {
     struct phub__sim_process *process = event->process;
 
-    free(event);
+    event->next = world->events_free;
+    world->events_free = event;
     if (process != NULL)
         phub__sim_process_unref(process);
 }
@@ -176,7 +202,7 @@ void phub__sim_event_cancel(struct phub__world *world,
         heap_remove(world, (*event)->index);
     else
         held_remove(*event);
-    event_free(*event);
+    event_free(world, *event);
     *event = NULL;
 }
 
@@ -197,11 +223,11 @@ void phub__sim_event_again(struct phub__world *world,
     heap_add(world, event);
 }
 
-static void drop(struct phub__sim_event *event)
+static void drop(struct phub__world *world, struct phub__sim_event *event)
 {
     if (event->drop != NULL)
         event->drop(event->arg);
-    event_free(event);
+    event_free(world, event);
 }
 
 int phub__world_step(struct phub__world *world)
@@ -211,13 +237,13 @@ int phub__world_step(struct phub__world *world)
 
     if (world->heap_count == 0)
         return 0;
-    event = world->heap[0];
+    event = world->heap[0].event;
     process = event->process;
     phub__assert(event->at >= world->now);
     world->now = event->at;
     heap_remove(world, 0);
     if (process != NULL && process->dead) {
-        drop(event);
+        drop(world, event);
         return 1;
     }
     if (process != NULL && process->frozen) {
@@ -239,13 +265,13 @@ int phub__world_step(struct phub__world *world)
     event->run(event->arg);
     if (process != NULL)
         phub__sim_turn_end(process);
-    event_free(event);
+    event_free(world, event);
     return 1;
 }
 
 void phub__world_run(struct phub__world *world, uint64_t until_ns)
 {
-    while (world->heap_count != 0 && world->heap[0]->at <= until_ns)
+    while (world->heap_count != 0 && world->heap[0].at <= until_ns)
         (void)phub__world_step(world);
     if (world->now < until_ns)
         world->now = until_ns;
@@ -314,10 +340,10 @@ void phub__world_free(struct phub__world **where)
         phub__sim_node_power_off(world->nodes[i]);
     phub__world_heal_all(world);
     while (world->heap_count != 0) {
-        struct phub__sim_event *event = world->heap[0];
+        struct phub__sim_event *event = world->heap[0].event;
 
         heap_remove(world, 0);
-        drop(event);
+        drop(world, event);
     }
     for (uint32_t i = 0; i < world->nodes_count; i++) {
         phub__sim_disk_wipe(world->nodes[i]);
@@ -326,6 +352,12 @@ void phub__world_free(struct phub__world **where)
     phub__sim_net_fini(world);
     phub__sim_index_fini(world);
     free(world->nodes);
+    while (world->events_free != NULL) {
+        struct phub__sim_event *event = world->events_free;
+
+        world->events_free = event->next;
+        free(event);
+    }
     free(world->heap);
     free(world);
 }
