@@ -28,6 +28,7 @@ struct stub {
     uint32_t nodes;
     uint64_t pings, pongs, lost, last, backwards;
     uint64_t exited, adopted, guard_id, started_pid;
+    uint64_t failed, said, news, answers;
     int status;
     enum phub__end_cause cause;
     int verbs;
@@ -35,6 +36,7 @@ struct stub {
 };
 
 static struct stub stubs[NODES_MAX];    /* what is left after the end */
+static const char *manner = "state";    /* of the children; one more word */
 
 static void got_frame(void *arg, struct phub_buf *frame)
 {
@@ -93,7 +95,9 @@ static void on_started(void *arg, uint64_t handle, int64_t pid)
 
 static void on_failed(void *arg, uint64_t handle, int rc, const char *text)
 {
-    (void)arg;
+    struct stub *stub = arg;
+
+    stub->failed++;
     (void)handle;
     (void)rc;
     (void)text;
@@ -106,6 +110,9 @@ static void on_received(void *arg, uint64_t handle,
 
     (void)handle;
     stub->verbs |= 1 << message->verb;
+    stub->said++;
+    stub->news += message->verb == PHUB__VERB_PUBLISH;
+    stub->answers += message->verb == PHUB__VERB_DONE;
 }
 
 static void on_exited(void *arg, uint64_t handle, int status,
@@ -141,14 +148,14 @@ static const struct phub__runner_events runner_events = {
 
 static void run_child(struct stub *stub)
 {
-    static const char *const words[] = { "sim", "state", "freeze" };
-    struct phub_bytes argv[3];
-    struct phub__spec spec = { .argv = { argv, 3 } };
+    const char *words[] = { "sim", "state", "freeze", manner };
+    struct phub_bytes argv[4];
+    struct phub__spec spec = { .argv = { argv, 4 } };
     struct phub__runner_start start = {
         .handle = 7, .id = { (const uint8_t *)"c", 1 }, .spec = &spec,
         .epoch = { 1, 1 }, .node_name = "n" };
 
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         argv[i] = (struct phub_bytes){ (const uint8_t *)words[i],
                                        strlen(words[i]) };
     ck_assert_int_eq(stub->runner->start(stub->runner, &start), 0);
@@ -486,6 +493,162 @@ START_TEST(a_child_says_when_updates_are_missing)
 }
 END_TEST
 
+START_TEST(a_half_open_link_loses_until_its_owner_notices)
+{
+    struct phub__world *world = world_of(11, 2);
+    uint64_t answered, heard;
+
+    run_for(world, 200);
+    answered = stubs[0].pongs;
+    phub__world_half_open(world, 0, 1, 400 * PHUB__SIM_MS);
+    run_for(world, 5);
+    heard = stubs[1].pongs;
+    run_for(world, 390);
+    ck_assert_uint_le(stubs[0].pongs, answered + 1);
+    ck_assert_uint_eq(stubs[1].pongs, heard);   /* its pongs go that way */
+    ck_assert_uint_eq(stubs[0].lost, 0);
+    run_for(world, 200);
+    ck_assert_uint_eq(stubs[0].lost, 1);
+    ck_assert_uint_gt(stubs[0].pongs, answered + 5);
+    phub__world_free(&world);
+}
+END_TEST
+
+START_TEST(a_half_open_link_does_not_notice_that_its_peer_died)
+{
+    struct phub__world *world = world_of(12, 2);
+
+    run_for(world, 200);
+    phub__world_half_open(world, 0, 1, 400 * PHUB__SIM_MS);
+    phub__sim_node_kill(phub__world_node(world, 1));
+    run_for(world, 390);
+    ck_assert_uint_eq(stubs[0].lost, 0);
+    phub__sim_node_start(phub__world_node(world, 1));
+    run_for(world, 500);
+    ck_assert_uint_eq(stubs[0].lost, 1);
+    ck_assert_uint_gt(stubs[1].pongs, 5);
+    phub__world_free(&world);
+}
+END_TEST
+
+/* Appends of five bytes; only the last may be half. */
+START_TEST(a_torn_write_is_the_half_of_the_last_one)
+{
+    uint32_t torn = 0;
+
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct phub__world *world = world_of(seed, 1);
+        struct phub_env *env = stubs[0].env;
+        struct phub_buf *content = NULL;
+
+        for (int i = 0; i < 10; i++)
+            (void)env->file_do(env, PHUB__FILE_APPEND, "log", "abcd\n", 5,
+                               NULL, NULL);
+        phub__world_run(world, phub__world_now(world)
+                        + seed * 40 * PHUB__SIM_US);
+        phub__sim_node_power_off_torn(phub__world_node(world, 0));
+        phub__sim_node_start(phub__world_node(world, 0));
+        env = stubs[0].env;
+        if (env->file_read(env, "log", &content) == 0) {
+            ck_assert_uint_eq(content->size % 5, 2);
+            ck_assert_int_eq(memcmp(content->data + content->size - 2, "ab",
+                                    2), 0);
+            torn++;
+        }
+        phub__buf_unref(&content);
+        phub__world_free(&world);
+    }
+    ck_assert_uint_gt(torn, 15);
+}
+END_TEST
+
+static struct phub__world *world_with(const char *word)
+{
+    struct phub__world *world;
+
+    manner = word;
+    world = world_of(13, 1);
+    run_for(world, 400);
+    manner = "state";
+    return world;
+}
+
+START_TEST(a_flooding_child_says_so_much)
+{
+    struct phub__world *world = world_with("flood=50");
+
+    ck_assert_uint_ge(stubs[0].news, 100);
+    ck_assert_uint_eq(stubs[0].news % 50, 0);
+    phub__world_free(&world);
+}
+END_TEST
+
+START_TEST(a_child_that_talks_nonsense_answers_what_nobody_asked)
+{
+    struct phub__world *world = world_with("garbage=2");
+
+    ck_assert_uint_gt(stubs[0].answers, 20);
+    ck_assert_uint_gt(stubs[0].news, 5);
+    ck_assert_uint_gt(stubs[0].said, 100);
+    phub__world_free(&world);
+}
+END_TEST
+
+static void ask_for_state(void)
+{
+    struct phub__verb_message message = { .verb = PHUB__VERB_TAKE_STATE,
+                                          .ref = 9 };
+
+    ck_assert_int_eq(stubs[0].runner->send(stubs[0].runner, 7, &message), 0);
+}
+
+START_TEST(a_child_gives_its_state_once_or_twice_or_never)
+{
+    static const char *const words[] = { "state", "twice", "never-state" };
+    static const uint64_t answers[] = { 1, 2, 0 };
+
+    for (int i = 0; i < 3; i++) {
+        struct phub__world *world = world_with(words[i]);
+
+        ask_for_state();
+        run_for(world, 50);
+        ck_assert_uint_eq(stubs[0].answers, answers[i]);
+        phub__world_free(&world);
+    }
+}
+END_TEST
+
+START_TEST(an_exec_that_hangs_past_the_lease_starts_nothing)
+{
+    struct phub__world *world = world_with("slow-exec=600");
+
+    ck_assert_uint_eq(stubs[0].started_pid, 0);
+    ck_assert_uint_eq(stubs[0].failed, 0);
+    run_for(world, 400);
+    ck_assert_uint_eq(stubs[0].failed, 1);
+    ck_assert_uint_eq(stubs[0].started_pid, 0);
+    phub__world_free(&world);
+}
+END_TEST
+
+START_TEST(what_a_dead_daemon_had_ordered_begins_and_is_adopted)
+{
+    struct phub__world *world;
+
+    manner = "slow-exec=100";
+    world = world_of(14, 1);
+    run_for(world, 50);
+    phub__sim_node_kill(phub__world_node(world, 0));
+    run_for(world, 100);
+    ck_assert_ptr_nonnull(phub__sim_child_next(world, NULL));
+    phub__sim_node_start(phub__world_node(world, 0));
+    run_for(world, 50);
+    manner = "state";
+    ck_assert_uint_eq(stubs[0].adopted, 1);
+    phub__world_free(&world);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("world");
@@ -506,6 +669,17 @@ int main(void)
     tcase_add_test(tcase, a_daemon_back_within_the_lease_adopts);
     tcase_add_test(tcase, a_frozen_daemon_keeps_no_child_beyond_the_lease);
     tcase_add_test(tcase, a_child_says_when_updates_are_missing);
+    tcase_add_test(tcase, a_half_open_link_loses_until_its_owner_notices);
+    tcase_add_test(tcase,
+                   a_half_open_link_does_not_notice_that_its_peer_died);
+    tcase_add_test(tcase, a_torn_write_is_the_half_of_the_last_one);
+    tcase_add_test(tcase, a_flooding_child_says_so_much);
+    tcase_add_test(tcase,
+                   a_child_that_talks_nonsense_answers_what_nobody_asked);
+    tcase_add_test(tcase, a_child_gives_its_state_once_or_twice_or_never);
+    tcase_add_test(tcase, an_exec_that_hangs_past_the_lease_starts_nothing);
+    tcase_add_test(tcase,
+                   what_a_dead_daemon_had_ordered_begins_and_is_adopted);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

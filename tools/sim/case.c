@@ -255,7 +255,9 @@ void sim_look(struct sim_case *c)
         *c->options.beat_ns = phub__world_now(c->world);
     if (c->options.watcher.step != NULL)
         c->options.watcher.step(c->options.watcher.arg, c);
-    if (c->split && c->cuts == 0 && sim_members_agree(c)) {
+    if (c->split && c->cuts == 0
+        && c->half_open_ns <= phub__world_now(c->world)
+        && sim_members_agree(c)) {
         c->split = 0;
         c->healed_ns = phub__world_now(c->world);
     }
@@ -362,6 +364,23 @@ void sim_cut_one_way(struct sim_case *c, uint32_t from, uint32_t to, int held)
     count_cuts(c);
 }
 
+void sim_half_open(struct sim_case *c, uint32_t from, uint32_t to,
+                   uint64_t ns)
+{
+    uint64_t now = phub__world_now(c->world);
+
+    phub__world_note(c->world, NULL, "half open for %llu ms n%u -> n%u",
+                     (unsigned long long)(ns / PHUB__SIM_MS), from, to);
+    phub__world_half_open(c->world, from, to, ns);
+    if (c->half_open_ns < now + ns)
+        c->half_open_ns = now + ns;
+    if (!c->split) {
+        c->split = 1;
+        c->split_ns = now;
+    }
+    disturbed(c);
+}
+
 void sim_heal_one_way(struct sim_case *c, uint32_t from, uint32_t to)
 {
     phub__world_note(c->world, NULL, "healed n%u -> n%u", from, to);
@@ -397,11 +416,34 @@ void sim_disk_full(struct sim_case *c, uint32_t index, int full)
     phub__sim_node_disk_full(sim_node(c, index), full);
 }
 
-void sim_power_off(struct sim_case *c, uint32_t index)
+static void darkens(struct sim_case *c, uint32_t index)
 {
     disturbed(c);
-    phub__sim_node_power_off(sim_node(c, index));
     c->present[index] = 0;
+}
+
+void sim_power_off(struct sim_case *c, uint32_t index)
+{
+    darkens(c, index);
+    phub__sim_node_power_off(sim_node(c, index));
+}
+
+void sim_power_off_torn(struct sim_case *c, uint32_t index)
+{
+    darkens(c, index);
+    phub__sim_node_power_off_torn(sim_node(c, index));
+}
+
+void sim_jump(struct sim_case *c, uint32_t index, uint64_t ns)
+{
+    disturbed(c);
+    phub__sim_node_boot_jump(sim_node(c, index), ns);
+}
+
+void sim_kill_guard(struct sim_case *c, uint32_t index)
+{
+    disturbed(c);
+    phub__sim_node_kill_guard(sim_node(c, index));
 }
 
 void sim_freeze(struct sim_case *c, uint32_t index)

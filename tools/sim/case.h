@@ -108,6 +108,7 @@ struct sim_case {
     uint32_t cuts;                     /* pairs that are cut now */
     int split;                         /* since a cut, until views agree */
     uint64_t split_ns;
+    uint64_t half_open_ns;             /* no link is any more from then on */
     uint64_t healed_ns;                /* when they did; 0: none yet */
     uint64_t disturbed_ns;             /* of the last fault */
     int clients_on;
@@ -155,13 +156,20 @@ uint64_t sim_below(struct sim_case *c, enum phub__sim_stream stream,
 void sim_cut(struct sim_case *c, const uint32_t *groups, int held);
 void sim_cut_one_way(struct sim_case *c, uint32_t from, uint32_t to,
                      int held);
+/* What from has to to now vanishes for so long. */
+void sim_half_open(struct sim_case *c, uint32_t from, uint32_t to,
+                   uint64_t ns);
 void sim_heal_one_way(struct sim_case *c, uint32_t from, uint32_t to);
 void sim_heal(struct sim_case *c);
 /* Kill, power off: with what the judges must know. */
 void sim_kill(struct sim_case *c, uint32_t index);
 void sim_kill_after(struct sim_case *c, uint32_t index, uint32_t effects);
 void sim_power_off(struct sim_case *c, uint32_t index);
+void sim_power_off_torn(struct sim_case *c, uint32_t index);
 void sim_disk_full(struct sim_case *c, uint32_t index, int full);
+/* It slept for so long, as its boot clock says. */
+void sim_jump(struct sim_case *c, uint32_t index, uint64_t ns);
+void sim_kill_guard(struct sim_case *c, uint32_t index);
 void sim_freeze(struct sim_case *c, uint32_t index);
 void sim_thaw(struct sim_case *c, uint32_t index);
 void sim_start_node(struct sim_case *c, uint32_t index);

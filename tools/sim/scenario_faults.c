@@ -39,16 +39,19 @@ static int play_crash_after(struct sim_play *p, const struct sim_arg *args)
     return sim_play_later(p, &args[2], spare, index, 0);
 }
 
-static int power_off(struct sim_play *p, uint32_t index, uint64_t value)
+static int power_off(struct sim_play *p, uint32_t index, uint64_t torn)
 {
-    (void)value;
-    sim_power_off(p->c, index);
+    if (torn)
+        sim_power_off_torn(p->c, index);
+    else
+        sim_power_off(p->c, index);
     return 0;
 }
 
 static int play_power_off(struct sim_play *p, const struct sim_arg *args)
 {
-    return sim_play_each_node(p, &args[0], power_off, 0);
+    return sim_play_each_node(p, &args[0], power_off,
+                              (uint64_t)args[1].given);
 }
 
 static void go_on(struct sim_play *p, uint32_t index, uint32_t unused)
@@ -126,8 +129,7 @@ static int play_skew(struct sim_play *p, const struct sim_arg *args)
 
 static int jump(struct sim_play *p, uint32_t index, uint64_t ns)
 {
-    p->c->disturbed_ns = phub__world_now(p->c->world);
-    phub__sim_node_boot_jump(sim_node(p->c, index), ns);
+    sim_jump(p->c, index, ns);
     return 0;
 }
 
@@ -143,8 +145,7 @@ static int play_jump(struct sim_play *p, const struct sim_arg *args)
 static int kill_guard(struct sim_play *p, uint32_t index, uint64_t value)
 {
     (void)value;
-    p->c->disturbed_ns = phub__world_now(p->c->world);
-    phub__sim_node_kill_guard(sim_node(p->c, index));
+    sim_kill_guard(p->c, index);
     return 0;
 }
 
@@ -255,6 +256,25 @@ static int cut(struct sim_play *p, uint32_t from, uint32_t to,
 static int play_cut(struct sim_play *p, const struct sim_arg *args)
 {
     return each_pair(p, &args[0], cut, args);
+}
+
+static int half_open(struct sim_play *p, uint32_t from, uint32_t to,
+                     const struct sim_arg *args)
+{
+    uint64_t ns = PHUB__SIM_HALF_OPEN_NS;
+
+    if (args[2].given && sim_play_time(p, &args[2], &ns) != 0)
+        return -1;
+    if (args[1].given)
+        phub__world_half_open(p->c->world, from, to, ns);
+    else
+        sim_half_open(p->c, from, to, ns);
+    return 0;
+}
+
+static int play_half_open(struct sim_play *p, const struct sim_arg *args)
+{
+    return each_pair(p, &args[0], half_open, args);
 }
 
 static int heal(struct sim_play *p, uint32_t from, uint32_t to,
@@ -377,7 +397,7 @@ const struct sim_form sim_forms_faults[] = {
     { "crash NODES", SIM_ACTION, play_crash },
     { "after NUMBER effects crash NODE [within TIME]", SIM_ACTION,
       play_crash_after },
-    { "power off NODES", SIM_ACTION, play_power_off },
+    { "power off NODES [torn]", SIM_ACTION, play_power_off },
     { "freeze NODES [for TIME]", SIM_ACTION, play_freeze },
     { "thaw NODES", SIM_ACTION, play_thaw },
     { "slow NODES by TIME [for TIME]", SIM_ACTION, play_slow },
@@ -387,6 +407,7 @@ const struct sim_form sim_forms_faults[] = {
     { "disk full NODES [for TIME]", SIM_ACTION, play_disk_full },
     { "disk usable NODES", SIM_ACTION, play_disk_usable },
     { "cut GROUPS [held] [unexcused] [for TIME]", SIM_ACTION, play_cut },
+    { "half-open GROUPS [unexcused] [for TIME]", SIM_ACTION, play_half_open },
     { "heal", SIM_ACTION, play_heal },
     { "heal GROUPS", SIM_ACTION, play_heal_some },
     { "loss RATE [for TIME]", SIM_ACTION, play_loss },

@@ -14,6 +14,8 @@
 #define VERB_WORK (30 * PHUB__SIM_US)
 #define STOP_DELAY (400 * PHUB__SIM_US)
 #define KILL_DELAY (150 * PHUB__SIM_US)
+#define FLOOD_PERIOD (100 * PHUB__SIM_MS)
+#define NOISE_BYTES 40u
 
 /* --- manner --------------------------------------------------------------- */
 
@@ -27,6 +29,7 @@ static const struct {
     { "freeze", PHUB__CAN_FREEZE, 0 },
     { "consent", PHUB__CAN_CONSENT, 0 },
     { "role", PHUB__CAN_ROLE, 0 },
+    { "never-state", 0, offsetof(struct phub__sim_manner, never_state) },
     { "silent", 0, offsetof(struct phub__sim_manner, silent) },
     { "twice", 0, offsetof(struct phub__sim_manner, twice) },
     { "ignore-stop", 0, offsetof(struct phub__sim_manner, ignore_stop) },
@@ -49,6 +52,11 @@ static const struct {
       offsetof(struct phub__sim_manner, crash_after_ns) },
     { "exit-after=", PHUB__SIM_MS,
       offsetof(struct phub__sim_manner, exit_after_ns) },
+    { "slow-exec=", PHUB__SIM_MS,
+      offsetof(struct phub__sim_manner, slow_exec_ns) },
+    { "garbage=", PHUB__SIM_MS,
+      offsetof(struct phub__sim_manner, garbage_ns) },
+    { "flood=", 1, offsetof(struct phub__sim_manner, flood) },
     { "defer=", 1, offsetof(struct phub__sim_manner, defer) },
     { "state-size=", 1, offsetof(struct phub__sim_manner, state_size) }
 };
@@ -236,6 +244,59 @@ void phub__sim_child_judge(struct phub__sim_child *child)
         watch->acting(watch->arg, child, acts);
 }
 
+/* --- noise ---------------------------------------------------------------- */
+
+static struct phub_buf *noise_bytes(struct phub__sim_child *child)
+{
+    struct phub_buf *buf = phub__buf_new(NOISE_BYTES);
+
+    if (buf == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < NOISE_BYTES; i++)
+        buf->data[i] = (uint8_t)phub__world_random(child->world,
+                                                   PHUB__SIM_GUARD);
+    return buf;
+}
+
+static void say_nonsense(struct step *step)
+{
+    struct phub__sim_child *child = step->child;
+    struct phub_buf *buf = noise_bytes(child);
+    uint64_t dice = phub__world_below(child->world, PHUB__SIM_GUARD, 5);
+    uint64_t ref = phub__world_random(child->world, PHUB__SIM_GUARD)
+        % (dice == 0 ? UINT64_MAX : 100);
+
+    if (dice < 2)
+        phub__sim_tell(child, PHUB__VERB_DONE, ref, 0, buf);
+    else if (dice == 2)
+        phub__sim_tell(child, PHUB__VERB_DONE, ref, PHUB_EPROTO, NULL);
+    else if (dice == 3 && child->ready)
+        phub__sim_tell(child, PHUB__VERB_READY, 0, 0, NULL);
+    else if (dice == 3)
+        phub__sim_tell(child, PHUB__VERB_HELLO, 0,
+                       (int32_t)child->manner.can, NULL);
+    else
+        phub__sim_tell_news(child, "noise", buf);
+    phub__buf_unref(&buf);
+    (void)later(child, jitter(child, child->manner.garbage_ns),
+                say_nonsense);
+}
+
+static void flood(struct step *step)
+{
+    struct phub__sim_child *child = step->child;
+
+    for (uint64_t i = 0; i < child->manner.flood; i++) {
+        struct phub_buf *buf = noise_bytes(child);
+
+        phub__sim_tell_news(child, "flood", buf);
+        phub__buf_unref(&buf);
+    }
+    (void)later(child, FLOOD_PERIOD, flood);
+}
+
+/* --- getting ready -------------------------------------------------------- */
+
 static void get_ready(struct step *step)
 {
     struct phub__sim_child *child = step->child;
@@ -255,6 +316,11 @@ static void say_hello(struct step *step)
 
     phub__sim_tell(child, PHUB__VERB_HELLO, 0, (int32_t)child->manner.can,
                    NULL);
+    if (child->manner.garbage_ns != 0)
+        (void)later(child, jitter(child, child->manner.garbage_ns),
+                    say_nonsense);
+    if (child->manner.flood != 0)
+        (void)later(child, FLOOD_PERIOD, flood);
     if (!child->state_expected || child->state_put)
         (void)later(child, child->manner.slow_ready_ns
                     + jitter(child, READY_DELAY), get_ready);
@@ -325,7 +391,8 @@ static void take_state(struct phub__sim_child *child, uint64_t ref)
     state = phub__sim_child_state(child);
     if (watch != NULL && watch->state != NULL)
         watch->state(watch->arg, child, 0, state->size);
-    done(child, ref, 0, state, child->manner.late_state_ns);
+    if (!child->manner.never_state)
+        done(child, ref, 0, state, child->manner.late_state_ns);
     phub__buf_unref(&state);
 }
 

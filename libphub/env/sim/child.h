@@ -11,6 +11,7 @@
  *   slow-ready=MS    gets ready so late
  *   silent           answers no verb
  *   late-state=MS    answers TAKE_STATE so late
+ *   never-state      does not answer TAKE_STATE
  *   twice            answers every verb twice
  *   defer=N          refuses consent N times
  *   ignore-stop      ends on SIGKILL only
@@ -19,6 +20,10 @@
  *   crash-loop       ends at once, every time
  *   exit-after=MS    ends by itself, status 0
  *   fail-start       cannot be started
+ *   slow-exec=MS     its exec takes so long; the lease is asked after that
+ *   garbage=MS       says something senseless so often: answers nobody asked
+ *                    for, READY and HELLO again, news of no value
+ *   flood=N          publishes N times each FLOOD_PERIOD
  *   no-channel       speaks no protocol: acts as soon as it runs
  *   state-size=N     bytes of padding in its state
  *

@@ -5,7 +5,8 @@
  * killed process leaves what had been done, and of the first operation under
  * way on a file nothing, a part or all; a machine that loses power loses a
  * part of what was appended and not synced, and what is left of it may be
- * torn: garbage at its end.  REPLACE and REMOVE are atomic and synced. */
+ * torn: garbage at its end, or, if that is asked for, just the half of the last
+ * append.  REPLACE and REMOVE are atomic and synced. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -22,9 +23,11 @@ struct phub__sim_file {
     uint8_t *data;
     size_t size;
     size_t synced;
+    size_t last;        /* where the last append began */
     uint64_t free_at;   /* operations before are done by then */
     int exists;
     int touched;        /* while a crash is worked out */
+    int torn;           /* so is its last append */
 };
 
 struct phub__sim_write {
@@ -77,18 +80,19 @@ static void apply(struct phub__sim_write *write, size_t part)
 
     switch (write->op) {
     case PHUB__FILE_REPLACE:
-        file->size = 0;
+        file->size = file->last = 0;
         append(file, write->data, write->size);
         file->synced = file->size;
         break;
     case PHUB__FILE_APPEND:
+        file->last = file->size;
         append(file, write->data, part);
         break;
     case PHUB__FILE_SYNC:
         file->synced = file->size;
         break;
     case PHUB__FILE_REMOVE:
-        file->size = file->synced = 0;
+        file->size = file->synced = file->last = 0;
         file->exists = 0;
         break;
     }
@@ -200,6 +204,12 @@ static void lose_unsynced(struct phub__sim_node *node,
 
     if (unsynced == 0)
         return;
+    if (node->tear) {
+        if (file->last >= file->synced && !file->torn)
+            file->size = file->last + (file->size - file->last) / 2;
+        file->synced = file->size;
+        return;
+    }
     kept = (size_t)phub__sim_below(random, unsynced + 1);
     file->size = file->synced + kept;
     if (kept != 0 && phub__sim_chance(random, 250)) {
@@ -225,6 +235,15 @@ void phub__sim_disk_crash(struct phub__sim_node *node, int power)
             continue;
         file->touched = 1;
         file->free_at = node->world->now;
+        if (node->tear && write->op == PHUB__FILE_APPEND
+            && !node->disk_full) {
+            write->file = file;
+            apply(write, write->size / 2);
+            write->file = NULL;
+            file->torn = 1;
+        }
+        if (node->tear)
+            continue;
         if (!phub__sim_chance(chance(node), 500) || node->disk_full)
             continue;
         write->file = file;
@@ -233,8 +252,10 @@ void phub__sim_disk_crash(struct phub__sim_node *node, int power)
     }
     if (!power)
         return;
-    for (file = node->files; file != NULL; file = file->next)
+    for (file = node->files; file != NULL; file = file->next) {
         lose_unsynced(node, file);
+        file->torn = 0;
+    }
 }
 
 void phub__sim_disk_wipe(struct phub__sim_node *node)

@@ -16,6 +16,8 @@ struct phub__sim_manner {
     uint32_t can;
     uint64_t slow_ready_ns, late_state_ns, slow_stop_ns;
     uint64_t crash_after_ns, exit_after_ns, defer, state_size;
+    uint64_t slow_exec_ns, garbage_ns, flood;
+    int never_state;
     int silent, twice, ignore_stop, crash_loop, fail_start, no_channel;
 };
 
@@ -53,6 +55,7 @@ struct phub__sim_guard {
     struct phub__sim_event *check;
     struct phub__sim_runner *runner;        /* of the daemon; NULL: away */
     struct phub__sim_put *puts;             /* states for the next start */
+    uint32_t spawning;                      /* started, not begun yet */
 };
 
 /* --- index.c -------------------------------------------------------------- */
@@ -97,5 +100,9 @@ void phub__sim_tell_exited(struct phub__sim_child *child, int status,
 /* body may be NULL; a reference is taken. */
 void phub__sim_tell(struct phub__sim_child *child, enum phub__verb verb,
                     uint64_t ref, int32_t code, struct phub_buf *body);
+
+/* key is borrowed for ever. */
+void phub__sim_tell_news(struct phub__sim_child *child, const char *key,
+                         struct phub_buf *value);
 
 #endif

@@ -6,7 +6,8 @@
  * was on its way then is lost, and its owner gets the hint link_lost.  The
  * other side is noticed to be gone by its reset: at once when it ended, on
  * the next frame otherwise, and not at all while the machine has no power or
- * the way is cut.
+ * the way is cut.  A link may be half open: the other side has forgotten it,
+ * what is sent vanishes, and its owner notices after a while only.
  *
  * A path is one direction between two machines, with chance of its own.
  * Frames of one link arrive in order unless the network reorders. */
@@ -41,6 +42,7 @@ struct phub__link {
     uint32_t frames;                /* sent and not handled */
     int closed;
     int breaking;
+    int half_open;                  /* the other side has forgotten it */
     char endpoint[];
 };
 
@@ -148,7 +150,7 @@ static void lost(void *arg)
     if (!link->closed && link->peer != NULL) {
         phub__sim_process_unref(link->peer);
         link->peer = NULL;
-        link->breaking = 0;
+        link->breaking = link->half_open = 0;
         connect_later(link, link->retry_ns);
         if (process->net_events != NULL)
             process->net_events->link_lost(process->net_arg, link);
@@ -161,7 +163,8 @@ static void reset(struct phub__link *link)
     struct phub__world *world = link->process->world;
     struct phub__sim_node *peer;
 
-    if (link->closed || link->breaking || link->peer == NULL)
+    if (link->closed || link->breaking || link->half_open
+        || link->peer == NULL)
         return;
     peer = link->peer->node;
     if (peer->dark || phub__world_is_cut(world, peer->index,
@@ -265,7 +268,8 @@ static void transmit(struct phub__link *link, struct phub__sim_frame *frame)
         path->free_at = at;
     }
     at += latency(world, path);
-    if (phub__sim_chance(&path->random, net->loss_permille)) {
+    if (phub__sim_chance(&path->random, net->loss_permille)
+        || link->half_open) {
         world->traffic.lost++;
         frame_free(frame);
         return;
@@ -570,6 +574,23 @@ void phub__world_cut(struct phub__world *world, uint32_t from, uint32_t to,
     path->cut = 1;
     path->held = held;
     path->cut_since = world->now;
+}
+
+void phub__world_half_open(struct phub__world *world, uint32_t from,
+                           uint32_t to, uint64_t ns)
+{
+    struct phub__sim_process *process = world->nodes[from]->process;
+    struct phub__link *link = process == NULL ? NULL : process->links;
+
+    for (; link != NULL; link = link->next) {
+        if (link->peer == NULL || link->peer->node->index != to
+            || link->half_open || link->breaking)
+            continue;
+        link->half_open = 1;
+        link->refs++;
+        (void)phub__sim_event(world, world->now + ns, process, PHUB__SIM_LINK,
+                              2, lost, lost_drop, link);
+    }
 }
 
 void phub__world_heal(struct phub__world *world, uint32_t from, uint32_t to)

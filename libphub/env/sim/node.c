@@ -219,6 +219,13 @@ void phub__sim_node_power_off(struct phub__sim_node *node)
     phub__sim_disk_crash(node, 1);
 }
 
+void phub__sim_node_power_off_torn(struct phub__sim_node *node)
+{
+    node->tear = 1;
+    phub__sim_node_power_off(node);
+    node->tear = 0;
+}
+
 void phub__sim_node_freeze(struct phub__sim_node *node)
 {
     if (node->process == NULL || node->process->frozen)

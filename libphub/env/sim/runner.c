@@ -136,6 +136,15 @@ void phub__sim_tell(struct phub__sim_child *child, enum phub__verb verb,
                       .body = body } });
 }
 
+void phub__sim_tell_news(struct phub__sim_child *child, const char *key,
+                         struct phub_buf *value)
+{
+    tell(hears(child), &(struct tale){ .news = NEWS_RECEIVED,
+         .handle = child->handle,
+         .message = { .verb = PHUB__VERB_PUBLISH, .body = value,
+                      .text = { (const uint8_t *)key, strlen(key) } } });
+}
+
 /* --- the guard ------------------------------------------------------------ */
 
 static void guard_new(struct phub__sim_node *node)
@@ -259,11 +268,23 @@ struct spawn {
     struct phub__sim_runner *runner;
     struct phub__sim_process *process;  /* owns a reference */
     struct phub__sim_child *like;
+    uint64_t guard;                     /* who was told; 0: an actor */
 };
+
+/* The guard that was told, if it still lives. */
+static struct phub__sim_guard *told(const struct spawn *spawn)
+{
+    struct phub__sim_guard *guard = spawn->process->node->guard;
+
+    return guard != NULL && guard->id == spawn->guard ? guard : NULL;
+}
 
 static void spawn_free(void *arg)
 {
     struct spawn *spawn = arg;
+
+    if (told(spawn) != NULL)
+        told(spawn)->spawning--;
 
     phub__sim_process_unref(spawn->process);
     free(spawn->like);
@@ -295,17 +316,20 @@ static void spawned(void *arg)
     struct phub__sim_process *process = spawn->process;
     struct phub__sim_node *node = process->node;
     struct phub__sim_child *like = spawn->like;
-    struct phub__sim_guard *guard = node->guard;
+    struct phub__sim_guard *guard = told(spawn);
+    int late = guard != NULL && guard->deadline != 0
+        && phub__sim_boot(node) >= guard->deadline;
     struct phub__sim_child *child;
 
-    if (process->dead) {
+    /* What a dead daemon had ordered begins, unless the next one is there:
+     * that has been told of all children already. */
+    if (process->dead && (guard == NULL || guard->runner != NULL || late
+                          || like->manner.fail_start)) {
         spawn_free(spawn);
         return;
     }
-    if (like->manner.fail_start
-        || (!spawn->runner->actor
-            && (guard == NULL || (guard->deadline != 0
-                && phub__sim_boot(node) >= guard->deadline)))) {
+    if (like->manner.fail_start || late
+        || (guard == NULL && !spawn->runner->actor)) {
         tell(spawn->runner, &(struct tale){ .news = NEWS_FAILED,
              .handle = like->handle, .status = PHUB_ESPAWN,
              .text = like->manner.fail_start ? "no such program"
@@ -346,7 +370,12 @@ static int runner_start(struct phub__runner *base,
     spawn->process = process;
     process->refs++;
     spawn->like = like;
+    if (!runner->actor && process->node->guard != NULL) {
+        spawn->guard = process->node->guard->id;
+        process->node->guard->spawning++;
+    }
     (void)phub__sim_event(process->world, process->world->now
+                          + like->manner.slow_exec_ns
                           + (runner->actor ? CHANNEL_DELAY
                              : moment(process->world, SPAWN_DELAY)),
                           runner->actor ? process : NULL, PHUB__SIM_RUNNER,
@@ -709,7 +738,7 @@ void phub__sim_runners_end(struct phub__sim_process *process)
     node->guard->runner = NULL;
     while (child != NULL && (child->node != node || child->process != NULL))
         child = child->next;
-    if (child == NULL)
+    if (child == NULL && node->guard->spawning == 0)
         guard_free(node);
 }
 

@@ -13,8 +13,8 @@
  * Faults: a process may be killed (its machine, guard and page cache live
  * on), a machine may lose power (nothing lives on, unsynced bytes are lost),
  * a process may be stopped and continued (its events wait, and come all at
- * once), links may delay, lose, repeat, reorder and be cut one way.  A kill
- * may be set to hit between any two effects (a send, a file operation, a verb
+ * once), links may delay, lose, repeat, reorder, be cut one way and be half
+ * open.  A kill may be set to hit between any two effects (a send, a file operation, a verb
  * to a child) of one turn.
  *
  * Out of memory ends the program: this is a tool.
@@ -137,6 +137,9 @@ void phub__sim_node_kill_after(struct phub__sim_node *node, uint32_t effects);
 void phub__sim_node_exit(struct phub__sim_node *node);
 /* The machine loses power: process, guard, children, unsynced bytes. */
 void phub__sim_node_power_off(struct phub__sim_node *node);
+/* The same, and what is lost is exact: of each file the half of what was
+ * appended last, if it was not synced. */
+void phub__sim_node_power_off_torn(struct phub__sim_node *node);
 /* SIGSTOP and SIGCONT. */
 void phub__sim_node_freeze(struct phub__sim_node *node);
 void phub__sim_node_thaw(struct phub__sim_node *node);
@@ -160,6 +163,12 @@ void phub__world_net(struct phub__world *world,
 void phub__world_cut(struct phub__world *world, uint32_t from, uint32_t to,
                      int held);
 void phub__world_heal(struct phub__world *world, uint32_t from, uint32_t to);
+/* The connections that from has to to now are forgotten by to: what is sent
+ * on them vanishes, and from notices after so long. */
+void phub__world_half_open(struct phub__world *world, uint32_t from,
+                           uint32_t to, uint64_t ns);
+/* As long as the real one believes in a peer that does not answer. */
+#define PHUB__SIM_HALF_OPEN_NS (15 * PHUB__SIM_S)
 /* Cut all pairs between nodes with another group number, both ways, and heal
  * the others. */
 void phub__world_partition(struct phub__world *world, const uint32_t *groups,
