@@ -316,7 +316,8 @@ void phub__row_instance(struct phub__hub *hub, struct phub__instance *instance,
                                     phub__instance_id(instance), &half) != 0)
         phub__hub_log(hub, PHUB__LOG_WARNING,
                       "cannot publish the state of '%.*s'; the next change "
-                      "tells", (int)half.text.size, "");
+                      "tells", (int)phub__instance_id(instance).size,
+                      (const char *)phub__instance_id(instance).data);
 }
 
 void phub__row_instance_gone(struct phub__hub *hub, struct phub_bytes id)

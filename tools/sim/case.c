@@ -115,6 +115,7 @@ struct sim_case *sim_case_new(const struct sim_options *options)
     c->daemons = array(options->nodes, sizeof(*c->daemons));
     c->node_ids = array(options->nodes, sizeof(*c->node_ids));
     c->present = array(options->nodes, sizeof(*c->present));
+    c->stray = array(options->nodes, sizeof(*c->stray));
     c->children = array(options->children, sizeof(*c->children));
     phub__world_options_init(&world, options->seed);
     world.trace = options->trace;
@@ -160,6 +161,7 @@ void sim_case_free(struct sim_case **where)
     free(c->daemons);
     free(c->node_ids);
     free(c->present);
+    free(c->stray);
     free(c->children);
     free(c);
 }
@@ -260,6 +262,8 @@ void sim_look(struct sim_case *c)
         && sim_members_agree(c)) {
         c->split = 0;
         c->healed_ns = phub__world_now(c->world);
+        for (uint32_t i = 0; i < c->options.nodes; i++)
+            c->stray[i] = sim_daemon(c, i) == NULL && c->node_ids[i] != 0;
     }
 }
 
@@ -308,8 +312,20 @@ int sim_members_agree(struct sim_case *c)
     return 1;
 }
 
+/* What a node that was away when a cut ended has lived through on its side is
+ * merged only now. */
+static void stray_returns(struct sim_case *c, uint32_t index)
+{
+    if (!c->stray[index])
+        return;
+    c->stray[index] = 0;
+    c->split = 1;
+    c->split_ns = phub__world_now(c->world);
+}
+
 void sim_start_node(struct sim_case *c, uint32_t index)
 {
+    stray_returns(c, index);
     c->present[index] = 1;
     sim_disk_full(c, index, 0);
     phub__sim_node_start(sim_node(c, index));

@@ -111,6 +111,7 @@ struct sim_case {
     uint64_t half_open_ns;             /* no link is any more from then on */
     uint64_t healed_ns;                /* when they did; 0: none yet */
     uint64_t disturbed_ns;             /* of the last fault */
+    int *stray;                        /* away when a cut ended, owned */
     int clients_on;
     uint64_t updates, starts, stops, moves, failures, blind;
     int broken;
@@ -215,7 +216,8 @@ enum sim_fault {
     SIM_FAULT_FREEZE, SIM_FAULT_LEAVE, SIM_FAULT_PARTITION,
     SIM_FAULT_ONE_WAY, SIM_FAULT_LOSS, SIM_FAULT_SLOW, SIM_FAULT_GUARD,
     SIM_FAULT_CHILD, SIM_FAULT_SKEW, SIM_FAULT_JOIN, SIM_FAULT_DISK,
-    SIM_FAULT_BLACKOUT, SIM_FAULTS
+    SIM_FAULT_BLACKOUT, SIM_FAULT_TORN, SIM_FAULT_HALF_OPEN,
+    SIM_FAULT_JUMP, SIM_FAULT_BURST, SIM_FAULTS
 };
 #define SIM_FAULTS_ALL ((UINT32_C(1) << SIM_FAULTS) - 1)
 

@@ -166,7 +166,8 @@ static void ended(void *arg, const struct phub__sim_child *instance,
      * what gives its state too late is ended without when its node goes. */
     if (why != PHUB__SIM_END_ASKED || !facts.can_state || sim_was_cut(c)
         || strstr(child->argv, " freeze") == NULL
-        || strstr(child->argv, "late-state=6000") != NULL)
+        || strstr(child->argv, "late-state=6000") != NULL
+        || strstr(child->argv, "never-state") != NULL)
         child->excused = 1;
 }
 

@@ -40,6 +40,13 @@ static const struct fault faults[SIM_FAULTS] = {
     [SIM_FAULT_DISK] = { "disk", "a disk is full" },
     [SIM_FAULT_BLACKOUT] = { "blackout", "all machines go dark (only with "
                              "durable rows)" },
+    [SIM_FAULT_TORN] = { "torn", "a machine goes dark in the middle of an "
+                         "append" },
+    [SIM_FAULT_HALF_OPEN] = { "half-open", "a node has forgotten the "
+                              "connections of another, which goes on "
+                              "sending" },
+    [SIM_FAULT_JUMP] = { "jump", "a machine's clock says that it slept" },
+    [SIM_FAULT_BURST] = { "burst", "nodes leave and join at once" },
 };
 
 const char *sim_fault_name(enum sim_fault fault)
@@ -67,7 +74,10 @@ static void manners(struct sim_case *c)
         "sim state freeze late-state=400", "sim no-channel",
         "sim state freeze ignore-stop", "sim freeze",
         "sim state freeze late-state=6000", "sim state freeze crash-after=4000",
-        "actor state freeze", "actor state freeze", "actor state"
+        "actor state freeze", "actor state freeze", "actor state",
+        "sim state freeze garbage=300", "sim state freeze flood=20",
+        "sim state freeze never-state", "sim state freeze slow-exec=3000",
+        "actor state freeze garbage=300"
     };
 
     for (uint32_t i = 0; i < c->options.children; i++)
@@ -157,6 +167,20 @@ static void join_one(struct sim_case *c)
         }
 }
 
+/* One leaves and all that are away come; then two more leave. */
+static void burst(struct sim_case *c, uint32_t node)
+{
+    sim_leave(c, node, 20000);
+    for (uint32_t i = 0; i < c->options.nodes; i++)
+        join_one(c);
+    for (uint32_t i = 0; i < 2; i++) {
+        sim_run(c, draw(c, 800));
+        node = victim(c);
+        if (node != UINT32_MAX)
+            sim_leave(c, node, 20000);
+    }
+}
+
 /* Only durable rows live through that. */
 static void blackout(struct sim_case *c)
 {
@@ -173,7 +197,7 @@ static void blackout(struct sim_case *c)
 
 static void strike(struct sim_case *c, enum sim_fault fault)
 {
-    uint32_t node = victim(c);
+    uint32_t node = victim(c), other;
 
     if (node == UINT32_MAX && fault != SIM_FAULT_JOIN
         && fault != SIM_FAULT_CHILD)
@@ -208,8 +232,7 @@ static void strike(struct sim_case *c, enum sim_fault fault)
         phub__sim_node_slow(sim_node(c, node), draw(c, 3) * PHUB__SIM_MS);
         return;
     case SIM_FAULT_GUARD:
-        c->disturbed_ns = phub__world_now(c->world);
-        phub__sim_node_kill_guard(sim_node(c, node));
+        sim_kill_guard(c, node);
         return;
     case SIM_FAULT_CHILD:
         crash_a_child(c);
@@ -225,6 +248,20 @@ static void strike(struct sim_case *c, enum sim_fault fault)
         return;
     case SIM_FAULT_BLACKOUT:
         blackout(c);
+        return;
+    case SIM_FAULT_TORN:
+        sim_power_off_torn(c, node);
+        return;
+    case SIM_FAULT_HALF_OPEN:
+        other = (uint32_t)draw(c, c->options.nodes - 1);
+        sim_half_open(c, node, other + (other >= node),
+                      draw(c, 15000) * PHUB__SIM_MS);
+        return;
+    case SIM_FAULT_JUMP:
+        sim_jump(c, node, draw(c, 10000) * PHUB__SIM_MS);
+        return;
+    case SIM_FAULT_BURST:
+        burst(c, node);
         return;
     case SIM_FAULTS:
         return;
@@ -269,7 +306,8 @@ void sim_schedule_options(struct sim_options *options, uint64_t seed,
 }
 
 #define CUTS ((UINT32_C(1) << SIM_FAULT_PARTITION)                            \
-              | (UINT32_C(1) << SIM_FAULT_ONE_WAY))
+              | (UINT32_C(1) << SIM_FAULT_ONE_WAY)                            \
+              | (UINT32_C(1) << SIM_FAULT_HALF_OPEN))
 
 /* The count-th fault of those that are allowed. */
 static enum sim_fault pick(uint32_t allowed, uint64_t count)

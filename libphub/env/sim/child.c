@@ -246,6 +246,7 @@ void phub__sim_child_judge(struct phub__sim_child *child)
 
 /* --- noise ---------------------------------------------------------------- */
 
+/* The channel lets only text pass. */
 static struct phub_buf *noise_bytes(struct phub__sim_child *child)
 {
     struct phub_buf *buf = phub__buf_new(NOISE_BYTES);
@@ -253,8 +254,9 @@ static struct phub_buf *noise_bytes(struct phub__sim_child *child)
     if (buf == NULL)
         return NULL;
     for (uint32_t i = 0; i < NOISE_BYTES; i++)
-        buf->data[i] = (uint8_t)phub__world_random(child->world,
-                                                   PHUB__SIM_GUARD);
+        buf->data[i] = (uint8_t)('a' + phub__world_below(child->world,
+                                                         PHUB__SIM_GUARD,
+                                                         26));
     return buf;
 }
 
