@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -114,6 +115,49 @@ START_TEST(metadata_of_row_and_instance_are_found)
     /* what the instance publishes is newer */
     ck_assert_int_eq(phub_lookup_metadata(hubs[0], "x", "born", value, 8), 0);
     ck_assert_str_eq(value, "yes");
+    hubs_free();
+}
+END_TEST
+
+START_TEST(metadata_changes_while_an_actor_lives)
+{
+    const struct phub_pair set[] = { { "colour", "red" }, { "size", "4" } };
+    const struct phub_pair unset = { "colour", "" };
+    struct phub_place place = { .size = sizeof place };
+    struct phub_future *future = NULL;
+    uint64_t version;
+    char value[8];
+    int code;
+
+    hubs_make(2, "hotswap");
+    start_one(hubs[0], "x");
+    ck_assert_int_eq(phub_metadata_set(hubs[1], "x", set, 2, 0, 0, &future),
+                     0);
+    ck_assert_int_eq(phub_future_wait(future, WAIT_MS), 0);
+    version = answer_of(future, 0).version;
+    phub_future_free(&future);
+    while (phub_lookup(hubs[0], "x", &place) != 0 || place.version < version)
+        sched_yield();
+    ck_assert_uint_eq(place.version, version);
+    ck_assert_int_eq(phub_lookup_metadata(hubs[0], "x", "size", value, 8), 0);
+    ck_assert_str_eq(value, "4");
+    ck_assert_int_eq(phub_metadata_set(hubs[0], "x", &unset, 1, version, 0,
+                                       &future), 0);
+    ck_assert_int_eq(finish(&future, NULL), 0);
+    ck_assert_int_eq(phub_metadata_set(hubs[0], "x", set, 1, version, 0,
+                                       &future), 0);
+    ck_assert_int_eq(finish(&future, &code), PHUB_EFAILED);
+    ck_assert_int_eq(code, PHUB_EREFUSED);
+    ck_assert_int_eq(phub_metadata_set(hubs[0], "nobody", set, 1, 0, 0,
+                                       &future), 0);
+    ck_assert_int_eq(finish(&future, &code), PHUB_EFAILED);
+    ck_assert_int_eq(code, PHUB_ENOTFOUND);
+    ck_assert_int_eq(phub_metadata_set(hubs[0], "x", set, 0, 0, 0, NULL),
+                     PHUB_EEMPTY);
+    ck_assert_int_eq(phub_metadata_set(hubs[0], "x", NULL, 1, 0, 0, NULL),
+                     PHUB_EINVAL);
+    ck_assert_int_eq(phub_metadata_set(hubs[0], "x", set, 65, 0, 0, NULL),
+                     PHUB_ELIMIT);
     hubs_free();
 }
 END_TEST
@@ -420,6 +464,7 @@ int main(void)
     tcase_add_loop_test(tc, a_full_mailbox_delays_and_loses_nothing, 0, 2);
     tcase_add_test(tc, a_call_that_is_not_answered_fails_and_does_not_wait);
     tcase_add_test(tc, metadata_of_row_and_instance_are_found);
+    tcase_add_test(tc, metadata_changes_while_an_actor_lives);
     tcase_add_test(tc, an_actor_that_ends_badly_is_started_again);
     tcase_add_test(tc, a_transient_actor_that_ends_well_is_over);
     tcase_add_test(tc, a_stopped_actor_is_terminated_and_gone);

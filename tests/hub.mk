@@ -75,6 +75,11 @@ check_PROGRAMS += tests/check_hub
 TESTS          += tests/check_hub
 tests_check_hub_LDADD = $(hub_ldadd)
 
+check_PROGRAMS += tests/check_edit
+TESTS          += tests/check_edit
+tests_check_edit_SOURCES = tests/check_edit.c $(hub_fixture)
+tests_check_edit_LDADD   = $(hub_ldadd)
+
 # Promise 8, with strategies of its own that note what they are asked.
 check_LTLIBRARIES += tests/distribution-noting.la
 tests_distribution_noting_la_SOURCES = tests/distribution-noting.c

@@ -219,6 +219,37 @@ int phub__command_move(struct phub__hub *hub, const struct phub_bytes *ids,
                   arg);
 }
 
+int phub__command_edit(struct phub__hub *hub, struct phub_bytes id,
+                       const struct phub__list *pairs, uint64_t version,
+                       uint64_t timeout_ms, phub__command_done *done,
+                       void *arg)
+{
+    struct phub__request *request;
+
+    if (pairs->count == 0)
+        return PHUB_EEMPTY;
+    if (pairs->count > PHUB_METADATA_MAX)
+        return PHUB_ELIMIT;
+    request = phub__request_new(hub, PHUB__OP_EDIT, 1,
+                                timeout_ms != 0 ? timeout_ms : 10000);
+    if (request == NULL)
+        return PHUB_EBUSY;
+    request->items[0].op.id = phub__request_copy(request, id);
+    request->items[0].op.metadata = copy_pairs(request, pairs);
+    request->items[0].op.epoch.number = version;
+    if (request->arena.error != 0) {
+        phub__request_drop(request);
+        return PHUB_ENOMEM;
+    }
+    if (id.size == 0 || id.size > PHUB_CHILD_ID_MAX) {
+        request->items[0].op.id.size = 0;
+        phub__request_answer(request, 0, PHUB_ENOTFOUND,
+                             "no child has such an id");
+    }
+    phub__request_send(request, done, arg);
+    return 0;
+}
+
 void phub__asker_poor(struct phub__asker *asker, uint64_t reference)
 {
     uint8_t bytes[32];

@@ -53,5 +53,12 @@ int phub__command_stop(struct phub__hub *hub, const struct phub_bytes *ids,
 int phub__command_move(struct phub__hub *hub, const struct phub_bytes *ids,
                        uint32_t count, uint64_t target, uint64_t timeout_ms,
                        phub__command_done *done, void *arg);
+/* Put pairs (struct phub__op_pair; empty values take their keys away) over
+ * the metadata of a child, if its version is that one or version is 0; the
+ * item's value is the new version. */
+int phub__command_edit(struct phub__hub *hub, struct phub_bytes id,
+                       const struct phub__list *pairs, uint64_t version,
+                       uint64_t timeout_ms, phub__command_done *done,
+                       void *arg);
 
 #endif

@@ -30,6 +30,7 @@ struct answer {
     int32_t code;
     uint64_t node;
     int64_t pid;
+    uint64_t version;
     const char *id, *node_name, *text;
 };
 
@@ -53,6 +54,8 @@ struct phub_future {
     struct phub__command_child *children;
     struct phub_bytes *ids;
     const char *target;
+    struct phub__list pairs;
+    uint64_t version;
 };
 
 /* --- life --------------------------------------------------------------------- */
@@ -188,6 +191,7 @@ static void done(void *arg, struct phub__request *request)
         answer->node = item->answered_by != 0 ? item->answered_by
                                               : item->node;
         answer->pid = item->pid;
+        answer->version = future->op == PHUB__OP_EDIT ? item->value : 0;
         if (answer->node != named) {
             const char *known = phub__hub_name_of(hub->hub, answer->node);
 
@@ -221,6 +225,10 @@ static int begin(struct phub_future *future)
     case PHUB__OP_STOP:
         return phub__command_stop(hub, future->ids, count, future->timeout_ms,
                                   done, future);
+    case PHUB__OP_EDIT:
+        return phub__command_edit(hub, future->ids[0], &future->pairs,
+                                  future->version, future->timeout_ms, done,
+                                  future);
     default:
         break;
     }
@@ -611,6 +619,42 @@ int phub_move(struct phub_hub *hub, const char *id, const char *node,
     return by_ids(hub, PHUB__OP_MOVE, &id, 1, node, timeout_ms, future);
 }
 
+int phub_metadata_set(struct phub_hub *hub, const char *id,
+                      const struct phub_pair *pairs, size_t count,
+                      uint64_t version, uint32_t timeout_ms,
+                      struct phub_future **result)
+{
+    struct phub_child like = { .id = id, .behaviour = "", .metadata = pairs,
+                               .metadata_count = count };
+    struct phub_future *future;
+    int rc;
+
+    if (hub == NULL || hub->magic != PHUB__EMBED_MAGIC)
+        return PHUB_EINVAL;
+    if (count == 0)
+        return PHUB_EEMPTY;
+    rc = check(&like);
+    if (rc != 0)
+        return rc;
+    future = future_new(hub, PHUB__OP_EDIT, 1, timeout_ms);
+    if (future == NULL)
+        return PHUB_ENOMEM;
+    future->pairs = pairs_of(&future->work, pairs, count);
+    future->version = version;
+    future->ids = phub__arena_alloc(&future->work, 1, sizeof *future->ids);
+    if (future->ids != NULL)
+        future->ids[0] = copy_text(&future->arena, id);
+    if (future->work.error != 0 || future->arena.error != 0) {
+        unref(future);
+        return PHUB_ENOMEM;
+    }
+    future->answers[0].id = (const char *)future->ids[0].data;
+    rc = submit(hub, future, result);
+    if (rc != 0)
+        unref(future);
+    return rc;
+}
+
 /* --- awaiting ------------------------------------------------------------------- */
 
 static int is_complete(const struct phub_future *future)
@@ -663,6 +707,7 @@ int phub_future_answer(const struct phub_future *future, size_t index,
     full.id = from->id;
     full.node_name = from->node_name;
     full.text = from->text;
+    full.version = from->version;
     if (answer->size < full.size)
         full.size = answer->size;
     memcpy(answer, &full, full.size);

@@ -16,7 +16,7 @@ libphub_core_la_SOURCES += \
 	libphub/hub/hub.c libphub/hub/hub.h \
 	libphub/hub/arrival.c libphub/hub/cause.c libphub/hub/cause.h \
 	libphub/hub/command.c libphub/hub/command.h \
-	libphub/hub/drain.c libphub/hub/drain.h \
+	libphub/hub/drain.c libphub/hub/drain.h libphub/hub/edit.c \
 	libphub/hub/hook.c libphub/hub/hook.h \
 	libphub/hub/host.c libphub/hub/host.h \
 	libphub/hub/host_private.h \

@@ -14,6 +14,10 @@ void phub__keeper_start(struct phub__hub *hub,
 void phub__keeper_stop(struct phub__hub *hub,
                        const struct phub__op_request *op,
                        const struct phub__op_item *item);
+/* Change the metadata of a child (edit.c). */
+void phub__keeper_edit(struct phub__hub *hub,
+                       const struct phub__op_request *op,
+                       const struct phub__op_item *item);
 /* Give new homes to the children of lost that this node keeps. */
 void phub__keeper_rehome(struct phub__hub *hub, uint64_t lost,
                          enum phub_cause cause);

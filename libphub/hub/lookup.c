@@ -65,6 +65,7 @@ int phub_lookup(struct phub_hub *hub, const char *id,
     full.incarnation = lookup.incarnation;
     full.epoch = lookup.home_epoch;
     full.durable = lookup.durable;
+    full.version = lookup.edit.number;
     instance = best(&lookup);
     if (instance != NULL) {
         full.state = instance->state;

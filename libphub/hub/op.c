@@ -141,6 +141,7 @@ const char *phub__op_name(enum phub__op op)
     case PHUB__OP_DRAIN: return "drain";
     case PHUB__OP_COMPLETED: return "completed";
     case PHUB__OP_CAUSES: return "causes";
+    case PHUB__OP_EDIT: return "edit";
     }
     return "unknown";
 }
@@ -329,6 +330,7 @@ static int ours(struct phub__hub *hub, const struct phub__op_request *op,
     case PHUB__OP_START:
     case PHUB__OP_STOP:
     case PHUB__OP_COMPLETED:
+    case PHUB__OP_EDIT:
         node = phub__view_keeper(phub__hub_view(hub), item->id);
         break;
     case PHUB__OP_MOVE:
@@ -479,6 +481,9 @@ static void handle(struct phub__hub *hub, const struct phub__op_request *op,
     case PHUB__OP_CAUSES:
         causes(hub, op, item);
         return;
+    case PHUB__OP_EDIT:
+        phub__keeper_edit(hub, op, item);
+        return;
     }
     phub__reply(hub, &reply, PHUB_EVERSION, hub->node, 0,
                 "the node does not know this operation");
@@ -526,7 +531,7 @@ int phub__op_lost(struct phub__hub *hub, struct phub_buf *body, int rc)
                      &arena, NULL) != 0)
         again = 0;
     else if (op.op == PHUB__OP_START || op.op == PHUB__OP_MOVE ||
-             op.op == PHUB__OP_DRAIN)
+             op.op == PHUB__OP_DRAIN || op.op == PHUB__OP_EDIT)
         again = 0;
     items = op.items.items;
     for (i = 0; !again && i < op.items.count; i++) {

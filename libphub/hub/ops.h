@@ -32,7 +32,8 @@ enum phub__op {
     PHUB__OP_DISCARD,    /* origin to target: aborted */
     PHUB__OP_DRAIN,      /* to a node: move everything away */
     PHUB__OP_COMPLETED,  /* home to keeper: it ended by itself, stop the row */
-    PHUB__OP_CAUSES      /* to a node: what it noted about this child */
+    PHUB__OP_CAUSES,     /* to a node: what it noted about this child */
+    PHUB__OP_EDIT        /* to the keeper: change the metadata */
 };
 
 const char *phub__op_name(enum phub__op op);

@@ -197,7 +197,8 @@ void phub__request_answer(struct phub__request *request, uint32_t index,
 static int may_ask_again(enum phub__op op)
 {
     return op == PHUB__OP_START || op == PHUB__OP_STOP ||
-           op == PHUB__OP_COMPLETED || op == PHUB__OP_MOVE;
+           op == PHUB__OP_COMPLETED || op == PHUB__OP_MOVE ||
+           op == PHUB__OP_EDIT;
 }
 
 static void retry(struct phub__request *request,
@@ -404,6 +405,7 @@ static uint64_t route(struct phub__request *request,
     case PHUB__OP_START:
     case PHUB__OP_STOP:
     case PHUB__OP_COMPLETED:
+    case PHUB__OP_EDIT:
         return phub__view_keeper(phub__hub_view(hub), item->op.id);
     case PHUB__OP_MOVE:
         home = phub__hub_home(hub, item->op.id);

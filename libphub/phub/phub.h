@@ -149,6 +149,7 @@ struct phub_answer {
     const char *id;             /* these borrow until the future is freed */
     const char *node_name;
     const char *text;           /* what went wrong, "" if nothing did */
+    uint64_t version;           /* of phub_metadata_set: the new one */
 };
 
 /* Wait for the result; timeout_ms counts from this call.  Several threads
@@ -176,6 +177,7 @@ struct phub_place {
     struct phub_epoch epoch;
     uint32_t restarts;
     uint32_t durable;
+    uint64_t version;           /* of the metadata, for phub_metadata_set */
 };
 
 /* Find a child by name in this node's registry; no lock, no network.
@@ -187,6 +189,15 @@ int phub_lookup(struct phub_hub *hub, const char *id,
  * Errors: PHUB_ENOTFOUND, PHUB_ELIMIT if value is too small. */
 int phub_lookup_metadata(struct phub_hub *hub, const char *id, const char *key,
                          char *value, size_t value_max);
+/* Put count pairs over the metadata of the row; a value "" takes its key
+ * away.  version: that of the row when it was read (struct phub_place), or 0
+ * for whatever there is.  The answer's version is the new one, its code
+ * PHUB_EREFUSED if the row has another version by now, PHUB_ENOTFOUND if
+ * there is no such child.  timeout_ms, future and errors as for phub_start. */
+int phub_metadata_set(struct phub_hub *hub, const char *id,
+                      const struct phub_pair *pairs, size_t count,
+                      uint64_t version, uint32_t timeout_ms,
+                      struct phub_future **future);
 /* Children with a live row. */
 uint64_t phub_count(struct phub_hub *hub);
 

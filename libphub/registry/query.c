@@ -302,11 +302,13 @@ int phub__registry_lookup(const struct phub__registry *registry,
         return PHUB_ENOTFOUND;
     lookup->live = phub__value_live(value);
     lookup->durable = value->life != NULL && value->life->durable;
-    lookup->incarnation = (struct phub_epoch){ 0, 0 };
+    lookup->incarnation = lookup->edit = (struct phub_epoch){ 0, 0 };
     lookup->home_epoch = (struct phub_epoch){ 0, 0 };
     lookup->home = phub__value_home(value);
-    if (value->life != NULL)
+    if (value->life != NULL) {
         lookup->incarnation = value->life->incarnation;
+        lookup->edit = value->life->edit;
+    }
     if (lookup->home != 0)
         lookup->home_epoch = value->home.epoch;
     lookup->instances_count = 0;

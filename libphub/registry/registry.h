@@ -325,6 +325,7 @@ struct phub__lookup_instance {
 
 struct phub__lookup {
     struct phub_epoch incarnation;
+    struct phub_epoch edit;    /* of the spec half */
     uint64_t home;
     struct phub_epoch home_epoch;
     bool live;
