@@ -129,6 +129,8 @@ struct phub_env {
     /* --- people --------------------------------------------------------- */
     void (*log)(struct phub_env *env, enum phub__log_level level,
                 const char *text);
+    /* Bits 1 << level: lines that nobody hears need not be written. */
+    uint32_t deaf;
 
     /* NULL, or where calls into strategies are noted: strategy/note.h. */
     struct phub__call_note *calls;

@@ -16,6 +16,8 @@ void phub__hub_log(struct phub__hub *hub, enum phub__log_level level,
     char text[1024];
     va_list args;
 
+    if (hub->env->deaf >> level & 1)
+        return;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);

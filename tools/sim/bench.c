@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sim/tool.h"
@@ -26,7 +27,7 @@
 
 struct phase {
     char name[24];
-    double wall_s;
+    double wall_s, cpu_s;
     uint64_t virtual_ns, events, frames, bytes;
 };
 
@@ -65,11 +66,19 @@ struct wanted {
 
 /* --- phases --------------------------------------------------------------- */
 
+static double cpu_now_s(void)
+{
+    struct timespec ts = { 0, 0 };
+
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
 static struct phase counted(const struct course *course, const char *name)
 {
     struct phub__world *world = course->c->world;
     struct phub__sim_traffic traffic;
-    struct phase phase = { .wall_s = sim_now_s(),
+    struct phase phase = { .wall_s = sim_now_s(), .cpu_s = cpu_now_s(),
                            .virtual_ns = phub__world_now(world),
                            .events = phub__world_events(world) };
 
@@ -93,6 +102,7 @@ static void phase_end(struct course *course)
 
     phub__assert(outcome->phases_count < PHASES_MAX);
     now.wall_s -= was->wall_s;
+    now.cpu_s -= was->cpu_s;
     now.virtual_ns -= was->virtual_ns;
     now.events -= was->events;
     now.frames -= was->frames;
@@ -330,7 +340,7 @@ static int job_end(struct job *job, struct outcome *outcome)
 /* --- telling -------------------------------------------------------------- */
 
 struct total {
-    double wall_s, virtual_s;
+    double wall_s, cpu_s, virtual_s;
     uint64_t events, frames, bytes;
 };
 
@@ -340,6 +350,7 @@ static struct total total_of(const struct outcome *outcome)
 
     for (uint32_t i = 0; i < outcome->phases_count; i++) {
         total.wall_s += outcome->phases[i].wall_s;
+        total.cpu_s += outcome->phases[i].cpu_s;
         total.virtual_s += (double)outcome->phases[i].virtual_ns / 1e9;
         total.events += outcome->phases[i].events;
         total.frames += outcome->phases[i].frames;
@@ -357,8 +368,8 @@ static json_t *phases_json(const struct outcome *outcome)
         double virtual_s = (double)p->virtual_ns / 1e9;
 
         (void)json_array_append_new(list, json_pack(
-            "{s:s s:f s:f s:f s:I s:I s:I}", "phase", p->name,
-            "seconds", p->wall_s, "virtual_s", virtual_s,
+            "{s:s s:f s:f s:f s:f s:I s:I s:I}", "phase", p->name,
+            "seconds", p->wall_s, "cpu_s", p->cpu_s, "virtual_s", virtual_s,
             "times_real_time", virtual_s / (p->wall_s + 1e-9),
             "events", (json_int_t)p->events,
             "messages", (json_int_t)p->frames,
@@ -375,13 +386,13 @@ static void tell_json(const struct bench *bench, uint64_t seed, uint32_t jobs,
     json_t *line;
 
     (void)snprintf(hash, sizeof(hash), "%016" PRIx64, outcomes[0].hash);
-    line = json_pack("{s:s s:i s:i s:i s:I s:i s:f s:f s:f s:f s:I s:I s:I "
+    line = json_pack("{s:s s:i s:i s:i s:I s:i s:f s:f s:f s:f s:f s:I s:I s:I "
         "s:I s:s s:b s:s s:o}", "bench", bench->name,
         "nodes", (int)bench->nodes, "children", (int)bench->children,
         "jobs", (int)jobs, "seed", (json_int_t)seed,
         "wanted_times", (int)bench->times,
         "wanted_seconds", (double)bench->seconds,
-        "seconds", total.wall_s, "virtual_s", total.virtual_s,
+        "seconds", total.wall_s, "cpu_s", total.cpu_s, "virtual_s", total.virtual_s,
         "times_real_time", times, "events", (json_int_t)total.events,
         "messages", (json_int_t)total.frames,
         "bytes", (json_int_t)total.bytes,
@@ -403,12 +414,13 @@ static void tell_text(const struct bench *bench, uint64_t seed, uint32_t jobs,
         const struct phase *p = &o->phases[i];
         double virtual_s = (double)p->virtual_ns / 1e9;
 
-        printf("  %-16s %9.3f s for %9.1f s %9.0f x %10" PRIu64 " events %10"
-               PRIu64 " messages\n", p->name, p->wall_s, virtual_s,
-               virtual_s / (p->wall_s + 1e-9), p->events, p->frames);
+        printf("  %-16s %8.3f s (%8.3f CPU) for %7.1f s %6.0f x %9" PRIu64
+               " events %9" PRIu64 " messages\n", p->name, p->wall_s,
+               p->cpu_s, virtual_s, virtual_s / (p->wall_s + 1e-9),
+               p->events, p->frames);
     }
-    printf("  %-16s %9.3f s for %9.1f s, %.1f MiB\n", "one case",
-           total.wall_s, total.virtual_s, (double)o->rss_kib / 1024);
+    printf("  %-16s %8.3f s (%8.3f CPU) for %7.1f s, %.1f MiB\n", "one case",
+           total.wall_s, total.cpu_s, total.virtual_s, (double)o->rss_kib / 1024);
     if (bench->times != 0)
         printf("  %.0f times real time, %u wanted\n", times, bench->times);
     else

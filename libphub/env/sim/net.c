@@ -20,20 +20,28 @@
 #include "env/sim/private.h"
 
 #define CONNECT_FIRST (50 * PHUB__SIM_MS)   /* as the real one */
+#define WHOLE_KEPT 1024u
 #define CONNECT_MAX (200 * PHUB__SIM_MS)
 
+#define HEAD_MAX 192u          /* an envelope is shorter */
+#define SHARED_SIZE 512u       /* of bodies whose hash is kept for the next */
+
+/* The body is shared by all that it was sent to. */
 struct phub__sim_frame {
     struct phub__sim_frame *next;
     struct phub__link *link;
     struct phub__sim_process *to;   /* the process it was sent to */
-    struct phub_buf *buf;
+    struct phub_buf *body;          /* NULL: none */
     uint64_t arrives;
+    uint32_t head_size;
+    uint8_t head[HEAD_MAX];
 };
 
 struct phub__link {
     struct phub__link *prev, *next;
     struct phub__sim_process *process;
     struct phub__sim_process *peer; /* NULL: not connected; owns a reference */
+    struct phub__link *peer_prev, *peer_next; /* of those connected to it */
     struct phub__sim_event *connecting;
     struct phub__sim_frame *waiting, *waiting_tail;
     uint64_t retry_ns;
@@ -62,14 +70,107 @@ static void link_unref(struct phub__link *link)
     phub__sim_process_unref(process);
 }
 
+static void connected(struct phub__link *link, struct phub__sim_process *peer)
+{
+    link->peer = peer;
+    peer->refs++;
+    link->peer_prev = NULL;
+    link->peer_next = peer->connected;
+    if (link->peer_next != NULL)
+        link->peer_next->peer_prev = link;
+    peer->connected = link;
+}
+
+static void disconnected(struct phub__link *link)
+{
+    struct phub__sim_process *peer = link->peer;
+
+    if (peer == NULL)
+        return;
+    if (link->peer_prev != NULL)
+        link->peer_prev->peer_next = link->peer_next;
+    else
+        peer->connected = link->peer_next;
+    if (link->peer_next != NULL)
+        link->peer_next->peer_prev = link->peer_prev;
+    link->peer = NULL;
+    phub__sim_process_unref(peer);
+}
+
+static struct phub__sim_frame *frame_new(struct phub__world *world)
+{
+    struct phub__sim_frame *frame = world->frames_free;
+
+    if (frame == NULL)
+        frame = phub__sim_alloc(1, sizeof(*frame));
+    else
+        world->frames_free = frame->next;
+    frame->next = NULL;
+    frame->to = NULL;
+    frame->body = NULL;
+    frame->head_size = 0;
+    return frame;
+}
+
 static void frame_free(struct phub__sim_frame *frame)
 {
+    struct phub__world *world = frame->link->process->world;
+
     frame->link->frames--;
     link_unref(frame->link);
     if (frame->to != NULL)
         phub__sim_process_unref(frame->to);
-    phub__buf_unref(&frame->buf);
-    free(frame);
+    phub__buf_unref(&frame->body);
+    frame->next = world->frames_free;
+    world->frames_free = frame;
+}
+
+static size_t frame_size(const struct phub__sim_frame *frame)
+{
+    return frame->head_size + (frame->body == NULL ? 0 : frame->body->size);
+}
+
+static uint64_t frame_hash(struct phub__world *world,
+                           const struct phub__sim_frame *frame)
+{
+    uint64_t hash = phub__sim_hash(frame->head, frame->head_size) * 31;
+
+    if (frame->body == NULL)
+        return hash;
+    if (frame->body->size < SHARED_SIZE)
+        return hash ^ phub__sim_hash(frame->body->data, frame->body->size);
+    if (frame->body != world->hashed) {
+        phub__buf_unref(&world->hashed);
+        world->hashed = phub__buf_ref(frame->body);
+        world->hashed_hash = phub__sim_hash(frame->body->data,
+                                            frame->body->size);
+    }
+    return hash ^ world->hashed_hash;
+}
+
+/* In one piece, for who receives it; NULL: a test lets it run out of memory.
+ * The piece of the last frame is used again if nobody has kept it. */
+static struct phub_buf *frame_whole(struct phub__world *world,
+                                    const struct phub__sim_frame *frame)
+{
+    size_t size = frame_size(frame);
+
+    if (world->whole != NULL
+        && (size > world->whole_max || world->whole_max > 2 * WHOLE_KEPT
+            || atomic_load(&world->whole->refs) != 1))
+        phub__buf_unref(&world->whole);
+    if (world->whole == NULL) {
+        world->whole_max = size < WHOLE_KEPT ? WHOLE_KEPT : size;
+        world->whole = phub__buf_new(world->whole_max);
+        if (world->whole == NULL)
+            return NULL;
+    }
+    world->whole->size = size;
+    memcpy(world->whole->data, frame->head, frame->head_size);
+    if (frame->body != NULL && frame->body->size != 0)
+        memcpy(world->whole->data + frame->head_size, frame->body->data,
+               frame->body->size);
+    return world->whole;
 }
 
 static uint64_t latency(struct phub__world *world, struct phub__sim_path *path)
@@ -81,17 +182,34 @@ static uint64_t latency(struct phub__world *world, struct phub__sim_path *path)
 
 /* --- connecting ----------------------------------------------------------- */
 
+static struct phub__sim_process **listeners(struct phub__world *world,
+                                            const char *endpoint)
+{
+    return &world->listeners[phub__sim_hash(endpoint, strlen(endpoint))
+                             % PHUB__SIM_LISTENERS];
+}
+
 static struct phub__sim_process *listener(struct phub__world *world,
                                           const char *endpoint)
 {
-    for (uint32_t i = 0; i < world->nodes_count; i++) {
-        struct phub__sim_process *process = world->nodes[i]->process;
+    struct phub__sim_process *process = *listeners(world, endpoint);
 
-        if (process != NULL && process->net_events != NULL
-            && strcmp(process->endpoint, endpoint) == 0)
-            return process;
-    }
-    return NULL;
+    while (process != NULL && strcmp(process->endpoint, endpoint) != 0)
+        process = process->listen_next;
+    return process;
+}
+
+static void listen_end(struct phub__sim_process *process)
+{
+    struct phub__sim_process **at = listeners(process->world,
+                                              process->endpoint);
+
+    if (process->net_events == NULL)
+        return;
+    process->net_events = NULL;
+    while (*at != process)
+        at = &(*at)->listen_next;
+    *at = process->listen_next;
 }
 
 static void transmit(struct phub__link *link, struct phub__sim_frame *frame);
@@ -114,8 +232,7 @@ static void connect_try(void *arg)
         return;
     }
     link->retry_ns = CONNECT_FIRST;
-    link->peer = peer;
-    peer->refs++;
+    connected(link, peer);
     while (link->waiting != NULL) {
         struct phub__sim_frame *frame = link->waiting;
 
@@ -148,8 +265,7 @@ static void lost(void *arg)
     struct phub__sim_process *process = link->process;
 
     if (!link->closed && link->peer != NULL) {
-        phub__sim_process_unref(link->peer);
-        link->peer = NULL;
+        disconnected(link);
         link->breaking = link->half_open = 0;
         connect_later(link, link->retry_ns);
         if (process->net_events != NULL)
@@ -211,6 +327,7 @@ static void frame_arrived(void *arg)
     struct phub__sim_path *path = path_of(world,
                                           frame->link->process->node->index,
                                           to->node->index);
+    struct phub_buf *whole;
 
     if (path->cut && path->cut_since <= frame->arrives) {
         if (path->held) {
@@ -221,9 +338,10 @@ static void frame_arrived(void *arg)
         }
         return;
     }
-    if (to->net_events != NULL)
-        to->net_events->received(to->net_arg, frame->buf);
+    whole = to->net_events == NULL ? NULL : frame_whole(world, frame);
     frame_free(frame);
+    if (whole != NULL)
+        to->net_events->received(to->net_arg, whole);
 }
 
 static void deliver(struct phub__world *world, struct phub__sim_frame *frame,
@@ -231,21 +349,21 @@ static void deliver(struct phub__world *world, struct phub__sim_frame *frame,
 {
     frame->arrives = at;
     (void)phub__sim_event(world, at, frame->to, PHUB__SIM_FRAME,
-                          phub__sim_hash(frame->buf->data, frame->buf->size),
+                          frame_hash(world, frame),
                           frame_arrived, frame_lost, frame);
 }
 
 static void repeat(struct phub__world *world,
                    const struct phub__sim_frame *frame, uint64_t at)
 {
-    struct phub__sim_frame *copy = phub__sim_alloc(1, sizeof(*copy));
+    struct phub__sim_frame *copy = frame_new(world);
 
     *copy = *frame;
     copy->next = NULL;
     copy->link->refs++;
     copy->link->frames++;
     copy->to->refs++;
-    (void)phub__buf_ref(copy->buf);
+    (void)phub__buf_ref(copy->body);
     world->traffic.repeated++;
     deliver(world, copy, at);
 }
@@ -262,9 +380,9 @@ static void transmit(struct phub__link *link, struct phub__sim_frame *frame)
     frame->to = link->peer;
     frame->to->refs++;
     world->traffic.frames++;
-    world->traffic.bytes += frame->buf->size;
+    world->traffic.bytes += frame_size(frame);
     if (net->bytes_per_s != 0) {
-        at += frame->buf->size * PHUB__SIM_S / net->bytes_per_s;
+        at += frame_size(frame) * PHUB__SIM_S / net->bytes_per_s;
         path->free_at = at;
     }
     at += latency(world, path);
@@ -298,6 +416,7 @@ static int net_listen(struct phub_env *env, const char *endpoint,
     const char *port = strrchr(endpoint, ':');
     struct phub__sim_process *other;
 
+    listen_end(process);
     if (port != NULL && (strcmp(port, ":0") == 0 || strcmp(port, ":*") == 0))
         (void)snprintf(process->endpoint, sizeof(process->endpoint),
                        "tcp://%.63s:7000", process->node->name);
@@ -311,13 +430,15 @@ static int net_listen(struct phub_env *env, const char *endpoint,
     }
     process->net_events = events;
     process->net_arg = arg;
+    process->listen_next = *listeners(process->world, process->endpoint);
+    *listeners(process->world, process->endpoint) = process;
     (void)snprintf(actual, actual_max, "%s", process->endpoint);
     return 0;
 }
 
 static void net_close(struct phub_env *env)
 {
-    phub__sim_of(env)->net_events = NULL;
+    listen_end(phub__sim_of(env));
 }
 
 static int link_open(struct phub_env *env, const char *endpoint,
@@ -348,7 +469,6 @@ static int link_send(struct phub_env *env, struct phub__link *link,
                      struct phub_buf *body)
 {
     struct phub__sim_process *process = phub__sim_of(env);
-    size_t body_size = body == NULL ? 0 : body->size;
     struct phub__sim_frame *frame;
 
     if (!phub__sim_effect(process))
@@ -357,16 +477,12 @@ static int link_send(struct phub_env *env, struct phub__link *link,
         process->world->traffic.refused++;
         return PHUB_EBUSY;
     }
-    frame = phub__sim_alloc(1, sizeof(*frame));
-    frame->buf = phub__buf_new(head_size + body_size);
-    if (frame->buf == NULL) { /* a test lets the hub run out of memory */
-        free(frame);
-        return PHUB_ENOMEM;
-    }
+    phub__assert(head_size <= HEAD_MAX);
+    frame = frame_new(process->world);
+    frame->body = phub__buf_ref(body);
+    frame->head_size = (uint32_t)head_size;
     if (head_size != 0)
-        memcpy(frame->buf->data, head, head_size);
-    if (body_size != 0)
-        memcpy(frame->buf->data + head_size, body->data, body_size);
+        memcpy(frame->head, head, head_size);
     frame->link = link;
     link->refs++;
     link->frames++;
@@ -397,9 +513,7 @@ static void link_close(struct phub_env *env, struct phub__link **where)
         link->waiting = frame->next;
         frame_free(frame);
     }
-    if (link->peer != NULL)
-        phub__sim_process_unref(link->peer);
-    link->peer = NULL;
+    disconnected(link);
     link->closed = 1;
     if (link->prev != NULL)
         link->prev->next = link->next;
@@ -489,17 +603,11 @@ void phub__sim_net_init(struct phub_env *env)
 
 void phub__sim_net_end(struct phub__sim_process *process)
 {
-    struct phub__world *world = process->world;
+    struct phub__link *link = process->connected;
 
-    process->net_events = NULL;
-    for (uint32_t i = 0; i < world->nodes_count; i++) {
-        struct phub__sim_process *other = world->nodes[i]->process;
-        struct phub__link *link = other == NULL ? NULL : other->links;
-
-        for (; link != NULL; link = link->next)
-            if (link->peer == process)
-                reset(link);
-    }
+    listen_end(process);
+    for (; link != NULL; link = link->peer_next)
+        reset(link);
 }
 
 void phub__sim_net_free(struct phub__sim_process *process)
@@ -538,6 +646,14 @@ void phub__sim_net_grow(struct phub__world *world)
 void phub__sim_net_fini(struct phub__world *world)
 {
     free(world->paths);
+    phub__buf_unref(&world->hashed);
+    phub__buf_unref(&world->whole);
+    while (world->frames_free != NULL) {
+        struct phub__sim_frame *frame = world->frames_free;
+
+        world->frames_free = frame->next;
+        free(frame);
+    }
     while (world->names != NULL) {
         struct phub__sim_name *name = world->names;
 

@@ -101,6 +101,8 @@ struct phub__sim_process {
     void *net_arg;
     char endpoint[PHUB_ENDPOINT_MAX + 1];
     struct phub__link *links;
+    struct phub__link *connected;       /* links of others to it */
+    struct phub__sim_process *listen_next; /* of the same bucket */
     /* children */
     struct phub__sim_runner exec, actor;
 };
@@ -138,6 +140,8 @@ struct phub__sim_name {
     uint32_t count;
 };
 
+#define PHUB__SIM_LISTENERS 1024u
+
 enum phub__sim_by {
     PHUB__SIM_BY_ID, PHUB__SIM_BY_PID, PHUB__SIM_BY_HANDLE, PHUB__SIM_BYS
 };
@@ -165,6 +169,12 @@ struct phub__world {
     uint32_t paths_side;
     struct phub__sim_name *names;
     struct phub__sim_traffic traffic;
+    struct phub__sim_process *listeners[PHUB__SIM_LISTENERS]; /* hashed */
+    struct phub__sim_frame *frames_free; /* by next */
+    struct phub_buf *hashed;            /* the last large body ... */
+    uint64_t hashed_hash;               /* ... and its hash; owned */
+    struct phub_buf *whole;             /* the last frame received; owned */
+    size_t whole_max;
     struct phub__sim_child *children;   /* all that run; newest last */
     struct phub__sim_child *children_tail;
     struct phub__sim_index index;

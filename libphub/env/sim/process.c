@@ -246,7 +246,7 @@ static void log_text(struct phub_env *env, enum phub__log_level level,
                                          "debug" };
     struct phub__sim_process *process = phub__sim_of(env);
 
-    if (level <= process->world->options.log_level && !process->dead)
+    if (!process->dead)
         phub__world_note(process->world, process->node, "%s: %s",
                          names[level], text);
 }
@@ -270,6 +270,10 @@ void phub__sim_process_new(struct phub__sim_node *node)
     phub__sim_net_init(&process->env);
     phub__sim_disk_init(&process->env);
     process->world = node->world;
+    for (unsigned level = PHUB__LOG_ERROR; level <= PHUB__LOG_DEBUG; level++)
+        if (node->world->options.trace == NULL
+            || level > (unsigned)node->world->options.log_level)
+            process->env.deaf |= UINT32_C(1) << level;
     process->env.calls = node->world->options.calls;
     process->node = node;
     process->refs = 2;  /* the node, and this call */

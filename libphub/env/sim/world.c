@@ -293,13 +293,12 @@ void phub__world_note(struct phub__world *world, struct phub__sim_node *node,
     va_list list;
     int size;
 
+    if (world->options.trace == NULL)
+        return;
     va_start(list, format);
     size = vsnprintf(text, sizeof(text), format, list);
     va_end(list);
-    if (size < 0)
-        return;
-    phub__sim_mix(world, phub__sim_hash(text, strlen(text)));
-    if (world->options.trace != NULL)
+    if (size >= 0)
         fprintf(world->options.trace, "%12.6f %-4s %s\n",
                 (double)world->now / 1e9, node == NULL ? "-" : node->name,
                 text);

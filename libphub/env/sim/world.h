@@ -99,7 +99,8 @@ void phub__world_at(struct phub__world *world, uint64_t at_ns,
 /* Run one event; 0 if there is none. */
 int phub__world_step(struct phub__world *world);
 void phub__world_run(struct phub__world *world, uint64_t until_ns);
-/* A line of the story: kept in the hash, printed to the trace. */
+/* A line of the story, for the trace: not written if there is none, and no
+ * part of the hash. */
 void phub__world_note(struct phub__world *world, struct phub__sim_node *node,
                       const char *format, ...)
     __attribute__((format(printf, 3, 4)));
