@@ -20,13 +20,18 @@ struct question {
     struct phub_bytes node, tag, state;
     uint64_t timeout_ms;
     bool rollback, no_wait;
-    uint64_t count;
+    uint64_t count, version;
 };
+
+static PHUB__SCHEMA(pair_schema, struct phub__op_pair,
+    PHUB__TEXT(1, struct phub__op_pair, key, 63),
+    PHUB__TEXT(2, struct phub__op_pair, value, 1024));
 
 #define C struct phub__command_child
 static PHUB__SCHEMA(child_schema, C,
     PHUB__TEXT(PHUB_CONTROL_CHILD_ID, C, id, 65536),
     PHUB__BYTES(PHUB_CONTROL_CHILD_SPEC, C, spec, 65536),
+    PHUB__LIST(PHUB_CONTROL_CHILD_METADATA, C, metadata, 64, &pair_schema),
     PHUB__TEXTS(PHUB_CONTROL_CHILD_TAGS, C, tags, 64, 63));
 
 #define Q struct question
@@ -41,7 +46,8 @@ static PHUB__SCHEMA(question_schema, Q,
     PHUB__U64(PHUB_CONTROL_TIMEOUT_MS, Q, timeout_ms),
     PHUB__BOOL(PHUB_CONTROL_ROLLBACK, Q, rollback),
     PHUB__BOOL(PHUB_CONTROL_NO_WAIT, Q, no_wait),
-    PHUB__U64(PHUB_CONTROL_COUNT, Q, count));
+    PHUB__U64(PHUB_CONTROL_COUNT, Q, count),
+    PHUB__U64(PHUB_CONTROL_VERSION, Q, version));
 
 struct record {
     struct phub_bytes id, node, state, text;
@@ -236,6 +242,31 @@ START_TEST(a_child_can_be_started_seen_moved_and_stopped)
     ck_assert_int_eq(ask("stop", "c", ""), 0);
     ck_assert_int_eq(ask("ls", "", ""), 0);
     ck_assert_uint_eq(client.records, 0);
+}
+END_TEST
+
+START_TEST(metadata_is_set_by_version)
+{
+    struct phub__op_pair pair = { hubs_bytes("colour"), hubs_bytes("red") };
+    struct phub__command_child child = { .id = hubs_bytes("c"),
+                                         .metadata = { &pair, 1 } };
+    struct question q = { .verb = hubs_bytes("set"),
+                          .children = { &child, 1 } };
+    uint64_t version;
+
+    ck_assert_int_eq(start("c", "", "sim"), 0);
+    ck_assert_int_eq(asked(&q), 0);
+    ck_assert_uint_eq(client.records, 1);
+    version = client.first[0].value;
+    ck_assert_uint_ne(version, 0);
+    q.version = version;
+    ck_assert_int_eq(asked(&q), 0);
+    ck_assert_int_eq(asked(&q), PHUB_EFAILED);
+    ck_assert_int_eq(client.first[0].code, PHUB_EREFUSED);
+    child.metadata.count = 0;
+    ck_assert_int_eq(asked(&q), PHUB_EEMPTY);
+    q.children.count = 0;
+    ck_assert_int_eq(asked(&q), PHUB_EEMPTY);
 }
 END_TEST
 
@@ -556,6 +587,7 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, a_child_can_be_started_seen_moved_and_stopped);
+    tcase_add_test(tc, metadata_is_set_by_version);
     tcase_add_test(tc, nodes_and_status_tell_of_the_hub);
     tcase_add_test(tc, a_drain_answers_what_went);
     tcase_add_test(tc, ls_filters_by_tag_node_and_state);

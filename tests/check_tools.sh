@@ -31,7 +31,10 @@ expect 2 'a name like TERM' "$tool" start x --stop-signal LOUD -- true
 expect 2 'needs a %d' "$tool" start x --count 3 -- true
 expect 2 '"rollback" is allowed' "$tool" start x --on-failure cry -- true
 expect 2 'name the children to stop' "$tool" stop
-for verb in start stop ls show why nodes status logs move drain; do
+expect 2 'is used as: phub set ID KEY=VALUE' "$tool" set x
+expect 2 'KEY=VALUE is needed' "$tool" set x wrong
+expect 2 'KEY=VALUE is needed' "$tool" set x =wrong
+for verb in start stop ls show why nodes status logs move drain set; do
     expect 0 "^usage: phub $verb" "$tool" "$verb" --help
 done
 

@@ -55,7 +55,7 @@ struct question {
     struct phub_bytes verb;
     struct phub__list ids, children;
     struct phub_bytes node, tag, state;
-    uint64_t timeout_ms, count;
+    uint64_t timeout_ms, count, version;
     bool rollback, no_wait;
 };
 
@@ -72,7 +72,8 @@ static PHUB__SCHEMA(question_schema, Q,
     PHUB__U64(PHUB_CONTROL_TIMEOUT_MS, Q, timeout_ms),
     PHUB__BOOL(PHUB_CONTROL_ROLLBACK, Q, rollback),
     PHUB__BOOL(PHUB_CONTROL_NO_WAIT, Q, no_wait),
-    PHUB__U64(PHUB_CONTROL_COUNT, Q, count));
+    PHUB__U64(PHUB_CONTROL_COUNT, Q, count),
+    PHUB__U64(PHUB_CONTROL_VERSION, Q, version));
 
 /* Whom to answer, from a question that cannot be decoded. */
 static PHUB__SCHEMA(head_schema, Q,
@@ -82,7 +83,7 @@ struct record {
     struct phub_bytes id, node, state, text, zone, keeper, home;
     int64_t code, pid;
     uint64_t restarts, epoch, incarnation, value, time_ms, node_id, boot;
-    uint64_t weight, rtt_us;
+    uint64_t weight, rtt_us, version;
     struct phub__list tags, metadata, published;
     bool durable;
 };
@@ -112,7 +113,8 @@ static PHUB__SCHEMA(record_schema, R,
     PHUB__U64(PHUB_CONTROL_R_RTT_US, R, rtt_us),
     PHUB__BOOL(PHUB_CONTROL_R_DURABLE, R, durable),
     PHUB__TEXT(PHUB_CONTROL_R_KEEPER, R, keeper, 255),
-    PHUB__TEXT(PHUB_CONTROL_R_HOME, R, home, 255));
+    PHUB__TEXT(PHUB_CONTROL_R_HOME, R, home, 255),
+    PHUB__U64(PHUB_CONTROL_R_VERSION, R, version));
 
 struct answer {
     uint64_t reference;
@@ -298,6 +300,12 @@ static void serve_operation(struct reply *reply, const struct question *q)
     } else if (is(q->verb, "stop")) {
         rc = phub__command_stop(hub, q->ids.items, q->ids.count,
                                 q->timeout_ms, done, arg);
+    } else if (is(q->verb, "set")) {
+        const struct phub__command_child *child = q->children.items;
+
+        rc = q->children.count != 1 ? PHUB_EEMPTY
+             : phub__command_edit(hub, child->id, &child->metadata,
+                                  q->version, q->timeout_ms, done, arg);
     } else {
         snprintf(name, sizeof name, "%.*s", (int)q->node.size,
                  q->node.size != 0 ? (const char *)q->node.data : "");
@@ -370,6 +378,7 @@ static void describe(struct reply *reply, const struct phub__row_view *view,
     record->epoch = view->home_epoch.number;
     record->incarnation = view->incarnation.number;
     record->durable = view->durable;
+    record->version = view->edit.number;
     record->state = text_of(view->live ? "waiting" : "stopped");
     if (phub__row_half_of(view, view->home, &half) &&
         half.state != PHUB_INSTANCE_GONE)
@@ -733,7 +742,8 @@ static void serve(struct reply *reply, const struct question *q)
 {
     char text[160];
 
-    if (is(q->verb, "start") || is(q->verb, "stop") || is(q->verb, "move"))
+    if (is(q->verb, "start") || is(q->verb, "stop") || is(q->verb, "move") ||
+        is(q->verb, "set"))
         serve_operation(reply, q);
     else if (is(q->verb, "drain"))
         serve_drain(reply, q);

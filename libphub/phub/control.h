@@ -21,6 +21,7 @@
 #define PHUB_CONTROL_ROLLBACK 9    /* bool: start */
 #define PHUB_CONTROL_NO_WAIT 10    /* bool: answer at once */
 #define PHUB_CONTROL_COUNT 11      /* uint: causes, lines */
+#define PHUB_CONTROL_VERSION 12    /* uint: set; 0 = whichever */
 
 /* Child, in CHILDREN. */
 #define PHUB_CONTROL_CHILD_ID 1        /* text */
@@ -59,6 +60,7 @@
 #define PHUB_CONTROL_R_DURABLE 20      /* bool */
 #define PHUB_CONTROL_R_KEEPER 21       /* text: node name */
 #define PHUB_CONTROL_R_HOME 22         /* text: node name */
+#define PHUB_CONTROL_R_VERSION 23      /* uint: of the metadata */
 
 /* Spec keys (phub-child(7), phub(1) give defaults and ranges). */
 #define PHUB_SPEC_RUNNER 1             /* text: "exec" or "actor" */
@@ -99,8 +101,11 @@
  * logs    records with text: lines of the child's output on this node
  * move    one record per id
  * drain   one record: node, value (moved), pid (left)
+ * set     CHILDREN is one child with metadata to put over its own: one record,
+ *         id, code, text, value (the new version)
  * causes  of the id at all members, or of this node itself: records with
  *         time, node or id, text */
-#define PHUB_CONTROL_VERBS "start stop ls show nodes status logs move drain causes"
+#define PHUB_CONTROL_VERBS \
+    "start stop ls show nodes status logs move drain causes set"
 
 #endif

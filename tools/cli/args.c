@@ -47,9 +47,11 @@ static const struct option options[] = {
       "start N of it; %d in ID becomes 1 to N" },
     { "on-failure", OPTION_TEXT, "rollback", " start ",
       "if one cannot be started, stop the others again" },
-    { "no-wait", OPTION_FLAG, NULL, " start stop move ",
+    { "if-version", OPTION_NUMBER, "N", " set ",
+      "only if nobody has changed it since version N" },
+    { "no-wait", OPTION_FLAG, NULL, " start stop move set ",
       "do not wait for the outcome" },
-    { "timeout", OPTION_MS, "TIME", " start stop move drain ",
+    { "timeout", OPTION_MS, "TIME", " start stop move drain set ",
       "wait at most this long: 500ms, 10s, 2m" },
 };
 

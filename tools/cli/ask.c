@@ -90,6 +90,7 @@ static uint64_t put_question(struct phub_cbor_writer *w,
     put_flag(w, PHUB_CONTROL_ROLLBACK, q->rollback, &pairs);
     put_flag(w, PHUB_CONTROL_NO_WAIT, q->no_wait, &pairs);
     put_number(w, PHUB_CONTROL_COUNT, q->count, &pairs);
+    put_number(w, PHUB_CONTROL_VERSION, q->version, &pairs);
     return pairs;
 }
 
@@ -147,6 +148,7 @@ static const struct {
     [PHUB_CONTROL_R_DURABLE] = { "durable", FLAG },
     [PHUB_CONTROL_R_KEEPER] = { "keeper", TEXT },
     [PHUB_CONTROL_R_HOME] = { "home", TEXT },
+    [PHUB_CONTROL_R_VERSION] = { "version", NUMBER },
 };
 
 #define RECORD_KEYS (sizeof record_keys / sizeof record_keys[0])

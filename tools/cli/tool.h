@@ -111,7 +111,7 @@ struct question {
     const struct spec_child *children;
     size_t children_count;
     const char *node, *tag, *state;
-    uint64_t timeout_ms, count;
+    uint64_t timeout_ms, count, version;
     bool rollback, no_wait;
 };
 

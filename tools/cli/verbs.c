@@ -5,11 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <phub/cbor.h>
+#include <phub/control.h>
 #include <phub/error.h>
+#include <phub/phub.h>
 
 #include "cli/tool.h"
 
 #define IDS_MAX 1000000u
+#define SET_BYTES_MAX 131072u   /* a change of 64 values fits */
 
 /* --- start, stop, move, drain ------------------------------------------- */
 
@@ -130,6 +134,50 @@ static int run_move(const struct args *args)
     return rc;
 }
 
+/* KEY=VALUE into the map at w; false if it is none. */
+static bool put_change(struct phub_cbor_writer *w, const char *text)
+{
+    const char *sign = strchr(text, '=');
+
+    if (sign == NULL || sign == text)
+        return false;
+    phub_cbor_write_map(w, 2);
+    phub_cbor_write_uint(w, 1);
+    phub_cbor_write_text(w, text, (size_t)(sign - text));
+    phub_cbor_write_uint(w, 2);
+    phub_cbor_write_cstr(w, sign + 1);
+    return true;
+}
+
+static int run_set(const struct args *args)
+{
+    uint8_t bytes[SET_BYTES_MAX];
+    struct phub_cbor_writer w;
+    struct spec_child child = { .cbor = bytes };
+    struct question question = {
+        .verb = "set", .children = &child, .children_count = 1,
+        .version = args_number(args, "if-version", 0),
+        .no_wait = args_flag(args, "no-wait"),
+        .timeout_ms = args_number(args, "timeout", 0) };
+    size_t count = json_array_size(args->operands), i;
+
+    phub_cbor_writer_init(&w, bytes, sizeof bytes);
+    phub_cbor_write_map(&w, 2);
+    phub_cbor_write_uint(&w, PHUB_CONTROL_CHILD_ID);
+    phub_cbor_write_cstr(&w, args_operand(args, 0));
+    phub_cbor_write_uint(&w, PHUB_CONTROL_CHILD_METADATA);
+    phub_cbor_write_array(&w, count - 1);
+    for (i = 1; i < count; i++)
+        if (!put_change(&w, args_operand(args, i)))
+            return fail(args, EXIT_USAGE, PHUB_EINVAL, "\"%s\": KEY=VALUE is "
+                        "needed; KEY= takes it away", args_operand(args, i));
+    if (!phub_cbor_writer_ok(&w))
+        return fail(args, EXIT_USAGE, PHUB_ELIMIT, "more than %u bytes",
+                    SET_BYTES_MAX);
+    child.size = w.size;
+    return operate(args, &question);
+}
+
 static int run_drain(const struct args *args)
 {
     struct question question = {
@@ -180,6 +228,8 @@ const struct verb verbs[] = {
       run_logs },
     { "move", "ID... NODE", 2, IDS_MAX, false,
       "move children and their state to a node", run_move },
+    { "set", "ID KEY=VALUE...", 2, PHUB_METADATA_MAX + 1, false,
+      "change the metadata of a child that lives", run_set },
     { "drain", "[NODE]", 0, 1, false,
       "move everything away from a node, else from this one", run_drain },
     { NULL, NULL, 0, 0, false, NULL, NULL },
