@@ -142,6 +142,7 @@ struct posts {
     struct world world;
     uint32_t count;
     pthread_t hub_thread;
+    uint32_t dropped;
 };
 
 static void on_post(void *arg)
@@ -210,6 +211,13 @@ static void work_done(void *arg)
     phub__env_real_stop(posts->world.env);
 }
 
+static void work_dropped(void *arg)
+{
+    struct posts *posts = arg;
+
+    posts->dropped++;
+}
+
 START_TEST(work_runs_elsewhere_and_is_done_here)
 {
     struct posts posts = { 0 };
@@ -217,9 +225,24 @@ START_TEST(work_runs_elsewhere_and_is_done_here)
     posts.hub_thread = pthread_self();
     world_open(&posts.world, NULL);
     ck_assert_int_eq(posts.world.env->work(posts.world.env, work_on_it,
-                                           work_done, &posts), 0);
+                                           work_done, work_dropped, &posts),
+                     0);
     world_run(&posts.world);
     world_close(&posts.world);
+}
+END_TEST
+
+START_TEST(work_whose_env_is_freed_is_dropped)
+{
+    struct posts posts = { 0 };
+
+    posts.hub_thread = pthread_self();
+    world_open(&posts.world, NULL);
+    ck_assert_int_eq(posts.world.env->work(posts.world.env, work_on_it,
+                                           work_done, work_dropped, &posts),
+                     0);
+    world_close(&posts.world);
+    ck_assert_uint_eq(posts.dropped, 1);
 }
 END_TEST
 
@@ -649,6 +672,7 @@ int main(void)
     tcase_add_test(calls, posts_of_another_thread_all_run_on_the_hubs);
     tcase_add_test(calls, posts_over_the_limit_are_refused);
     tcase_add_test(calls, work_runs_elsewhere_and_is_done_here);
+    tcase_add_test(calls, work_whose_env_is_freed_is_dropped);
     tcase_add_test(calls, what_is_retired_is_freed_after_the_readers);
     tcase_add_test(calls, an_embedder_steps_a_borrowed_loop);
     tcase_add_test(calls, descriptors_are_refused_before_they_run_out);

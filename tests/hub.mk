@@ -95,3 +95,14 @@ tests_check_quorum_SOURCES = tests/check_quorum.c $(hub_fixture)
 tests_check_quorum_LDADD   = $(hub_ldadd)
 EXTRA_tests_check_quorum_DEPENDENCIES = tests/partition-watchful.la \
 	tests/distribution-noting.la
+
+# The host table, called as if by a strategy.
+check_LTLIBRARIES += tests/partition-hoarder.la
+tests_partition_hoarder_la_SOURCES = tests/partition-hoarder.c
+tests_partition_hoarder_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version \
+	-rpath /nonexistent -export-symbols-regex '^phub_plugin_abi'
+check_PROGRAMS += tests/check_host
+TESTS          += tests/check_host
+tests_check_host_SOURCES = tests/check_host.c $(hub_fixture)
+tests_check_host_LDADD   = $(hub_ldadd)
+EXTRA_tests_check_host_DEPENDENCIES = tests/partition-hoarder.la

@@ -36,7 +36,7 @@ struct mock_event {
     uint64_t move;         /* host's move, 0 = none */
     uint32_t step;         /* enum mock_step, MOCK_STEPS = none */
     uint64_t from;
-    struct phub_buf *message;
+    struct phub_buf *message;  /* or what a completion carries */
     bool cancelled;
 };
 
@@ -124,6 +124,17 @@ void mock_complete(struct mock *mock, uint64_t delay_ms, uint64_t token,
     event_add(mock->world, event, delay_ms * MS);
 }
 
+void mock_complete_buf(struct mock *mock, uint64_t delay_ms, uint64_t token,
+                       int rc, const void *data, size_t size)
+{
+    struct mock_event event = { .mock = mock, .kind = EVENT_COMPLETED,
+                                .token = token, .rc = rc, .value = size,
+                                .step = MOCK_STEPS };
+
+    event.message = mock_buf(mock->world, data, size);
+    event_add(mock->world, event, delay_ms * MS);
+}
+
 static void event_deliver(struct mock_event *event)
 {
     struct mock *mock = event->mock;
@@ -135,6 +146,7 @@ static void event_deliver(struct mock_event *event)
     if (event->kind == EVENT_COMPLETED && event->step < MOCK_STEPS)
         mock_moves_done(mock, event->move, event->step, event->rc);
     result.value = event->value;
+    result.buf = event->message;
     if (mock->completed != NULL && event->kind != EVENT_MESSAGE)
         mock->completed(mock->completed_arg, event->token, event->rc,
                         &result);
@@ -499,6 +511,7 @@ struct mock *mock_new(struct mock_world *world)
     ck_assert_ptr_nonnull(mock);
     mock_moves_host(&host);
     mock_streams_host(&host);
+    mock_store_host(&host);
     mock->host = host;
     mock->world = world;
     mock->id = world->nodes_count + 1;

@@ -69,6 +69,15 @@ struct mock_move {
     uint64_t target;
 };
 
+#define MOCK_VALUES_MAX 16
+
+struct mock_value {
+    size_t key_size;           /* 0: free */
+    size_t size;
+    uint8_t key[PHUB_STORE_KEY_MAX];
+    uint8_t bytes[1024];
+};
+
 struct mock_world;
 
 struct mock {
@@ -93,6 +102,9 @@ struct mock {
     uint32_t timers;
     uint32_t judge_again;          /* calls */
     uint32_t busy_permille;        /* of peer_send calls */
+    struct phub_lease lease;       /* what lease() tells */
+    int store_rc;                  /* of writes to the store */
+    struct mock_value values[MOCK_VALUES_MAX];  /* outlive the strategy */
     char failed[200];
     char log[200];
 };
@@ -156,11 +168,16 @@ void mock_moves_done(struct mock *mock, uint64_t move, uint32_t step,
 void mock_streams_host(struct phub_host *host);
 void mock_write(struct mock *mock, uint32_t entries);
 
-/* For moves.c and streams.c. */
+/* store.c: later, elsewhere, lease and store. */
+void mock_store_host(struct phub_host *host);
+
+/* For moves.c, streams.c and store.c. */
 struct mock *mock_of(struct phub_ctx *ctx);
 struct phub_buf *mock_buf(struct mock_world *world, const void *data,
                           size_t size);
 void mock_complete(struct mock *mock, uint64_t delay_ms, uint64_t token,
                    int rc, uint64_t value, uint64_t move, uint32_t step);
+void mock_complete_buf(struct mock *mock, uint64_t delay_ms, uint64_t token,
+                       int rc, const void *data, size_t size);
 
 #endif

@@ -5,7 +5,7 @@
 check_LTLIBRARIES += tests/libmock.la
 tests_libmock_la_SOURCES = tests/battery.c tests/battery.h \
 	tests/mock_host.c tests/mock_host.h \
-	tests/mock_moves.c tests/mock_streams.c
+	tests/mock_moves.c tests/mock_store.c tests/mock_streams.c
 tests_libmock_la_LIBADD = libphub-core.la
 
 check_PROGRAMS += tests/check_swap

@@ -334,6 +334,19 @@ int phub__cluster_lease_mode(struct phub__cluster *cluster,
                              const struct phub__lease_mode *mode,
                              uint64_t now_ns);
 
+/* What our lease rests on now. */
+struct phub__lease_now {
+    uint64_t deadline_ns;    /* boot ns; 0 = none */
+    uint32_t grants;         /* that run, our own included if it counts */
+    uint32_t electorate;     /* that could be */
+    uint64_t weight;         /* of those grants, in the set that is */
+    uint64_t weight_all;
+    uint64_t version;
+    bool majority;
+};
+void phub__cluster_lease_now(const struct phub__cluster *cluster,
+                             uint64_t now_ns, struct phub__lease_now *lease);
+
 /* How long we must still not help to replace what node ran: the rest of our
  * grant plus the kill margin.  0: it may be replaced as far as we are
  * concerned, and we grant it nothing again before it has joined anew.

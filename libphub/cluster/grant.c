@@ -405,3 +405,31 @@ void phub__cluster_lease_long(struct phub__cluster *c, uint32_t length_ms,
     }
     phub__change_flush(c);
 }
+
+void phub__cluster_lease_now(const struct phub__cluster *c, uint64_t now_ns,
+                             struct phub__lease_now *lease)
+{
+    const struct phub__grant *g = &c->grant;
+    bool own = g->majority || g->self_until_ns > now_ns;
+
+    *lease = (struct phub__lease_now){
+        .deadline_ns = g->deadline_ns, .majority = g->majority,
+        .grants = own, .weight = own ? weight_of(g, c->node, 0) : 0,
+        .version = g->version };
+    for (uint32_t i = 0; i < c->members.count; i++) {
+        const struct phub__entry *e = c->members.entries[i];
+
+        if (!phub__member_live(e))
+            continue;
+        lease->electorate++;
+        if (e->pub.node == c->node || e->lease_ns <= now_ns)
+            continue;
+        lease->grants++;
+        lease->weight += weight_of(g, e->pub.node, 0);
+    }
+    lease->weight_all = g->majority ? g->weight[0] : lease->electorate;
+    if (g->voters_count != 0)
+        lease->electorate = g->voters_count;
+    else if (g->majority)
+        lease->electorate = (uint32_t)g->weight[0];
+}

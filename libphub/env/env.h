@@ -80,9 +80,10 @@ struct phub_env {
      * Errors: PHUB_EBUSY at PHUB__POST_MAX waiting calls, PHUB_ENOMEM. */
     int (*post)(struct phub_env *env, void (*fn)(void *arg), void *arg);
     /* Run work(arg) on a worker thread (simulated: after a delay), then
-     * done(arg) on the hub's. */
+     * done(arg) on the hub's; or, if the env is freed before that, only
+     * drop(arg), which must do no more than free. */
     int (*work)(struct phub_env *env, void (*work)(void *arg),
-                void (*done)(void *arg), void *arg);
+                void (*done)(void *arg), void (*drop)(void *arg), void *arg);
     /* Free ptr once no reader on another thread may still see it. */
     void (*retire)(struct phub_env *env, void *ptr, void (*free_fn)(void *));
     void (*read_lock)(struct phub_env *env);    /* any thread */

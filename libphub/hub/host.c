@@ -60,15 +60,21 @@ void phub__host_complete_buf(struct phub__hub *hub, enum phub_kind kind,
                              uint64_t token, int rc, uint64_t value,
                              struct phub_buf *buf, const char *text)
 {
-    struct phub__host *host = hub->host;
-    struct phub__told *told = phub__calloc(1, sizeof *told);
-
-    if (told == NULL) {
+    if (phub__host_tell(hub, kind, token, rc, value, buf, text) != 0)
         phub__hub_log(hub, PHUB__LOG_ERROR,
                       "out of memory: a %s strategy waits for an answer",
                       phub__kind_name(kind));
-        return;
-    }
+}
+
+int phub__host_tell(struct phub__hub *hub, enum phub_kind kind,
+                    uint64_t token, int rc, uint64_t value,
+                    struct phub_buf *buf, const char *text)
+{
+    struct phub__host *host = hub->host;
+    struct phub__told *told = phub__calloc(1, sizeof *told);
+
+    if (told == NULL)
+        return PHUB_ENOMEM;
     told->kind = kind;
     told->token = token;
     told->rc = rc;
@@ -79,6 +85,7 @@ void phub__host_complete_buf(struct phub__hub *hub, enum phub_kind kind,
     host->last = &told->next;
     if (!host->scheduled && hub->env->defer(hub->env, flush, hub) == 0)
         host->scheduled = 1;
+    return 0;
 }
 
 void phub__host_received(struct phub__hub *hub, uint64_t from,
@@ -680,6 +687,13 @@ static const struct phub_host table = {
     .stream_apply = host_stream_apply,
     .stream_equal = host_stream_equal,
     .judge_again = host_judge_again,
+    .defer = phub__host_defer,
+    .work = phub__host_work,
+    .lease = phub__host_lease,
+    .store_put = phub__host_store_put,
+    .store_get = phub__host_store_get,
+    .store_drop = phub__host_store_drop,
+    .store_sync = phub__host_store_sync,
 };
 
 /* --- life ------------------------------------------------------------------------------------------ */
@@ -722,6 +736,10 @@ int phub__host_open(struct phub__hub *hub, char *error, size_t error_max)
 
     for (kind = 1; rc == 0 && kind < PHUB__KINDS; kind++) {
         hub->strategies[kind]->note = hub->env->calls;
+        rc = phub__host_store_open(hub, (enum phub_kind)kind, error,
+                                   error_max);
+        if (rc != 0)
+            break;
         rc = phub__strategy_open(hub->strategies[kind],
                                  &hub->host->ctx[kind], &table, error,
                                  error_max);
@@ -743,7 +761,9 @@ void phub__host_free(struct phub__hub *hub)
         phub__strategy_free(&hub->strategies[kind]);
         while (host->ctx[kind].timers != NULL)
             host_timer_free(host->ctx[kind].timers);
+        phub__host_store_free(hub, (enum phub_kind)kind);
     }
+    phub__host_work_forget(hub);
     phub__loader_free(&hub->loader);
     while ((told = host->first) != NULL) {
         host->first = told->next;

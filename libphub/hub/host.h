@@ -19,6 +19,10 @@ void phub__host_complete(struct phub__hub *hub, enum phub_kind kind,
 void phub__host_complete_buf(struct phub__hub *hub, enum phub_kind kind,
                              uint64_t token, int rc, uint64_t value,
                              struct phub_buf *buf, const char *text);
+/* The same, but say so if there is no memory: then nothing is told. */
+int phub__host_tell(struct phub__hub *hub, enum phub_kind kind,
+                    uint64_t token, int rc, uint64_t value,
+                    struct phub_buf *buf, const char *text);
 /* A PEER message. */
 void phub__host_received(struct phub__hub *hub, uint64_t from,
                          struct phub_buf *body);

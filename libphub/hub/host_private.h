@@ -40,6 +40,32 @@ struct phub__host {
     struct phub__told *first, **last;
     int scheduled;
     int judging;                   /* judge_again() waits for its turn */
+    struct phub__host_work *works; /* under way */
+    struct phub__host_store *stores[PHUB__KINDS];
 };
+
+/* --- later and elsewhere, the lease (host_work.c) --------------------------- */
+
+int phub__host_defer(struct phub_ctx *ctx, uint64_t token);
+int phub__host_work(struct phub_ctx *ctx, phub_work *fn,
+                    const struct phub_bytes *input, uint32_t output_max,
+                    uint64_t token);
+/* The hub ends: what is under way ends for nobody. */
+void phub__host_work_forget(struct phub__hub *hub);
+int phub__host_lease(struct phub_ctx *ctx, struct phub_lease *lease);
+
+/* --- the store of a strategy (host_store.c) --------------------------------- */
+
+/* Read what an earlier start left. */
+int phub__host_store_open(struct phub__hub *hub, enum phub_kind kind,
+                          char *error, size_t error_max);
+void phub__host_store_free(struct phub__hub *hub, enum phub_kind kind);
+int phub__host_store_put(struct phub_ctx *ctx, const struct phub_bytes *key,
+                         const struct phub_bytes *value, uint64_t token);
+int phub__host_store_get(struct phub_ctx *ctx, const struct phub_bytes *key,
+                         struct phub_buf **value);
+int phub__host_store_drop(struct phub_ctx *ctx, const struct phub_bytes *key,
+                          uint64_t token);
+int phub__host_store_sync(struct phub_ctx *ctx, uint64_t token);
 
 #endif

@@ -28,7 +28,8 @@
  * Changelog
  *   1.0  first.
  *   1.1  phub_partition_ops: electors, received, view_changed;
- *        phub_host: judge_again.
+ *        phub_host: judge_again, defer, work, lease, store_put, store_get,
+ *        store_drop, store_sync.
  *
  * Manual: phub-strategy(7). */
 #ifndef PHUB_PLUGIN_H
@@ -156,6 +157,27 @@ struct phub_result {
     struct phub_bytes text;    /* for people */
     struct phub_buf *buf;      /* borrowed until return */
 };
+
+/* A function of its input alone, for work(): write at most output_max bytes
+ * to output, and how many to *output_size; return 0 or PHUB_E*.
+ * Thread: any; it may take its time. */
+typedef int phub_work(const struct phub_bytes *input, uint8_t *output,
+                      uint32_t output_max, uint32_t *output_size);
+
+/* What lets this node run children. */
+struct phub_lease {
+    uint32_t size;
+    uint32_t flags;              /* PHUB_LEASE_* */
+    uint64_t deadline_ns;        /* now clock; 0 = there is none */
+    uint32_t grants;             /* members that grant it now, itself too */
+    uint32_t electorate;         /* members, or electors, that could */
+    uint64_t weight;             /* of those that grant; of the set that is */
+    uint64_t weight_all;         /* of all electors */
+    uint64_t version;            /* of the electors, 0 = members */
+};
+
+#define PHUB_LEASE_MAJORITY 1u   /* it takes more than half of weight_all */
+#define PHUB_LEASE_IN_CHARGE 2u  /* this node may decide about its children */
 
 /* --- the host table -------------------------------------------------------
  * Valid from open() until close() returns. */
@@ -296,11 +318,48 @@ struct phub_host {
     /* Partition strategies: after this turn, ask electors() and judge() again
      * with the view that has settled, nobody lost and nobody left. */
     void (*judge_again)(struct phub_ctx *ctx);
+
+    /* --- 1.1: later, and elsewhere --- */
+    /* Call completed(self, token, 0, ...) once after this turn, when the event
+     * that is being handled is through.  Errors: PHUB_ENOMEM. */
+    int (*defer)(struct phub_ctx *ctx, uint64_t token);
+    /* Run fn on a worker thread (simulated: a little later, alone).  input is
+     * copied; result: rc is what fn returned, buf what it wrote.
+     * Errors: PHUB_ELIMIT above PHUB_PLUGIN_WORK_MAX bytes of input or
+     * output; PHUB_EBUSY: too much is under way. */
+    int (*work)(struct phub_ctx *ctx, phub_work *fn,
+                const struct phub_bytes *input, uint32_t output_max,
+                uint64_t token);
+
+    /* --- 1.1: the lease of this node --- */
+    /* Fill *lease; set lease->size first. */
+    int (*lease)(struct phub_ctx *ctx, struct phub_lease *lease);
+
+    /* --- 1.1: a small store in the state directory ---
+     * Of this strategy (kind and name) on this node; it survives restarts.
+     * A value can be got as soon as put returns; done when it is on the disk,
+     * rc PHUB_EIO if it did not get there.  A key is 1 to
+     * PHUB_STORE_KEY_MAX bytes.  Errors: PHUB_EINVAL (the key), PHUB_ELIMIT
+     * above PHUB_STORE_KEYS_MAX keys or PHUB_STORE_SIZE_MAX bytes of keys and
+     * values. */
+    int (*store_put)(struct phub_ctx *ctx, const struct phub_bytes *key,
+                     const struct phub_bytes *value, uint64_t token);
+    /* PHUB_ENOTFOUND if it was never put. */
+    int (*store_get)(struct phub_ctx *ctx, const struct phub_bytes *key,
+                     struct phub_buf **value);
+    int (*store_drop)(struct phub_ctx *ctx, const struct phub_bytes *key,
+                      uint64_t token);
+    /* Done when all puts and drops so far are on the disk. */
+    int (*store_sync)(struct phub_ctx *ctx, uint64_t token);
 };
 
 #define PHUB_MOVE_STANDBY 1u          /* move_prepare flag */
 #define PHUB_PLUGIN_TIMERS_MAX 65536u /* per instance */
 #define PHUB_PLUGIN_MESSAGE_MAX (1u << 20)  /* bytes */
+#define PHUB_PLUGIN_WORK_MAX (1u << 26)     /* bytes, input and output each */
+#define PHUB_STORE_KEYS_MAX 256u            /* per strategy and node */
+#define PHUB_STORE_KEY_MAX 255u             /* bytes */
+#define PHUB_STORE_SIZE_MAX 65536u          /* bytes of all keys and values */
 
 /* Is member offered by this host? */
 #define PHUB_HAS(host, member)                                                \

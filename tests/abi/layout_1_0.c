@@ -124,6 +124,23 @@ OFFSET(struct phub_host, stream_missing, 336, 172);
 OFFSET(struct phub_host, stream_apply, 344, 176);
 OFFSET(struct phub_host, stream_equal, 352, 180);
 OFFSET(struct phub_host, judge_again, 360, 184);
+OFFSET(struct phub_host, defer, 368, 188);
+OFFSET(struct phub_host, work, 376, 192);
+OFFSET(struct phub_host, lease, 384, 196);
+OFFSET(struct phub_host, store_put, 392, 200);
+OFFSET(struct phub_host, store_get, 400, 204);
+OFFSET(struct phub_host, store_drop, 408, 208);
+OFFSET(struct phub_host, store_sync, 416, 212);
+
+SIZE(struct phub_lease, 48, 48);
+OFFSET(struct phub_lease, size, 0, 0);
+OFFSET(struct phub_lease, flags, 4, 4);
+OFFSET(struct phub_lease, deadline_ns, 8, 8);
+OFFSET(struct phub_lease, grants, 16, 16);
+OFFSET(struct phub_lease, electorate, 20, 20);
+OFFSET(struct phub_lease, weight, 24, 24);
+OFFSET(struct phub_lease, weight_all, 32, 32);
+OFFSET(struct phub_lease, version, 40, 40);
 
 SIZE(struct phub_assign_item, 64, 48);
 OFFSET(struct phub_assign_item, size, 0, 0);

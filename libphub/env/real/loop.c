@@ -239,6 +239,7 @@ struct work {
     struct phub__env_real *real;
     void (*work)(void *arg);
     void (*done)(void *arg);
+    void (*drop)(void *arg);
     void *arg;
 };
 
@@ -259,13 +260,16 @@ static void on_work_done(uv_work_t *uv, int status)
     if (!real->freed) {
         work->done(work->arg);
         phub__real_turn_end(real);
+    } else {
+        work->drop(work->arg);
     }
     phub__free(work);
     phub__real_request_end(real);
 }
 
 static int work_start(struct phub_env *env, void (*fn)(void *arg),
-                      void (*done)(void *arg), void *arg)
+                      void (*done)(void *arg), void (*drop)(void *arg),
+                      void *arg)
 {
     struct phub__env_real *real = phub__real_of(env);
     struct work *work;
@@ -276,7 +280,7 @@ static int work_start(struct phub_env *env, void (*fn)(void *arg),
     if (work == NULL)
         return PHUB_ENOMEM;
     *work = (struct work){ .real = real, .work = fn, .done = done,
-                           .arg = arg };
+                           .drop = drop, .arg = arg };
     work->uv.data = work;
     if (uv_queue_work(real->loop, &work->uv, on_work, on_work_done) != 0) {
         phub__free(work);

@@ -163,6 +163,7 @@ struct call {
     struct phub__sim_process *process;
     void (*fn)(void *arg);
     void (*done)(void *arg);
+    void (*drop)(void *arg);
     void *arg;
 };
 
@@ -211,20 +212,31 @@ static void worked(void *arg)
     call.done(call.arg);
 }
 
+static void work_dropped(void *arg)
+{
+    struct call *call = arg;
+
+    call->drop(call->arg);
+    free(call);
+}
+
 static int work(struct phub_env *env, void (*fn)(void *arg),
-                void (*done)(void *arg), void *arg)
+                void (*done)(void *arg), void (*drop)(void *arg), void *arg)
 {
     struct phub__sim_process *process = phub__sim_of(env);
+    struct call *call;
     struct phub__world *world = process->world;
 
     if (process->works == PHUB__SIM_WORK_MAX)
         return PHUB_EBUSY;
     process->works++;
+    call = call_new(process, fn, done, arg);
+    call->drop = drop;
     (void)phub__sim_event(world, world->now + WORK_DELAY
                           + phub__sim_tail(&world->streams[PHUB__SIM_CLOCK],
                                            WORK_DELAY),
-                          process, PHUB__SIM_WORK, 0, worked, free,
-                          call_new(process, fn, done, arg));
+                          process, PHUB__SIM_WORK, 0, worked, work_dropped,
+                          call);
     return 0;
 }
 
