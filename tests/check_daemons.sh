@@ -59,6 +59,16 @@ json_valid phub show --json counter-1 || wrong 'show --json is no JSON'
 json_valid phub status --json || wrong 'status --json is no JSON'
 json_valid phub nodes --json || wrong 'nodes --json is no JSON'
 
+# Metadata changes while a child runs; the same version does not win twice.
+expect 0 '^counter-2 .* ok ' phub set counter-2 colour=red shape=round
+expect 0 'colour=red' phub show counter-2
+expect 1 'its version is' phub set counter-2 --if-version 1 colour=blue
+expect 1 'no such child' phub set nobody colour=blue
+expect 0 '^counter-2 .* ok ' phub set counter-2 colour=
+if phub show counter-2 | grep -q colour; then
+    wrong 'a value that was taken away is still there'
+fi
+
 # One bad program undoes its whole batch.
 printf '[%s, %s]' '{"id": "good", "argv": ["/bin/sleep", "1000"]}' \
     '{"id": "bad", "argv": ["/none/such"], "restart": "temporary"}' \
