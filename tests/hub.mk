@@ -39,6 +39,10 @@ TESTS          += tests/check_serve
 tests_check_serve_SOURCES = tests/check_serve.c $(hub_fixture)
 tests_check_serve_LDADD   = $(hub_ldadd)
 
+check_PROGRAMS += tests/check_return
+TESTS          += tests/check_return
+tests_check_return_SOURCES = tests/check_return.c $(hub_fixture)
+tests_check_return_LDADD   = $(hub_ldadd)
 check_PROGRAMS += tests/check_restart
 TESTS          += tests/check_restart
 tests_check_restart_SOURCES = tests/check_restart.c $(hub_fixture)

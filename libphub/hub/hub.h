@@ -144,9 +144,9 @@ struct phub__hub {
     int attached;       /* runners told what they hold */
     int started, identity_failed;
     uint64_t started_ns;            /* when, now clock */
+    int lonely;         /* others were known before this start; none met */
     int draining;       /* nothing new starts here */
     int stopping;
-    int retired;        /* halves of earlier starts are GONE */
     int verdict;        /* enum phub_verdict of the partition strategy */
     int lease_stale;    /* the electorate may be another */
     uint64_t lease_boot_ns;
@@ -197,6 +197,8 @@ void phub__hub_lease_mode(struct phub__hub *hub);
 int phub__hub_why_not(const struct phub__hub *hub);
 /* And this node may start children, as far as it knows. */
 int phub__hub_settled_in(const struct phub__hub *hub);
+/* The first other node since the start is in the view. */
+void phub__hub_company(struct phub__hub *hub);
 int phub__hub_may_run(const struct phub__hub *hub);
 
 void phub__hub_log(struct phub__hub *hub, enum phub__log_level level,

@@ -8,7 +8,8 @@
  *   stopped, other incarnation  instance             stop it
  *   home elsewhere, newer       instance, not moving stop it
  *   home here                   frozen, move over    thaw, new epoch
- *   home here                   nothing              start, with what we hold
+ *   home here                   nothing              start, with what we hold,
+ *                                                    once nothing older runs
  *   home here                   gave up              leave it
  *   no row at all               instance             leave it: absence is
  *                                                    never deletion
@@ -247,6 +248,17 @@ static int give_to_holder(struct phub__local *local,
                           phub__hub_epoch(hub)) == 0;
 }
 
+/* Whoever wrote this home had made sure that nothing older runs; but if it was
+ * not heard of, the one before may have started it again meanwhile.  That one
+ * hears of it now, and its end brings us back here. */
+static int elder_runs(const struct phub__local *local,
+                      const struct phub__row_facts *row)
+{
+    return local->kept == NULL &&
+           phub__row_runs_before(local->hub, phub__local_id(local),
+                                 row->incarnation, row->home_epoch);
+}
+
 static void reconcile_once(struct phub__local *local)
 {
     struct phub__hub *hub = local->hub;
@@ -273,7 +285,7 @@ static void reconcile_once(struct phub__local *local)
         if (local->instance == NULL && local->arrival == NULL &&
             local->move == NULL &&
             !same(local->failed_epoch, row.home_epoch) &&
-            !give_to_holder(local, &row))
+            !elder_runs(local, &row) && !give_to_holder(local, &row))
             start(local, &row);
     } else if (row.home != hub->node && local->instance == NULL) {
         phub__local_answer(local, PHUB__WANT_RUNNING, PHUB_EMOVED,

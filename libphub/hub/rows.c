@@ -199,6 +199,35 @@ int phub__row_may_linger(struct phub__hub *hub, struct phub_bytes id)
     return 0;
 }
 
+static int runs(const struct phub__half_view *half)
+{
+    return half->state == PHUB_INSTANCE_STARTING ||
+           half->state == PHUB_INSTANCE_RUNNING ||
+           half->state == PHUB_INSTANCE_STOPPING;
+}
+
+int phub__row_runs_before(struct phub__hub *hub, struct phub_bytes id,
+                          struct phub_epoch incarnation,
+                          struct phub_epoch epoch)
+{
+    struct phub__row_view view;
+    struct phub__half_view half;
+    uint32_t i;
+
+    if (phub__registry_get(hub->registry, id, &view) != 0)
+        return 0;
+    for (i = 0; i < view.instances_count; i++) {
+        phub__row_half_at(&view, i, &half);
+        if (half.node != hub->node && runs(&half) &&
+            phub_epoch_cmp(half.incarnation, incarnation) == 0 &&
+            phub_epoch_cmp(half.epoch, epoch) < 0 &&
+            phub__view_index(phub__hub_view(hub), half.node) !=
+                PHUB__VIEW_NONE)
+            return 1;
+    }
+    return 0;
+}
+
 uint32_t phub__row_state_on(struct phub__hub *hub, struct phub_bytes id,
                             uint64_t node, struct phub_epoch *epoch,
                             int64_t *pid)
@@ -338,9 +367,6 @@ void phub__rows_retire_own(struct phub__hub *hub)
     uint64_t cursor = 0;
     uint32_t count, i;
 
-    if (hub->retired)
-        return;
-    hub->retired = 1;
     do {
         char ids[64][PHUB_CHILD_ID_MAX];
         size_t sizes[64];

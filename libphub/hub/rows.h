@@ -51,13 +51,19 @@ void phub__row_instance(struct phub__hub *hub, struct phub__instance *instance,
 /* Retire what an earlier start of this node published and is not here. */
 void phub__row_instance_gone(struct phub__hub *hub, struct phub_bytes id);
 
-/* The same for all of them, once, when this node is synced. */
+/* The same for all of them, whenever this node is synced: one that started
+ * alone hears of them later. */
 void phub__rows_retire_own(struct phub__hub *hub);
 
 /* Instances that may still exist, of any incarnation: nodes in the view with
  * one that is not GONE.  Fills at most nodes_max. */
 uint32_t phub__row_holders(struct phub__hub *hub, struct phub_bytes id,
                            uint64_t *nodes, uint32_t nodes_max);
+/* 1 if an instance of this incarnation, of an epoch before that, still runs
+ * on another member: its home was moved where nobody there heard of it. */
+int phub__row_runs_before(struct phub__hub *hub, struct phub_bytes id,
+                          struct phub_epoch incarnation,
+                          struct phub_epoch epoch);
 /* 1 if a lost node whose lease still runs may have an instance of it. */
 int phub__row_may_linger(struct phub__hub *hub, struct phub_bytes id);
 /* State of the instance on node (enum phub_instance_state), 0 if none. */

@@ -340,6 +340,8 @@ void phub__synced_view_changed(struct phub__hub *hub,
         if (phub__view_index(change->new_view, change->left[i].node) ==
             PHUB__VIEW_NONE)
             lost_add(hub, change->left[i].node, 1);
+    if (phub__view_count(change->new_view) > 1)
+        phub__hub_company(hub);
     for (i = 0; i < change->joined_count; i++) {
         lost_remove(hub->synced, change->joined[i].node);
         (void)phub__registry_node_seen(hub->registry,

@@ -78,6 +78,11 @@ int phub__registry_node_seen(struct phub__registry *registry, uint64_t node)
     return 0;
 }
 
+bool phub__registry_knows_others(const struct phub__registry *registry)
+{
+    return registry->index.known_count > 1;
+}
+
 /* Others know it.  One that was forgotten stays so until it is met again. */
 static int node_heard(struct phub__registry *registry, uint64_t node)
 {

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* check_return: a node that comes back to others who went on without it. */
+#include "config.h"
+
+#include <check.h>
+
+#include <phub/error.h>
+
+#include "hub/rows.h"
+#include "hub_fixture.h"
+
+#define HUBS_OF_A_TEST 3u
+
+static struct hubs hubs;
+static uint32_t home;
+
+static void setup(void)
+{
+    hubs_new(&hubs, HUBS_OF_A_TEST, "coldswap", 23);
+}
+
+static void teardown(void)
+{
+    hubs_free(&hubs);
+}
+
+/* Cut node off, or (HUBS_OF_A_TEST) nobody. */
+static void cut_off(uint32_t node)
+{
+    uint32_t groups[HUBS_MAX] = { 0 };
+
+    if (node == HUBS_OF_A_TEST) {
+        phub__world_heal_all(hubs.world);
+        return;
+    }
+    groups[node] = 1;
+    phub__world_partition(hubs.world, groups, 0);
+}
+
+static void restart(uint32_t node)
+{
+    phub__sim_node_power_off(hubs_node(&hubs, node));
+    hubs_run(&hubs, 100);
+    phub__sim_node_start(hubs_node(&hubs, node));
+}
+
+/* On its own side the home was moved; on the other the child ran on. */
+START_TEST(a_newer_home_waits_until_the_older_instance_has_ended)
+{
+    uint32_t other, doubled;
+
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c",
+                                "sim durable slow-stop=800"), 0);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", &home), 1);
+    other = (home + 1) % HUBS_OF_A_TEST;
+    phub__sim_node_power_off(hubs_node(&hubs,
+                                       (home + 2) % HUBS_OF_A_TEST));
+    hubs_settle(&hubs);
+    hubs_run(&hubs, 5000);
+    cut_off(home);
+    hubs_run(&hubs, 20000);
+    ck_assert_uint_eq(hubs_home(&hubs, other, "c"), other);
+    phub__sim_node_power_off(hubs_node(&hubs, other));
+    hubs_run(&hubs, 100);
+    cut_off(HUBS_OF_A_TEST);
+    hubs_run(&hubs, 5000);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", NULL), 1);
+    doubled = hubs.doubled;
+    phub__sim_node_start(hubs_node(&hubs, other));
+    hubs_settle(&hubs);
+    hubs_run(&hubs, 10000);
+    ck_assert_uint_eq(hubs.doubled, doubled);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", NULL), 1);
+}
+END_TEST
+
+START_TEST(one_that_has_met_nobody_yet_does_not_say_not_found)
+{
+    struct hubs_result result;
+
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim"), 0);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", &home), 1);
+    home = (home + 1) % HUBS_OF_A_TEST;
+    cut_off(home);
+    restart(home);
+    hubs_run(&hubs, 3000);
+    hubs_stop_send(&hubs, home, "c", &result);
+    hubs_run(&hubs, 3000);
+    ck_assert_uint_eq(result.done, 0);
+    cut_off(HUBS_OF_A_TEST);
+    hubs_wait(&hubs, &result);
+    ck_assert_int_eq(result.codes[0], 0);
+    ck_assert(hubs_is_gone(&hubs, "c"));
+}
+END_TEST
+
+START_TEST(one_that_has_met_nobody_yet_leaves_its_rows_to_those_who_may_be)
+{
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim durable"), 0);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", &home), 1);
+    phub__sim_node_power_off(hubs_node(&hubs, home));
+    hubs_settle(&hubs);
+    hubs_run(&hubs, 15000);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", NULL), 1);
+    cut_off(home);
+    phub__sim_node_start(hubs_node(&hubs, home));
+    hubs_run(&hubs, 10000);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", NULL), 1);
+    cut_off(HUBS_OF_A_TEST);
+    hubs_settle(&hubs);
+    hubs_run(&hubs, 10000);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", NULL), 1);
+    ck_assert_uint_eq(hubs.doubled, 0);
+}
+END_TEST
+
+/* For ever is too long to wait for those who may be dead. */
+START_TEST(one_that_is_left_alone_runs_its_own_in_the_end)
+{
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim durable"), 0);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", &home), 1);
+    for (uint32_t i = 0; i < HUBS_OF_A_TEST; i++)
+        phub__sim_node_power_off(hubs_node(&hubs, i));
+    hubs_run(&hubs, 1000);
+    phub__sim_node_start(hubs_node(&hubs, home));
+    hubs_run(&hubs, 14000);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", NULL), 0);
+    hubs_run(&hubs, 6000);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", NULL), 1);
+}
+END_TEST
+
+START_TEST(what_runs_goes_on_while_its_daemon_waits_for_company)
+{
+    uint32_t i;
+
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim durable"), 0);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", &home), 1);
+    for (i = 0; i < HUBS_OF_A_TEST; i++)
+        if (i != home)
+            phub__sim_node_power_off(hubs_node(&hubs, i));
+    hubs_run(&hubs, 5000);
+    phub__sim_node_kill(hubs_node(&hubs, home));
+    phub__sim_node_start(hubs_node(&hubs, home));
+    for (i = 0; i < 200; i++) {
+        hubs_run(&hubs, 100);
+        ck_assert_uint_eq(hubs_acting(&hubs, "c", NULL), 1);
+    }
+}
+END_TEST
+
+static void holders(struct phub__hub *hub, void *arg)
+{
+    uint64_t nodes[HUBS_MAX];
+
+    *(uint32_t *)arg = phub__row_holders(hub, hubs_bytes("c"), nodes,
+                                         HUBS_MAX);
+}
+
+START_TEST(what_ran_before_a_lonely_start_is_taken_back_when_it_is_heard_of)
+{
+    uint32_t count = 99;
+
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim"), 0);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", &home), 1);
+    cut_off(home);
+    restart(home);
+    hubs_run(&hubs, 5000);
+    cut_off(HUBS_OF_A_TEST);
+    ck_assert(hubs_until(&hubs, 30000, hubs_agree, NULL));
+    hubs_run(&hubs, 50);  /* before it is moved back */
+    ck_assert_uint_ne(hubs_home(&hubs, 0, "c"), home);
+    hubs_do(&hubs, (home + 1) % HUBS_OF_A_TEST, holders, &count);
+    ck_assert_uint_eq(count, 1);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", NULL), 1);
+}
+END_TEST
+
+START_TEST(company_ends_the_wait_at_once)
+{
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim durable"), 0);
+    for (uint32_t i = 0; i < HUBS_OF_A_TEST; i++)
+        phub__sim_node_power_off(hubs_node(&hubs, i));
+    hubs_run(&hubs, 1000);
+    for (uint32_t i = 0; i < HUBS_OF_A_TEST; i++)
+        phub__sim_node_start(hubs_node(&hubs, i));
+    hubs_settle(&hubs);
+    hubs_run(&hubs, 3000);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", NULL), 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("return");
+    TCase *tc = tcase_create("return");
+    SRunner *runner;
+    int failed;
+
+    tcase_set_timeout(tc, 60);
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, a_newer_home_waits_until_the_older_instance_has_ended);
+    tcase_add_test(tc, one_that_has_met_nobody_yet_does_not_say_not_found);
+    tcase_add_test(tc,
+        one_that_has_met_nobody_yet_leaves_its_rows_to_those_who_may_be);
+    tcase_add_test(tc, one_that_is_left_alone_runs_its_own_in_the_end);
+    tcase_add_test(tc, what_runs_goes_on_while_its_daemon_waits_for_company);
+    tcase_add_test(tc,
+        what_ran_before_a_lonely_start_is_taken_back_when_it_is_heard_of);
+    tcase_add_test(tc, company_ends_the_wait_at_once);
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
