@@ -323,7 +323,7 @@ START_TEST(a_number_that_cannot_be_is_told_with_its_line_and_variant)
     mistake("scene\nwait until dawn\n", "f:2: found 'dawn', allowed are "
             "agreed, answered, running, settled, quiet");
     mistake("scene\nexpect c0 happy\n", "f:2: found 'happy', allowed are "
-            "running, stopped, nowhere, frozen");
+            "running, stopped, nowhere, frozen, refused");
     mistake("start a\nlet x = where(c0)\n", "f:2: where(c0): it acts "
             "nowhere");
     mistake("let x = where(c0)\nscene\n", "f:1: where() is known only after "

@@ -631,6 +631,24 @@ START_TEST(an_exec_that_hangs_past_the_lease_starts_nothing)
 }
 END_TEST
 
+START_TEST(a_machine_that_cannot_fork_says_so)
+{
+    struct phub__world *world = world_of(15, 1);
+
+    run_for(world, 100);
+    ck_assert_uint_eq(stubs[0].failed, 0);
+    phub__sim_node_no_exec(phub__world_node(world, 0), 1);
+    run_child(&stubs[0]);
+    run_for(world, 10);
+    ck_assert_uint_eq(stubs[0].failed, 1);
+    phub__sim_node_no_exec(phub__world_node(world, 0), 0);
+    run_child(&stubs[0]);
+    run_for(world, 10);
+    ck_assert_uint_eq(stubs[0].failed, 1);
+    phub__world_free(&world);
+}
+END_TEST
+
 START_TEST(what_a_dead_daemon_had_ordered_begins_and_is_adopted)
 {
     struct phub__world *world;
@@ -678,6 +696,7 @@ int main(void)
                    a_child_that_talks_nonsense_answers_what_nobody_asked);
     tcase_add_test(tcase, a_child_gives_its_state_once_or_twice_or_never);
     tcase_add_test(tcase, an_exec_that_hangs_past_the_lease_starts_nothing);
+    tcase_add_test(tcase, a_machine_that_cannot_fork_says_so);
     tcase_add_test(tcase,
                    what_a_dead_daemon_had_ordered_begins_and_is_adopted);
     suite_add_tcase(suite, tcase);

@@ -122,6 +122,7 @@ struct sim_case *sim_case_new(const struct sim_options *options)
     world.calls = options->calls;
     world.log_level = options->log_level;
     sim_judge_init(c);
+    sim_senders_init(c);
     world.watch = &c->watch;
     c->world = phub__world_new(&world);
     for (uint32_t i = 0; i < options->nodes; i++) {

@@ -91,9 +91,11 @@ struct sim_child {
     uint32_t last_node;        /* index, of the last instance that began */
     struct sim_journal journals[PHUB__SIM_CLIENTS_MAX];
     int asked_to_start;        /* ever */
+    int told;                  /* the code of the last answer */
 };
 
 struct sim_owned;
+struct sim_sender;
 
 struct sim_case {
     struct sim_options options;
@@ -113,6 +115,9 @@ struct sim_case {
     uint64_t disturbed_ns;             /* of the last fault */
     int *stray;                        /* away when a cut ended, owned */
     int clients_on;
+    struct sim_sender *senders;
+    int senders_on;
+    uint64_t letters;                  /* that arrived */
     uint64_t updates, starts, stops, moves, failures, blind;
     int broken;
     unsigned promise;                  /* the one that broke */
@@ -187,6 +192,8 @@ void sim_stop(struct sim_case *c, uint32_t node, uint32_t first,
               uint32_t last);
 void sim_move(struct sim_case *c, uint32_t node, uint32_t child,
               uint32_t target);
+/* Change the metadata of a child. */
+void sim_edit(struct sim_case *c, uint32_t node, uint32_t child);
 /* Everything away from target. */
 void sim_drain(struct sim_case *c, uint32_t node, uint32_t target);
 /* One random command. */
@@ -195,6 +202,13 @@ void sim_operate(struct sim_case *c);
 /* --- client.c ------------------------------------------------------------- */
 void sim_clients_start(struct sim_case *c);
 void sim_clients_stop(struct sim_case *c);
+
+/* --- sender.c ------------------------------------------------------------- */
+void sim_senders_init(struct sim_case *c);
+/* Every node sends to these children, that often on the mean. */
+void sim_senders_start(struct sim_case *c, uint32_t first, uint32_t last,
+                       uint64_t pace_ns);
+void sim_senders_stop(struct sim_case *c);
 
 /* --- judge.c -------------------------------------------------------------- */
 void sim_judge_init(struct sim_case *c);

@@ -68,6 +68,7 @@ static void learned(struct command *command, uint32_t index, int code)
                                                        : after_stop(code);
 
     child->commands--;
+    child->told = code;
     if (code != 0)
         c->failures++;
     if (child->commands != 0 || child->wished_ns > command->issued_ns)
@@ -167,6 +168,21 @@ static void spec_bytes(const struct sim_child *child,
     phub__assert(rc == 0);
 }
 
+/* "at" is when it was asked for. */
+static void metadata(struct phub__request *request,
+                     struct phub__op_item *item, uint64_t now_ns)
+{
+    struct phub__op_pair *pair =
+        phub__arena_alloc(&request->arena, 1, sizeof(*pair));
+    char text[24];
+
+    phub__assert(pair != NULL);
+    (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)now_ns);
+    pair->key = bytes_of("at");
+    pair->value = phub__request_copy(request, bytes_of(text));
+    item->metadata = (struct phub__list){ pair, 1 };
+}
+
 static void fill(struct command *command, struct phub__request *request)
 {
     struct sim_case *c = command->c;
@@ -189,6 +205,8 @@ static void fill(struct command *command, struct phub__request *request)
                                             phub__builder_bytes(&builder));
             phub__builder_fini(&builder);
         }
+        if (command->op == PHUB__OP_EDIT)
+            metadata(request, item, command->issued_ns);
         if (command->op == PHUB__OP_MOVE)
             item->target = c->node_ids[command->target];
     }
@@ -296,6 +314,11 @@ void sim_move(struct sim_case *c, uint32_t node, uint32_t child,
 {
     c->moves++;
     ask(c, PHUB__OP_MOVE, node, child, child + 1, target);
+}
+
+void sim_edit(struct sim_case *c, uint32_t node, uint32_t child)
+{
+    ask(c, PHUB__OP_EDIT, node, child, child + 1, 0);
 }
 
 void sim_drain(struct sim_case *c, uint32_t node, uint32_t target)

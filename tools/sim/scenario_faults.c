@@ -184,6 +184,24 @@ static int play_disk_usable(struct sim_play *p, const struct sim_arg *args)
     return sim_play_each_node(p, &args[0], disk_usable, 0);
 }
 
+static void can_exec(struct sim_play *p, uint32_t index, uint32_t unused)
+{
+    (void)unused;
+    phub__sim_node_no_exec(sim_node(p->c, index), 0);
+}
+
+static int exec_fails(struct sim_play *p, uint32_t index, uint64_t arg)
+{
+    phub__sim_node_no_exec(sim_node(p->c, index), 1);
+    return sim_play_later(p, (const struct sim_arg *)(uintptr_t)arg, can_exec,
+                          index, 0);
+}
+
+static int play_exec_fails(struct sim_play *p, const struct sim_arg *args)
+{
+    return sim_play_each_node(p, &args[0], exec_fails, (uintptr_t)&args[1]);
+}
+
 /* --- links ---------------------------------------------------------------- */
 
 /* Each node's group, from 1; 0: in none. */
@@ -388,6 +406,7 @@ static int play_mend(struct sim_play *p, const struct sim_arg *args)
             sim_thaw(p->c, i);
         fast(p, i, 0);
         spare(p, i, 0);
+        can_exec(p, i, 0);
         sim_disk_full(p->c, i, 0);
     }
     return play_network_quiet(p, args);
@@ -406,6 +425,7 @@ const struct sim_form sim_forms_faults[] = {
     { "guard kill NODES", SIM_ACTION, play_guard_kill },
     { "disk full NODES [for TIME]", SIM_ACTION, play_disk_full },
     { "disk usable NODES", SIM_ACTION, play_disk_usable },
+    { "exec fails NODES [for TIME]", SIM_ACTION, play_exec_fails },
     { "cut GROUPS [held] [unexcused] [for TIME]", SIM_ACTION, play_cut },
     { "half-open GROUPS [unexcused] [for TIME]", SIM_ACTION, play_half_open },
     { "heal", SIM_ACTION, play_heal },

@@ -7,6 +7,8 @@
 
 #include "sim/scenario_tree.h"
 
+#define PACE_MIN (100 * PHUB__SIM_US)
+
 /* --- people --------------------------------------------------------------- */
 
 static int play_scene(struct sim_play *p, const struct sim_arg *args)
@@ -117,6 +119,46 @@ static int play_drain(struct sim_play *p, const struct sim_arg *args)
     return 0;
 }
 
+static int play_edit(struct sim_play *p, const struct sim_arg *args)
+{
+    uint32_t node, first, last;
+
+    if (asked(p, &args[1], &node) != 0)
+        return -1;
+    for (const struct sim_span *s = args[0].spans; s != NULL; s = s->next) {
+        if (sim_play_children(p, s, &first, &last) != 0)
+            return -1;
+        for (uint32_t i = first; i < last; i++)
+            sim_edit(p->c, node, i);
+    }
+    return 0;
+}
+
+static int play_send(struct sim_play *p, const struct sim_arg *args)
+{
+    uint32_t first, last;
+    uint64_t ns;
+
+    if (sim_play_time(p, &args[1], &ns) != 0)
+        return -1;
+    if (ns < PACE_MIN)
+        return sim_play_fail(p, "found messages every %llu ns, allowed is "
+                             "100us or more", (unsigned long long)ns);
+    for (const struct sim_span *s = args[0].spans; s != NULL; s = s->next) {
+        if (sim_play_children(p, s, &first, &last) != 0)
+            return -1;
+        sim_senders_start(p->c, first, last, ns);
+    }
+    return 0;
+}
+
+static int play_send_off(struct sim_play *p, const struct sim_arg *args)
+{
+    (void)args;
+    sim_senders_stop(p->c);
+    return 0;
+}
+
 static int play_operate(struct sim_play *p, const struct sim_arg *args)
 {
     (void)args;
@@ -220,6 +262,9 @@ const struct sim_form sim_forms_people[] = {
     { "move CHILDREN to NODE [at NODE]", SIM_ACTION, play_move },
     { "drain NODE [at NODE]", SIM_ACTION, play_drain },
     { "leave NODES [within TIME]", SIM_ACTION, play_leave },
+    { "edit CHILDREN [at NODE]", SIM_ACTION, play_edit },
+    { "send off", SIM_ACTION, play_send_off },
+    { "send CHILDREN every TIME", SIM_ACTION, play_send },
     { "operate", SIM_ACTION, play_operate },
     { "clients on", SIM_ACTION, play_clients_on },
     { "clients off", SIM_ACTION, play_clients_off },

@@ -61,9 +61,9 @@ static int play_after_events(struct sim_play *p, const struct sim_arg *args)
 
 /* --- looking at children -------------------------------------------------- */
 
-enum { RUNNING, STOPPED, NOWHERE, FROZEN, STATES };
+enum { RUNNING, STOPPED, NOWHERE, FROZEN, REFUSED, STATES };
 static const char *const states[STATES] = {
-    "running", "stopped", "nowhere", "frozen"
+    "running", "stopped", "nowhere", "frozen", "refused"
 };
 
 struct look {
@@ -83,17 +83,18 @@ static int child_is(struct sim_case *c, uint32_t index, uint32_t state,
 
     while ((instance = sim_instance_next(c, child, instance)) != NULL) {
         phub__sim_child_facts(instance, &facts);
-        count++;
         if (node != UINT32_MAX && phub__sim_node_index(facts.node) != node)
             continue;
+        count++;
         acts += facts.acts != 0;
         frozen += facts.frozen != 0;
     }
     switch (state) {
-    case RUNNING: return acts == 1 && child->wish == SIM_RUN;
+    case RUNNING: return acts == 1 && child->wish != SIM_STOP;
     case STOPPED: return count == 0 && child->wish == SIM_STOP;
     case NOWHERE: return count == 0;
     case FROZEN: return frozen != 0;
+    case REFUSED: return child->commands == 0 && child->told != 0;
     default: return 0;
     }
 }
@@ -110,7 +111,7 @@ static int look_read(struct sim_play *p, const struct sim_arg *args,
         look->state++;
     if (look->state == STATES)
         return sim_play_fail(p, "found '%s', allowed are running, stopped, "
-                             "nowhere, frozen", word);
+                             "nowhere, frozen, refused", word);
     return args[2].given ? sim_play_node(p, args[2].expr, &look->node) : 0;
 }
 
@@ -142,7 +143,7 @@ static void not_so(struct sim_play *p, const struct look *look)
     if (look->node != UINT32_MAX)
         (void)snprintf(where, sizeof(where), " on n%u", look->node);
     sim_broken(p->c, look->state == RUNNING ? 1 : look->state == FROZEN ? 3
-               : 4, "line %u: child c%u is not %s%s", p->now->line,
+               : look->state == REFUSED ? 5 : 4, "line %u: child c%u is not %s%s", p->now->line,
                look->child, states[look->state], where);
 }
 

@@ -4,6 +4,7 @@ noinst_LTLIBRARIES += libphub-simcase.la
 libphub_simcase_la_SOURCES = \
 	tools/sim/case.c tools/sim/case.h tools/sim/client.c \
 	tools/sim/judge.c tools/sim/operator.c tools/sim/schedule.c \
+	tools/sim/sender.c \
 	tools/sim/scenario.c tools/sim/scenario.h \
 	tools/sim/scenario_expr.c tools/sim/scenario_faults.c \
 	tools/sim/scenario_people.c tools/sim/scenario_play.c \

@@ -264,3 +264,10 @@ void phub__sim_node_disk_full(struct phub__sim_node *node, int full)
     phub__world_note(node->world, node, "disk %s", full ? "full" : "usable");
     node->disk_full = full;
 }
+
+void phub__sim_node_no_exec(struct phub__sim_node *node, int fails)
+{
+    phub__world_note(node->world, node, fails ? "cannot start programs"
+                                              : "can start programs again");
+    node->no_exec = fails;
+}

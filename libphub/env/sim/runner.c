@@ -317,6 +317,8 @@ static void spawned(void *arg)
     struct phub__sim_node *node = process->node;
     struct phub__sim_child *like = spawn->like;
     struct phub__sim_guard *guard = told(spawn);
+    const char *fails = like->manner.fail_start ? "no such program"
+        : node->no_exec && !spawn->runner->actor ? "cannot fork" : NULL;
     int late = guard != NULL && guard->deadline != 0
         && phub__sim_boot(node) >= guard->deadline;
     struct phub__sim_child *child;
@@ -324,16 +326,15 @@ static void spawned(void *arg)
     /* What a dead daemon had ordered begins, unless the next one is there:
      * that has been told of all children already. */
     if (process->dead && (guard == NULL || guard->runner != NULL || late
-                          || like->manner.fail_start)) {
+                          || fails != NULL)) {
         spawn_free(spawn);
         return;
     }
-    if (like->manner.fail_start || late
+    if (fails != NULL || late
         || (guard == NULL && !spawn->runner->actor)) {
         tell(spawn->runner, &(struct tale){ .news = NEWS_FAILED,
              .handle = like->handle, .status = PHUB_ESPAWN,
-             .text = like->manner.fail_start ? "no such program"
-                                             : "the lease has passed" });
+             .text = fails != NULL ? fails : "the lease has passed" });
         spawn_free(spawn);
         return;
     }

@@ -155,6 +155,8 @@ void phub__sim_node_boot_jump(struct phub__sim_node *node, uint64_t ns);
 void phub__sim_node_wipe(struct phub__sim_node *node);
 /* All writes fail from now on; 0 ends that. */
 void phub__sim_node_disk_full(struct phub__sim_node *node, int full);
+/* No program can be started from now on; 0 ends that. */
+void phub__sim_node_no_exec(struct phub__sim_node *node, int fails);
 
 /* --- network -------------------------------------------------------------- */
 void phub__world_net(struct phub__world *world,

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* sender: those who send messages to children by name, through their node.
+ *
+ * Each node sends numbered messages to each child that was named, without
+ * waiting for replies.  A message may find no way; but what one node sends in
+ * one life reaches an instance once, and in the order of sending, wherever
+ * the child was meanwhile. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "sim/case.h"
+#include "hub/message.h"
+
+#define LETTER_MAX 64u
+
+struct sim_sender {
+    struct sim_sender *next;
+    struct sim_case *c;
+    uint32_t node, child, index;
+    uint64_t pace_ns;
+    uint64_t boot, number;         /* the life of its node, and sent in it */
+    uint64_t seen_boot, seen;      /* what arrived last */
+};
+
+static void send_one(void *arg)
+{
+    struct sim_sender *s = arg;
+    struct sim_daemon *daemon = sim_daemon(s->c, s->node);
+    const char *id = s->c->children[s->child].id;
+    char text[LETTER_MAX];
+    int size;
+
+    if (daemon == NULL)
+        return;
+    if (s->boot != daemon->hub->boot) {
+        s->boot = daemon->hub->boot;
+        s->number = 0;
+    }
+    size = snprintf(text, sizeof(text), "%u %" PRIu64 " %" PRIu64, s->index,
+                    s->boot, s->number + 1);
+    if (phub__mail_send(daemon->hub,
+                        (struct phub_bytes){ (const uint8_t *)id,
+                                             strlen(id) },
+                        (struct phub_bytes){ (const uint8_t *)text,
+                                             (size_t)size },
+                        SIM_OP_TIMEOUT_MS, NULL, NULL) == 0)
+        s->number++;
+}
+
+static void tick(void *arg)
+{
+    struct sim_sender *s = arg;
+    struct sim_case *c = s->c;
+    uint64_t now = phub__world_now(c->world);
+
+    if (!c->senders_on)
+        return;
+    if (sim_daemon(c, s->node) != NULL
+        && !phub__sim_node_frozen(sim_node(c, s->node)))
+        phub__sim_node_at(sim_node(c, s->node), now, send_one, NULL, s);
+    phub__world_at(c->world, now + s->pace_ns / 2
+                   + sim_below(c, PHUB__SIM_CLIENT, s->pace_ns + 1), tick, s);
+}
+
+static void arrived(void *arg, const struct phub__sim_child *instance,
+                    struct phub_bytes data)
+{
+    struct sim_case *c = arg;
+    struct phub__sim_child_facts facts;
+    struct sim_sender *s = c->senders;
+    uint64_t boot, number;
+    uint32_t index;
+    char text[LETTER_MAX];
+
+    if (data.size >= sizeof(text))
+        return;
+    memcpy(text, data.data, data.size);
+    text[data.size] = '\0';
+    if (sscanf(text, "%" SCNu32 " %" SCNu64 " %" SCNu64, &index, &boot,
+               &number) != 3)
+        return;
+    while (s != NULL && s->index != index)
+        s = s->next;
+    if (s == NULL)
+        return;
+    phub__sim_child_facts(instance, &facts);
+    if (boot == s->seen_boot && number <= s->seen && !sim_was_cut(c))
+        sim_broken(c, 5, "child %s on %s gets message %" PRIu64 " of n%u "
+                   "after its message %" PRIu64, c->children[s->child].id,
+                   phub__sim_node_name(facts.node), number, s->node,
+                   s->seen);
+    if (boot == s->boot) {
+        s->seen_boot = boot;
+        s->seen = number;
+        c->letters++;
+    }
+}
+
+void sim_senders_init(struct sim_case *c)
+{
+    c->watch.message = arrived;
+}
+
+void sim_senders_start(struct sim_case *c, uint32_t first, uint32_t last,
+                       uint64_t pace_ns)
+{
+    c->senders_on = 1;
+    for (uint32_t i = first; i < last; i++)
+        for (uint32_t k = 0; k < c->options.nodes; k++) {
+            struct sim_sender *s = sim_own(c, sizeof(*s));
+
+            *s = (struct sim_sender){ .next = c->senders, .c = c, .node = k,
+                .child = i, .pace_ns = pace_ns,
+                .index = c->senders == NULL ? 0 : c->senders->index + 1 };
+            c->senders = s;
+            tick(s);
+        }
+}
+
+void sim_senders_stop(struct sim_case *c)
+{
+    c->senders_on = 0;
+}
