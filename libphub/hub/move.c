@@ -686,17 +686,24 @@ uint32_t phub__moves_held(struct phub__hub *hub, struct phub__op_held *held,
     for (i = 0; i < BUCKETS; i++)
         for (move = hub->moves->buckets[i]; move != NULL && count < held_max;
              move = move->bucket_next)
-            if (move->phase == PHUB__MOVE_DECIDED && !move->over)
-                held[count++] = (struct phub__op_held){
-                    phub__local_id(move->local), move->incarnation,
-                    move->epoch };
+            if (move->phase == PHUB__MOVE_DECIDED && !move->over) {
+                if (held != NULL)
+                    held[count] = (struct phub__op_held){
+                        phub__local_id(move->local), move->incarnation,
+                        move->epoch };
+                count++;
+            }
     for (local = phub__locals_first(hub->locals);
          local != NULL && count < held_max; local = local->next)
-        if (local->arrival != NULL && phub__arrival_complete(local->arrival))
-            held[count++] = (struct phub__op_held){
-                phub__local_id(local),
-                phub__arrival_incarnation(local->arrival),
-                phub__arrival_base(local->arrival) };
+        if (local->arrival != NULL &&
+            phub__arrival_complete(local->arrival)) {
+            if (held != NULL)
+                held[count] = (struct phub__op_held){
+                    phub__local_id(local),
+                    phub__arrival_incarnation(local->arrival),
+                    phub__arrival_base(local->arrival) };
+            count++;
+        }
     return count;
 }
 

@@ -92,7 +92,7 @@ int phub__arrival_give_back(struct phub__local *local,
                             const char *why);
 
 /* States that this node could go on with if their origin or target is gone:
- * fills held, gives the count. */
+ * fills held (NULL: none), gives the count. */
 uint32_t phub__moves_held(struct phub__hub *hub, struct phub__op_held *held,
                           uint32_t held_max);
 

@@ -108,6 +108,7 @@ struct phub__op_view_sync {
     struct phub__list leases;       /* struct phub__op_lease */
     struct phub__list held;         /* struct phub__op_held */
     uint64_t ask;                   /* 1: tell me yours again */
+    uint64_t digest;                /* of what summary would say */
 };
 
 /* One chunk of a state on its way; offset 0 comes with the sizes. */

@@ -7,6 +7,14 @@
  * once it has such a message with its own view's hash from each other member
  * and its registry covers each of those summaries.
  *
+ * What goes to all is a digest of the summary.  Who has another one asks for
+ * the summary, with its own, one member after the other: the answer comes
+ * behind the rows that were missing, and mostly the others need not be asked
+ * any more.  Who was behind tells its new digest to all, before they ask.
+ * The digests of n members are n * n messages; telling and asking wait as long
+ * as those take at a microsecond each, so that a burst of changes costs a
+ * large hub little, and a small one nothing.
+ *
  * Why that is enough: a member that says hash V keeps no child any more that
  * V gives to somebody else; whatever it decided as keeper of an earlier view
  * is in the summary that came with V.  So a keeper that is synced in V knows
@@ -21,8 +29,7 @@
  * For the same reason a keeper does not follow a lost one before that one's
  * lease has run out: a keeper decides under its lease only.
  *
- * Whoever receives a summary sends what its writer lacks, so nobody has to
- * ask.  Leases: a lost node's children may be replaced once *all* members of
+ * Whoever receives a summary sends what its writer lacks.  Leases: a lost node's children may be replaced once *all* members of
  * the view have said that their grants have run out (hub.h, grant.c). */
 #include "config.h"
 
@@ -40,14 +47,18 @@
 #define NS_PER_MS 1000000ull
 #define MISSING_SIZE 524288u     /* bytes of one repair piece */
 #define LEASES_MAX 1024u         /* lost nodes told of in one message */
+#define SPREAD_NODES_MAX 1000u   /* more do not wait longer */
+#define SPREAD_NS 1000u          /* for each message between members */
 #define ABSENT_MS 10000u         /* for homes not seen since the start */
 
 /* The newest message of one member. */
 struct heard {
-    struct heard *next;
     uint64_t node;
     uint64_t view_hash;
-    struct phub_buf *summary;    /* NULL once it is covered */
+    uint64_t digest;
+    int covered;
+    int stuck;                   /* asked, and that did not help */
+    struct phub_buf *summary;    /* NULL: not known, or covered */
     struct phub__op_held *held;  /* ids are owned, behind the array */
     uint32_t held_count;
     uint32_t leases_count;
@@ -65,21 +76,38 @@ struct lost {
 };
 
 struct phub__synced {
-    struct heard *heard;
+    struct heard **heard;        /* by node */
+    uint32_t heard_count, heard_room;
     struct lost *lost;
+    struct phub__timer *tell_timer, *ask_timer;
+    int tell_due, tell_asks, ask_due; /* their timers run */
+    uint64_t told_digest;        /* what all have been told */
+    uint64_t asked;              /* has not answered yet; 0: nobody */
+    uint64_t asked_digest;       /* ours then */
+    int behind;                  /* somebody had to be asked */
+    uint32_t evaluated;          /* so many of the view are covered */
     int complete, ever, stale;
 };
 
+static void tell_fired(void *arg);
+static void ask_fired(void *arg);
+
 int phub__synced_new(struct phub__hub *hub)
 {
-    hub->synced = phub__calloc(1, sizeof *hub->synced);
-    if (hub->synced == NULL)
+    struct phub__synced *synced = phub__calloc(1, sizeof *synced);
+
+    hub->synced = synced;
+    if (synced == NULL)
         return PHUB_ENOMEM;
-    return 0;
+    synced->tell_timer = hub->env->timer_new(hub->env, tell_fired, hub);
+    synced->ask_timer = hub->env->timer_new(hub->env, ask_fired, hub);
+    return synced->tell_timer == NULL || synced->ask_timer == NULL
+        ? PHUB_ENOMEM : 0;
 }
 
 static void heard_clear(struct heard *heard)
 {
+    heard->covered = heard->stuck = 0;
     phub__buf_unref(&heard->summary);
     phub__free(heard->held);
     heard->held = NULL;
@@ -91,16 +119,20 @@ static void heard_clear(struct heard *heard)
 
 void phub__synced_free(struct phub__hub *hub)
 {
-    struct heard *heard;
     struct lost *lost;
+    uint32_t i;
 
     if (hub->synced == NULL)
         return;
-    while ((heard = hub->synced->heard) != NULL) {
-        hub->synced->heard = heard->next;
-        heard_clear(heard);
-        phub__free(heard);
+    for (i = 0; i < hub->synced->heard_count; i++) {
+        heard_clear(hub->synced->heard[i]);
+        phub__free(hub->synced->heard[i]);
     }
+    phub__free(hub->synced->heard);
+    if (hub->synced->tell_timer != NULL)
+        hub->env->timer_free(hub->env, &hub->synced->tell_timer);
+    if (hub->synced->ask_timer != NULL)
+        hub->env->timer_free(hub->env, &hub->synced->ask_timer);
     while ((lost = hub->synced->lost) != NULL) {
         hub->synced->lost = lost->next;
         phub__free(lost);
@@ -119,6 +151,69 @@ int phub__synced_stale(const struct phub__hub *hub)
     return hub->synced->stale;
 }
 
+/* --- what was heard ------------------------------------------------------------- */
+
+/* The index of the first one that is not below node. */
+static uint32_t heard_from(const struct phub__synced *synced, uint64_t node)
+{
+    uint32_t low = 0, high = synced->heard_count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (synced->heard[middle]->node < node)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static struct heard *heard_find(const struct phub__synced *synced,
+                                uint64_t node)
+{
+    uint32_t at = heard_from(synced, node);
+
+    return at < synced->heard_count && synced->heard[at]->node == node
+        ? synced->heard[at] : NULL;
+}
+
+static struct heard *heard_new(struct phub__synced *synced, uint64_t node)
+{
+    uint32_t at = heard_from(synced, node);
+    struct heard *heard;
+
+    if (synced->heard_count == synced->heard_room) {
+        uint32_t room = synced->heard_room == 0 ? 8 : synced->heard_room * 2;
+        struct heard **all = phub__realloc(synced->heard,
+                                           room * sizeof(struct heard *));
+
+        if (all == NULL)
+            return NULL;
+        synced->heard = all;
+        synced->heard_room = room;
+    }
+    heard = phub__calloc(1, sizeof *heard);
+    if (heard == NULL)
+        return NULL;
+    heard->node = node;
+    memmove(synced->heard + at + 1, synced->heard + at,
+            (synced->heard_count - at) * sizeof(struct heard *));
+    synced->heard[at] = heard;
+    synced->heard_count++;
+    return heard;
+}
+
+/* Its message of the view that we are in, or NULL. */
+static struct heard *heard_now(struct phub__hub *hub, uint64_t node)
+{
+    struct heard *heard = heard_find(hub->synced, node);
+
+    return heard != NULL &&
+           heard->view_hash == phub__view_hash(phub__hub_view(hub))
+        ? heard : NULL;
+}
+
 /* --- telling ------------------------------------------------------------------ */
 
 static struct lost *lost_find(struct phub__synced *synced, uint64_t node)
@@ -130,24 +225,18 @@ static struct lost *lost_find(struct phub__synced *synced, uint64_t node)
     return lost;
 }
 
-static int tell(struct phub__hub *hub, uint64_t only, int ask)
-{
-    struct phub_view *view = phub__hub_view(hub);
-    struct phub__op_view_sync sync = { .view_hash = phub__view_hash(view),
-                                       .ask = ask != 0 };
-    struct phub__op_lease *leases = phub__calloc(LEASES_MAX, sizeof *leases);
-    struct phub__op_held *held =
-        phub__calloc(PHUB__HELD_MAX, sizeof *held);
-    struct phub__builder summary, body;
-    struct phub_buf *buf = NULL;
-    struct lost *lost;
-    uint32_t i, count = 0;
-    int rc = PHUB_ENOMEM;
+enum tell {
+    TELL_ASK = 1,          /* they shall tell theirs */
+    TELL_SUMMARY = 2,
+    TELL_UNHEARD = 4       /* only those that have not told in this view */
+};
 
-    phub__builder_init(&summary, PHUB__SUMMARY_SIZE_MAX);
-    phub__builder_init(&body, PHUB__FRAME_MAX / 2);
-    if (held == NULL || leases == NULL)
-        goto out;
+static uint32_t fill_leases(struct phub__hub *hub,
+                            struct phub__op_lease *leases)
+{
+    const struct lost *lost;
+    uint32_t count = 0;
+
     for (lost = hub->synced->lost; lost != NULL && count < LEASES_MAX;
          lost = lost->next) {
         uint64_t left = phub__cluster_grant_remaining(
@@ -159,34 +248,97 @@ static int tell(struct phub__hub *hub, uint64_t only, int ask)
             leases[count++] = (struct phub__op_lease){
                 lost->node, left == 0 ? 0 : left / NS_PER_MS + 1 };
     }
-    sync.leases = (struct phub__list){ leases, count };
-    sync.held = (struct phub__list){
-        held, phub__moves_held(hub, held, PHUB__HELD_MAX) };
-    rc = phub__registry_summary(hub->registry, &summary);
-    if (rc != 0)
-        goto out;
-    sync.summary = phub__builder_bytes(&summary);
-    rc = phub__encode(&phub__op_view_sync_schema, &sync, &body);
-    while (rc == PHUB_ELIMIT && sync.held.count != 0) {
-        sync.held.count /= 2; /* some states may be lost, the hub not */
+    return count;
+}
+
+static int body_of(struct phub__hub *hub, struct phub__op_view_sync *sync,
+                   unsigned how, struct phub_buf **buf)
+{
+    struct phub__builder summary, body;
+    int rc = 0;
+
+    phub__builder_init(&summary, PHUB__SUMMARY_SIZE_MAX);
+    phub__builder_init(&body, PHUB__FRAME_MAX / 2);
+    if (how & TELL_SUMMARY)
+        rc = phub__registry_summary(hub->registry, &summary);
+    if (rc == 0) {
+        sync->summary = phub__builder_bytes(&summary);
+        rc = phub__encode(&phub__op_view_sync_schema, sync, &body);
+    }
+    while (rc == PHUB_ELIMIT && sync->held.count != 0) {
+        sync->held.count /= 2; /* some states may be lost, the hub not */
         phub__builder_reset(&body);
-        rc = phub__encode(&phub__op_view_sync_schema, &sync, &body);
+        rc = phub__encode(&phub__op_view_sync_schema, sync, &body);
     }
     if (rc == 0)
-        rc = phub__builder_take(&body, &buf);
-    for (i = 0; rc == 0 && i < phub__view_count(view); i++) {
-        uint64_t node = phub__view_at(view, i)->id;
-
-        if (node != hub->node && (only == 0 || only == node))
-            (void)phub__peer_send(hub, node, PHUB__MESSAGE_VIEW_SYNC, buf);
-    }
-out:
-    phub__buf_unref(&buf);
+        rc = phub__builder_take(&body, buf);
     phub__builder_fini(&summary);
     phub__builder_fini(&body);
+    return rc;
+}
+
+/* To that node, or to all (0). */
+static void tell(struct phub__hub *hub, uint64_t only, unsigned how)
+{
+    struct phub_view *view = phub__hub_view(hub);
+    struct phub__op_view_sync sync = {
+        .view_hash = phub__view_hash(view), .ask = (how & TELL_ASK) != 0,
+        .digest = phub__registry_digest(hub->registry) };
+    uint32_t held_max = phub__moves_held(hub, NULL, PHUB__HELD_MAX);
+    struct phub__op_lease *leases = phub__calloc(LEASES_MAX, sizeof *leases);
+    struct phub__op_held *held = phub__calloc(held_max + 1, sizeof *held);
+    struct phub_buf *buf = NULL;
+    uint32_t i;
+
+    if (held != NULL && leases != NULL) {
+        sync.leases = (struct phub__list){ leases,
+                                           fill_leases(hub, leases) };
+        sync.held = (struct phub__list){
+            held, phub__moves_held(hub, held, held_max) };
+        (void)body_of(hub, &sync, how, &buf);
+    }
+    for (i = 0; buf != NULL && i < phub__view_count(view); i++) {
+        uint64_t node = phub__view_at(view, i)->id;
+
+        if (node != hub->node && (only == 0 || only == node) &&
+            !(how & TELL_UNHEARD && heard_now(hub, node) != NULL))
+            (void)phub__peer_send(hub, node, PHUB__MESSAGE_VIEW_SYNC, buf);
+    }
+    phub__buf_unref(&buf);
     phub__free(held);
     phub__free(leases);
-    return rc;
+}
+
+/* As long as the messages of all members to all take. */
+static uint64_t spread_ns(const struct phub__hub *hub)
+{
+    uint64_t n = phub__view_count(phub__hub_view(hub));
+
+    n = n < SPREAD_NODES_MAX ? n : SPREAD_NODES_MAX;
+    return n * n * SPREAD_NS;
+}
+
+static void tell_later(struct phub__hub *hub, int asks)
+{
+    struct phub__synced *synced = hub->synced;
+
+    synced->tell_asks |= asks;
+    if (synced->tell_due)
+        return;
+    synced->tell_due = 1;
+    hub->env->timer_start(hub->env, synced->tell_timer,
+                          hub->env->now_ns(hub->env) + spread_ns(hub));
+}
+
+static void tell_fired(void *arg)
+{
+    struct phub__hub *hub = arg;
+    struct phub__synced *synced = hub->synced;
+    int asks = synced->tell_asks;
+
+    synced->tell_due = synced->tell_asks = 0;
+    synced->told_digest = phub__registry_digest(hub->registry);
+    tell(hub, 0, asks ? TELL_ASK : 0);
 }
 
 /* Send what the writer of summary lacks. */
@@ -208,48 +360,90 @@ static void repair(struct phub__hub *hub, uint64_t node,
 
 /* --- complete? ------------------------------------------------------------------ */
 
-static struct heard *heard_find(struct phub__synced *synced, uint64_t node)
-{
-    struct heard *heard = synced->heard;
-
-    while (heard != NULL && heard->node != node)
-        heard = heard->next;
-    return heard;
-}
-
 static int covered(struct phub__hub *hub, struct heard *heard)
 {
-    bool covers = false;
+    bool covers = heard->covered ||
+                  heard->digest == phub__registry_digest(hub->registry);
 
-    if (heard->summary == NULL)
-        return 1;
-    if (phub__registry_covers(hub->registry,
-                              phub__buf_bytes(heard->summary), &covers) != 0 ||
-        !covers)
+    if (!covers && heard->summary != NULL)
+        (void)phub__registry_covers(hub->registry,
+                                    phub__buf_bytes(heard->summary), &covers);
+    if (!covers)
         return 0;
+    heard->covered = 1;
     phub__buf_unref(&heard->summary);
     return 1;
+}
+
+static void ask_later(struct phub__hub *hub)
+{
+    struct phub__synced *synced = hub->synced;
+
+    if (synced->ask_due || synced->asked != 0)
+        return;
+    synced->ask_due = 1;
+    hub->env->timer_start(hub->env, synced->ask_timer,
+                          hub->env->now_ns(hub->env) + spread_ns(hub));
+}
+
+/* Ask the next member that has told something that we do not cover. */
+static void ask_next(struct phub__hub *hub)
+{
+    struct phub__synced *synced = hub->synced;
+    struct phub_view *view = phub__hub_view(hub);
+    uint32_t i;
+
+    if (synced->complete || synced->asked != 0)
+        return;
+    for (i = synced->evaluated; i < phub__view_count(view); i++) {
+        uint64_t node = phub__view_at(view, i)->id;
+        struct heard *heard = heard_now(hub, node);
+
+        if (node == hub->node || heard == NULL || heard->stuck ||
+            covered(hub, heard))
+            continue;
+        synced->asked = node;
+        synced->asked_digest = phub__registry_digest(hub->registry);
+        synced->behind = 1;
+        tell(hub, node, TELL_ASK | TELL_SUMMARY);
+        return;
+    }
+}
+
+static void ask_fired(void *arg)
+{
+    struct phub__hub *hub = arg;
+
+    hub->synced->ask_due = 0;
+    ask_next(hub);
 }
 
 static void evaluate(struct phub__hub *hub)
 {
     struct phub__synced *synced = hub->synced;
     struct phub_view *view = phub__hub_view(hub);
-    uint32_t i;
+    uint32_t count = phub__view_count(view);
 
     if (synced->complete)
         return;
-    for (i = 0; i < phub__view_count(view); i++) {
-        uint64_t node = phub__view_at(view, i)->id;
+    for (; synced->evaluated < count; synced->evaluated++) {
+        uint64_t node = phub__view_at(view, synced->evaluated)->id;
         struct heard *heard;
 
         if (node == hub->node)
             continue;
-        heard = heard_find(synced, node);
-        if (heard == NULL || heard->view_hash != phub__view_hash(view) ||
-            !covered(hub, heard))
+        heard = heard_now(hub, node);
+        if (heard == NULL)
             return;
+        if (!covered(hub, heard)) {
+            ask_later(hub);
+            return;
+        }
     }
+    if (synced->behind &&
+        synced->told_digest != phub__registry_digest(hub->registry))
+        tell_later(hub, 0);
+    synced->behind = 0;
     synced->complete = 1;
     synced->stale = 0;
     synced->ever = 1;
@@ -278,8 +472,7 @@ static void lost_add(struct phub__hub *hub, uint64_t node, int left)
     struct phub__synced *synced = hub->synced;
     struct lost *lost = lost_find(synced, node);
     uint64_t rest, now = hub->env->now_ns(hub->env);
-    const struct heard *heard;
-    uint32_t i;
+    uint32_t i, k;
 
     if (lost == NULL)
         lost = lost_new(synced, node);
@@ -293,11 +486,14 @@ static void lost_add(struct phub__hub *hub, uint64_t node, int left)
     if (lost->ready_ns < now + rest)
         lost->ready_ns = now + rest;
     /* Who saw it go before us has told already, and does not tell again. */
-    for (heard = synced->heard; heard != NULL && !left; heard = heard->next)
+    for (k = 0; k < synced->heard_count && !left; k++) {
+        const struct heard *heard = synced->heard[k];
+
         for (i = 0; i < heard->leases_count; i++)
             if (heard->leases[i].node == node &&
                 lost->ready_ns < heard->leases[i].ready_ns)
                 lost->ready_ns = heard->leases[i].ready_ns;
+    }
 }
 
 /* It gets time to come back, longer than any lease of its could run. */
@@ -332,6 +528,10 @@ void phub__synced_view_changed(struct phub__hub *hub,
     uint32_t i;
 
     hub->synced->complete = 0;
+    hub->synced->evaluated = 0;
+    if (phub__view_index(change->new_view, hub->synced->asked) ==
+        PHUB__VIEW_NONE)
+        hub->synced->asked = 0;
     for (i = 0; i < change->lost_count; i++)
         if (phub__view_index(change->new_view, change->lost[i].node) ==
             PHUB__VIEW_NONE)
@@ -347,23 +547,25 @@ void phub__synced_view_changed(struct phub__hub *hub,
         (void)phub__registry_node_seen(hub->registry,
                                        change->joined[i].node);
     }
-    (void)tell(hub, 0, 0);
+    tell_later(hub, 0);
     evaluate(hub);
 }
 
 void phub__synced_restart(struct phub__hub *hub)
 {
-    struct heard *heard;
+    uint32_t i;
 
     hub->synced->stale = hub->synced->ever;
     if (!hub->synced->complete)
         return;
     hub->synced->complete = 0;
-    for (heard = hub->synced->heard; heard != NULL; heard = heard->next) {
-        heard_clear(heard);
-        heard->view_hash = 0;
+    hub->synced->evaluated = 0;
+    hub->synced->asked = 0;
+    for (i = 0; i < hub->synced->heard_count; i++) {
+        heard_clear(hub->synced->heard[i]);
+        hub->synced->heard[i]->view_hash = 0;
     }
-    (void)tell(hub, 0, 1);
+    tell_later(hub, 1);
     evaluate(hub);
 }
 
@@ -428,34 +630,54 @@ void phub__synced_received(struct phub__hub *hub, uint64_t from,
     struct phub__synced *synced = hub->synced;
     struct phub__op_view_sync sync;
     struct heard *heard = heard_find(synced, from);
+    uint32_t at = phub__view_index(phub__hub_view(hub), from);
+    int answer;
 
     if (phub__hub_decode(hub, &phub__op_view_sync_schema, body, &sync) != 0)
         return;
-    if (heard == NULL) {
-        heard = phub__calloc(1, sizeof *heard);
-        if (heard == NULL)
-            goto out;
-        heard->node = from;
-        heard->next = synced->heard;
-        synced->heard = heard;
-    }
+    answer = from == synced->asked && sync.summary.size != 0;
+    if (heard == NULL)
+        heard = heard_new(synced, from);
+    if (heard == NULL)
+        goto out;
     heard_clear(heard);
     heard->view_hash = sync.view_hash;
-    heard->summary = phub__buf_copy(sync.summary.data, sync.summary.size);
+    heard->digest = sync.digest;
+    if (at < synced->evaluated)
+        synced->evaluated = at;
+    if (sync.summary.size != 0)
+        heard->summary = phub__buf_copy(sync.summary.data, sync.summary.size);
     keep_held(heard, &sync);
     hear_leases(hub, heard, &sync);
-    repair(hub, from, sync.summary);
+    if (sync.summary.size != 0)
+        repair(hub, from, sync.summary);
     if (sync.ask)
-        (void)tell(hub, from, 0);
+        tell(hub, from, sync.summary.size != 0 ? TELL_SUMMARY : 0);
 out:
     phub__hub_decoded(hub);
+    if (answer) {
+        synced->asked = 0;
+        if (heard != NULL && !covered(hub, heard) && synced->asked_digest ==
+            phub__registry_digest(hub->registry))
+            heard->stuck = 1;
+    }
     evaluate(hub);
+    if (answer)
+        ask_next(hub);
 }
 
 void phub__synced_round(struct phub__hub *hub)
 {
-    if (!hub->synced->complete)
-        (void)tell(hub, 0, 1);
+    struct phub__synced *synced = hub->synced;
+    uint32_t i;
+
+    if (synced->complete)
+        return;
+    for (i = 0; i < synced->heard_count; i++)
+        synced->heard[i]->stuck = 0;
+    synced->asked = 0;
+    tell(hub, 0, TELL_ASK | TELL_UNHEARD);
+    ask_next(hub);
 }
 
 /* --- asking ------------------------------------------------------------------------ */
@@ -483,12 +705,15 @@ uint64_t phub__synced_holder(struct phub__hub *hub, struct phub_bytes id,
                              struct phub_epoch incarnation,
                              struct phub_epoch home_epoch)
 {
-    struct heard *heard;
-    uint32_t i;
+    uint32_t i, k;
 
     if (phub__moves_holds(hub, id, incarnation, home_epoch))
         return hub->node;
-    for (heard = hub->synced->heard; heard != NULL; heard = heard->next) {
+    for (k = 0; k < hub->synced->heard_count; k++) {
+        const struct heard *heard = hub->synced->heard[k];
+
+        if (heard->held_count == 0)
+            continue;
         if (phub__view_index(phub__hub_view(hub), heard->node) ==
             PHUB__VIEW_NONE)
             continue;

@@ -35,6 +35,7 @@ struct phub__registry {
     struct phub__row *dirty_last;
     uint64_t head_told;
     uint32_t depth;                /* of calls that write */
+    uint64_t digest;               /* 0: something was written since */
     /* stable.c */
     uint64_t rounds;
     uint64_t record_cursor;        /* records up to here have been looked at */

@@ -133,6 +133,7 @@ void phub__registry_begin(struct phub__registry *registry)
 {
     phub__assert(registry->magic == PHUB__REGISTRY_MAGIC);
     registry->depth++;
+    registry->digest = 0;
 }
 
 void phub__registry_mark(struct phub__registry *registry,

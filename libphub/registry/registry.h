@@ -359,6 +359,10 @@ uint64_t phub__registry_live(const struct phub__registry *registry);
 int phub__registry_summary(const struct phub__registry *registry,
                            struct phub__builder *out);
 
+/* Equal digests: what the two registries have seen and hold is equal, and so
+ * are the nodes they know.  Never 0. */
+uint64_t phub__registry_digest(struct phub__registry *registry);
+
 /* Own entries above from, up to about size_max bytes; *next = where to go on.
  * PHUB_EEMPTY: none; PHUB_ELIMIT: the first one alone is larger. */
 int phub__registry_delta(struct phub__registry *registry, uint64_t from,

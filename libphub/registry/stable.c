@@ -71,6 +71,7 @@ int phub__registry_node_seen(struct phub__registry *registry, uint64_t node)
     if (rc != 0)
         return rc;
     entry->known = true;
+    registry->digest = 0;
     entry->forgotten = false;
     entry->reported = false;
     registry->index.known_count++;
@@ -158,6 +159,7 @@ int phub__registry_node_forget(struct phub__registry *registry, uint64_t node)
         return rc;
     if (entry->known) {
         entry->known = false;
+        registry->digest = 0;
         registry->index.known_count--;
         tell_known(registry);
     }
