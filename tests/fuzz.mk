@@ -36,6 +36,13 @@ tests_fuzz_fuzz_control_SOURCES = tests/fuzz/fuzz_control.c $(hub_fixture) \
 tests_fuzz_fuzz_control_LDFLAGS = $(fuzz_link)
 tests_fuzz_fuzz_control_LDADD   = $(hub_ldadd)
 
+# A file for the simulator.
+fuzz_targets += tests/fuzz/fuzz_scenario
+tests_fuzz_fuzz_scenario_SOURCES = tests/fuzz/fuzz_scenario.c $(fuzz_main)
+tests_fuzz_fuzz_scenario_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
+tests_fuzz_fuzz_scenario_LDFLAGS = $(fuzz_link)
+tests_fuzz_fuzz_scenario_LDADD = libphub-simcase.la libphub-sim.la $(LDADD)
+
 check_PROGRAMS += $(fuzz_targets)
 noinst_HEADERS += tests/fuzz/driver.h
 EXTRA_DIST     += tests/fuzz/driver.c
