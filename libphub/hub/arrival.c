@@ -72,8 +72,11 @@ static void drop(struct phub__local *local, const char *why)
 {
     phub__arrival_free(local);
     local->claims++;
-    if (local->instance != NULL)
+    if (local->instance != NULL) {
+        phub__hub_cause(local->hub, phub__local_id(local), "stop here: %s",
+                        why);
         phub__instance_stop(local->instance, 1, why);
+    }
     local->claims--;
 }
 
@@ -134,11 +137,14 @@ static int start_standby(struct phub__local *local,
         .id = phub__local_id(local), .incarnation = row->incarnation,
         .epoch = row->home_epoch, .standby = 1, .first = 1, .owner = local,
     };
+    char name[PHUB_NODE_NAME_MAX + 24];
     int rc;
 
     s.spec = phub__buf_copy(row->spec.data, row->spec.size);
     if (s.spec == NULL)
         return PHUB_ENOMEM;
+    phub__hub_node_name(hub, local->arrival->origin, name, sizeof name);
+    phub__hub_cause(hub, s.id, "standby here: it comes from %s", name);
     rc = phub__instance_start(hub->supervisor, &s, &local->instance, error,
                               error_max);
     phub__buf_unref(&s.spec);

@@ -105,7 +105,8 @@ int phub__hub_in_charge(const struct phub__hub *hub)
 
 int phub__hub_why_not(const struct phub__hub *hub)
 {
-    return hub->verdict != PHUB_VERDICT_CONTINUE ? PHUB_EPARTITIONED
+    return hub->verdict != 0 &&
+                   hub->verdict != PHUB_VERDICT_CONTINUE ? PHUB_EPARTITIONED
                                                  : PHUB_EAGAIN;
 }
 
@@ -518,6 +519,7 @@ int phub__hub_start(struct phub__hub *hub, char *error, size_t error_max)
         return rc;
     hub->lonely = phub__registry_knows_others(hub->registry);
     phub__hub_lease_mode(hub);
+    phub__redistribution_first(hub);
     rc = identity_write(hub, identity_written);
     if (rc == PHUB_EUNSUPPORTED || rc == PHUB_ENOTFOUND) {
         identity_written(hub, rc); /* no state directory */
@@ -717,7 +719,6 @@ int phub__hub_new(struct phub_env *env, const struct phub__hub_options *o,
         return rc;
     hub->magic = PHUB__HUB_MAGIC;
     hub->env = env;
-    hub->verdict = PHUB_VERDICT_CONTINUE;
     phub__arena_init(&hub->arena, NULL, 0, SIZE_MAX / 2);
     phub__arena_init(&hub->decode_arena, NULL, 0, PHUB__FRAME_MAX * 8u);
     rc = phub__causes_new(&hub->causes);

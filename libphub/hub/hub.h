@@ -147,7 +147,8 @@ struct phub__hub {
     int lonely;         /* others were known before this start; none met */
     int draining;       /* nothing new starts here */
     int stopping;
-    int verdict;        /* enum phub_verdict of the partition strategy */
+    int verdict;        /* enum phub_verdict of the partition strategy;
+                         * 0: it has not let anything begin yet */
     int lease_stale;    /* the electorate may be another */
     uint64_t lease_boot_ns;
     uint64_t round_lamport;          /* at the last round */

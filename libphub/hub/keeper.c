@@ -100,6 +100,11 @@ static int refuse(struct phub__hub *hub, const struct phub__op_item *item,
                  "characters are allowed", item->id.size, PHUB_CHILD_ID_MAX);
         return PHUB_EINVAL;
     }
+    if (hub->verdict == 0) {
+        snprintf(text, max, "keeper '%s' has not seen its first view settle",
+                 hub->name);
+        return PHUB_EAGAIN;
+    }
     if (hub->verdict != PHUB_VERDICT_CONTINUE) {
         snprintf(text, max, "the partition strategy '%s' forbids it",
                  hub->strategies[PHUB_KIND_PARTITION]->name);

@@ -329,6 +329,7 @@ int phub__move_end(struct phub__hub *hub, uint64_t id, uint64_t token)
         return 0;
     }
     move->ending = 1;
+    phub__hub_cause(hub, phub__local_id(move->local), "stop here: it moves");
     phub__instance_stop(move->local->instance, 0, "it moves");
     return 0;
 }
@@ -661,6 +662,8 @@ void phub__move_finish(struct phub__hub *hub, uint64_t id)
                      : home != 0 ? home : move->target);
     if (!move->returned && local->instance != NULL) {
         move->phase = PHUB__MOVE_FINISHING;
+        phub__hub_cause(hub, phub__local_id(local),
+                        "stop here: it runs elsewhere now");
         phub__instance_stop(local->instance, 0, "it runs elsewhere now");
         return; /* freed when it is gone */
     }

@@ -370,8 +370,10 @@ void phub__locals_end_all(struct phub__hub *hub, int hard, const char *why)
     for (local = phub__locals_first(hub->locals); local != NULL;
          local = next) {
         next = local->next;
-        if (local->instance != NULL)
-            phub__instance_stop(local->instance, hard, why);
+        if (local->instance == NULL)
+            continue;
+        phub__hub_cause(hub, phub__local_id(local), "stop here: %s", why);
+        phub__instance_stop(local->instance, hard, why);
     }
 }
 
@@ -488,6 +490,8 @@ static void on_adopted(void *arg, struct phub__instance *instance)
         phub__local_get(hub, phub__instance_id(instance));
 
     if (local == NULL || local->instance != NULL) {
+        phub__hub_cause(hub, phub__instance_id(instance),
+                        "stop here: a second one of its name");
         phub__instance_stop(instance, 1, "a second one of its name");
         return;
     }

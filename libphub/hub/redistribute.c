@@ -398,6 +398,16 @@ out:
     phub__free(left);
 }
 
+void phub__redistribution_first(struct phub__hub *hub)
+{
+    struct phub_view *view = phub__hub_view(hub);
+    struct phub__view_change none = { .old_view = view, .new_view = view };
+
+    judge(hub, &none);
+    if (hub->verdict != PHUB_VERDICT_CONTINUE)
+        hub->verdict = 0;
+}
+
 void phub__redistribution_judge_again(struct phub__hub *hub)
 {
     struct phub_view *view = phub__hub_view(hub);

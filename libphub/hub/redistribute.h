@@ -12,6 +12,9 @@ void phub__redistribution_view_changed(struct phub__hub *hub,
                                        const struct phub__view_change *c);
 void phub__redistribution_view_settled(struct phub__hub *hub,
                                        const struct phub__view_change *c);
+/* The node begins, and sees only itself: ask the partition strategy about
+ * that.  Anything but "continue" means "not yet". */
+void phub__redistribution_first(struct phub__hub *hub);
 /* The partition strategy has changed its mind: ask it for voters and verdict
  * once more. */
 void phub__redistribution_judge_again(struct phub__hub *hub);

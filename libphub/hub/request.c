@@ -10,6 +10,7 @@
 
 #include "hub/hub.h"
 #include "hub/request.h"
+#include "hub/synced.h"
 #include "wire/memory.h"
 
 #define BUCKETS 1024u
@@ -163,12 +164,29 @@ static void set_text(struct phub__request_item *item, const char *text,
     item->text[size] = '\0';
 }
 
+/* What people did not get is noted where they asked (promise 11); that there
+ * is no such child, or that it is so already, is no refusal. */
+static void note_refusal(const struct phub__request *request,
+                         const struct phub__request_item *item)
+{
+    if (request->op != PHUB__OP_START && request->op != PHUB__OP_STOP &&
+        request->op != PHUB__OP_MOVE)
+        return;
+    if (item->code == 0 || item->code == PHUB_ENOTFOUND ||
+        item->code == PHUB_EREPEATED)
+        return;
+    phub__hub_cause(request->hub, item->op.id, "%s refused, %s: %s",
+                    phub__op_name(request->op), phub_strerror(item->code),
+                    item->text != NULL ? item->text : "");
+}
+
 static void item_done(struct phub__request *request,
                       struct phub__request_item *item, int code)
 {
     item->code = code;
     item->state = PHUB__ITEM_DONE;
     request->pending--;
+    note_refusal(request, item);
     if (request->answered != NULL)
         request->answered(request->arg, request,
                           (uint32_t)(item - request->items));
@@ -409,8 +427,9 @@ static uint64_t route(struct phub__request *request,
         return phub__view_keeper(phub__hub_view(hub), item->op.id);
     case PHUB__OP_MOVE:
         home = phub__hub_home(hub, item->op.id);
-        if (home == 0)
-            *code = PHUB_ENOTFOUND;
+        if (home == 0 && phub__synced_complete(hub) &&
+            phub__hub_settled_in(hub))
+            *code = PHUB_ENOTFOUND; /* else its row may be on its way here */
         else if (phub__view_index(phub__hub_view(hub), home) ==
                  PHUB__VIEW_NONE)
             return 0;
