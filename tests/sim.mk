@@ -26,3 +26,9 @@ TESTS          += tests/check_scenario
 tests_check_scenario_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
 tests_check_scenario_LDADD = libphub-simcase.la libphub-sim.la $(LDADD)
 EXTRA_DIST += tests/scenarios
+
+# Each judge can fail.
+check_PROGRAMS += tests/check_judge
+TESTS          += tests/check_judge
+tests_check_judge_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
+tests_check_judge_LDADD = libphub-simcase.la libphub-sim.la $(LDADD)

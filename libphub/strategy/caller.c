@@ -165,6 +165,8 @@ int phub__call_assign(struct phub__strategy *strategy,
         if (rc != 0)
             return rc;
     }
+    if (strategy->watch != NULL && strategy->watch->assigned != NULL)
+        strategy->watch->assigned(strategy->watch->arg, items, count);
     return 0;
 }
 
@@ -245,6 +247,8 @@ int phub__call_judge(struct phub__strategy *strategy,
             "plugin '%s' gave verdict %" PRIu32 ", 1..3 expected",
             strategy->name, answer);
     *verdict = answer;
+    if (strategy->watch != NULL && strategy->watch->judged != NULL)
+        strategy->watch->judged(strategy->watch->arg, judge, answer);
     return 0;
 }
 
@@ -340,6 +344,8 @@ int phub__call_begin(struct phub__strategy *strategy,
     leave(strategy);
     if (rc != 0)
         return declined(strategy, rc, "begin", error, error_max);
+    if (strategy->watch != NULL && strategy->watch->begun != NULL)
+        strategy->watch->begun(strategy->watch->arg, items, count);
     return 0;
 }
 
@@ -360,6 +366,8 @@ void phub__call_view_changed(struct phub__strategy *strategy,
 {
     void (*call)(void *, const struct phub_view *) = NULL;
 
+    if (strategy->watch != NULL && strategy->watch->view_changed != NULL)
+        strategy->watch->view_changed(strategy->watch->arg, view);
     switch ((enum phub_kind)strategy->kind) {
     case PHUB_KIND_DISTRIBUTION:
         call = strategy->ops.distribution.view_changed;

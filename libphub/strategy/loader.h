@@ -36,6 +36,7 @@ struct phub__loader;
 struct phub__plugin;   /* a loaded file: counted, shared by instances */
 struct phub__value;    /* one parameter's value */
 struct phub__call_note;
+struct phub__call_watch;
 
 /* Our copies of the plugin's vtable: members it is too old for are NULL. */
 union phub__ops {
@@ -63,6 +64,7 @@ struct phub__strategy {
     const struct phub_host *host;
     uint64_t faults;            /* answers that were refused */
     uint32_t entered;           /* a call into the plugin is on the stack */
+    const struct phub__call_watch *watch;  /* NULL: nobody watches */
     struct phub__call_note *note;   /* of calls; NULL: nobody watches */
     uint32_t values_count;
     struct phub__value *values;

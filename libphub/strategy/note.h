@@ -5,12 +5,17 @@
  * crashed or does not come back (phub-sim(1)).  A call from inside another
  * one, of another kind, goes on top of it.
  *
+ * Beside it: who watches what strategies are asked and what they say, as the
+ * judges of the simulator do.
+ *
  * Thread: written by the hub's only. */
 #ifndef PHUB__STRATEGY_NOTE_H
 #define PHUB__STRATEGY_NOTE_H
 
 #include <stdint.h>
 #include <stdio.h>
+
+#include <phub/plugin.h>
 
 #define PHUB__CALLS_DEEP 8u
 #define PHUB__CALL_NAME_MAX 47u
@@ -25,6 +30,21 @@ struct phub__call_note {
     volatile uint64_t begun;            /* calls so far */
     volatile uint32_t depth;            /* 0: none is under way */
     struct phub__call calls[PHUB__CALLS_DEEP];  /* the innermost is last */
+};
+
+/* Told after the call, from inside the hub's turn: look, and touch nothing.
+ * Any may be NULL. */
+struct phub__call_watch {
+    /* The view is another now, and has not settled. */
+    void (*view_changed)(void *arg, const struct phub_view *view);
+    void (*judged)(void *arg, const struct phub_judge *judge,
+                   uint32_t verdict);
+    /* A batch was placed; a batch was given to be moved. */
+    void (*assigned)(void *arg, const struct phub_assign_item *items,
+                     uint32_t count);
+    void (*begun)(void *arg, const struct phub_plan_item *items,
+                  uint32_t count);
+    void *arg;
 };
 
 /* note may be NULL in both. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/case.h"
+#include "sim/judge.h"
 #include "wire/assert.h"
 
 #define SEEDS 3u        /* every node has the first ones as seeds */
@@ -39,7 +39,9 @@ static void *daemon_start(void *arg, struct phub__sim_node *node,
     daemon->c = c;
     daemon->node = node;
     daemon->hub = NULL;
-    if (phub__hub_new(env, &o, &daemon->hub, error, sizeof(error)) != 0
+    if (phub__hub_new(env, &o, &daemon->hub, error, sizeof(error)) == 0)
+        sim_judges_made(c, index);
+    if (daemon->hub == NULL
         || phub__hub_start(daemon->hub, error, sizeof(error)) != 0) {
         phub__world_note(c->world, node, "cannot start: %s", error);
         sim_broken(c, 0, "node %s cannot start: %s", o.name, error);
@@ -50,12 +52,21 @@ static void *daemon_start(void *arg, struct phub__sim_node *node,
     return daemon;
 }
 
+/* What was agreed on its side of a cut, and told nobody yet on the other. */
+static void excuse_wishes(struct sim_case *c)
+{
+    for (uint32_t i = 0; i < c->options.children && c->split; i++)
+        if (c->children[i].wished_ns >= c->split_ns)
+            c->children[i].wish = SIM_UNKNOWN;
+}
+
 static void daemon_end(void *arg, struct phub__sim_node *node, void *self)
 {
     struct sim_daemon *daemon = self;
 
     (void)node;
-    sim_excuse_node(arg, phub__sim_node_index(daemon->node));
+    excuse_wishes(arg);
+    sim_judges_gone(arg, phub__sim_node_index(daemon->node));
     phub__hub_free(&daemon->hub);
 }
 
@@ -121,7 +132,7 @@ struct sim_case *sim_case_new(const struct sim_options *options)
     world.trace = options->trace;
     world.calls = options->calls;
     world.log_level = options->log_level;
-    sim_judge_init(c);
+    (void)sim_judges_new(c);
     sim_senders_init(c);
     world.watch = &c->watch;
     c->world = phub__world_new(&world);
@@ -164,6 +175,7 @@ void sim_case_free(struct sim_case **where)
     free(c->present);
     free(c->stray);
     free(c->children);
+    sim_judges_free(c);
     free(c);
 }
 
@@ -266,6 +278,7 @@ void sim_look(struct sim_case *c)
         for (uint32_t i = 0; i < c->options.nodes; i++)
             c->stray[i] = sim_daemon(c, i) == NULL && c->node_ids[i] != 0;
     }
+    sim_judges_tick(c);
 }
 
 void sim_run_to(struct sim_case *c, uint64_t until_ns)
@@ -320,6 +333,7 @@ static void stray_returns(struct sim_case *c, uint32_t index)
     if (!c->stray[index])
         return;
     c->stray[index] = 0;
+    sim_judges_apart(c, index, UINT32_MAX);
     c->split = 1;
     c->split_ns = phub__world_now(c->world);
 }
@@ -340,9 +354,15 @@ void sim_boot(struct sim_case *c, uint32_t first, uint32_t last)
 
 /* --- faults --------------------------------------------------------------- */
 
-static void disturbed(struct sim_case *c)
+static void disturbed(struct sim_case *c, uint32_t node)
 {
     c->disturbed_ns = phub__world_now(c->world);
+    sim_judges_disturbed(c, node);
+}
+
+void sim_disturbed(struct sim_case *c)
+{
+    disturbed(c, UINT32_MAX);
 }
 
 static void count_cuts(struct sim_case *c)
@@ -352,12 +372,13 @@ static void count_cuts(struct sim_case *c)
     for (uint32_t i = 0; i < c->options.nodes; i++)
         for (uint32_t j = 0; j < c->options.nodes; j++)
             cuts += phub__world_is_cut(c->world, i, j) != 0;
+    sim_judges_cut(c);
     if (cuts != 0 && !c->split) {
         c->split = 1;
         c->split_ns = phub__world_now(c->world);
     }
     c->cuts = cuts;
-    disturbed(c);
+    sim_disturbed(c);
 }
 
 void sim_cut(struct sim_case *c, const uint32_t *groups, int held)
@@ -391,11 +412,12 @@ void sim_half_open(struct sim_case *c, uint32_t from, uint32_t to,
     phub__world_half_open(c->world, from, to, ns);
     if (c->half_open_ns < now + ns)
         c->half_open_ns = now + ns;
+    sim_judges_apart(c, from, to);
     if (!c->split) {
         c->split = 1;
         c->split_ns = now;
     }
-    disturbed(c);
+    sim_disturbed(c);
 }
 
 void sim_heal_one_way(struct sim_case *c, uint32_t from, uint32_t to)
@@ -416,14 +438,14 @@ void sim_heal(struct sim_case *c)
 
 void sim_kill(struct sim_case *c, uint32_t index)
 {
-    disturbed(c);
+    disturbed(c, index);
     phub__sim_node_kill(sim_node(c, index));
     c->present[index] = 0;
 }
 
 void sim_kill_after(struct sim_case *c, uint32_t index, uint32_t effects)
 {
-    disturbed(c);
+    disturbed(c, index);
     phub__sim_node_kill_after(sim_node(c, index), effects);
     c->present[index] = 0;
 }
@@ -435,7 +457,7 @@ void sim_disk_full(struct sim_case *c, uint32_t index, int full)
 
 static void darkens(struct sim_case *c, uint32_t index)
 {
-    disturbed(c);
+    disturbed(c, index);
     c->present[index] = 0;
 }
 
@@ -453,25 +475,25 @@ void sim_power_off_torn(struct sim_case *c, uint32_t index)
 
 void sim_jump(struct sim_case *c, uint32_t index, uint64_t ns)
 {
-    disturbed(c);
+    disturbed(c, index);
     phub__sim_node_boot_jump(sim_node(c, index), ns);
 }
 
 void sim_kill_guard(struct sim_case *c, uint32_t index)
 {
-    disturbed(c);
+    disturbed(c, index);
     phub__sim_node_kill_guard(sim_node(c, index));
 }
 
 void sim_freeze(struct sim_case *c, uint32_t index)
 {
-    disturbed(c);
+    disturbed(c, index);
     phub__sim_node_freeze(sim_node(c, index));
 }
 
 void sim_thaw(struct sim_case *c, uint32_t index)
 {
-    disturbed(c);
+    disturbed(c, index);
     phub__sim_node_thaw(sim_node(c, index));
 }
 
@@ -481,6 +503,7 @@ static void left(void *arg)
 {
     struct sim_daemon *daemon = arg;
 
+    sim_judges_left(daemon->c, phub__sim_node_index(daemon->node));
     phub__sim_node_exit(daemon->node);
 }
 
@@ -507,7 +530,7 @@ void sim_leave(struct sim_case *c, uint32_t index, uint64_t deadline_ms)
     phub__assert(leaving != NULL);
     *leaving = (struct leaving){ sim_daemon(c, index), deadline_ms };
     c->present[index] = 0;
-    disturbed(c);
+    c->disturbed_ns = phub__world_now(c->world);
     phub__sim_node_at(sim_node(c, index), phub__world_now(c->world),
                       leave_now, free, leaving);
 }

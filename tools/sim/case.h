@@ -13,10 +13,13 @@
 
 #include "env/sim/world.h"
 #include "hub/hub.h"
+#include "strategy/note.h"
 
 #define SIM_CHILDREN_MAX 100000u
 #define SIM_NODES_MAX PHUB__SIM_NODES_MAX
 #define SIM_ID_MAX 15u
+#define SIM_STORY_MAX 2048u
+#define SIM_LIVES_MAX 8u      /* instances remembered per child */
 
 #define SIM_GAP_MS 3500u
 
@@ -63,6 +66,7 @@ struct sim_daemon {
     struct sim_case *c;
     struct phub__sim_node *node;
     struct phub__hub *hub;
+    struct phub__call_watch calls;  /* what its strategies are asked */
 };
 
 /* What people want of a child, from their acknowledged commands. */
@@ -76,6 +80,25 @@ enum sim_wish {
 struct sim_journal {
     uint64_t acked;            /* last update that was answered */
     uint64_t sending;          /* 0: none is under way */
+    uint64_t sent;             /* the highest ever, in this life */
+    uint64_t owed;             /* what no fault excuses: acked or less */
+};
+
+/* An instance, as its child's judges remember it. */
+struct sim_life {
+    uint64_t serial;           /* 0: none */
+    uint32_t node;
+    int64_t pid;
+    struct phub_epoch incarnation;
+    struct phub_epoch epoch;   /* highest it was published with */
+    struct phub_epoch known;   /* highest of a home anywhere, at begin */
+    uint64_t began_ns, acted_ns, ended_ns; /* 0: not yet */
+    int acts;
+    int cut;                   /* it began while a cut explained it */
+    int state_taken;           /* and these were its counters then */
+    uint64_t taken[PHUB__SIM_CLIENTS_MAX];
+    uint64_t cause;            /* the first of its own, on its node */
+    uint64_t cause_last;       /* the newest when it began, or ended */
 };
 
 struct sim_child {
@@ -85,9 +108,10 @@ struct sim_child {
     uint32_t commands;         /* open */
     uint64_t wished_ns;        /* when the last command was answered */
     uint32_t acting;           /* instances that act now */
-    uint64_t acting_serial;    /* the one that began to act last */
-    struct phub_epoch incarnation;
-    int excused;               /* a fault may have taken its state */
+    struct phub_epoch incarnation;   /* the newest that began */
+    struct phub_epoch stopped; /* this and older ones were acknowledged */
+    struct sim_life lives[SIM_LIVES_MAX]; /* a ring */
+    uint32_t lives_next;
     uint32_t last_node;        /* index, of the last instance that began */
     struct sim_journal journals[PHUB__SIM_CLIENTS_MAX];
     int asked_to_start;        /* ever */
@@ -114,6 +138,7 @@ struct sim_case {
     uint64_t healed_ns;                /* when they did; 0: none yet */
     uint64_t disturbed_ns;             /* of the last fault */
     int *stray;                        /* away when a cut ended, owned */
+    struct sim_judges *judges;
     int clients_on;
     struct sim_sender *senders;
     int senders_on;
@@ -121,7 +146,7 @@ struct sim_case {
     uint64_t updates, starts, stops, moves, failures, blind;
     int broken;
     unsigned promise;                  /* the one that broke */
-    char story[512];
+    char story[SIM_STORY_MAX];
 };
 
 /* --- case.c --------------------------------------------------------------- */
@@ -176,6 +201,8 @@ void sim_disk_full(struct sim_case *c, uint32_t index, int full);
 /* It slept for so long, as its boot clock says. */
 void sim_jump(struct sim_case *c, uint32_t index, uint64_t ns);
 void sim_kill_guard(struct sim_case *c, uint32_t index);
+/* The network, or what no call below names, changed. */
+void sim_disturbed(struct sim_case *c);
 void sim_freeze(struct sim_case *c, uint32_t index);
 void sim_thaw(struct sim_case *c, uint32_t index);
 void sim_start_node(struct sim_case *c, uint32_t index);
@@ -210,17 +237,15 @@ void sim_senders_start(struct sim_case *c, uint32_t first, uint32_t last,
                        uint64_t pace_ns);
 void sim_senders_stop(struct sim_case *c);
 
-/* --- judge.c -------------------------------------------------------------- */
-void sim_judge_init(struct sim_case *c);
+/* --- judge.c, with more in judge.h ---------------------------------------- */
 /* The first one is kept; promise by its number in the design. */
 void sim_broken(struct sim_case *c, unsigned promise, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-void sim_excuse_node(struct sim_case *c, uint32_t index);
+/* A cut, or what it did to the views, may explain what is seen now. */
 int sim_was_cut(const struct sim_case *c);
 /* Faults are over: wait, and look at everything. */
 void sim_judge_quiet(struct sim_case *c);
 int sim_all_well(struct sim_case *c);
-
 /* The node on which it acts, UINT32_MAX if it does nowhere. */
 uint32_t sim_where(struct sim_case *c, uint32_t child);
 
@@ -238,7 +263,7 @@ enum sim_fault {
 /* What a schedule came to. */
 struct sim_result {
     int broken;
-    char story[512];
+    char story[SIM_STORY_MAX];
     uint64_t hash, events, virtual_ns;
     uint64_t updates, starts, stops, moves;
     uint64_t frames, bytes;

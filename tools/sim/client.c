@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/case.h"
+#include "sim/judge.h"
 #include "wire/assert.h"
 
 #define PACE_NS (60 * PHUB__SIM_MS)
@@ -59,19 +59,14 @@ static void acknowledged(void *arg)
     again(update, pace_ns(update->c));
 }
 
-static void gap(struct update *update, uint64_t held)
+static void gap(struct update *update, uint64_t held,
+                const struct phub__sim_child_facts *facts)
 {
     struct sim_case *c = update->c;
     struct sim_child *child = &c->children[update->child];
     struct sim_journal *journal = &child->journals[update->client];
 
-    if (!child->excused && !sim_was_cut(c))
-        sim_broken(c, 3, "child %s/%lld on %s holds update %llu of client "
-                   "%u, which has %llu acknowledged", child->id,
-                   (long long)update->pid,
-                   phub__sim_node_name(update->node),
-                   (unsigned long long)held, update->client,
-                   (unsigned long long)journal->acked);
+    sim_judges_gap(c, child, update->client, held, facts);
     journal->acked = held;
     journal->sending = 0;
 }
@@ -100,12 +95,13 @@ static void arrived(void *arg)
     switch (phub__sim_child_update(instance, update->client, update->number,
                                    &held)) {
     case PHUB__SIM_ACKED:
+        sim_judges_acked(c, child, update->client, update->number, held);
         phub__world_at(c->world, phub__world_now(c->world) + TRAVEL_NS
                        + sim_below(c, PHUB__SIM_CLIENT, TRAVEL_NS),
                        acknowledged, update);
         return;
     case PHUB__SIM_GAP:
-        gap(update, held);
+        gap(update, held, &facts);
         break;
     case PHUB__SIM_SILENT:
         break;
@@ -113,23 +109,22 @@ static void arrived(void *arg)
     again(update, AGAIN_NS);
 }
 
-/* Promise 7: what is published as running has got ready, with its state. */
-static void check_published(struct sim_case *c, struct sim_child *child,
-                            struct phub__sim_node *node, int64_t pid)
+static void published(struct sim_case *c, struct sim_child *child,
+                      const struct sim_daemon *reader,
+                      struct phub__sim_node *node,
+                      const struct phub__half_view *half)
 {
-    struct phub__sim_child *instance = phub__sim_child_find(node, pid);
+    struct phub__sim_child *instance = phub__sim_child_find(node, half->pid);
     struct phub__sim_child_facts facts;
+    struct sim_published p = {
+        .reader = phub__sim_node_index(reader->node),
+        .node = phub__sim_node_index(node), .pid = half->pid,
+        .state = half->state, .epoch = half->epoch };
 
     if (instance == NULL)
         return;
     phub__sim_child_facts(instance, &facts);
-    if (!facts.ready || facts.standby
-        || (facts.state_expected && !facts.state_put))
-        sim_broken(c, 7, "child %s/%lld on %s is published as running, but "
-                   "it %s", child->id, (long long)pid,
-                   phub__sim_node_name(node),
-                   !facts.ready ? "is not ready" : facts.standby
-                       ? "is a standby" : "has no state");
+    sim_judges_published(c, child, &p, &facts);
 }
 
 /* Where that registry says it runs: 1 if it does. */
@@ -150,7 +145,7 @@ static int look_up(struct update *update, struct sim_daemon *daemon)
         index = sim_node_by_id(c, half.node);
         if (half.state != PHUB_INSTANCE_RUNNING || index == UINT32_MAX)
             continue;
-        check_published(c, child, sim_node(c, index), half.pid);
+        published(c, child, daemon, sim_node(c, index), &half);
         if (half.node != row.home && row.instances_count > 1)
             continue;
         update->node = sim_node(c, index);
@@ -175,6 +170,8 @@ static void send_next(void *arg)
     daemon = sim_any(c, PHUB__SIM_CLIENT);
     if (journal->sending == 0)
         journal->sending = journal->acked + 1;
+    if (journal->sending > journal->sent)
+        journal->sent = journal->sending;
     update->number = journal->sending;
     if (daemon == NULL || !look_up(update, daemon)) {
         c->blind++;

@@ -1,362 +1,423 @@
 /* SPDX-License-Identifier: MIT */
-/* judge: what must be true, from outside.
+/* judge: hands what happened to the checkers, and tells the story of what
+ * broke; see judge.h.
  *
- * The judges hear what instances do (begin, act, end) and what people and
- * clients were answered; they ask the hub nothing but, when all is quiet, its
- * registries.  Numbers are the promises of the design.
- *
- *   1  quiet: each child that people want runs, once
- *   2  at any time: no two instances of a child act, unless a cut explains it
- *   3  client.c: no acknowledged update is missing, unless a fault took the
- *      instance (or the daemon that had its state in hand)
- *   4  quiet: nothing runs that people stopped
- *   5  operator.c: each command ends in time with an answer for each child
- *   6  quiet: the registries of all members hold equal rows
- *   7  client.c: what is published as running is ready and has its state
- *
- * Epochs: an instance that begins to act has a greater epoch than any that
- * acted before it on its side (2). */
+ *   lost          1  a child that people want runs
+ *   doubled       2  never more instances than asked for act, and a later one
+ *                    has a greater epoch
+ *   state         3  no acknowledged update is missing
+ *   resurrected   4  nothing runs that people stopped
+ *   request       5  each command ends in time, with the truth
+ *   registry      6  registries are equal in the end
+ *   ready         7  what is published as running is ready, with its state
+ *   quorum        8  the partition strategy is asked before anything moves
+ *   growth        9  tables and timers return to what they were
+ *   delay        10  judge_delay.c: a scene of its own
+ *   cause        11  what happened has a reason that can be asked for */
 #include "config.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
-#include "sim/case.h"
+#include "sim/judge.h"
+#include "wire/assert.h"
 
-void sim_broken(struct sim_case *c, unsigned promise, const char *format, ...)
+static const struct sim_judge *const judges[] = {
+    &sim_judge_lost, &sim_judge_doubled, &sim_judge_state,
+    &sim_judge_resurrected, &sim_judge_request, &sim_judge_registry,
+    &sim_judge_ready, &sim_judge_quorum, &sim_judge_growth, &sim_judge_cause
+};
+
+#define JUDGES (sizeof(judges) / sizeof(judges[0]))
+#define TELL(hook, ...)                                                       \
+    for (size_t tell_ = 0; tell_ < JUDGES; tell_++)                           \
+        if (judges[tell_]->hook != NULL)                                      \
+            judges[tell_]->hook(__VA_ARGS__)
+
+uint32_t sim_judges_count(void)
 {
-    char text[400];
-    va_list list;
-
-    if (c->broken)
-        return;
-    c->broken = 1;
-    c->promise = promise;
-    va_start(list, format);
-    (void)vsnprintf(text, sizeof(text), format, list);
-    va_end(list);
-    (void)snprintf(c->story, sizeof(c->story),
-                   "seed %llu, %.6f s: promise %u: %s",
-                   (unsigned long long)c->options.seed,
-                   c->world == NULL ? 0.0
-                       : (double)phub__world_now(c->world) / 1e9,
-                   promise, text);
-    if (c->world != NULL)
-        phub__world_note(c->world, NULL, "BROKEN: promise %u: %s", promise,
-                         text);
+    return (uint32_t)JUDGES;
 }
 
-int sim_was_cut(const struct sim_case *c)
+const struct sim_judge *sim_judges_at(uint32_t index)
 {
-    return c->split
-        || (c->healed_ns != 0
-            && phub__world_now(c->world) < c->healed_ns + SIM_MERGE_NS);
+    return judges[index];
 }
 
-/* What that daemon had in hand may be gone; and what was agreed on its side
- * of a cut, and told nobody yet on the other. */
-void sim_excuse_node(struct sim_case *c, uint32_t index)
+/* --- instances ------------------------------------------------------------- */
+
+struct sim_life *sim_life_find(struct sim_child *child, uint64_t serial)
 {
-    for (uint32_t i = 0; i < c->options.children && c->split; i++)
-        if (c->children[i].wished_ns >= c->split_ns)
-            c->children[i].wish = SIM_UNKNOWN;
-    for (uint32_t i = 0; i < c->options.children; i++)
-        if (c->children[i].last_node == index)
-            c->children[i].excused = 1;
-}
-
-/* --- as it happens -------------------------------------------------------- */
-
-static void new_life(struct sim_child *child,
-                     const struct phub__sim_child_facts *facts)
-{
-    child->incarnation = facts->incarnation;
-    child->excused = 0;
-    memset(child->journals, 0, sizeof(child->journals));
-}
-
-static void began(void *arg, const struct phub__sim_child *instance)
-{
-    struct sim_case *c = arg;
-    struct phub__sim_child_facts facts;
-    struct sim_child *child;
-
-    phub__sim_child_facts(instance, &facts);
-    child = sim_child_by_id(c, facts.id);
-    if (child == NULL) {
-        sim_broken(c, 4, "an instance of unknown child %.*s begins",
-                   (int)facts.id.size, (const char *)facts.id.data);
-        return;
-    }
-    if (!child->asked_to_start)
-        sim_broken(c, 4, "child %s begins, and nobody asked for it",
-                   child->id);
-    if (phub_epoch_cmp(facts.incarnation, child->incarnation) > 0)
-        new_life(child, &facts);
-    /* A frozen process keeps its actors, and their state goes with the lease
-     * although nothing has ended yet. */
-    if (child->last_node != UINT32_MAX
-        && phub__sim_node_frozen(sim_node(c, child->last_node)))
-        child->excused = 1;
-    child->last_node = phub__sim_node_index(facts.node);
-}
-
-static void told_two(struct sim_case *c, const struct sim_child *child)
-{
-    struct phub__sim_child *other = NULL;
-    struct phub__sim_child_facts facts;
-    char text[200] = "";
-    size_t used = 0;
-
-    while ((other = sim_instance_next(c, child, other)) != NULL) {
-        phub__sim_child_facts(other, &facts);
-        if (!facts.acts)
-            continue;
-        used += (size_t)snprintf(text + used, sizeof(text) - used,
-                                 " %s/%lld epoch %llu since %.3f",
-                                 phub__sim_node_name(facts.node),
-                                 (long long)facts.pid,
-                                 (unsigned long long)facts.epoch.number,
-                                 (double)facts.began_ns / 1e9);
-        if (used >= sizeof(text) - 1)
-            break;
-    }
-    sim_broken(c, 2, "child %s acts more than once:%s", child->id, text);
-}
-
-static void acting(void *arg, const struct phub__sim_child *instance,
-                   int acts)
-{
-    struct sim_case *c = arg;
-    struct phub__sim_child_facts facts;
-    struct sim_child *child;
-
-    phub__sim_child_facts(instance, &facts);
-    child = sim_child_by_id(c, facts.id);
-    if (child == NULL)
-        return;
-    if (!acts) {
-        child->acting--;
-        return;
-    }
-    child->acting++;
-    child->acting_serial = facts.serial;
-    if (child->acting > 1) {
-        child->excused = 1;     /* the loser's updates go with it */
-        if (!sim_was_cut(c))
-            told_two(c, child);
-    }
-}
-
-static void ended(void *arg, const struct phub__sim_child *instance,
-                  enum phub__sim_end why)
-{
-    struct sim_case *c = arg;
-    struct phub__sim_child_facts facts;
-    struct sim_child *child;
-
-    phub__sim_child_facts(instance, &facts);
-    child = sim_child_by_id(c, facts.id);
-    if (child == NULL
-        || phub_epoch_cmp(facts.incarnation, child->incarnation) != 0)
-        return;
-    /* What cannot freeze answers until it ends, after its state was taken;
-     * what gives its state too late is ended without when its node goes. */
-    if (why != PHUB__SIM_END_ASKED || !facts.can_state || sim_was_cut(c)
-        || strstr(child->argv, " freeze") == NULL
-        || strstr(child->argv, "late-state=6000") != NULL
-        || strstr(child->argv, "never-state") != NULL)
-        child->excused = 1;
-}
-
-/* --- when all is quiet ---------------------------------------------------- */
-
-static uint32_t instances_of(struct sim_case *c, const struct sim_child *child,
-                             uint32_t *acting_count)
-{
-    struct phub__sim_child *instance = NULL;
-    struct phub__sim_child_facts facts;
-    uint32_t count = 0;
-
-    *acting_count = 0;
-    while ((instance = sim_instance_next(c, child, instance)) != NULL) {
-        phub__sim_child_facts(instance, &facts);
-        count++;
-        *acting_count += facts.acts != 0;
-    }
-    return count;
-}
-
-uint32_t sim_where(struct sim_case *c, uint32_t child)
-{
-    struct phub__sim_child *instance = NULL;
-    struct phub__sim_child_facts facts;
-
-    while ((instance = sim_instance_next(c, &c->children[child], instance))
-           != NULL) {
-        phub__sim_child_facts(instance, &facts);
-        if (facts.acts)
-            return phub__sim_node_index(facts.node);
-    }
-    return UINT32_MAX;
-}
-
-static int hopeless(const struct sim_child *child)
-{
-    return strstr(child->argv, "crash-") != NULL
-        || strstr(child->argv, "exit-after") != NULL
-        || strstr(child->argv, "fail-start") != NULL;
-}
-
-/* NULL if it is as it should be; else what is wrong with the child. */
-static const char *child_wrong(struct sim_case *c,
-                               const struct sim_child *child,
-                               unsigned *promise)
-{
-    uint32_t acts, count = instances_of(c, child, &acts);
-
-    *promise = 1;
-    if (hopeless(child))
-        return NULL;
-    if (child->wish == SIM_RUN && acts == 0)
-        return count == 0 ? "is wanted and runs nowhere"
-                          : "is wanted, and no instance of it acts";
-    *promise = 2;
-    if (acts > 1)
-        return "acts more than once";
-    if (count > 1)
-        return "has more than one instance";
-    *promise = 4;
-    if ((child->wish == SIM_STOP || child->wish == SIM_NOTHING) && count != 0)
-        return "runs, and people stopped it";
+    for (uint32_t i = 0; i < SIM_LIVES_MAX; i++)
+        if (child->lives[i].serial == serial && serial != 0)
+            return &child->lives[i];
     return NULL;
 }
 
-static uint64_t row_hash(const struct phub__row_view *row)
+/* The oldest that has ended makes room. */
+static struct sim_life *life_new(struct sim_child *child)
 {
-    uint64_t words[10] = { row->live, row->durable, row->sticky,
-                           row->incarnation.number, row->incarnation.node,
-                           row->edit.number, row->edit.node, row->home,
-                           row->home_epoch.number, row->home_epoch.node };
-    uint64_t hash = XXH3_64bits(row->id.data, row->id.size)
-        ^ XXH3_64bits(words, sizeof(words));
+    for (uint32_t i = 0; i < SIM_LIVES_MAX; i++) {
+        struct sim_life *life =
+            &child->lives[(child->lives_next + i) % SIM_LIVES_MAX];
 
-    for (uint32_t i = 0; i < row->instances_count; i++) {
-        struct phub__half_view half;
-        uint64_t facts[6];
-
-        phub__row_half_at(row, i, &half);
-        if (half.state == PHUB_INSTANCE_GONE)
+        if (life->serial != 0 && life->ended_ns == 0
+            && i + 1 < SIM_LIVES_MAX)
             continue;
-        facts[0] = half.node;
-        facts[1] = half.boot;
-        facts[2] = half.epoch.number;
-        facts[3] = half.epoch.node;
-        facts[4] = half.state;
-        facts[5] = (uint64_t)half.pid;
-        hash ^= XXH3_64bits_withSeed(facts, sizeof(facts), 7);
+        child->lives_next = (child->lives_next + i + 1) % SIM_LIVES_MAX;
+        memset(life, 0, sizeof(*life));
+        return life;
     }
-    return hash;
+    return &child->lives[0];
 }
 
-/* The order of rows is the registry's own: the sum does not depend on it. */
-static uint64_t registry_hash(const struct phub__registry *registry,
-                              uint64_t *rows)
+void sim_judges_began(struct sim_case *c, sim_facts *facts)
 {
-    struct phub__query query = { .by = PHUB__BY_LIVE };
-    struct phub__row_view views[16];
-    uint64_t cursor = 0;
-    uint64_t sum = 0;
+    struct sim_child *child = sim_child_by_id(c, facts->id);
+    struct sim_life *life;
 
-    *rows = 0;
-    do {
-        uint32_t count = phub__registry_query(registry, &query, &cursor, 64,
-                                              views, 16);
-
-        for (uint32_t i = 0; i < count; i++)
-            sum += row_hash(&views[i]);
-        *rows += count;
-    } while (cursor != 0);
-    return sum;
+    if (child == NULL) {
+        sim_broken(c, 4, "an instance of unknown child %.*s begins",
+                   (int)facts->id.size, (const char *)facts->id.data);
+        return;
+    }
+    if (phub_epoch_cmp(facts->incarnation, child->incarnation) > 0) {
+        child->incarnation = facts->incarnation;
+        memset(child->journals, 0, sizeof(child->journals));
+    }
+    life = life_new(child);
+    life->serial = facts->serial;
+    life->node = phub__sim_node_index(facts->node);
+    life->pid = facts->pid;
+    life->incarnation = facts->incarnation;
+    life->epoch = facts->epoch;
+    life->began_ns = phub__world_now(c->world);
+    life->cut = sim_was_cut(c);
+    TELL(began, c, child, life, facts);
+    child->last_node = life->node;
 }
 
-static int registries_equal(struct sim_case *c, char *text, size_t text_max)
+void sim_judges_acting(struct sim_case *c, sim_facts *facts, int acts)
 {
-    uint64_t hash = 0, rows = 0;
-    struct sim_daemon *first = NULL;
+    struct sim_child *child = sim_child_by_id(c, facts->id);
+    struct sim_life *life;
 
-    for (uint32_t i = 0; i < c->options.nodes; i++) {
-        struct sim_daemon *daemon = sim_daemon(c, i);
-        uint64_t count, sum;
+    if (child == NULL)
+        return;
+    child->acting += acts ? 1u : UINT32_MAX;
+    life = sim_life_find(child, facts->serial);
+    if (life == NULL)
+        return;
+    life->acts = acts;
+    if (acts)
+        life->acted_ns = phub__world_now(c->world);
+    TELL(acting, c, child, life, facts, acts);
+}
 
-        if (daemon == NULL)
-            continue;
-        sum = registry_hash(daemon->hub->registry, &count);
-        if (first != NULL && sum != hash) {
-            (void)snprintf(text, text_max, "%s has %llu rows, %s has %llu%s",
-                           phub__sim_node_name(first->node),
-                           (unsigned long long)rows,
-                           phub__sim_node_name(daemon->node),
-                           (unsigned long long)count,
-                           rows == count ? ", not equal" : "");
-            return 0;
-        }
-        if (first == NULL) {
-            first = daemon;
-            hash = sum;
-            rows = count;
-        }
-    }
-    return 1;
+void sim_judges_taken(struct sim_case *c, sim_facts *facts)
+{
+    struct sim_child *child = sim_child_by_id(c, facts->id);
+    struct sim_life *life = child == NULL
+        ? NULL : sim_life_find(child, facts->serial);
+
+    if (life == NULL)
+        return;
+    life->state_taken = 1;
+    memcpy(life->taken, facts->counters, sizeof(life->taken));
+    TELL(taken, c, child, life, facts);
+}
+
+void sim_judges_ended(struct sim_case *c, sim_facts *facts,
+                      enum phub__sim_end why)
+{
+    struct sim_child *child = sim_child_by_id(c, facts->id);
+    struct sim_life *life = child == NULL
+        ? NULL : sim_life_find(child, facts->serial);
+
+    if (life == NULL)
+        return;
+    life->ended_ns = phub__world_now(c->world);
+    life->acts = 0;
+    TELL(ended, c, child, life, facts, why);
+}
+
+static void world_began(void *arg, const struct phub__sim_child *instance)
+{
+    struct phub__sim_child_facts facts;
+
+    phub__sim_child_facts(instance, &facts);
+    sim_judges_began(arg, &facts);
+}
+
+static void world_acting(void *arg, const struct phub__sim_child *instance,
+                         int acts)
+{
+    struct phub__sim_child_facts facts;
+
+    phub__sim_child_facts(instance, &facts);
+    sim_judges_acting(arg, &facts, acts);
+}
+
+static void world_state(void *arg, const struct phub__sim_child *instance,
+                        int put, uint64_t size)
+{
+    struct phub__sim_child_facts facts;
+
+    (void)size;
+    if (put)
+        return;
+    phub__sim_child_facts(instance, &facts);
+    sim_judges_taken(arg, &facts);
+}
+
+static void world_ended(void *arg, const struct phub__sim_child *instance,
+                        enum phub__sim_end why)
+{
+    struct phub__sim_child_facts facts;
+
+    phub__sim_child_facts(instance, &facts);
+    sim_judges_ended(arg, &facts, why);
+}
+
+/* --- people and clients ---------------------------------------------------- */
+
+void sim_judges_answered(struct sim_case *c, struct sim_child *child,
+                         const struct sim_answer *answer)
+{
+    TELL(answered, c, child, answer);
+}
+
+void sim_judges_acked(struct sim_case *c, struct sim_child *child,
+                      uint32_t client, uint64_t number, uint64_t held)
+{
+    TELL(acked, c, child, client, number, held);
+}
+
+void sim_judges_gap(struct sim_case *c, struct sim_child *child,
+                    uint32_t client, uint64_t held, sim_facts *facts)
+{
+    TELL(gap, c, child, client, held, facts);
+}
+
+void sim_judges_published(struct sim_case *c, struct sim_child *child,
+                          const struct sim_published *published,
+                          sim_facts *facts)
+{
+    TELL(published, c, child, published, facts);
+}
+
+/* --- daemons and their strategies ------------------------------------------- */
+
+static uint32_t index_of(const struct sim_daemon *daemon)
+{
+    return phub__sim_node_index(daemon->node);
+}
+
+static void view_changed(void *arg, const struct phub_view *view)
+{
+    struct sim_daemon *daemon = arg;
+    struct sim_node_model *node = &daemon->c->judges->nodes[index_of(daemon)];
+
+    (void)view;
+    node->view_open = 1;
+    TELL(view_changed, daemon->c, index_of(daemon));
+}
+
+static void judged(void *arg, const struct phub_judge *judge,
+                   uint32_t verdict)
+{
+    struct sim_daemon *daemon = arg;
+    struct sim_node_model *node = &daemon->c->judges->nodes[index_of(daemon)];
+
+    node->view_open = 0;
+    if (node->verdict != verdict)
+        node->verdict_ns = phub__world_now(daemon->c->world);
+    node->verdict = verdict;
+    TELL(judged, daemon->c, index_of(daemon), judge, verdict);
+}
+
+static void assigned(void *arg, const struct phub_assign_item *items,
+                     uint32_t count)
+{
+    struct sim_daemon *daemon = arg;
+
+    if (count != 0)
+        TELL(assigned, daemon->c, index_of(daemon), items[0].cause);
+}
+
+static void begun(void *arg, const struct phub_plan_item *items,
+                  uint32_t count)
+{
+    struct sim_daemon *daemon = arg;
+
+    if (count != 0)
+        TELL(begun, daemon->c, index_of(daemon), items[0].cause);
+}
+
+const struct phub__call_watch sim_judges_calls = {
+    .view_changed = view_changed, .judged = judged, .assigned = assigned,
+    .begun = begun
+};
+
+void sim_judges_made(struct sim_case *c, uint32_t node)
+{
+    struct sim_daemon *daemon = &c->daemons[node];
+    struct sim_node_model *model = &c->judges->nodes[node];
+    uint64_t left = model->left_ns;
+
+    daemon->calls = sim_judges_calls;
+    daemon->calls.arg = daemon;
+    for (unsigned kind = 1; kind < PHUB__KINDS; kind++)
+        if (kind == PHUB_KIND_PARTITION || kind == PHUB_KIND_DISTRIBUTION
+            || kind == PHUB_KIND_MIGRATION)
+            daemon->hub->strategies[kind]->watch = &daemon->calls;
+    memset(model, 0, sizeof(*model));
+    model->began_ns = phub__world_now(c->world);
+    model->left_ns = left;
+    model->disturbed_ns = model->began_ns;
+}
+
+void sim_judges_gone(struct sim_case *c, uint32_t node)
+{
+    c->judges->nodes[node].ended_ns = phub__world_now(c->world);
+    TELL(gone, c, node);
+}
+
+void sim_judges_left(struct sim_case *c, uint32_t node)
+{
+    c->judges->nodes[node].left_ns = phub__world_now(c->world);
+}
+
+void sim_judges_disturbed(struct sim_case *c, uint32_t node)
+{
+    c->judges->fault_ns = phub__world_now(c->world);
+    if (node < c->options.nodes)
+        c->judges->nodes[node].disturbed_ns = c->judges->fault_ns;
+}
+
+static void set_apart(struct sim_case *c, uint32_t a, uint32_t b)
+{
+    c->judges->apart[(size_t)a * c->options.nodes + b] = 1;
+    c->judges->apart[(size_t)b * c->options.nodes + a] = 1;
+}
+
+static void apart_begins(struct sim_case *c)
+{
+    if (!sim_was_cut(c))
+        memset(c->judges->apart, 0,
+               (size_t)c->options.nodes * c->options.nodes);
+}
+
+void sim_judges_apart(struct sim_case *c, uint32_t a, uint32_t b)
+{
+    apart_begins(c);
+    if (b != UINT32_MAX)
+        set_apart(c, a, b);
+    for (b = b == UINT32_MAX ? 0 : c->options.nodes; b < c->options.nodes;
+         b++)
+        set_apart(c, a, b);
+}
+
+void sim_judges_cut(struct sim_case *c)
+{
+    apart_begins(c);
+    for (uint32_t i = 0; i < c->options.nodes; i++)
+        for (uint32_t k = 0; k < c->options.nodes; k++)
+            if (phub__world_is_cut(c->world, i, k))
+                set_apart(c, i, k);
+}
+
+void sim_judges_tick(struct sim_case *c)
+{
+    uint64_t now = phub__world_now(c->world);
+    struct phub__sim_traffic traffic;
+
+    if (now < c->judges->tick_ns)
+        return;
+    c->judges->tick_ns = now + SIM_TICK_NS;
+    phub__world_traffic(c->world, &traffic);
+    if (traffic.lost != c->judges->lost)
+        c->judges->fault_ns = now;
+    c->judges->lost = traffic.lost;
+    TELL(ticked, c);
+}
+
+/* --- quiet ------------------------------------------------------------------ */
+
+static const struct sim_judge *unwell(struct sim_case *c, int late,
+                                      const struct sim_child **child,
+                                      char *text, size_t text_max)
+{
+    for (size_t i = 0; i < JUDGES; i++)
+        if (judges[i]->quiet != NULL && (late || !judges[i]->late)
+            && !judges[i]->quiet(c, child, text, text_max))
+            return judges[i];
+    return NULL;
+}
+
+static int promptly_well(struct sim_case *c)
+{
+    const struct sim_child *child = NULL;
+
+    return sim_members_agree(c) && unwell(c, 0, &child, NULL, 0) == NULL;
 }
 
 int sim_all_well(struct sim_case *c)
 {
-    char text[200];
-    unsigned promise;
+    const struct sim_child *child = NULL;
 
-    if (!sim_members_agree(c) || !registries_equal(c, text, sizeof(text)))
-        return 0;
-    for (uint32_t i = 0; i < c->options.children; i++)
-        if (c->children[i].commands != 0
-            || child_wrong(c, &c->children[i], &promise) != NULL)
-            return 0;
-    return 1;
+    return sim_members_agree(c) && unwell(c, 1, &child, NULL, 0) == NULL;
 }
 
 void sim_judge_quiet(struct sim_case *c)
 {
-    char text[200];
+    const struct sim_child *child = NULL;
+    const struct sim_judge *judge;
+    uint64_t began = phub__world_now(c->world);
+    char text[300] = "";
 
-    if (sim_run_until(c, SIM_QUIET_NS / PHUB__SIM_MS, sim_all_well)
+    if ((sim_run_until(c, SIM_QUIET_NS / PHUB__SIM_MS, promptly_well)
+         && sim_run_until(c, SIM_LATE_NS / PHUB__SIM_MS, sim_all_well))
         || c->broken)
         return;
     if (!sim_members_agree(c)) {
         sim_broken(c, 6, "the members do not agree about the view");
         return;
     }
-    for (uint32_t i = 0; i < c->options.children; i++) {
-        unsigned promise;
-        const char *wrong = child_wrong(c, &c->children[i], &promise);
-
-        if (wrong != NULL) {
-            sim_broken(c, promise, "%u s after the last fault child %s %s "
-                       "(last began on n%u)",
-                       (unsigned)(SIM_QUIET_NS / PHUB__SIM_S),
-                       c->children[i].id, wrong, c->children[i].last_node);
-            return;
-        }
-    }
-    if (!registries_equal(c, text, sizeof(text)))
-        sim_broken(c, 6, "the registries differ: %s", text);
-    else
-        sim_broken(c, 5, "commands are still open");
+    judge = unwell(c, 1, &child, text, sizeof(text));
+    if (judge == NULL)
+        return;
+    sim_broken_child(c, judge->promise, child, "%u s after the last fault %s",
+                     (unsigned)((phub__world_now(c->world) - began)
+                                / PHUB__SIM_S), text);
 }
 
-void sim_judge_init(struct sim_case *c)
+/* --- life ------------------------------------------------------------------- */
+
+int sim_judges_new(struct sim_case *c)
 {
-    c->watch = (struct phub__sim_watch){ .began = began, .acting = acting,
-                                         .ended = ended, .arg = c };
+    struct sim_judges *j = calloc(1, sizeof(*j));
+    uint32_t nodes = c->options.nodes;
+
+    phub__assert(j != NULL);
+    c->judges = j;
+    j->nodes = calloc(nodes, sizeof(*j->nodes));
+    j->apart = calloc(nodes, nodes);
+    phub__assert(j->nodes != NULL && j->apart != NULL);
+    c->watch = (struct phub__sim_watch){ .began = world_began,
+        .acting = world_acting, .state = world_state, .ended = world_ended,
+        .arg = c };
+    return 0;
+}
+
+void sim_judges_free(struct sim_case *c)
+{
+    if (c->judges == NULL)
+        return;
+    free(c->judges->nodes);
+    free(c->judges->apart);
+    free(c->judges);
+    c->judges = NULL;
 }

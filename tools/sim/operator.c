@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/case.h"
+#include "sim/judge.h"
 #include "child/spec.h"
 #include "hub/request.h"
 #include "wire/assert.h"
@@ -27,6 +27,7 @@ struct command {
     uint64_t frozen_ns;
     int issued, done;
     int refs;           /* the watch, and the request */
+    enum sim_wish before[];
 };
 
 static void unref(struct command *command)
@@ -86,6 +87,25 @@ static void learned(struct command *command, uint32_t index, int code)
                      code == 0 ? "done" : phub_strerror(code));
 }
 
+/* What the judges are told; before anybody has learned of it. */
+static void tell(struct command *command, uint32_t index,
+                 const struct phub__request_item *item)
+{
+    struct sim_child *child = &command->c->children[command->first + index];
+    uint32_t own = command->op == PHUB__OP_MOVE ? 0 : 1;
+    struct sim_answer answer = {
+        .op = command->op, .target = command->target,
+        .asker = phub__sim_node_index(command->node),
+        .issued_ns = command->issued_ns, .before = command->before[index],
+        .alone = child->commands == own
+            && child->wished_ns < command->issued_ns,
+        .again = item->state != PHUB__ITEM_DONE, .code = item->code,
+        .answered_by = item->answered_by, .incarnation = item->incarnation,
+        .text = item->text };
+
+    sim_judges_answered(command->c, child, &answer);
+}
+
 static void lost(struct command *command)
 {
     for (uint32_t i = command->first; i < command->last; i++) {
@@ -104,6 +124,10 @@ static void answered(void *arg, struct phub__request *request)
     struct command *command = arg;
     struct sim_case *c = command->c;
 
+    if (command->done)
+        sim_broken(c, 5, "node %s: %s ended twice",
+                   phub__sim_node_name(command->node),
+                   phub__op_name(command->op));
     command->done = 1;
     if (!phub__sim_node_runs(command->node)) {
         lost(command);      /* it died; nobody heard this */
@@ -116,6 +140,8 @@ static void answered(void *arg, struct phub__request *request)
                    phub__op_name(command->op), request->pending,
                    request->count);
     for (uint32_t i = 0; i < request->count; i++) {
+        if (command->op != PHUB__OP_DRAIN)
+            tell(command, i, &request->items[i]);
         if (command->op == PHUB__OP_START || command->op == PHUB__OP_STOP)
             learned(command, command->first + i, request->items[i].code);
         else
@@ -266,7 +292,8 @@ static void ask(struct sim_case *c, enum phub__op op, uint32_t node,
 
     if (daemon == NULL)
         return;
-    command = sim_own(c, sizeof(*command));
+    command = sim_own(c, sizeof(*command)
+                      + (last - first) * sizeof(command->before[0]));
     command->c = c;
     command->node = daemon->node;
     command->op = op;
@@ -284,6 +311,7 @@ static void ask(struct sim_case *c, enum phub__op op, uint32_t node,
         else
             phub__world_note(c->world, daemon->node, "people: %s %s",
                              phub__op_name(op), child->id);
+        command->before[i - first] = child->wish;
         if (op != PHUB__OP_START && op != PHUB__OP_STOP)
             continue;
         child->commands++;

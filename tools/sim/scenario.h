@@ -52,7 +52,7 @@ enum sim_outcome {
 };
 
 struct sim_played {
-    char text[800];            /* the story, or the mistake; "" if kept */
+    char text[SIM_STORY_MAX + 400]; /* the story, or the mistake; "" if kept */
     uint64_t virtual_ns;
     uint64_t hash;             /* of the world's events */
     uint64_t updates;

@@ -87,11 +87,13 @@ static int play_thaw(struct sim_play *p, const struct sim_arg *args)
 static void fast(struct sim_play *p, uint32_t index, uint32_t unused)
 {
     (void)unused;
+    sim_disturbed(p->c);
     phub__sim_node_slow(sim_node(p->c, index), 0);
 }
 
 static int slow(struct sim_play *p, uint32_t index, uint64_t ns)
 {
+    sim_disturbed(p->c);
     phub__sim_node_slow(sim_node(p->c, index), ns);
     return 0;
 }
@@ -114,6 +116,7 @@ static int play_slow(struct sim_play *p, const struct sim_arg *args)
 
 static int skew(struct sim_play *p, uint32_t index, uint64_t ppm)
 {
+    sim_disturbed(p->c);
     phub__sim_node_skew(sim_node(p->c, index), (int32_t)(int64_t)ppm);
     return 0;
 }
@@ -322,6 +325,7 @@ static void set_net(struct sim_play *p)
 {
     const struct phub__sim_net *net = &p->net;
 
+    sim_disturbed(p->c);
     phub__world_net(p->c->world, net);
     phub__world_note(p->c->world, NULL, "network: latency %llu us, tail %llu "
                      "us, %llu bytes/s, loss %u, repeat %u, reorder %u "

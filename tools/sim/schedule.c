@@ -119,6 +119,7 @@ static void rough_net(struct sim_case *c)
     net.reorder_permille = (uint32_t)draw(c, 50);
     if (draw(c, 3) == 0)
         net.bytes_per_s = 5000000;
+    sim_disturbed(c);
     phub__world_net(c->world, &net);
     phub__world_note(c->world, NULL, "network: %llu us, loss %u, repeat %u, "
                      "reorder %u", (unsigned long long)(net.latency_ns
@@ -133,6 +134,7 @@ static void quiet_net(struct sim_case *c)
                                  0, 0 };
 
     phub__world_net(c->world, &net);
+    sim_disturbed(c);
 }
 
 static void cut_groups(struct sim_case *c)

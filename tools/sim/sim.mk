@@ -3,14 +3,20 @@
 noinst_LTLIBRARIES += libphub-simcase.la
 libphub_simcase_la_SOURCES = \
 	tools/sim/case.c tools/sim/case.h tools/sim/client.c \
-	tools/sim/judge.c tools/sim/operator.c tools/sim/schedule.c \
+	tools/sim/judge.c tools/sim/judge.h tools/sim/judge_cause.c \
+	tools/sim/judge_delay.c tools/sim/judge_doubled.c \
+	tools/sim/judge_growth.c tools/sim/judge_lost.c \
+	tools/sim/judge_quorum.c tools/sim/judge_ready.c \
+	tools/sim/judge_registry.c tools/sim/judge_request.c \
+	tools/sim/judge_resurrected.c tools/sim/judge_scene.h \
+	tools/sim/judge_state.c tools/sim/operator.c tools/sim/schedule.c \
 	tools/sim/sender.c \
 	tools/sim/scenario.c tools/sim/scenario.h \
 	tools/sim/scenario_expr.c tools/sim/scenario_faults.c \
 	tools/sim/scenario_people.c tools/sim/scenario_play.c \
 	tools/sim/scenario_settings.c tools/sim/scenario_slot.c \
 	tools/sim/scenario_token.c tools/sim/scenario_tree.h \
-	tools/sim/scenario_wait.c
+	tools/sim/scenario_wait.c tools/sim/story.c
 libphub_simcase_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
 
 # The tool: the objects of the library, no public one of it is enough.

@@ -610,6 +610,16 @@ void phub__sim_net_end(struct phub__sim_process *process)
         reset(link);
 }
 
+uint32_t phub__sim_net_links(const struct phub__sim_process *process)
+{
+    uint32_t count = 0;
+
+    for (const struct phub__link *link = process->links; link != NULL;
+         link = link->next)
+        count++;
+    return count;
+}
+
 void phub__sim_net_free(struct phub__sim_process *process)
 {
     while (process->links != NULL) {

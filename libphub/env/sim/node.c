@@ -131,6 +131,23 @@ struct phub_env *phub__sim_node_env(const struct phub__sim_node *node)
     return node->process == NULL ? NULL : &node->process->env;
 }
 
+void phub__sim_node_counts(const struct phub__sim_node *node,
+                           struct phub__sim_counts *counts)
+{
+    const struct phub__sim_process *process = node->process;
+
+    memset(counts, 0, sizeof(*counts));
+    if (process == NULL)
+        return;
+    for (const struct phub__timer *timer = process->timers; timer != NULL;
+         timer = timer->next)
+        counts->timers++;
+    counts->links = phub__sim_net_links(process);
+    counts->deferred = process->deferred_count;
+    counts->posts = process->posts;
+    counts->works = process->works;
+}
+
 /* --- what happens to it --------------------------------------------------- */
 
 struct phub__sim_node *phub__sim_node_add(struct phub__world *world,

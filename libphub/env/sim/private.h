@@ -245,6 +245,7 @@ static inline struct phub__sim_process *phub__sim_of(struct phub_env *env)
 void phub__sim_net_init(struct phub_env *env);
 /* It listens no more, and who was connected to it may notice. */
 void phub__sim_net_end(struct phub__sim_process *process);
+uint32_t phub__sim_net_links(const struct phub__sim_process *process);
 /* Free the links that are left. */
 void phub__sim_net_free(struct phub__sim_process *process);
 void phub__sim_net_grow(struct phub__world *world);

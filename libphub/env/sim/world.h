@@ -120,6 +120,12 @@ int phub__sim_node_runs(const struct phub__sim_node *node);
 int phub__sim_node_frozen(const struct phub__sim_node *node);
 struct phub_env *phub__sim_node_env(const struct phub__sim_node *node);
 struct phub__world *phub__sim_node_world(const struct phub__sim_node *node);
+/* What the process that runs now has taken from its env; zeros if none. */
+struct phub__sim_counts {
+    uint32_t timers, links, deferred, posts, works;
+};
+void phub__sim_node_counts(const struct phub__sim_node *node,
+                           struct phub__sim_counts *counts);
 
 /* Run fn(arg) in a turn of the process that runs now; drop(arg) instead if it
  * has ended by then, or none runs.  drop may be NULL. */

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* judge_lost: promise 1: a child whose start was acknowledged, and that nobody
+ * stopped, runs again once faults are over; and what is acknowledged is known
+ * to two nodes.
+ *
+ * What people want of a child is known from answers only (operator.c), so a
+ * command whose answer never came excuses: it may have taken effect or not.
+ * A child that ends by itself each time is not lost while its row says so:
+ * permanent ones fail in the end, and that is visible. */
+#include "config.h"
+
+#include <stdio.h>
+
+#include "sim/judge.h"
+
+/* Rows of a start that was acknowledged are on two nodes, at once. */
+#define HOLDERS_MIN 2u
+/* The design lets a silent holder go unanswered, and a dead one be replaced:
+ * only if nothing happened to any node for so long it must have been two. */
+#define CALM_NS (15 * PHUB__SIM_S)
+
+static int calm(const struct sim_case *c)
+{
+    uint32_t well = 0;
+
+    for (uint32_t i = 0; i < c->options.nodes; i++) {
+        if (phub__sim_node_runs(phub__world_node(c->world, i))
+            && !sim_was_well(c, i, CALM_NS))
+            return 0;
+        well += sim_was_well(c, i, CALM_NS) != 0;
+    }
+    return well >= HOLDERS_MIN
+        && phub__world_now(c->world) > c->disturbed_ns + CALM_NS;
+}
+
+static void answered(struct sim_case *c, struct sim_child *child,
+                     const struct sim_answer *answer)
+{
+    struct phub_epoch incarnation;
+    uint32_t rows;
+
+    if (answer->op != PHUB__OP_START || answer->code != 0 || !answer->alone
+        || !calm(c))
+        return;
+    rows = sim_rows_live(c, child, &incarnation);
+    if (rows < HOLDERS_MIN)
+        sim_broken_child(c, 1, child, "the start of child %s is "
+                         "acknowledged on %s, and %u node%s its row",
+                         child->id,
+                         phub__sim_node_name(sim_node(c, answer->asker)),
+                         rows, rows == 1 ? " has" : "s have");
+}
+
+/* Ends by itself, by its manner: it need not run at any given moment. */
+static int restless(const struct sim_child *child)
+{
+    return sim_child_is(child, "crash-") || sim_child_is(child, "exit-after")
+        || sim_child_is(child, "fail-start");
+}
+
+static int quiet(struct sim_case *c, const struct sim_child **child_,
+                 char *text, size_t text_max)
+{
+    for (uint32_t i = 0; i < c->options.children; i++) {
+        const struct sim_child *child = &c->children[i];
+        struct phub_epoch incarnation;
+
+        if (child->wish != SIM_RUN)
+            continue;
+        if (restless(child) ? sim_child_is(child, "exit-after")
+                || sim_rows_live(c, child, &incarnation) != 0
+                            : child->acting != 0)
+            continue;
+        if (text != NULL)
+            (void)snprintf(text, text_max, "child %s is wanted, and no "
+                           "%s (the last began on n%u)", child->id,
+                           restless(child) ? "registry has it"
+                                           : "instance of it acts",
+                           child->last_node);
+        *child_ = child;
+        return 0;
+    }
+    return 1;
+}
+
+const struct sim_judge sim_judge_lost = {
+    .name = "lost", .promise = 1, .claim = "a child that people want runs",
+    .answered = answered, .quiet = quiet
+};

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* judge_state: promise 3: no acknowledged update is missing.
+ *
+ * Each client numbers its updates of a child; an instance that acts later
+ * must hold all that were acknowledged.  What is owed is the number up to
+ * which no fault excuses a loss; an acknowledgement raises it to the full,
+ * and a fault that takes the instance that acted last lowers it to nothing:
+ *
+ *   - an instance ended by itself, by its lease, with its guard or process,
+ *     or without power: what it alone held is gone;
+ *   - it was ended by its daemon and cannot give a state, or gives it too late
+ *     (late-state=6000, above the spec's 3 s): there was nothing to save;
+ *   - it cannot freeze: what it answered between TAKE_STATE and its end is not
+ *     in the state (the design says "before the freeze"), so what it held at
+ *     TAKE_STATE stays owed;
+ *   - a daemon ended that had ended the instance before: ColdSwap keeps the
+ *     state in the origin's memory; and one that is frozen still has it there,
+ *     or has the actors, while others go on without.  If another instance has
+ *     acted and lives on, the state is with that one, and nothing is excused;
+ *   - under a cut each side may go on with its own, and at the merge the one
+ *     with the lower epoch ends with its updates, however late that is. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "sim/judge.h"
+
+static int same_life(const struct sim_child *child,
+                     const struct sim_life *life)
+{
+    return phub_epoch_cmp(life->incarnation, child->incarnation) == 0;
+}
+
+/* Of two that acted: does the state live on with a rather than with b? */
+static int newer(const struct sim_case *c, const struct sim_life *a,
+                 const struct sim_life *b)
+{
+    uint64_t now = phub__world_now(c->world);
+    uint64_t a_end = a->ended_ns == 0 ? now : a->ended_ns;
+    uint64_t b_end = b->ended_ns == 0 ? now : b->ended_ns;
+
+    return a_end != b_end ? a_end > b_end : a->acted_ns > b->acted_ns;
+}
+
+static const struct sim_life *last_acted(const struct sim_case *c,
+                                         const struct sim_child *child)
+{
+    const struct sim_life *last = NULL;
+
+    for (uint32_t i = 0; i < SIM_LIVES_MAX; i++) {
+        const struct sim_life *life = &child->lives[i];
+
+        if (life->serial != 0 && life->acted_ns != 0
+            && same_life(child, life)
+            && (last == NULL || newer(c, life, last)))
+            last = life;
+    }
+    return last;
+}
+
+/* What was only in life is gone; keep_taken: but for what it gave before. */
+static void excuse(struct sim_child *child, const struct sim_life *gone,
+                   int keep_taken)
+{
+    for (uint32_t k = 0; k < PHUB__SIM_CLIENTS_MAX; k++) {
+        struct sim_journal *journal = &child->journals[k];
+        uint64_t rest = keep_taken && gone->state_taken ? gone->taken[k] : 0;
+
+        if (rest < journal->owed)
+            journal->owed = rest;
+    }
+}
+
+static void ended(struct sim_case *c, struct sim_child *child,
+                  struct sim_life *life, sim_facts *facts,
+                  enum phub__sim_end why)
+{
+    int freezes = sim_child_is(child, " freeze");
+
+    if (life != last_acted(c, child))
+        return;
+    if (why != PHUB__SIM_END_ASKED || !facts->can_state || sim_was_cut(c)
+        || (life->cut && !life->state_taken)
+        || sim_child_is(child, "late-state=6000")
+        || sim_child_is(child, "never-state")
+        || c->judges->nodes[life->node].verdict == PHUB_VERDICT_STOP)
+        excuse(child, life, 0);
+    else if (!freezes)
+        excuse(child, life, 1);
+}
+
+static int has_life_left(const struct sim_child *child)
+{
+    for (uint32_t i = 0; i < SIM_LIVES_MAX; i++)
+        if (child->lives[i].serial != 0 && child->lives[i].ended_ns == 0
+            && child->lives[i].acted_ns != 0
+            && same_life(child, &child->lives[i]))
+            return 1;
+    return 0;
+}
+
+static void gone(struct sim_case *c, uint32_t node)
+{
+    for (uint32_t i = 0; i < c->options.children; i++) {
+        struct sim_child *child = &c->children[i];
+        const struct sim_life *last = last_acted(c, child);
+
+        if (last != NULL && !has_life_left(child)
+            && (last->node == node || child->last_node == node))
+            excuse(child, last, 0);
+    }
+}
+
+static void began(struct sim_case *c, struct sim_child *child,
+                  struct sim_life *life, sim_facts *facts)
+{
+    const struct sim_life *last = last_acted(c, child);
+
+    (void)facts;
+    if (last == NULL || last == life || last->node == life->node)
+        return;
+    if (phub__sim_node_frozen(sim_node(c, last->node))
+        || sim_were_apart(c, last->node, life->node))
+        excuse(child, last, 0);
+}
+
+static void acked(struct sim_case *c, struct sim_child *child,
+                  uint32_t client, uint64_t number, uint64_t held)
+{
+    struct sim_journal *journal = &child->journals[client];
+
+    journal->owed = number;
+    if (held > journal->sent && !sim_was_cut(c))
+        sim_broken_child(c, 3, child, "child %s holds update %llu of client "
+                         "%u, who sent %llu at most in this life", child->id,
+                         (unsigned long long)held, client,
+                         (unsigned long long)journal->sent);
+}
+
+static void missing(struct sim_case *c, const struct sim_child *child,
+                    uint32_t node, int64_t pid, uint32_t client,
+                    uint64_t held)
+{
+    const struct sim_journal *journal = &child->journals[client];
+
+    sim_broken_child(c, 3, child, "child %s/%lld on n%u holds update %llu of "
+                     "client %u, which has %llu acknowledged and %llu owed",
+                     child->id, (long long)pid, node,
+                     (unsigned long long)held, client,
+                     (unsigned long long)journal->acked,
+                     (unsigned long long)journal->owed);
+}
+
+static void gap(struct sim_case *c, struct sim_child *child, uint32_t client,
+                uint64_t held, sim_facts *facts)
+{
+    struct sim_journal *journal = &child->journals[client];
+
+    if (held < journal->owed && !sim_was_cut(c))
+        missing(c, child, phub__sim_node_index(facts->node), facts->pid,
+                client, held);
+    if (journal->owed > held)
+        journal->owed = held;
+}
+
+/* The journals against the counters in the end. */
+static int quiet(struct sim_case *c, const struct sim_child **child_,
+                 char *text, size_t text_max)
+{
+    struct phub__sim_child *instance = NULL;
+    struct phub__sim_child_facts facts;
+
+    if (sim_was_cut(c))
+        return 0;
+    while ((instance = phub__sim_child_next(c->world, instance)) != NULL) {
+        struct sim_child *child;
+
+        phub__sim_child_facts(instance, &facts);
+        child = sim_child_by_id(c, facts.id);
+        if (child == NULL || !facts.acts
+            || phub_epoch_cmp(facts.incarnation, child->incarnation) != 0)
+            continue;
+        for (uint32_t k = 0; k < c->options.clients; k++) {
+            if (facts.counters[k] >= child->journals[k].owed)
+                continue;
+            if (text != NULL)
+                (void)snprintf(text, text_max, "child %s holds update %llu "
+                    "of client %u, and %llu are owed", child->id,
+                    (unsigned long long)facts.counters[k], k,
+                    (unsigned long long)child->journals[k].owed);
+            *child_ = child;
+            return 0;
+        }
+    }
+    return 1;
+}
+
+const struct sim_judge sim_judge_state = {
+    .name = "state", .promise = 3,
+    .claim = "no acknowledged update is missing",
+    .began = began, .ended = ended, .acked = acked, .gap = gap,
+    .gone = gone, .quiet = quiet
+};

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* story: what is told of a broken promise, and what all checkers ask.
+ *
+ * The shortest story is one line (seed, virtual time, promise, what) and below
+ * it what the hubs noted as causes about the child, oldest first. */
+#include "config.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hub/cause.h"
+#include "sim/judge.h"
+
+#define CAUSES_MAX 10u          /* told */
+#define CAUSES_PER_NODE 10u
+
+/* --- telling ---------------------------------------------------------------- */
+
+struct told {
+    const char *node;
+    struct phub__cause cause;
+};
+
+/* Put it where its time belongs; the oldest falls out. */
+static uint32_t insert(struct told *list, uint32_t count,
+                       const struct told *one)
+{
+    uint32_t at;
+
+    if (count == CAUSES_MAX) {
+        if (one->cause.wall_ms < list[0].cause.wall_ms)
+            return count;
+        memmove(list, list + 1, (CAUSES_MAX - 1) * sizeof(*list));
+        count--;
+    }
+    for (at = count; at > 0
+         && list[at - 1].cause.wall_ms > one->cause.wall_ms; at--)
+        list[at] = list[at - 1];
+    list[at] = *one;
+    return count + 1;
+}
+
+static void chain(struct sim_case *c, const struct sim_child *child)
+{
+    struct told list[CAUSES_MAX];
+    uint32_t count = 0;
+    size_t used = strlen(c->story);
+
+    for (uint32_t i = 0; i < c->options.nodes; i++) {
+        struct sim_daemon *daemon = sim_daemon(c, i);
+        struct phub__cause causes[CAUSES_PER_NODE];
+        uint32_t found = daemon == NULL || daemon->hub == NULL ? 0
+            : phub__causes_of(daemon->hub->causes, sim_child_bytes(child),
+                              causes, CAUSES_PER_NODE);
+
+        for (uint32_t k = 0; k < found; k++) {
+            struct told one = { phub__sim_node_name(daemon->node),
+                                causes[k] };
+
+            count = insert(list, count, &one);
+        }
+    }
+    for (uint32_t i = 0; i < count && used < sizeof(c->story) - 1; i++)
+        used += (size_t)snprintf(c->story + used, sizeof(c->story) - used,
+            "\n    %.3f s, %s, %s: %s",
+            (double)(list[i].cause.wall_ms % 1000000000) / 1e3,
+            list[i].node, child->id, list[i].cause.text);
+}
+
+static void broken(struct sim_case *c, unsigned promise,
+                   const struct sim_child *child, const char *format,
+                   va_list list)
+{
+    char text[600];
+
+    if (c->broken)
+        return;
+    c->broken = 1;
+    c->promise = promise;
+    (void)vsnprintf(text, sizeof(text), format, list);
+    (void)snprintf(c->story, sizeof(c->story),
+                   "seed %llu, %.6f s: promise %u: %s",
+                   (unsigned long long)c->options.seed,
+                   c->world == NULL ? 0.0
+                       : (double)phub__world_now(c->world) / 1e9,
+                   promise, text);
+    if (c->world != NULL)
+        phub__world_note(c->world, NULL, "BROKEN: promise %u: %s", promise,
+                         text);
+    if (child != NULL && c->world != NULL)
+        chain(c, child);
+}
+
+void sim_broken(struct sim_case *c, unsigned promise, const char *format, ...)
+{
+    va_list list;
+
+    va_start(list, format);
+    broken(c, promise, NULL, format, list);
+    va_end(list);
+}
+
+void sim_broken_child(struct sim_case *c, unsigned promise,
+                      const struct sim_child *child, const char *format, ...)
+{
+    va_list list;
+
+    va_start(list, format);
+    broken(c, promise, child, format, list);
+    va_end(list);
+}
+
+/* --- asking ------------------------------------------------------------------ */
+
+struct phub_bytes sim_child_bytes(const struct sim_child *child)
+{
+    return (struct phub_bytes){ (const uint8_t *)child->id,
+                                strlen(child->id) };
+}
+
+int sim_child_is(const struct sim_child *child, const char *word)
+{
+    return strstr(child->argv, word) != NULL;
+}
+
+int sim_was_cut(const struct sim_case *c)
+{
+    return c->split
+        || (c->healed_ns != 0
+            && phub__world_now(c->world) < c->healed_ns + SIM_MERGE_NS);
+}
+
+int sim_were_apart(const struct sim_case *c, uint32_t a, uint32_t b)
+{
+    return sim_was_cut(c) && a < c->options.nodes && b < c->options.nodes
+        && c->judges->apart[(size_t)a * c->options.nodes + b];
+}
+
+int sim_was_well(const struct sim_case *c, uint32_t node, uint64_t ns)
+{
+    const struct phub__sim_node *n = phub__world_node(c->world, node);
+
+    return phub__sim_node_runs(n) && !phub__sim_node_frozen(n)
+        && !sim_was_cut(c)
+        && c->judges->nodes[node].disturbed_ns + ns
+            < phub__world_now(c->world);
+}
+
+uint32_t sim_copies(const struct sim_case *c, const struct sim_child *child)
+{
+    (void)c;
+    (void)child;
+    return 1;
+}
+
+uint32_t sim_rows_live(struct sim_case *c, const struct sim_child *child,
+                       struct phub_epoch *incarnation)
+{
+    uint32_t count = 0;
+
+    *incarnation = (struct phub_epoch){ 0, 0 };
+    for (uint32_t i = 0; i < c->options.nodes; i++) {
+        struct sim_daemon *daemon = sim_daemon(c, i);
+        struct phub__row_view row;
+
+        if (daemon == NULL || daemon->hub == NULL
+            || phub__registry_get(daemon->hub->registry,
+                                  sim_child_bytes(child), &row) != 0
+            || !row.live)
+            continue;
+        count++;
+        if (phub_epoch_cmp(row.incarnation, *incarnation) > 0)
+            *incarnation = row.incarnation;
+    }
+    return count;
+}
+
+uint64_t sim_cause_newest(struct sim_case *c, uint32_t node,
+                          const struct sim_child *child)
+{
+    struct sim_daemon *daemon = sim_daemon(c, node);
+    struct phub__cause cause;
+
+    if (daemon == NULL || daemon->hub == NULL)
+        return 0;
+    return phub__causes_of(daemon->hub->causes, sim_child_bytes(child),
+                           &cause, 1) == 0 ? 0 : cause.sequence;
+}
+
+static uint32_t acts_on(const struct sim_child *child)
+{
+    for (uint32_t i = 0; i < SIM_LIVES_MAX; i++)
+        if (child->lives[i].serial != 0 && child->lives[i].acts)
+            return child->lives[i].node;
+    return UINT32_MAX;
+}
+
+uint32_t sim_where(struct sim_case *c, uint32_t child)
+{
+    return acts_on(&c->children[child]);
+}
