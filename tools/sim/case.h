@@ -88,6 +88,7 @@ struct sim_journal {
 struct sim_life {
     uint64_t serial;           /* 0: none */
     uint32_t node;
+    uint64_t node_id;          /* of its durable identity then */
     int64_t pid;
     struct phub_epoch incarnation;
     struct phub_epoch epoch;   /* highest it was published with */

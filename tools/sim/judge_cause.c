@@ -17,11 +17,22 @@
 #include "sim/judge.h"
 
 #define LOOK_BACK 16u
+#define LATE_NS (5 * PHUB__SIM_S)
 
 static int of_this_daemon(const struct sim_case *c,
                           const struct sim_life *life)
 {
     return life->began_ns >= c->judges->nodes[life->node].began_ns;
+}
+
+/* A guard may begin late what a daemon asked for that is no more: its exec
+ * hung for a while. */
+static int may_be_late(struct sim_case *c, uint32_t node)
+{
+    return !phub__sim_node_runs(sim_node(c, node))
+        || (c->judges->nodes[node].ended_ns != 0
+            && c->judges->nodes[node].ended_ns + LATE_NS
+                > phub__world_now(c->world));
 }
 
 /* The first cause about child on that node after the one numbered last. */
@@ -56,7 +67,7 @@ static void began(struct sim_case *c, struct sim_child *child,
     }
     life->cause = first_after(c, life->node, child, last);
     life->cause_last = sim_cause_newest(c, life->node, child);
-    if (life->cause == 0)
+    if (life->cause == 0 && !may_be_late(c, life->node))
         sim_broken_child(c, 11, child, "child %s begins on n%u/%lld, and "
                          "nothing there says why", child->id, life->node,
                          (long long)life->pid);

@@ -17,6 +17,8 @@
  *     state in the origin's memory; and one that is frozen still has it there,
  *     or has the actors, while others go on without.  If another instance has
  *     acted and lives on, the state is with that one, and nothing is excused;
+ *   - the node lost its disk, and so its name: what the guard has belongs to
+ *     a node that is no more;
  *   - under a cut each side may go on with its own, and at the merge the one
  *     with the lower epoch ends with its updates, however late that is. */
 #include "config.h"
@@ -82,6 +84,7 @@ static void ended(struct sim_case *c, struct sim_child *child,
         return;
     if (why != PHUB__SIM_END_ASKED || !facts->can_state || sim_was_cut(c)
         || (life->cut && !life->state_taken)
+        || life->node_id != c->node_ids[life->node]
         || sim_child_is(child, "late-state=6000")
         || sim_child_is(child, "never-state")
         || c->judges->nodes[life->node].verdict == PHUB_VERDICT_STOP)
