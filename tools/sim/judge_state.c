@@ -85,6 +85,7 @@ static void ended(struct sim_case *c, struct sim_child *child,
     if (why != PHUB__SIM_END_ASKED || !facts->can_state || sim_was_cut(c)
         || (life->cut && !life->state_taken)
         || life->node_id != c->node_ids[life->node]
+        || !phub__sim_node_runs(sim_node(c, life->node))
         || sim_child_is(child, "late-state=6000")
         || sim_child_is(child, "never-state")
         || c->judges->nodes[life->node].verdict == PHUB_VERDICT_STOP)
