@@ -80,6 +80,28 @@ static void drop(struct phub__local *local, const char *why)
     local->claims--;
 }
 
+/* An origin that began anew knows of no move.  What is complete may be all that
+ * is left of the state and stays; whoever becomes home takes or drops it. */
+void phub__arrivals_view_changed(struct phub__hub *hub)
+{
+    struct phub__local *local, *next;
+
+    for (local = phub__locals_first(hub->locals); local != NULL;
+         local = next) {
+        const struct phub__arrival *arrival = local->arrival;
+        const struct phub_view_node *origin;
+
+        next = local->next;
+        if (arrival == NULL || arrival->activated || arrival->complete)
+            continue;
+        origin = phub__view_find(phub__hub_view(hub), arrival->origin);
+        if (origin == NULL || origin->boot == arrival->origin_boot)
+            continue;
+        drop(local, "the origin began anew");
+        phub__local_drop(&local);
+    }
+}
+
 /* --- prepare --------------------------------------------------------------- */
 
 /* 0, or why this node does not take it, in text. */

@@ -73,6 +73,8 @@ void phub__arrival_go(struct phub__hub *hub, const struct phub__op_request *op,
 void phub__arrival_discard(struct phub__hub *hub,
                            const struct phub__op_request *op,
                            const struct phub__op_item *item);
+/* A member may have started anew: what it was sending will not come. */
+void phub__arrivals_view_changed(struct phub__hub *hub);
 /* Its standby changed phase, or ended (1: the arrival took care). */
 void phub__arrival_instance_changed(struct phub__local *local);
 int phub__arrival_instance_ended(struct phub__local *local,

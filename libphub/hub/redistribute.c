@@ -356,6 +356,7 @@ void phub__redistribution_view_changed(struct phub__hub *hub,
         phub__requests_node_down(hub->requests, c->left[i].node,
                                  phub__hub_name_of(hub, c->left[i].node));
     phub__requests_view_changed(hub->requests);
+    phub__arrivals_view_changed(hub);
     for (kind = 1; kind < PHUB__KINDS; kind++)
         phub__call_view_changed(hub->strategies[kind], c->new_view);
 }
