@@ -31,8 +31,6 @@ static const struct sim_judge *const judges[] = {
 };
 
 #define JUDGES (sizeof(judges) / sizeof(judges[0]))
-/* A little less than a hub waits for others before it begins alone. */
-#define ALONE_NS (300 * PHUB__SIM_MS)
 #define TELL(hook, ...)                                                       \
     for (size_t tell_ = 0; tell_ < JUDGES; tell_++)                           \
         if (judges[tell_]->hook != NULL)                                      \
@@ -224,7 +222,7 @@ static void view_changed(void *arg, const struct phub_view *view)
     struct sim_node_model *node = &daemon->c->judges->nodes[index_of(daemon)];
 
     node->view_open = 1;
-    node->met |= view != NULL && phub__view_count(view) > 1;
+    (void)view;
     TELL(view_changed, daemon->c, index_of(daemon));
 }
 
@@ -333,29 +331,6 @@ void sim_judges_cut(struct sim_case *c)
                 set_apart(c, i, k);
 }
 
-/* A daemon that found nobody since it began, because its seeds are away or
- * the network swallowed its words, is a side of its own, as if cut off. */
-static void find_alone(struct sim_case *c)
-{
-    uint64_t now = phub__world_now(c->world);
-    uint32_t running = 0;
-
-    for (uint32_t i = 0; i < c->options.nodes; i++)
-        running += sim_daemon(c, i) != NULL;
-    for (uint32_t i = 0; i < c->options.nodes && running > 1; i++) {
-        const struct sim_node_model *node = &c->judges->nodes[i];
-
-        if (sim_daemon(c, i) == NULL || node->met
-            || node->began_ns + ALONE_NS > now)
-            continue;
-        sim_judges_apart(c, i, UINT32_MAX);
-        if (!c->split) {
-            c->split = 1;
-            c->split_ns = node->began_ns;
-        }
-    }
-}
-
 void sim_judges_tick(struct sim_case *c)
 {
     uint64_t now = phub__world_now(c->world);
@@ -368,7 +343,6 @@ void sim_judges_tick(struct sim_case *c)
     if (traffic.lost != c->judges->lost)
         c->judges->fault_ns = now;
     c->judges->lost = traffic.lost;
-    find_alone(c);
     TELL(ticked, c);
 }
 

@@ -100,7 +100,6 @@ extern const struct sim_judge sim_judge_lost, sim_judge_doubled,
 /* What a judge keeps per node. */
 struct sim_node_model {
     int view_open;              /* it changed, and nobody judged it yet */
-    int met;                    /* it has seen another since it began */
     uint32_t verdict;           /* the last; 0: none yet */
     uint64_t verdict_ns;
     uint64_t ended_ns;          /* when its daemon ended last; 0: never */
