@@ -114,6 +114,33 @@ START_TEST(one_that_has_met_nobody_yet_leaves_its_rows_to_those_who_may_be)
 }
 END_TEST
 
+START_TEST(those_who_are_new_are_no_company_for_each_other)
+{
+    uint32_t truth, doubled;
+
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim durable"), 0);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", &home), 1);
+    truth = (home + 1) % HUBS_OF_A_TEST;
+    phub__sim_node_power_off(hubs_node(&hubs, home));
+    phub__sim_node_power_off(hubs_node(&hubs,
+                                       (home + 2) % HUBS_OF_A_TEST));
+    hubs_run(&hubs, 15000);
+    ck_assert_uint_eq(hubs_home(&hubs, truth, "c"), truth);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", NULL), 1);
+    doubled = hubs.doubled;
+    cut_off(truth);
+    phub__sim_node_start(hubs_node(&hubs, home));
+    phub__sim_node_start(hubs_node(&hubs, (home + 2) % HUBS_OF_A_TEST));
+    hubs_run(&hubs, 10000);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", NULL), 1);
+    cut_off(HUBS_OF_A_TEST);
+    hubs_settle(&hubs);
+    hubs_run(&hubs, 10000);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", NULL), 1);
+    ck_assert_uint_eq(hubs.doubled, doubled);
+}
+END_TEST
+
 /* For ever is too long to wait for those who may be dead. */
 START_TEST(one_that_is_left_alone_runs_its_own_in_the_end)
 {
@@ -203,6 +230,7 @@ int main(void)
     tcase_add_test(tc, one_that_has_met_nobody_yet_does_not_say_not_found);
     tcase_add_test(tc,
         one_that_has_met_nobody_yet_leaves_its_rows_to_those_who_may_be);
+    tcase_add_test(tc, those_who_are_new_are_no_company_for_each_other);
     tcase_add_test(tc, one_that_is_left_alone_runs_its_own_in_the_end);
     tcase_add_test(tc, what_runs_goes_on_while_its_daemon_waits_for_company);
     tcase_add_test(tc,

@@ -59,43 +59,6 @@ struct phub_view *phub__hub_view(const struct phub__hub *hub)
     return phub__cluster_view(hub->cluster);
 }
 
-/* One that knew others before it started, and has met none, waits until each
- * who lives must have tried to reach it once: they may have what it had, and
- * what it does not know may be known there. */
-static uint64_t settled_in_ns(const struct phub__hub *hub)
-{
-    const struct phub__cluster_params *params = &hub->options.cluster;
-    uint64_t ms = hub->options.seeds_count == 0 ? 0 : params->alone_grace;
-
-    if (hub->lonely)
-        ms += params->rejoin_interval_max;
-    return hub->started_ns + ms * NS_PER_MS;
-}
-
-/* A node that has just started may have found others like it first, and not
- * yet those who know. */
-int phub__hub_settled_in(const struct phub__hub *hub)
-{
-    return hub->started && hub->env->now_ns(hub->env) >= settled_in_ns(hub);
-}
-
-static void settle_in(struct phub__hub *hub)
-{
-    uint64_t now = hub->env->now_ns(hub->env), at = settled_in_ns(hub);
-
-    hub->env->timer_start(hub->env, hub->round_timer,
-                          (at > now ? at : now) + NS_PER_MS);
-}
-
-void phub__hub_company(struct phub__hub *hub)
-{
-    if (!hub->lonely)
-        return;
-    hub->lonely = 0;
-    if (hub->started)
-        settle_in(hub);
-}
-
 int phub__hub_in_charge(const struct phub__hub *hub)
 {
     return hub->verdict == PHUB_VERDICT_CONTINUE &&
@@ -488,7 +451,7 @@ static void identity_written(void *arg, int rc)
     seeds_use(hub);
     seeds_resolve(hub);
     round_fired(hub);
-    settle_in(hub);
+    phub__hub_settle_in(hub);
 }
 
 int phub__hub_start(struct phub__hub *hub, char *error, size_t error_max)
@@ -517,7 +480,7 @@ int phub__hub_start(struct phub__hub *hub, char *error, size_t error_max)
         rc = phub__store_load(hub, error, error_max);
     if (rc != 0)
         return rc;
-    hub->lonely = phub__registry_knows_others(hub->registry);
+    phub__hub_look_around(hub, phub__hub_view(hub));
     phub__hub_lease_mode(hub);
     phub__redistribution_first(hub);
     rc = identity_write(hub, identity_written);

@@ -91,7 +91,8 @@ PHUB__SCHEMA(phub__op_view_sync_schema, V,
     PHUB__LIST(3, V, leases, 1024, &lease_schema),
     PHUB__LIST(4, V, held, PHUB__HELD_MAX, &held_schema),
     PHUB__U64(5, V, ask, PHUB__MAX(1)),
-    PHUB__U64(6, V, digest));
+    PHUB__U64(6, V, digest),
+    PHUB__U64(7, V, new_here, PHUB__MAX(1)));
 
 #define C struct phub__op_state
 PHUB__SCHEMA(phub__op_state_schema, C,

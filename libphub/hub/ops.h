@@ -109,6 +109,7 @@ struct phub__op_view_sync {
     struct phub__list held;         /* struct phub__op_held */
     uint64_t ask;                   /* 1: tell me yours again */
     uint64_t digest;                /* of what summary would say */
+    uint64_t new_here;              /* 1: has not settled in itself */
 };
 
 /* One chunk of a state on its way; offset 0 comes with the sizes. */

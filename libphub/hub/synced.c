@@ -29,8 +29,9 @@
  * For the same reason a keeper does not follow a lost one before that one's
  * lease has run out: a keeper decides under its lease only.
  *
- * Whoever receives a summary sends what its writer lacks.  Leases: a lost node's children may be replaced once *all* members of
- * the view have said that their grants have run out (hub.h, grant.c). */
+ * Whoever receives a summary sends what its writer lacks.  Leases: a lost
+ * node's children may be replaced once *all* members of the view have said
+ * that their grants have run out (hub.h, grant.c). */
 #include "config.h"
 
 #include <string.h>
@@ -283,7 +284,8 @@ static void tell(struct phub__hub *hub, uint64_t only, unsigned how)
     struct phub_view *view = phub__hub_view(hub);
     struct phub__op_view_sync sync = {
         .view_hash = phub__view_hash(view), .ask = (how & TELL_ASK) != 0,
-        .digest = phub__registry_digest(hub->registry) };
+        .digest = phub__registry_digest(hub->registry),
+        .new_here = !phub__hub_settled_in(hub) };
     uint32_t held_max = phub__moves_held(hub, NULL, PHUB__HELD_MAX);
     struct phub__op_lease *leases = phub__calloc(LEASES_MAX, sizeof *leases);
     struct phub__op_held *held = phub__calloc(held_max + 1, sizeof *held);
@@ -540,8 +542,7 @@ void phub__synced_view_changed(struct phub__hub *hub,
         if (phub__view_index(change->new_view, change->left[i].node) ==
             PHUB__VIEW_NONE)
             lost_add(hub, change->left[i].node, 1);
-    if (phub__view_count(change->new_view) > 1)
-        phub__hub_company(hub);
+    phub__hub_look_around(hub, change->new_view);
     for (i = 0; i < change->joined_count; i++) {
         lost_remove(hub->synced, change->joined[i].node);
         (void)phub__registry_node_seen(hub->registry,
@@ -643,6 +644,8 @@ void phub__synced_received(struct phub__hub *hub, uint64_t from,
     heard_clear(heard);
     heard->view_hash = sync.view_hash;
     heard->digest = sync.digest;
+    if (sync.new_here == 0)
+        phub__hub_company(hub);
     if (at < synced->evaluated)
         synced->evaluated = at;
     if (sync.summary.size != 0)

@@ -399,8 +399,10 @@ int phub__registry_apply(struct phub__registry *registry,
 
 /* --- nodes -------------------------------------------------------------------- */
 
-/* Is any node but the own one known? */
-bool phub__registry_knows_others(const struct phub__registry *registry);
+/* Is there a known node of which is_there(arg, node) is false? */
+bool phub__registry_knows_other(const struct phub__registry *registry,
+                                bool (*is_there)(void *arg, uint64_t node),
+                                void *arg);
 /* A node was seen in a view: stops are kept until it has seen them.
  * PHUB_ELIMIT at PHUB__NODES_KNOWN_MAX. */
 int phub__registry_node_seen(struct phub__registry *registry, uint64_t node);

@@ -79,9 +79,17 @@ int phub__registry_node_seen(struct phub__registry *registry, uint64_t node)
     return 0;
 }
 
-bool phub__registry_knows_others(const struct phub__registry *registry)
+bool phub__registry_knows_other(const struct phub__registry *registry,
+                                bool (*is_there)(void *arg, uint64_t node),
+                                void *arg)
 {
-    return registry->index.known_count > 1;
+    uint32_t i;
+
+    for (i = 0; i < registry->index.nodes_count; i++)
+        if (registry->index.nodes[i]->known &&
+            !is_there(arg, registry->index.nodes[i]->node))
+            return true;
+    return false;
 }
 
 /* Others know it.  One that was forgotten stays so until it is met again. */

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* settle: when may a node that has just started be believed?
+ *
+ * It may have found others like it first, and not yet those who know; so with
+ * seeds it decides nothing for alone_grace.  If it knew others before it
+ * started (registry/stable.c: known nodes are on its disk) it is *lonely*
+ * until it meets them all, or one that has settled in itself.  Those whom it
+ * does not reach may have taken over what was its, and may know what it does
+ * not: as long as it is lonely it starts nothing, and answers "again" rather
+ * than "not found".
+ *
+ * It cannot wait for ever, for they may be dead.  Whoever lives and once knew
+ * it tries to reach it every rejoin_interval_max at the latest; when that has
+ * passed too, it is alone as far as anybody can tell: a partition, for which
+ * there is a strategy. */
+#include "config.h"
+
+#include "hub/hub.h"
+
+#define NS_PER_MS 1000000ull
+
+static uint64_t settled_in_ns(const struct phub__hub *hub)
+{
+    const struct phub__cluster_params *params = &hub->options.cluster;
+    uint64_t ms = hub->options.seeds_count == 0 ? 0 : params->alone_grace;
+
+    if (hub->lonely)
+        ms += params->rejoin_interval_max;
+    return hub->started_ns + ms * NS_PER_MS;
+}
+
+int phub__hub_settled_in(const struct phub__hub *hub)
+{
+    return hub->started && hub->env->now_ns(hub->env) >= settled_in_ns(hub);
+}
+
+void phub__hub_settle_in(struct phub__hub *hub)
+{
+    uint64_t now = hub->env->now_ns(hub->env), at = settled_in_ns(hub);
+
+    hub->env->timer_start(hub->env, hub->round_timer,
+                          (at > now ? at : now) + NS_PER_MS);
+}
+
+struct in_view {
+    const struct phub_view *view;
+};
+
+static bool is_in_view(void *arg, uint64_t node)
+{
+    return phub__view_index(((struct in_view *)arg)->view, node) !=
+           PHUB__VIEW_NONE;
+}
+
+void phub__hub_look_around(struct phub__hub *hub,
+                           const struct phub_view *view)
+{
+    struct in_view in = { view };
+
+    if (hub->started && !hub->lonely)
+        return;
+    if (phub__registry_knows_other(hub->registry, is_in_view, &in))
+        hub->lonely = 1;
+    else
+        phub__hub_company(hub);
+}
+
+void phub__hub_company(struct phub__hub *hub)
+{
+    if (!hub->lonely)
+        return;
+    hub->lonely = 0;
+    if (hub->started)
+        phub__hub_settle_in(hub);
+}
