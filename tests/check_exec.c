@@ -90,7 +90,7 @@ static void on_received(void *arg, uint64_t handle,
     case PHUB__VERB_DONE:
         hub->dones++;
         hub->rc = message->code;
-        hub->version = message->version;
+        hub->version = message->body != NULL ? message->body->version : 0;
         phub__buf_unref(&hub->body);
         hub->body = phub__buf_ref(message->body);
         break;

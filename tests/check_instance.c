@@ -391,6 +391,53 @@ START_TEST(a_standby_takes_over_with_the_state)
 }
 END_TEST
 
+START_TEST(a_standby_that_is_loaded_is_not_given_its_state_again)
+{
+    struct phub__spec spec = sup_spec();
+    struct phub_buf *state = phub__buf_copy("nine", 4);
+    struct sup_answer loaded = { 0 };
+
+    standby(&spec);
+    ck_assert_int_eq(phub__instance_load(sup.instance, state, sup_answered,
+                                         &loaded), 0);
+    ck_assert_int_eq(sup.verb, PHUB__VERB_PUT_STATE);
+    ck_assert_int_eq(phub__instance_load(sup.instance, state, sup_answered,
+                                         &loaded), PHUB_EUNSUPPORTED);
+    if (_i == 0)
+        sup_done(&sup, sup.ref, 0, NULL);
+    phub__instance_commit(sup.instance, state, sup_answered, &answer);
+    if (_i == 1) { /* committed before it had answered */
+        ck_assert_int_eq(sup.verb, PHUB__VERB_PUT_STATE);
+        sup_done(&sup, sup.ref, 0, NULL);
+    }
+    ck_assert_uint_eq(loaded.count, 1);
+    ck_assert_int_eq(loaded.rc, 0);
+    ck_assert_int_eq(sup.verb, PHUB__VERB_COMMIT);
+    sup_ready(&sup);
+    sup_done(&sup, sup.ref, 0, NULL);
+    ck_assert_int_eq(sup_phase(&sup), PHUB__PHASE_RUNNING);
+    phub__buf_unref(&state);
+}
+END_TEST
+
+START_TEST(a_standby_may_refuse_a_state_and_stays_one)
+{
+    struct phub__spec spec = sup_spec();
+    struct phub_buf *state = phub__buf_copy("nine", 4);
+    struct sup_answer loaded = { 0 };
+
+    standby(&spec);
+    state->version = 9;
+    ck_assert_int_eq(phub__instance_load(sup.instance, state, sup_answered,
+                                         &loaded), 0);
+    sup_done(&sup, sup.ref, PHUB_EVERSION, NULL);
+    ck_assert_uint_eq(loaded.count, 1);
+    ck_assert_int_eq(loaded.rc, PHUB_EVERSION);
+    ck_assert_int_eq(sup_phase(&sup), PHUB__PHASE_STANDBY);
+    phub__buf_unref(&state);
+}
+END_TEST
+
 START_TEST(a_standby_without_state_takes_over_by_commit_alone)
 {
     struct phub__spec spec = sup_spec();
@@ -590,6 +637,9 @@ END_TEST
 static void add_standby(TCase *tc)
 {
     tcase_add_test(tc, a_standby_takes_over_with_the_state);
+    tcase_add_loop_test(tc,
+        a_standby_that_is_loaded_is_not_given_its_state_again, 0, 2);
+    tcase_add_test(tc, a_standby_may_refuse_a_state_and_stays_one);
     tcase_add_test(tc, a_standby_without_state_takes_over_by_commit_alone);
     tcase_add_test(tc, a_standby_that_takes_over_once_restarts_like_any);
     tcase_add_test(tc, a_standby_that_dies_is_not_restarted);

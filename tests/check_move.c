@@ -289,6 +289,60 @@ START_TEST(a_spoilt_state_is_refused_and_the_child_stays)
 }
 END_TEST
 
+/* The program is of an older version at the target. */
+START_TEST(a_successor_that_refuses_the_state_leaves_it_where_it_was)
+{
+    uint32_t first;
+    char words[64];
+
+    /* The same seed places it on the same node. */
+    begin(migrations[_i], "sim state freeze");
+    first = target;
+    end();
+    snprintf(words, sizeof words, "sim state freeze version=3 old-on=%u",
+             first + 1);
+    begin(migrations[_i], words);
+    ck_assert_uint_eq(target, first);
+    ck_assert_int_ne(hubs_move(&hubs, 0, "c", target), 0);
+    ck_assert_msg(strstr(hubs_last.text, "version 3") != NULL &&
+                  strstr(hubs_last.text, "its own is 2") != NULL,
+                  "%s", hubs_last.text);
+    acts_at(home);
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5);
+    hubs_update(&hubs, "c", 6, 7);
+    ck_assert_int_eq(hubs_move(&hubs, 0, "c", (home + 2) % 3), 0);
+    acts_at((home + 2) % 3);
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 7);
+    end();
+}
+END_TEST
+
+static int no_move(struct hubs *h, const void *none)
+{
+    (void)none;
+    return phub__moves_count(hubs_hub(h, home)->moves) == 0;
+}
+
+START_TEST(hotswap_hears_a_refusal_before_it_decides)
+{
+    struct phub__sim_child_facts before, after;
+
+    begin("hotswap", "sim state freeze");
+    end();
+    begin("hotswap", target == 0   ? "sim state freeze version=3 old-on=1"
+                     : target == 1 ? "sim state freeze version=3 old-on=2"
+                                   : "sim state freeze version=3 old-on=3");
+    phub__sim_child_facts(hubs_child(&hubs, "c"), &before);
+    ck_assert_int_eq(hubs_move(&hubs, 0, "c", target), PHUB_EVERSION);
+    ck_assert(hubs_until(&hubs, 20000, no_move, NULL));
+    acts_at(home);
+    /* Thawed, not started anew. */
+    phub__sim_child_facts(hubs_child(&hubs, "c"), &after);
+    ck_assert_int_eq(after.pid, before.pid);
+    end();
+}
+END_TEST
+
 START_TEST(a_target_that_is_cut_off_aborts_the_move)
 {
     begin(migrations[_i], "sim state freeze");
@@ -336,6 +390,9 @@ int main(void)
         a_state_that_comes_too_late_aborts_and_nothing_is_lost, 0, SWAPS);
     tcase_add_loop_test(tc, a_spoilt_state_is_refused_and_the_child_stays, 0,
                         SWAPS);
+    tcase_add_loop_test(tc,
+        a_successor_that_refuses_the_state_leaves_it_where_it_was, 0, SWAPS);
+    tcase_add_test(tc, hotswap_hears_a_refusal_before_it_decides);
     tcase_add_loop_test(tc, a_target_that_is_cut_off_aborts_the_move, 0,
                         SWAPS);
     suite_add_tcase(suite, tc);

@@ -142,6 +142,8 @@ void phub__instance_call(struct phub__instance *instance, enum phub__verb verb,
         return;
     }
     message.ref = call->ref;
+    if (body != NULL)
+        message.version = body->version;
     rc = instance->runner->send(instance->runner, instance->handle, &message);
     if (rc != 0) {
         call_unlink(call);
@@ -405,6 +407,82 @@ void phub__instance_take_state(struct phub__instance *instance,
                     done, arg);
 }
 
+/* --- a state for a standby ------------------------------------------------- */
+
+struct load {
+    struct phub__instance *instance;
+    phub__verb_done *done;
+    void *arg;
+};
+
+static void load_done(void *arg, int rc, const char *text,
+                      struct phub_buf *body)
+{
+    struct load load = *(struct load *)arg;
+    struct phub__instance *instance = load.instance;
+    char why[256];
+
+    (void)body;
+    phub__free(arg);
+    instance->loading = 0;
+    if (instance->ended || instance->handle == 0) {
+        instance->load_owed = 0; /* its end tells more */
+    } else if (rc != 0 && instance->load_owed) {
+        /* Committed meanwhile: it does not matter any more who asked. */
+        instance->load_owed = 0;
+        phub__instance_state_refused(instance, rc, text, why, sizeof why);
+        phub__instance_refuse(instance, rc, why);
+    } else if (rc == 0) {
+        instance->loaded = 1;
+        if (instance->load_owed)
+            phub__instance_send_commit(instance);
+        instance->load_owed = 0;
+    }
+    if (load.done == NULL)
+        return;
+    why[0] = '\0';
+    if (rc != 0)
+        phub__instance_state_refused(instance, rc, text, why, sizeof why);
+    load.done(load.arg, rc, why, NULL);
+}
+
+void phub__instance_state_refused(const struct phub__instance *instance,
+                                  int rc, const char *text, char *why,
+                                  size_t why_max)
+{
+    const char *cause = text[0] != '\0' ? text : phub_strerror(rc);
+    uint32_t given = instance->state != NULL ? instance->state->version : 0;
+
+    if (given == 0 && instance->own_version == 0)
+        snprintf(why, why_max, "it did not take its state: %s", cause);
+    else
+        snprintf(why, why_max, "it did not take its state of version %u, "
+                 "its own is %u: %s", given, instance->own_version, cause);
+}
+
+int phub__instance_load(struct phub__instance *instance,
+                        struct phub_buf *state, phub__verb_done *done,
+                        void *arg)
+{
+    struct load *load;
+
+    if (instance->ended || !instance->standby || instance->handle == 0 ||
+        instance->phase != PHUB__PHASE_STANDBY || instance->loading ||
+        instance->state != NULL || instance->spec.cmd_state_put.count != 0 ||
+        !(instance->capabilities & PHUB__CAN_STATE))
+        return PHUB_EUNSUPPORTED;
+    load = phub__calloc(1, sizeof *load);
+    if (load == NULL)
+        return PHUB_ENOMEM;
+    *load = (struct load){ instance, done, arg };
+    instance->state = phub__buf_ref(state);
+    instance->loading = 1;
+    phub__instance_call(instance, PHUB__VERB_PUT_STATE, state,
+                        (uint32_t)instance->spec.ready_timeout_ms, load_done,
+                        load);
+    return 0;
+}
+
 static void commit_answered(void *arg, int rc, const char *text,
                             struct phub_buf *body)
 {
@@ -441,7 +519,8 @@ void phub__instance_commit(struct phub__instance *instance,
     }
     instance->commit_done = done;
     instance->commit_arg = arg;
-    instance->state = state != NULL ? phub__buf_ref(state) : NULL;
+    if (instance->state == NULL) /* it may have been loaded before */
+        instance->state = state != NULL ? phub__buf_ref(state) : NULL;
     if (instance->handle == 0) {
         /* Reserved only: its state command must come before the program. */
         instance->standby = 0;
@@ -461,7 +540,9 @@ void phub__instance_commit(struct phub__instance *instance,
         return;
     }
     instance->committing = 1;
-    if (state != NULL)
+    if (instance->loading)
+        instance->load_owed = 1;
+    else if (instance->state != NULL && !instance->loaded)
         phub__instance_put_state(instance);
     else
         phub__instance_send_commit(instance);

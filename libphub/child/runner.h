@@ -60,8 +60,8 @@ struct phub__verb_message {
     int32_t code;
     struct phub_bytes text;  /* borrowed until return */
     struct phub_buf *body;   /* borrowed until return; may be NULL */
-    uint32_t version;        /* of the state: DONE of TAKE_STATE, PUT_STATE;
-                              * 0: as the child says in HELLO */
+    uint32_t version;        /* HELLO: of the states it gives, 0 = none told;
+                              * PUT_STATE: of this one, 0: as in HELLO */
 };
 
 struct phub__runner_start {

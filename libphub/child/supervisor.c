@@ -154,6 +154,7 @@ static void over(struct phub__instance *instance, int status,
     instance->started = 0;
     instance->ready = 0;
     instance->loaded = 0;
+    instance->loading = instance->load_owed = 0;
     instance->commit_owed = 0;
     instance->kill_owed = 0;
     phub__instance_unpublish(instance);
@@ -267,8 +268,7 @@ static void put_state_done(void *arg, int rc, const char *text,
     if (instance->ended || instance->handle == 0)
         return;
     if (rc != 0) {
-        snprintf(why, sizeof why, "it did not take its state: %s",
-                 text[0] != '\0' ? text : phub_strerror(rc));
+        phub__instance_state_refused(instance, rc, text, why, sizeof why);
         phub__instance_refuse(instance, rc, why);
         return;
     }
@@ -500,8 +500,13 @@ static void adopted_told(struct phub__instance *instance)
                                               instance);
 }
 
-static void on_hello(struct phub__instance *instance, uint32_t capabilities)
+static void on_hello(struct phub__instance *instance,
+                     const struct phub__verb_message *message)
 {
+    uint32_t capabilities = (uint32_t)message->code;
+
+    if (message->version != 0)
+        instance->own_version = message->version;
     if (capabilities & PHUB__IDENTIFIED) {
         instance->identified = 1;
         instance->was_standby = (capabilities & PHUB__WAS_STANDBY) != 0;
@@ -533,7 +538,7 @@ static void on_received(void *arg, uint64_t handle,
         return;
     switch (message->verb) {
     case PHUB__VERB_HELLO:
-        on_hello(instance, (uint32_t)message->code);
+        on_hello(instance, message);
         return;
     case PHUB__VERB_READY:
         instance->ready = 1;

@@ -142,6 +142,12 @@ void phub__instance_thaw(struct phub__instance *instance);
 void phub__instance_take_state(struct phub__instance *instance,
                                uint32_t timeout_ms, phub__verb_done *done,
                                void *arg);
+/* Give a standby its state before it is decided that it will run: it may
+ * refuse, and text says the versions.  commit() does not give it again.
+ * Errors: PHUB_EUNSUPPORTED: it cannot be asked now; commit() will. */
+int phub__instance_load(struct phub__instance *instance,
+                        struct phub_buf *state, phub__verb_done *done,
+                        void *arg);
 /* A standby gets its state (or NULL) and becomes the one that runs; done rc 0
  * when it is RUNNING. */
 void phub__instance_commit(struct phub__instance *instance,

@@ -58,6 +58,8 @@ struct phub__instance {
     int awaits;                           /* adopted: began without its state */
     int identified, was_standby, was_frozen, settle_owed;
     int commit_owed;                      /* COMMIT once it says HELLO */
+    int loading, load_owed;               /* a standby takes its state */
+    uint32_t own_version;                 /* of the states it gives */
     phub__verb_done *commit_done;
     void *commit_arg;
     struct phub__pair metadata[PHUB__INSTANCE_METADATA_MAX];
@@ -108,6 +110,10 @@ void phub__instance_set_phase(struct phub__instance *instance,
                               enum phub__phase phase);
 void phub__instance_check_ready(struct phub__instance *instance);
 void phub__instance_put_state(struct phub__instance *instance);
+/* Why, with both versions where there are any. */
+void phub__instance_state_refused(const struct phub__instance *instance,
+                                  int rc, const char *text, char *why,
+                                  size_t why_max);
 void phub__instance_send_commit(struct phub__instance *instance);
 void phub__instance_describe(struct phub__instance *instance,
                              struct phub__runner_start *start);

@@ -17,6 +17,7 @@
 #include "hub/move_private.h"
 #include "hub/rows.h"
 #include "wire/memory.h"
+#include "wire/messages.h"
 
 int phub__arrival_complete(const struct phub__arrival *arrival)
 {
@@ -227,6 +228,77 @@ refused:
 
 /* --- the state -------------------------------------------------------------- */
 
+/* A standby is given its state before it is decided that it will run. */
+struct load {
+    struct phub__hub *hub;
+    uint64_t origin;
+    struct phub_epoch base;
+    uint32_t id_size;
+    char id[PHUB_CHILD_ID_MAX];
+};
+
+static void loaded(void *arg, int rc, const char *text, struct phub_buf *body)
+{
+    struct load load = *(struct load *)arg;
+    struct phub__hub *hub = load.hub;
+    struct phub__op_state_ack ack = {
+        .id = { (const uint8_t *)load.id, load.id_size }, .epoch = load.base,
+        .code = rc };
+    struct phub__local *local;
+    char why[256], name[PHUB_NODE_NAME_MAX + 24];
+
+    (void)body;
+    phub__free(arg);
+    if (rc == PHUB_ECANCELLED)
+        return; /* the hub ends, or nobody waits any more */
+    local = phub__local_find(hub, ack.id);
+    if (local == NULL || local->arrival == NULL ||
+        local->arrival->origin != load.origin ||
+        phub_epoch_cmp(local->arrival->base, load.base) != 0)
+        return;
+    local->arrival->loading = 0;
+    if (rc == 0) {
+        ack.received = local->arrival->state->size;
+    } else if (!local->arrival->activated) {
+        phub__hub_node_name(hub, hub->node, name, sizeof name);
+        snprintf(why, sizeof why, "the successor on %s refused: %s", name,
+                 text);
+        ack.text = (struct phub_bytes){ (const uint8_t *)why, strlen(why) };
+        phub__hub_cause(hub, ack.id, "its standby refused: %s", text);
+        phub__buf_unref(&local->arrival->state);
+        local->arrival->complete = 0;
+        local->arrival->received = 0;
+    }
+    (void)phub__peer_send_struct(hub, load.origin, PHUB__MESSAGE_STATE_ACK,
+                                 &phub__op_state_ack_schema, &ack);
+}
+
+/* PHUB_EAGAIN: it is asked; 0: it cannot be asked before it runs. */
+static int ask_standby(struct phub__local *local)
+{
+    struct phub__arrival *arrival = local->arrival;
+    struct load *load;
+    int rc;
+
+    if (local->instance == NULL)
+        return 0;
+    load = phub__calloc(1, sizeof *load);
+    if (load == NULL)
+        return 0;
+    load->hub = local->hub;
+    load->origin = arrival->origin;
+    load->base = arrival->base;
+    load->id_size = local->id_size;
+    memcpy(load->id, local->id, local->id_size);
+    rc = phub__instance_load(local->instance, arrival->state, loaded, load);
+    if (rc != 0) {
+        phub__free(load);
+        return 0;
+    }
+    arrival->loading = 1;
+    return PHUB_EAGAIN;
+}
+
 int phub__arrival_chunk(struct phub__hub *hub, uint64_t from,
                         const struct phub__op_state *chunk,
                         uint64_t *received)
@@ -240,7 +312,7 @@ int phub__arrival_chunk(struct phub__hub *hub, uint64_t from,
     if (arrival->complete && chunk->size == arrival->state->size &&
         chunk->checksum == arrival->checksum) {
         *received = chunk->size; /* sent again: its answer was lost */
-        return 0;
+        return arrival->loading ? PHUB_EAGAIN : 0;
     }
     if (chunk->size > PHUB_STATE_SIZE_MAX ||
         chunk->data.size > chunk->size ||
@@ -254,6 +326,7 @@ int phub__arrival_chunk(struct phub__hub *hub, uint64_t from,
             return PHUB_ENOMEM;
         arrival->received = 0;
         arrival->checksum = chunk->checksum;
+        arrival->state->version = (uint32_t)chunk->version;
     }
     if (chunk->size != arrival->state->size ||
         chunk->offset != arrival->received)
@@ -273,7 +346,7 @@ int phub__arrival_chunk(struct phub__hub *hub, uint64_t from,
         hub->counters.states_received++;
     }
     *received = arrival->received;
-    return 0;
+    return arrival->complete ? ask_standby(local) : 0;
 }
 
 /* --- go --------------------------------------------------------------------- */

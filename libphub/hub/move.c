@@ -452,6 +452,26 @@ static void take_back(struct phub__move *move, struct phub_epoch epoch)
     move->returned = 1;
 }
 
+/* What the target said when it gave the child back: its answer, or, if the
+ * row was faster, what its half of the row says. */
+static void why_returned(struct phub__move *move)
+{
+    struct phub__row_view view;
+    struct phub__half_view half;
+    int told = 0;
+
+    if (move->why[0] != '\0')
+        return;
+    told = phub__registry_get(move->hub->registry,
+                              phub__local_id(move->local), &view) == 0 &&
+           phub__row_half_of(&view, move->target, &half) &&
+           phub_epoch_cmp(half.epoch, move->epoch) >= 0 &&
+           half.text.size != 0;
+    snprintf(move->why, sizeof move->why, "it came back home%s%.*s",
+             told ? ": " : "", told ? (int)half.text.size : 0,
+             told ? (const char *)half.text.data : "");
+}
+
 void phub__move_row_changed(struct phub__move *move)
 {
     struct phub__row_facts row;
@@ -468,7 +488,8 @@ void phub__move_row_changed(struct phub__move *move)
     if (phub_epoch_cmp(row.home_epoch, move->epoch) > 0) {
         if (row.home == move->hub->node) {
             take_back(move, row.home_epoch);
-            decided_over(move, PHUB_EREFUSED, "it came back home");
+            why_returned(move);
+            decided_over(move, PHUB_EREFUSED, move->why);
         } else {
             decided_over(move, row.home == move->target ? 0 : PHUB_EMOVED,
                          "its home moved on");
@@ -495,8 +516,9 @@ static void went(void *arg, struct phub__request *request)
         decided_over(move, 0, "");
         return;
     }
+    snprintf(move->why, sizeof move->why, "%s", text_of(request));
     phub__hub_cause(move->hub, phub__local_id(move->local),
-                    "the target says: %s", text_of(request));
+                    "the target says: %s", move->why);
     /* A refusal has written the home back; anything else waits for the row. */
     phub__move_row_changed(move);
     if (!move->over && (rc == PHUB_ETIMEDOUT || rc == PHUB_EBUSY))

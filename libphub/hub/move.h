@@ -118,7 +118,8 @@ void phub__state_received(struct phub__hub *hub, uint64_t from,
                           struct phub_buf *body);
 void phub__state_acked(struct phub__hub *hub, uint64_t from,
                        struct phub_buf *body);
-/* Chunks for an arrival: 0 or PHUB_E*. */
+/* Chunks for an arrival: 0 or PHUB_E*; PHUB_EAGAIN: its standby is asked, and
+ * the origin is answered when that has said whether it takes it. */
 int phub__arrival_chunk(struct phub__hub *hub, uint64_t from,
                         const struct phub__op_state *chunk,
                         uint64_t *received);

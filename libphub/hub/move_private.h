@@ -50,6 +50,7 @@ struct phub__arrival {
     uint64_t received;
     uint64_t checksum;
     int complete;
+    int loading;                  /* its standby is asked to take it */
     int activated;                /* the row said it is ours */
 };
 

@@ -102,14 +102,16 @@ PHUB__SCHEMA(phub__op_state_schema, C,
     PHUB__U64(4, C, size),
     PHUB__U64(5, C, offset),
     PHUB__U64(6, C, checksum),
-    PHUB__BYTES(7, C, data, 1048576));
+    PHUB__BYTES(7, C, data, 1048576),
+    PHUB__U64(8, C, version, PHUB__MAX(UINT32_MAX)));
 
 #define K struct phub__op_state_ack
 PHUB__SCHEMA(phub__op_state_ack_schema, K,
     PHUB__TEXT(1, K, id, PHUB_CHILD_ID_MAX, PHUB__REQUIRED),
     PHUB__EPOCH(2, K, epoch),
     PHUB__U64(3, K, received),
-    PHUB__I64(4, K, code));
+    PHUB__I64(4, K, code),
+    PHUB__TEXT(5, K, text, 256));
 
 #define M struct phub__op_message
 PHUB__SCHEMA(phub__op_message_schema, M,

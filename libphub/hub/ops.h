@@ -121,6 +121,7 @@ struct phub__op_state {
     uint64_t offset;
     uint64_t checksum;              /* XXH3-64 of all of it */
     struct phub_bytes data;
+    uint64_t version;               /* the child's own; 0 = none */
 };
 
 struct phub__op_state_ack {
@@ -128,6 +129,7 @@ struct phub__op_state_ack {
     struct phub_epoch epoch;
     uint64_t received;
     int64_t code;
+    struct phub_bytes text;         /* why not */
 };
 
 /* A message to a child, or its reply. */

@@ -7,6 +7,7 @@
  * stream without progress for its timeout fails. */
 #include "config.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <xxhash.h>
@@ -80,6 +81,7 @@ static void pump(struct phub__state_out *out)
         .id = { (const uint8_t *)out->id, out->id_size },
         .incarnation = out->incarnation, .epoch = out->epoch,
         .size = out->state->size, .checksum = out->checksum,
+        .version = out->state->version,
     };
     int rc;
 
@@ -184,6 +186,10 @@ void phub__state_received(struct phub__hub *hub, uint64_t from,
     if (phub__hub_decode(hub, &phub__op_state_schema, body, &chunk) != 0)
         return;
     rc = phub__arrival_chunk(hub, from, &chunk, &received);
+    if (rc == PHUB_EAGAIN) {
+        phub__hub_decoded(hub); /* its successor is asked; answered then */
+        return;
+    }
     ack = (struct phub__op_state_ack){ .id = chunk.id, .epoch = chunk.epoch,
                                        .received = received, .code = rc };
     (void)phub__peer_send_struct(hub, from, PHUB__MESSAGE_STATE_ACK,
@@ -196,6 +202,7 @@ void phub__state_acked(struct phub__hub *hub, uint64_t from,
 {
     struct phub__op_state_ack ack;
     struct phub__state_out *out;
+    char text[257] = "";
 
     if (phub__hub_decode(hub, &phub__op_state_ack_schema, body, &ack) != 0)
         return;
@@ -204,11 +211,15 @@ void phub__state_acked(struct phub__hub *hub, uint64_t from,
             memcmp(out->id, ack.id.data, ack.id.size) == 0 &&
             phub_epoch_cmp(out->epoch, ack.epoch) == 0)
             break;
+    if (ack.text.size != 0)
+        snprintf(text, sizeof text, "%.*s", (int)ack.text.size,
+                 (const char *)ack.text.data);
     phub__hub_decoded(hub);
     if (out == NULL || ack.received > out->sent)
         return;
     if (ack.code != 0) {
-        finish(out, (int)ack.code, phub_strerror((int)ack.code));
+        finish(out, (int)ack.code,
+               text[0] != '\0' ? text : phub_strerror((int)ack.code));
         return;
     }
     if (ack.received > out->acked || out->state->size == 0) {

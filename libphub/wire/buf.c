@@ -27,6 +27,7 @@ static void buf_init(struct phub_buf *buf, void *data, size_t size)
     buf->arg = NULL;
     atomic_init(&buf->refs, 1);
     buf->magic = BUF_MAGIC;
+    buf->version = 0;
 }
 
 struct phub_buf *phub__buf_new(size_t size)

@@ -28,6 +28,7 @@ struct phub_buf {
     void *arg;
     atomic_uint refs;
     uint32_t magic;
+    uint32_t version;  /* of a child's state; 0 = it told none */
 };
 
 /* Make a buffer of size bytes, not initialised, with one reference.

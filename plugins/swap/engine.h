@@ -23,7 +23,8 @@
 #define TEXT_MAX 200u
 
 struct phub_swap_move {
-    const char *why;            /* ABORT: its sentence; static */
+    const char *why;            /* ABORT: its sentence; static, or said */
+    char *said;                 /* owns; what the host said last, or NULL */
     char *text;                 /* owns; how its targets failed, or NULL */
     uint64_t *targets;          /* behind the struct, as is child */
     uint8_t *child;

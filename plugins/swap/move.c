@@ -145,6 +145,7 @@ void phub__swap_move_drop(struct phub_swap *swap, struct phub_swap_move *move)
     swap->free_slots[--swap->moves_count] = move->slot;
     swap->steps[move->step]--;
     free(move->text);
+    free(move->said);
     free(move);
 }
 

@@ -39,6 +39,27 @@ void phub__swap_note(struct phub_swap *swap,
         swap->host->cause_note(swap->ctx, &child, text);
 }
 
+/* Why a request failed: in the host's words, if it has any. */
+static const char *why_of(struct phub_swap_move *move, int rc,
+                          const struct phub_result *result)
+{
+    size_t size = result != NULL ? result->text.size : 0;
+    char *said;
+
+    if (size == 0)
+        return phub__swap_why(rc);
+    if (size >= TEXT_MAX)
+        size = TEXT_MAX - 1;
+    said = malloc(size + 1);
+    if (said == NULL)
+        return phub__swap_why(rc);
+    memcpy(said, result->text.data, size);
+    said[size] = '\0';
+    free(move->said);
+    move->said = said;
+    return said;
+}
+
 static void counter_add(struct phub_swap *swap, const char *name, uint64_t n)
 {
     if (PHUB_HAS(swap->host, counter_add) && n > 0)
@@ -299,7 +320,7 @@ static void state_ended(struct phub_swap *swap, struct phub_swap_move *move,
 }
 
 static void decide_ended(struct phub_swap *swap, struct phub_swap_move *move,
-                         int rc)
+                         int rc, const struct phub_result *result)
 {
     swap->host->move_finish(swap->ctx, move->move);
     if (rc == 0 || rc == PHUB_EEXIST) {  /* that it runs there is all we want */
@@ -308,7 +329,7 @@ static void decide_ended(struct phub_swap *swap, struct phub_swap_move *move,
     }
     move->failed_rc = rc;
     move->last = false;
-    move->why = phub__swap_why(rc);
+    move->why = why_of(move, rc, result);
     attempt_over(swap, move);
 }
 
@@ -333,7 +354,7 @@ void phub__swap_ended(struct phub_swap *swap, struct phub_swap_move *move,
         state_ended(swap, move, rc, result);
         return;
     case PHUB_SWAP_DECIDE:
-        decide_ended(swap, move, rc);
+        decide_ended(swap, move, rc, result);
         return;
     case PHUB_SWAP_ABORT:
         attempt_over(swap, move);
@@ -354,7 +375,7 @@ void phub__swap_ended(struct phub_swap *swap, struct phub_swap_move *move,
         return;
     }
     if (rc != 0)
-        phub__swap_fail(swap, move, rc, phub__swap_why(rc), false);
+        phub__swap_fail(swap, move, rc, why_of(move, rc, result), false);
     else
         phub__swap_next(swap, move, step, 0);
 }

@@ -152,6 +152,7 @@ static void on_hello(struct phub__exec_child *child,
     struct phub__verb_message hello = {
         .verb = PHUB__VERB_HELLO,
         .code = (int32_t)(message->capabilities & CAPABILITIES),
+        .version = message->state_version,
     };
 
     child->ready_by_hello =
@@ -253,12 +254,10 @@ static void on_done(struct phub__exec_child *child,
     struct phub__real_poll *poll = child->channel_poll;
     struct phub__verb_message done = {
         .verb = PHUB__VERB_DONE, .ref = message->ref, .code = message->code,
-        .text = message->text, .version = message->state_version,
+        .text = message->text,
     };
     int rc;
 
-    if (done.version == 0)
-        done.version = child->state_version;
     if (asked == PHUB_CHILD_IDENTIFY) {
         tell_identity(child, message);
         return;
@@ -266,6 +265,10 @@ static void on_done(struct phub__exec_child *child,
     done.body = body_of(message, &rc);
     if (rc != 0)
         done.code = rc;
+    if (done.body != NULL)
+        done.body->version = message->state_version != 0
+                                 ? message->state_version
+                                 : child->state_version;
     tell(child, &done);
     phub__buf_unref(&done.body);
     if (poll->owner != NULL && asked == PHUB_CHILD_PUT_STATE &&

@@ -58,6 +58,8 @@ static const struct {
       offsetof(struct phub__sim_manner, garbage_ns) },
     { "flood=", 1, offsetof(struct phub__sim_manner, flood) },
     { "defer=", 1, offsetof(struct phub__sim_manner, defer) },
+    { "version=", 1, offsetof(struct phub__sim_manner, version) },
+    { "old-on=", 1, offsetof(struct phub__sim_manner, old_on) },
     { "state-size=", 1, offsetof(struct phub__sim_manner, state_size) }
 };
 #define ALONE (sizeof(words_alone) / sizeof(words_alone[0]))
@@ -208,6 +210,7 @@ struct phub_buf *phub__sim_child_state(const struct phub__sim_child *child)
     memcpy(buf->data + sizeof(magic), child->counters,
            sizeof(child->counters));
     memset(buf->data + words, 's', child->manner.state_size);
+    buf->version = (uint32_t)child->manner.version;
     return buf;
 }
 
@@ -221,6 +224,8 @@ int phub__sim_child_load(struct phub__sim_child *child,
     memcpy(&magic, state->data, sizeof(magic));
     if (magic != STATE_MAGIC)
         return PHUB_EPROTO;
+    if (state->version > child->manner.version)
+        return PHUB_EVERSION;
     memcpy(child->counters, state->data + sizeof(magic),
            sizeof(child->counters));
     return 0;
@@ -312,12 +317,21 @@ static void get_ready(struct step *step)
     phub__sim_child_judge(child);
 }
 
+/* The first word of a child, before it answers anything. */
+static void introduce(struct phub__sim_child *child)
+{
+    if (child->introduced)
+        return;
+    child->introduced = 1;
+    phub__sim_tell(child, PHUB__VERB_HELLO, 0, (int32_t)child->manner.can,
+                   NULL);
+}
+
 static void say_hello(struct step *step)
 {
     struct phub__sim_child *child = step->child;
 
-    phub__sim_tell(child, PHUB__VERB_HELLO, 0, (int32_t)child->manner.can,
-                   NULL);
+    introduce(child);
     if (child->manner.garbage_ns != 0)
         (void)later(child, jitter(child, child->manner.garbage_ns),
                     say_nonsense);
@@ -370,6 +384,7 @@ static void put_state(struct phub__sim_child *child, uint64_t ref,
     int rc = child->manner.can & PHUB__CAN_STATE
         ? phub__sim_child_load(child, body) : PHUB_EUNSUPPORTED;
 
+    introduce(child);
     if (rc == 0) {
         child->state_put = 1;
         if (watch != NULL && watch->state != NULL)

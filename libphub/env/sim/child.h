@@ -26,6 +26,8 @@
  *   flood=N          publishes N times each FLOOD_PERIOD
  *   no-channel       speaks no protocol: acts as soon as it runs
  *   state-size=N     bytes of padding in its state
+ *   version=N        of its state; it takes no later one
+ *   old-on=N         version is one less on the Nth node, from 1
  *
  * It acts (answers clients) when it is ready, not frozen, not a standby
  * before COMMIT, and, as an actor, its process runs. */

@@ -15,7 +15,8 @@
 struct phub__sim_manner {
     uint32_t can;
     uint64_t slow_ready_ns, late_state_ns, slow_stop_ns;
-    uint64_t crash_after_ns, exit_after_ns, defer, state_size;
+    uint64_t crash_after_ns, exit_after_ns, defer, state_size, version,
+        old_on;
     uint64_t slow_exec_ns, garbage_ns, flood;
     int never_state;
     int silent, twice, ignore_stop, crash_loop, fail_start, no_channel;
@@ -36,7 +37,7 @@ struct phub__sim_child {
     uint64_t counters[PHUB__SIM_CLIENTS_MAX];
     uint32_t refs;                          /* the world, and events */
     uint32_t deferred;
-    int standby, committed, state_expected, state_put;
+    int standby, committed, state_expected, state_put, introduced;
     int ready, frozen, stopped, acts, dead;
     uint32_t id_size;
     char id[];

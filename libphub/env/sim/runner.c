@@ -133,6 +133,8 @@ void phub__sim_tell(struct phub__sim_child *child, enum phub__verb verb,
     tell(hears(child), &(struct tale){ .news = NEWS_RECEIVED,
          .handle = child->handle,
          .message = { .verb = verb, .ref = ref, .code = code,
+                      .version = verb == PHUB__VERB_HELLO
+                                     ? (uint32_t)child->manner.version : 0,
                       .body = body } });
 }
 
@@ -366,6 +368,8 @@ static int runner_start(struct phub__runner *base,
     like->standby = start->standby;
     like->state_expected = start->state_expected;
     phub__sim_manner(&like->manner, start->spec, runner->actor);
+    if (like->manner.old_on == process->node->index + 1u)
+        like->manner.version--;
     spawn = phub__sim_alloc(1, sizeof(*spawn));
     spawn->runner = runner;
     spawn->process = process;
