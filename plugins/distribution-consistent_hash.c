@@ -163,9 +163,46 @@ static int ring_zones(struct ring *ring)
     return 0;
 }
 
+/* The slot of a point's upper bits. */
+static uint32_t ring_slot(const struct ring *ring, uint64_t point)
+{
+    return ring->starts_bits == 0 ? 0
+                                  : (uint32_t)(point >> (64 - ring->starts_bits));
+}
+
+/* Places are hashes, so about one falls into each slot: count them, put each
+ * where its slot ends so far, and sort within slots by insertion. */
+static void ring_sort(struct ring *ring, uint32_t slots)
+{
+    uint32_t i, k, sum = 0;
+
+    for (i = 0; i < ring->nodes_count; i++)
+        for (k = 0; k < ring->nodes[i].points; k++)
+            ring->starts[ring_slot(ring, point_place(ring->nodes[i].id, k)
+                                             << INDEX_BITS)]++;
+    for (i = 0; i < slots; i++) {
+        sum += ring->starts[i];
+        ring->starts[i] = sum;
+    }
+    for (i = 0; i < ring->nodes_count; i++)
+        for (k = 0; k < ring->nodes[i].points; k++) {
+            uint64_t point =
+                point_place(ring->nodes[i].id, k) << INDEX_BITS | i;
+
+            ring->points[--ring->starts[ring_slot(ring, point)]] = point;
+        }
+    for (i = 1; i < ring->points_count; i++) {
+        uint64_t point = ring->points[i];
+
+        for (k = i; k > 0 && ring->points[k - 1] > point; k--)
+            ring->points[k] = ring->points[k - 1];
+        ring->points[k] = point;
+    }
+}
+
 static int ring_points(struct ring *ring)
 {
-    uint32_t at = 0, i, k, slots;
+    uint32_t slots;
 
     while ((1u << ring->starts_bits) < ring->points_count)
         ring->starts_bits++;
@@ -178,18 +215,7 @@ static int ring_points(struct ring *ring)
     if (ring->points == NULL || ring->starts == NULL ||
         ring->node_seen == NULL || ring->zone_seen == NULL)
         return PHUB_ENOMEM;
-    for (i = 0; i < ring->nodes_count; i++)
-        for (k = 0; k < ring->nodes[i].points; k++)
-            ring->points[at++] =
-                point_place(ring->nodes[i].id, k) << INDEX_BITS | i;
-    qsort(ring->points, ring->points_count, sizeof *ring->points, u64_cmp);
-    at = 0;
-    for (i = 0; i < slots && ring->points_count > 0; i++) {
-        while (at < ring->points_count && ring->starts_bits > 0 &&
-               ring->points[at] >> (64 - ring->starts_bits) < i)
-            at++;
-        ring->starts[i] = at;
-    }
+    ring_sort(ring, slots);
     return 0;
 }
 

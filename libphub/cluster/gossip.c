@@ -39,32 +39,43 @@ static uint32_t log2_ceil(uint32_t n)
     return bits;
 }
 
+/* Into the list of those that are sent so often still; 0: into none. */
+static void set_left(struct phub__cluster *c, struct phub__entry *e,
+                     uint32_t left)
+{
+    struct phub__gossip *g = &c->gossip;
+
+    assert(left <= PHUB__GOSSIP_LEFT_MAX);
+    if (e->gossip_left > 0) {
+        if (e->gossip_prev != NULL)
+            e->gossip_prev->gossip_next = e->gossip_next;
+        else
+            g->left[e->gossip_left] = e->gossip_next;
+        if (e->gossip_next != NULL)
+            e->gossip_next->gossip_prev = e->gossip_prev;
+        g->pending--;
+    }
+    e->gossip_left = left;
+    if (left == 0)
+        return;
+    e->gossip_prev = NULL;
+    e->gossip_next = g->left[left];
+    if (e->gossip_next != NULL)
+        e->gossip_next->gossip_prev = e;
+    g->left[left] = e;
+    g->pending++;
+}
+
 void phub__gossip_spread(struct phub__cluster *c, struct phub__entry *e)
 {
     uint32_t live = phub__members_live(&c->members);
 
-    if (e->gossip_left == 0)
-        c->gossip.pending++;
-    e->gossip_left = log2_ceil(live + 1) * RETRANSMIT_TIMES;
+    set_left(c, e, log2_ceil(live + 1) * RETRANSMIT_TIMES);
     e->gossip_until_ns = c->now_ns + GOSSIP_AGE_INTERVALS
                        * phub__cluster_ms(c->params.gossip_interval);
     if (c->gossip.next_ns == PHUB__NEVER || c->gossip.next_ns == 0) {
         c->gossip.next_ns = c->now_ns;
         phub__cluster_wake(c, c->now_ns);
-    }
-}
-
-static void sent(struct phub__cluster *c, struct phub__entry *e)
-{
-    if (--e->gossip_left == 0)
-        c->gossip.pending--;
-}
-
-static void forget(struct phub__cluster *c, struct phub__entry *e)
-{
-    if (e->gossip_left > 0) {
-        e->gossip_left = 0;
-        c->gossip.pending--;
     }
 }
 
@@ -81,6 +92,7 @@ static void alive(struct phub__cluster *c, struct phub__entry *e,
     if (!phub__member_live(e)) {
         phub__change_joined(c, e->pub.node, e->pub.boot);
         phub__grant_joined(c, e);
+        phub__swim_joined(c, e->pub.node);
     }
     phub__member_set_state(&c->members, e, PHUB__MEMBER_ALIVE, c->now_ns);
     if (before != PHUB__MEMBER_ALIVE)
@@ -223,6 +235,7 @@ static int added(struct phub__cluster *c, const struct phub__news *news)
         return rc;
     phub__change_joined(c, e->pub.node, e->pub.boot);
     phub__grant_joined(c, e);
+    phub__swim_joined(c, e->pub.node);
     phub__cluster_note(c, e, (enum phub__member_state)0, "joined");
     phub__gossip_spread(c, e);
     if (news->state == PHUB__MEMBER_SUSPECT)
@@ -349,61 +362,57 @@ static void append(struct phub__cluster *c, const struct phub__entry *e)
 }
 
 /* The one that was sent least, is not in the message yet, and is not old. */
-static struct phub__entry *next_news(struct phub__cluster *c,
-                                     const struct phub__entry *about)
+static struct phub__entry *next_news(struct phub__cluster *c)
 {
-    struct phub__entry *best = NULL;
+    struct phub__gossip *g = &c->gossip;
 
-    for (uint32_t i = 0; i < c->members.count; i++) {
-        struct phub__entry *e = c->members.entries[i];
-        bool there = e == about;
+    for (uint32_t left = PHUB__GOSSIP_LEFT_MAX; left > 0; left--) {
+        struct phub__entry *e = g->left[left], *next;
 
-        if (e->gossip_left == 0)
-            continue;
-        if (c->now_ns >= e->gossip_until_ns) {
-            forget(c, e);
-            continue;
+        for (; e != NULL; e = next) {
+            next = e->gossip_next;
+            if (c->now_ns >= e->gossip_until_ns)
+                set_left(c, e, 0);
+            else if (e->gossip_message != g->messages)
+                return e;
         }
-        for (uint32_t k = 0; k < c->out.news_count && !there; k++)
-            there = c->out.news[k].node == e->pub.node;
-        if (!there && (best == NULL || e->gossip_left > best->gossip_left))
-            best = e;
     }
-    return best;
+    return NULL;
 }
 
 void phub__gossip_piggyback(struct phub__cluster *c, struct phub__entry *about,
                             uint32_t max)
 {
-    assert(max <= PHUB__NEWS_MAX);
-    if (about != NULL && c->out.news_count < max)
+    struct phub__gossip *g = &c->gossip;
+
+    assert(max <= PHUB__NEWS_MAX && c->out.news_count == 0);
+    g->messages++;
+    if (about != NULL && max > 0) {
+        about->gossip_message = g->messages;
         append(c, about);
-    while (c->gossip.pending > 0 && c->out.news_count < max) {
-        struct phub__entry *e = next_news(c, about);
+    }
+    while (g->pending > 0 && c->out.news_count < max) {
+        struct phub__entry *e = next_news(c);
 
         if (e == NULL)
             return;
+        e->gossip_message = g->messages;
         append(c, e);
-        sent(c, e);
+        set_left(c, e, e->gossip_left - 1);
     }
 }
 
-/* A random live member that is not us, or NULL. */
-static struct phub__entry *random_member(struct phub__cluster *c)
+/* The next live member that is not us, going round from a place; there is
+ * one. */
+static struct phub__entry *next_member(struct phub__cluster *c, uint32_t *at)
 {
-    uint32_t others = phub__cluster_others(c);
-    uint64_t pick;
+    for (;;) {
+        struct phub__entry *e = c->members.entries[*at];
 
-    if (others == 0)
-        return NULL;
-    pick = phub__cluster_pick(c, others);
-    for (uint32_t i = 0; i < c->members.count; i++) {
-        struct phub__entry *e = c->members.entries[i];
-
-        if (e->pub.node != c->node && phub__member_live(e) && pick-- == 0)
+        *at = (*at + 1) % c->members.count;
+        if (e->pub.node != c->node && phub__member_live(e))
             return e;
     }
-    return NULL;
 }
 
 static void push(struct phub__cluster *c)
@@ -411,26 +420,19 @@ static void push(struct phub__cluster *c)
     uint32_t others = phub__cluster_others(c);
     uint32_t count = others < c->params.gossip_fanout
                    ? others : c->params.gossip_fanout;
-    uint32_t start = others > 0 ? (uint32_t)phub__cluster_pick(c, others) : 0;
-    uint32_t seen = 0;
+    uint32_t at = (uint32_t)phub__cluster_pick(c, c->members.count);
 
-    /* count neighbours from a random place on: different ones, one pass. */
-    for (uint32_t turn = 0; turn < 2 && count > 0; turn++) {
-        for (uint32_t i = 0; i < c->members.count && count > 0; i++) {
-            struct phub__entry *e = c->members.entries[i];
+    /* Neighbours from a random place on: different ones. */
+    for (uint32_t i = 0; i < count; i++) {
+        struct phub__entry *e = next_member(c, &at);
 
-            if (e->pub.node == c->node || !phub__member_live(e)
-                || seen++ < start)
-                continue;
-            phub__message_init(&c->out, PHUB__CLUSTER_GOSSIP);
-            phub__gossip_piggyback(
-                c, e->pub.state == PHUB__MEMBER_SUSPECT ? e : NULL,
-                PHUB__GOSSIP_NEWS_MAX);
-            if (c->out.news_count == 0)
-                return;
-            phub__cluster_send(c, e);
-            count--;
-        }
+        phub__message_init(&c->out, PHUB__CLUSTER_GOSSIP);
+        phub__gossip_piggyback(
+            c, e->pub.state == PHUB__MEMBER_SUSPECT ? e : NULL,
+            PHUB__GOSSIP_NEWS_MAX);
+        if (c->out.news_count == 0)
+            return;
+        phub__cluster_send(c, e);
     }
 }
 
@@ -438,7 +440,7 @@ static void tick_lists(struct phub__cluster *c)
 {
     struct phub__gossip *g = &c->gossip;
     uint64_t interval = phub__cluster_ms(c->params.sync_interval);
-    struct phub__entry *to;
+    uint32_t at;
 
     if (phub__cluster_others(c) == 0) {
         g->sync_ns = 0;
@@ -448,8 +450,8 @@ static void tick_lists(struct phub__cluster *c)
         g->sync_ns = c->now_ns + interval / 2
                    + phub__cluster_pick(c, interval);
     if (c->now_ns >= g->sync_ns) {
-        to = random_member(c);
-        phub__gossip_send_list(c, to, true);
+        at = (uint32_t)phub__cluster_pick(c, c->members.count);
+        phub__gossip_send_list(c, next_member(c, &at), true);
         g->sync_ns = c->now_ns + interval;
     }
     phub__cluster_wake(c, g->sync_ns);
@@ -469,7 +471,7 @@ void phub__gossip_tick(struct phub__cluster *c)
         /* Nobody to tell: it is not kept for later. */
         for (uint32_t i = 0; phub__cluster_others(c) == 0
                  && i < c->members.count; i++)
-            forget(c, c->members.entries[i]);
+            set_left(c, c->members.entries[i], 0);
         g->next_ns = g->pending == 0 ? PHUB__NEVER
             : c->now_ns + phub__cluster_ms(c->params.gossip_interval);
     }

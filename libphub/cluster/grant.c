@@ -110,6 +110,27 @@ uint64_t phub__grant_give(struct phub__cluster *c, struct phub__entry *to,
     return ms;
 }
 
+/* Its contribution has grown: to its place among the largest. */
+static void largest_add(struct phub__cluster *c, const struct phub__entry *e)
+{
+    struct phub__largest *l = &c->grant.largest;
+    uint32_t at = 0;
+
+    if (l->version != c->members.version
+        || e->pub.state != PHUB__MEMBER_ALIVE)
+        return;
+    while (at < PHUB__GRANTORS - 1 && l->node[at] != e->pub.node)
+        at++;
+    if (l->node[at] != e->pub.node && e->lease_ns <= l->ends[at])
+        return;
+    for (; at > 0 && l->ends[at - 1] < e->lease_ns; at--) {
+        l->node[at] = l->node[at - 1];
+        l->ends[at] = l->ends[at - 1];
+    }
+    l->node[at] = e->pub.node;
+    l->ends[at] = e->lease_ns;
+}
+
 void phub__grant_got(struct phub__cluster *c, struct phub__entry *from,
                      uint64_t stamp_ns, uint64_t ms, uint64_t version)
 {
@@ -126,6 +147,7 @@ void phub__grant_got(struct phub__cluster *c, struct phub__entry *from,
     until = stamp_ns + length - length / 200;
     if (until > from->lease_ns) {
         from->lease_ns = until;
+        largest_add(c, from);
         phub__grant_update(c);
     }
 }
@@ -151,6 +173,7 @@ void phub__grant_joined(struct phub__cluster *c, struct phub__entry *e)
 {
     assume(c, e);
     e->lease_ns = 0;
+    c->grant.largest.version = 0;
 }
 
 void phub__grant_company(struct phub__cluster *c)
@@ -174,13 +197,15 @@ static bool fresh(const struct phub__cluster *c, const struct phub__entry *e)
 
 /* The k-th largest contribution, k from 1, or the smallest if there are
  * fewer; 0 if there is none. */
-static uint64_t contribution(const struct phub__cluster *c, uint32_t k,
+static uint64_t contribution(struct phub__cluster *c, uint32_t k,
                              bool suspects)
 {
-    uint64_t ends[PHUB__GRANTORS];   /* the largest ones, descending */
+    struct phub__largest l = { .version = c->members.version };
     uint32_t count = 0;
 
     assert(k <= PHUB__GRANTORS);
+    if (!suspects && c->grant.largest.version == c->members.version)
+        return c->grant.largest.ends[k - 1];
     for (uint32_t i = 0; i < c->members.count; i++) {
         const struct phub__entry *e = c->members.entries[i];
         uint32_t at = count;
@@ -193,13 +218,19 @@ static uint64_t contribution(const struct phub__cluster *c, uint32_t k,
             continue;
         if (count < k)
             count++;
-        else if (e->lease_ns <= ends[--at])
+        else if (e->lease_ns <= l.ends[--at])
             continue;
-        for (; at > 0 && ends[at - 1] < e->lease_ns; at--)
-            ends[at] = ends[at - 1];
-        ends[at] = e->lease_ns;
+        for (; at > 0 && l.ends[at - 1] < e->lease_ns; at--) {
+            l.node[at] = l.node[at - 1];
+            l.ends[at] = l.ends[at - 1];
+        }
+        l.node[at] = e->pub.node;
+        l.ends[at] = e->lease_ns;
     }
-    return count == 0 ? 0 : ends[count - 1];
+    /* Who is fresh contributes 0, as who is not and has granted nothing. */
+    if (!suspects && count == PHUB__GRANTORS && l.ends[count - 1] > 0)
+        c->grant.largest = l;
+    return count == 0 ? 0 : l.ends[count - 1];
 }
 
 /* --- a majority's ---------------------------------------------------------- */

@@ -8,6 +8,14 @@
 /* Members that must agree to the lease of one under divergence. */
 #define PHUB__GRANTORS 3u
 
+/* The largest contributions, descending, all above 0: of that version of the
+ * members, or of none (0). */
+struct phub__largest {
+    uint64_t version;
+    uint64_t node[PHUB__GRANTORS];
+    uint64_t ends[PHUB__GRANTORS];
+};
+
 struct phub__grant {
     bool majority;
     uint64_t weight[2];        /* of all voters, in each set */
@@ -20,6 +28,7 @@ struct phub__grant {
     uint64_t unknown_until_ns; /* everybody counts as granted until then */
     uint64_t deadline_ns;      /* end of our lease */
     uint64_t told_ns;          /* the last that the hub was told */
+    struct phub__largest largest;
 };
 
 /* How long a grant to ask for. */

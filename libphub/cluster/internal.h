@@ -25,6 +25,7 @@
 #define PHUB__PIGGYBACK_MAX 8u     /* records on a probe */
 #define PHUB__GOSSIP_NEWS_MAX 32u  /* records in a push */
 #define PHUB__HEALTH_MAX 4u
+#define PHUB__GOSSIP_LEFT_MAX 33u  /* times a record is sent, at most */
 #define PHUB__EVENTS_MAX 64u       /* waiting for the end of the call */
 
 struct phub__probe {
@@ -50,6 +51,9 @@ struct phub__swim {
     uint64_t next_ns;
     uint64_t seq;
     uint64_t round;
+    uint32_t order_count;     /* of this round, shuffled ... */
+    uint32_t order_at;        /* ... and who is next */
+    uint64_t order[PHUB__MEMBERS_MAX];
     uint32_t health;
     bool hints;               /* some entry has probe_now */
     uint32_t probes_open;
@@ -62,6 +66,8 @@ struct phub__gossip {
     uint64_t next_ns;
     uint64_t sync_ns;         /* next exchange of lists; 0 = nobody there */
     uint32_t pending;         /* entries with gossip_left > 0 */
+    uint64_t messages;        /* that news were put into */
+    struct phub__entry *left[PHUB__GOSSIP_LEFT_MAX + 1]; /* by gossip_left */
 };
 
 struct phub__seed {
@@ -220,6 +226,8 @@ void phub__swim_stalled(struct phub__cluster *c);
 void phub__swim_late(struct phub__cluster *c, uint64_t by_ns);
 void phub__swim_hint(struct phub__cluster *c, struct phub__entry *e);
 void phub__swim_health(struct phub__cluster *c, int by);
+/* It came, or came back: it gets its turn in this round. */
+void phub__swim_joined(struct phub__cluster *c, uint64_t node);
 /* When a suspicion with so many confirmations ends, from its start. */
 uint64_t phub__swim_suspicion_ns(const struct phub__cluster *c,
                                  uint32_t confirmers);

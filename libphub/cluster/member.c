@@ -22,6 +22,7 @@ void phub__members_fini(struct phub__members *members)
     for (uint32_t i = 0; i < members->count; i++)
         free(members->entries[i]);
     free(members->entries);
+    free(members->table);
     memset(members, 0, sizeof *members);
 }
 
@@ -41,13 +42,40 @@ static uint32_t lower_bound(const struct phub__members *members, uint64_t node)
     return low;
 }
 
+static uint32_t place_of(const struct phub__members *members, uint64_t node)
+{
+    return (uint32_t)(node * UINT64_C(0x9fb21c651e98df25) >> 32)
+        & (members->table_size - 1);
+}
+
+static void table_put(struct phub__members *members, struct phub__entry *e)
+{
+    uint32_t at = place_of(members, e->pub.node);
+
+    while (members->table[at] != NULL)
+        at = (at + 1) & (members->table_size - 1);
+    members->table[at] = e;
+}
+
+static void table_fill(struct phub__members *members)
+{
+    memset(members->table, 0, members->table_size * sizeof *members->table);
+    for (uint32_t i = 0; i < members->count; i++)
+        table_put(members, members->entries[i]);
+}
+
 struct phub__entry *phub__members_find(const struct phub__members *members,
                                        uint64_t node)
 {
-    uint32_t at = lower_bound(members, node);
+    uint32_t at;
 
-    return at < members->count && members->entries[at]->pub.node == node
-         ? members->entries[at] : NULL;
+    if (members->table_size == 0)
+        return NULL;
+    at = place_of(members, node);
+    while (members->table[at] != NULL
+           && members->table[at]->pub.node != node)
+        at = (at + 1) & (members->table_size - 1);
+    return members->table[at];
 }
 
 static void drop_at(struct phub__members *members, uint32_t at)
@@ -58,10 +86,13 @@ static void drop_at(struct phub__members *members, uint32_t at)
     memmove(members->entries + at, members->entries + at + 1,
             (members->count - at - 1) * sizeof *members->entries);
     members->count--;
+    members->version++;
+    table_fill(members);
     free(entry);
 }
 
-/* Give up the one that is gone for longest and that we owe nothing. */
+/* Give up the one that is gone for longest, that we owe nothing and that is
+ * no news any more. */
 static int make_room(struct phub__members *members, uint64_t now_ns)
 {
     uint32_t best = UINT32_MAX;
@@ -69,7 +100,8 @@ static int make_room(struct phub__members *members, uint64_t now_ns)
     for (uint32_t i = 0; i < members->count; i++) {
         const struct phub__entry *e = members->entries[i];
 
-        if (phub__member_live(e) || e->granted_until_ns > now_ns)
+        if (phub__member_live(e) || e->granted_until_ns > now_ns
+            || e->gossip_left > 0)
             continue;
         if (best == UINT32_MAX
             || e->pub.since_ns < members->entries[best]->pub.since_ns)
@@ -84,7 +116,7 @@ static int make_room(struct phub__members *members, uint64_t now_ns)
 static int grow(struct phub__members *members)
 {
     uint32_t capacity = members->capacity == 0 ? 8 : members->capacity * 2;
-    struct phub__entry **entries;
+    struct phub__entry **entries, **table;
 
     if (capacity > PHUB__MEMBERS_MAX)
         capacity = PHUB__MEMBERS_MAX;
@@ -92,7 +124,14 @@ static int grow(struct phub__members *members)
     if (entries == NULL)
         return PHUB_ENOMEM;
     members->entries = entries;
+    table = calloc((size_t)capacity * 4, sizeof *table);
+    if (table == NULL)
+        return PHUB_ENOMEM;
+    free(members->table);
+    members->table = table;
+    members->table_size = capacity * 4;
     members->capacity = capacity;
+    table_fill(members);
     return 0;
 }
 
@@ -125,6 +164,8 @@ int phub__members_add(struct phub__members *members,
             (members->count - at) * sizeof *members->entries);
     members->entries[at] = e;
     members->count++;
+    members->version++;
+    table_put(members, e);
     *entry = e;
     return 0;
 }
@@ -163,6 +204,7 @@ void phub__member_set_state(struct phub__members *members,
         return;
     members->in_state[entry->pub.state]--;
     members->in_state[state]++;
+    members->version++;
     entry->pub.state = state;
     entry->pub.since_ns = now_ns;
 }

@@ -37,9 +37,11 @@ struct phub__entry {
     /* gossip: how often the record is still sent, and not after */
     uint32_t gossip_left;
     uint64_t gossip_until_ns;
+    uint64_t gossip_message;   /* the last one that it went into */
+    struct phub__entry *gossip_prev, *gossip_next; /* sent as often */
     /* probing */
     bool probe_now;
-    uint64_t probe_rank;       /* place in this round's order */
+    uint64_t probe_round;      /* in which it had its turn last */
     /* lost: when to try it again */
     uint64_t rejoin_ns;
     uint64_t rejoin_wait_ns;
@@ -56,6 +58,9 @@ struct phub__members {
     uint32_t count;
     uint32_t capacity;
     uint32_t in_state[PHUB__MEMBER_LEFT + 1];
+    struct phub__entry **table;  /* the same by a hash of node */
+    uint32_t table_size;         /* a power of 2, above twice count */
+    uint64_t version;            /* grows when a state changes */
 };
 
 enum phub__verdict {

@@ -180,19 +180,19 @@ static void ask_others(struct phub__cluster *c, struct phub__probe *p)
 {
     const struct phub__entry *target = phub__members_find(&c->members,
                                                           p->node);
-    uint32_t others = phub__cluster_others(c), start, seen = 0;
+    uint32_t others = phub__cluster_others(c), start;
 
     p->indirect_ns = PHUB__NEVER;
     if (target == NULL || others < 2)
         return;
-    start = (uint32_t)phub__cluster_pick(c, others);
-    for (uint32_t i = 0; i < 2 * c->members.count; i++) {
-        struct phub__entry *e = c->members.entries[i % c->members.count];
+    start = (uint32_t)phub__cluster_pick(c, c->members.count);
+    for (uint32_t i = 0; i < c->members.count; i++) {
+        struct phub__entry *e =
+            c->members.entries[(start + i) % c->members.count];
 
         if (p->asked == c->params.probe_indirect || p->asked == others - 1)
             return;
-        if (e->pub.node == c->node || !phub__member_live(e) || seen++ < start
-            || e == target)
+        if (e->pub.node == c->node || !phub__member_live(e) || e == target)
             continue;
         p->asked++;
         phub__message_init(&c->out, PHUB__CLUSTER_PING_REQ);
@@ -241,35 +241,58 @@ static void tick_probes(struct phub__cluster *c)
 
 /* --- rounds ----------------------------------------------------------------*/
 
-/* A random live member that has not had its turn in this round, or NULL. */
-static struct phub__entry *pick_unprobed(struct phub__cluster *c)
+/* Everybody else, in an order of chance. */
+static void round_begin(struct phub__cluster *c)
 {
-    struct phub__entry *pick = NULL;
-    uint64_t seen = 0;
+    struct phub__swim *s = &c->swim;
 
-    for (uint32_t i = 0; i < c->members.count; i++) {
-        struct phub__entry *e = c->members.entries[i];
+    s->round++;
+    s->order_at = s->order_count = 0;
+    for (uint32_t i = 0; i < c->members.count; i++)
+        if (c->members.entries[i]->pub.node != c->node
+            && phub__member_live(c->members.entries[i]))
+            phub__swim_joined(c, c->members.entries[i]->pub.node);
+}
 
-        if (e->pub.node == c->node || !phub__member_live(e)
-            || e->probe_rank == c->swim.round)
-            continue;
-        if (phub__cluster_pick(c, ++seen) == 0)
-            pick = e;
+void phub__swim_joined(struct phub__cluster *c, uint64_t node)
+{
+    struct phub__swim *s = &c->swim;
+    uint32_t at;
+
+    if (s->order_count == PHUB__MEMBERS_MAX)
+        return; /* in the next round */
+    at = s->order_at
+        + (uint32_t)phub__cluster_pick(c, s->order_count - s->order_at + 1);
+    s->order[s->order_count++] = s->order[at];
+    s->order[at] = node;
+}
+
+/* The next live one of this round that has not had its turn, or NULL. */
+static struct phub__entry *round_next(struct phub__cluster *c)
+{
+    struct phub__swim *s = &c->swim;
+
+    while (s->order_at < s->order_count) {
+        struct phub__entry *e =
+            phub__members_find(&c->members, s->order[s->order_at++]);
+
+        if (e != NULL && phub__member_live(e) && e->probe_round != s->round)
+            return e;
     }
-    return pick;
+    return NULL;
 }
 
 static void probe_next(struct phub__cluster *c)
 {
-    struct phub__entry *e = pick_unprobed(c);
+    struct phub__entry *e = round_next(c);
 
     if (e == NULL) {
-        c->swim.round++;
-        e = pick_unprobed(c);
+        round_begin(c);
+        e = round_next(c);
     }
     if (e == NULL)
         return;
-    e->probe_rank = c->swim.round;
+    e->probe_round = c->swim.round;
     phub__swim_ping(c, e);
 }
 
