@@ -3,12 +3,15 @@
  *
  * Nothing begins that nobody asked for.  Once a stop was acknowledged, no
  * instance of that life begins any more, unless a cut separates it from those
- * who know; in the end none runs, whoever was away. */
+ * who know, or its spawner was at work already; in the end none runs, whoever
+ * was away. */
 #include "config.h"
 
 #include <stdio.h>
 
 #include "sim/judge.h"
+
+#define SPAWN_NS (5 * PHUB__SIM_MS)  /* a spawn takes that long at most */
 
 static void began(struct sim_case *c, struct sim_child *child,
                   struct sim_life *life, sim_facts *facts)
@@ -17,7 +20,8 @@ static void began(struct sim_case *c, struct sim_child *child,
         sim_broken_child(c, 4, child, "child %s begins on n%u, and nobody "
                          "asked for it", child->id, life->node);
     if (phub_epoch_cmp(facts->incarnation, child->stopped) <= 0
-        && child->wish == SIM_STOP && !sim_was_cut(c))
+        && child->wish == SIM_STOP && !sim_was_cut(c)
+        && phub__world_now(c->world) > child->wished_ns + SPAWN_NS)
         sim_broken_child(c, 4, child, "child %s begins on n%u, and its stop "
                          "was acknowledged", child->id, life->node);
 }
