@@ -200,6 +200,54 @@ START_TEST(a_stale_standby_is_never_promoted)
 }
 END_TEST
 
+/* The origin began anew where the target could not hear of it. */
+START_TEST(a_state_of_before_the_origin_began_anew_is_never_promoted)
+{
+    uint32_t groups[HUBS_MAX] = { 0 };
+
+    begin(_i);
+    hubs_move_send(&hubs, home, "c", target, &move);
+    while (!holds_state()) {
+        ck_assert(phub__world_step(hubs.world));
+        ck_assert_uint_eq(move.done, 0);
+    }
+    groups[target] = 1;
+    phub__world_partition(hubs.world, groups, 0);
+    phub__sim_node_power_off(hubs_node(&hubs, home));
+    phub__sim_node_start(hubs_node(&hubs, home));
+    ck_assert(hubs_until(&hubs, 3500, hubs_acts, "c"));
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 0);
+    phub__world_heal_all(hubs.world);
+    all_well("healed", _i);
+    hubs_run(&hubs, 10000);
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 0);
+    (void)hubs_acting(&hubs, "c", &home);
+    phub__sim_node_power_off(hubs_node(&hubs, home));
+    all_well("died", _i);
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 0);
+    end();
+}
+END_TEST
+
+/* A third node sees both, so that neither is lost to the other. */
+START_TEST(a_state_that_cannot_get_there_does_not_keep_its_child_frozen)
+{
+    begin(_i);
+    hubs_move_send(&hubs, home, "c", target, &move);
+    while (hubs_acting(&hubs, "c", NULL) != 0 && !holds_state())
+        ck_assert(phub__world_step(hubs.world));
+    phub__world_cut(hubs.world, target, home, 0);
+    phub__world_cut(hubs.world, home, target, 0);
+    ck_assert(hubs_until(&hubs, 8000, hubs_acts, "c"));
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5);
+    phub__world_heal_all(hubs.world);
+    hubs_wait(&hubs, &move);
+    all_well("stalled", _i);
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5);
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("move_faults");
@@ -221,6 +269,10 @@ int main(void)
         without_memory_a_move_fails_or_succeeds_and_loses_nothing, 0,
         6 * SWAPS);
     tcase_add_loop_test(tc, a_stale_standby_is_never_promoted, 0, 2);
+    tcase_add_loop_test(tc,
+        a_state_of_before_the_origin_began_anew_is_never_promoted, 0, 2);
+    tcase_add_loop_test(tc,
+        a_state_that_cannot_get_there_does_not_keep_its_child_frozen, 0, 2);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

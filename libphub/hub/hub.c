@@ -481,6 +481,7 @@ int phub__hub_start(struct phub__hub *hub, char *error, size_t error_max)
     if (rc != 0)
         return rc;
     phub__hub_look_around(hub, phub__hub_view(hub));
+    hub->lamport_before = hub->lamport;
     phub__hub_lease_mode(hub);
     phub__redistribution_first(hub);
     rc = identity_write(hub, identity_written);

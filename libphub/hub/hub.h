@@ -105,6 +105,7 @@ struct phub__hub {
     uint64_t guard_id;
     uint64_t lamport;               /* highest epoch number seen or given */
     uint64_t lamport_reserved;      /* written ahead to the state directory */
+    uint64_t lamport_before;        /* all that an earlier start had seen */
     char name[PHUB_NODE_NAME_MAX + 1];
     char hub_id[PHUB_HUB_ID_MAX + 1];
     char endpoint[PHUB_ENDPOINT_MAX + 1];

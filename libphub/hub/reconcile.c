@@ -9,7 +9,9 @@
  *   home elsewhere, newer       instance, not moving stop it
  *   home here                   frozen, move over    thaw, new epoch
  *   home here                   nothing              start, with what we hold,
- *                                                    once nothing older runs
+ *                                                    once nothing older runs;
+ *                                                    under a new epoch if this
+ *                                                    one is of before our start
  *   home here                   gave up              leave it
  *   no row at all               instance             leave it: absence is
  *                                                    never deletion
@@ -259,6 +261,23 @@ static int elder_runs(const struct phub__local *local,
                                  row->incarnation, row->home_epoch);
 }
 
+/* An earlier start of this node may have begun to move it away, and a target
+ * that nobody hears of now may hold what it was: as soon as it runs here anew
+ * that is stale, so it runs under a new epoch.  0 or PHUB_E*. */
+static int fence(const struct phub__local *local, struct phub__row_facts *row)
+{
+    struct phub__hub *hub = local->hub;
+    struct phub_bytes id = phub__local_id(local);
+    int rc;
+
+    if (local->kept != NULL || row->home_epoch.number > hub->lamport_before)
+        return 0;
+    rc = phub__row_home(hub, id, row->incarnation, hub->node,
+                        phub__hub_epoch(hub));
+    phub__row_facts(hub, id, row);
+    return rc;
+}
+
 static void reconcile_once(struct phub__local *local)
 {
     struct phub__hub *hub = local->hub;
@@ -285,7 +304,8 @@ static void reconcile_once(struct phub__local *local)
         if (local->instance == NULL && local->arrival == NULL &&
             local->move == NULL &&
             !same(local->failed_epoch, row.home_epoch) &&
-            !elder_runs(local, &row) && !give_to_holder(local, &row))
+            !elder_runs(local, &row) && !give_to_holder(local, &row) &&
+            fence(local, &row) == 0)
             start(local, &row);
     } else if (row.home != hub->node && local->instance == NULL) {
         phub__local_answer(local, PHUB__WANT_RUNNING, PHUB_EMOVED,

@@ -3,8 +3,11 @@
  *
  * Chunks go on the bulk lane, in order; the receiver's STATE_ACK says how much
  * it has, and at most WINDOW bytes are on their way beyond that, so a gigabyte
- * never lies in a queue.  The whole is checked by XXH3-64 at the end.  A
- * stream without progress for its timeout fails. */
+ * never lies in a queue.  The whole is checked by XXH3-64 at the end.
+ *
+ * A stream without progress for its timeout fails, and in any case after
+ * STALL_MS: its child is frozen, and where the target is a member because
+ * others see it, and only we do not, nothing else would end that. */
 #include "config.h"
 
 #include <stdio.h>
@@ -21,6 +24,7 @@
 #define CHUNK 262144u              /* bytes */
 #define WINDOW 4194304u            /* bytes sent and not acknowledged */
 #define RETRY_MS 5u                /* the lane was full */
+#define STALL_MS 5000u             /* no chunk arrives: 50 kB/s is too slow */
 #define NS_PER_MS 1000000ull
 
 struct phub__state_out {
@@ -145,7 +149,7 @@ int phub__state_send(struct phub__hub *hub, uint64_t target,
     out->state = phub__buf_ref(state);
     out->checksum = XXH3_64bits(state->data, state->size);
     out->progress_ns = hub->env->now_ns(hub->env);
-    out->timeout_ms = timeout_ms;
+    out->timeout_ms = timeout_ms < STALL_MS ? timeout_ms : STALL_MS;
     out->done = done;
     out->arg = arg;
     out->id_size = (uint32_t)id.size;
