@@ -121,14 +121,46 @@ expect 1 '^10 cases, 10 broken' run --seeds 1..50 --jobs 1 --plugin "$wicked"
 expect 1 '^12 cases, 12 broken' run --seeds 1..12 --plugin "$wicked" \
     --keep-going
 expect 1 "plugin 'wicked' spins in assign" bad --param distribution.how=spin
-expect 1 '^seed [0-9]*, .*: promise 1: .* is wanted and runs nowhere' \
+expect 1 '^seed [0-9]*, .*: promise 1: .* is wanted' \
     run --seeds 1..20 --faults power --plugin "$wicked" \
     --param distribution.how=refuse --param distribution.after=1
+
+# --- a schedule that breaks is made small -----------------------------------------
+
+# shrunk MAX OPTION...: at most so many lines are left, and still break.
+shrunk() {
+    local most=$1 got
+    shift
+    "$tool" shrink "$@" --save "$scratch/small.sim" >"$scratch/said" 2>&1
+    got=$?
+    [ $got -eq 1 ] || wrong "shrink $*: exit $got: $(cat "$scratch/said")"
+    got=$(grep -c '^at ' "$scratch/small.sim")
+    [ "$got" -le "$most" ] ||
+        wrong "shrink $*: $got actions: $(cat "$scratch/small.sim")"
+}
+
+unplaced=(--plugin "$wicked" --param distribution.how=refuse
+          --param distribution.after=1)
+seed=$(run --seeds 1..20 --faults power "${unplaced[@]}" |
+       sed -n 's/^seed \([0-9]*\),.*/\1/p' | sort -n | head -n 1)
+: >"$scratch/LIST"
+shrunk 10 --seed "$seed" --faults power "${unplaced[@]}"
+grep -q "^small.sim | seed $seed | .*promise 1.* | open: " "$scratch/LIST" ||
+    wrong "LIST is $(cat "$scratch/LIST")"
+expect 1 'variant 0: .*promise 1: ' \
+    "$tool" scenario --plugin "$wicked" "$scratch/small.sim"
+shrunk 3 --seed 5 --plugin "$wicked"
+expect 1 "variant 0, .* plugin 'wicked' crashed .* in assign" \
+    "$tool" scenario --plugin "$wicked" "$scratch/small.sim"
+expect 0 '^seed 5 breaks nothing' "$tool" shrink --seed 5
+expect 2 'name one seed' "$tool" shrink --seeds 1..5
+expect 2 '\-\-matrix has no meaning here' "$tool" shrink --matrix
 
 # --- every option is in the manual -----------------------------------------------
 
 page=${PHUB_SRCDIR:-$(dirname "$0")/..}/man/phub-sim.1
-for option in $(run --help | sed -n 's/^  --\([a-z-]*\).*/\1/p'); do
+for option in $({ run --help; "$tool" shrink --help; } |
+               sed -n 's/^  --\([a-z-]*\).*/\1/p'); do
     grep -q "^\.It Fl -$option\>" "$page" ||
         wrong "man/phub-sim.1: --$option is missing"
 done

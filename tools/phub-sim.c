@@ -11,6 +11,7 @@
 
 static const struct sim_verb verbs[] = {
     { "run", sim_verb_run, "play random schedules over a range of seeds" },
+    { "shrink", sim_verb_shrink, "make a failing schedule small" },
     { "scenario", sim_verb_scenario, "play named schedules from files" },
     { "bench", sim_verb_bench, "measure how fast clusters are simulated" },
 };

@@ -29,6 +29,7 @@
 #define SIM_MERGE_NS (10 * PHUB__SIM_S)
 
 struct sim_case;
+struct sim_record;
 
 /* Looks at a case after every 10 ms, and before it is freed. */
 struct sim_watcher {
@@ -58,6 +59,7 @@ struct sim_options {
     struct phub__call_note *calls;
     volatile uint64_t *beat_ns;
     struct sim_watcher watcher; /* functions may be NULL */
+    struct sim_record *record; /* of a schedule's actions, or NULL */
     FILE *trace;
     enum phub__log_level log_level;
 };
@@ -264,6 +266,7 @@ enum sim_fault {
 /* What a schedule came to. */
 struct sim_result {
     int broken;
+    unsigned promise;
     char story[SIM_STORY_MAX];
     uint64_t hash, events, virtual_ns;
     uint64_t updates, starts, stops, moves;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "sim/judge.h"
+#include "sim/record.h"
 #include "child/spec.h"
 #include "hub/request.h"
 #include "wire/assert.h"
@@ -282,6 +283,19 @@ static void watch(void *arg)
     unref(command);
 }
 
+static void recorded(struct sim_case *c, enum phub__op op, uint32_t node,
+                     uint32_t first, uint32_t last, uint32_t target)
+{
+    char tail[64];
+
+    if (op == PHUB__OP_MOVE)
+        (void)snprintf(tail, sizeof(tail), " to n%u at n%u", target, node);
+    else
+        (void)snprintf(tail, sizeof(tail), " at n%u", node);
+    sim_record_children(c, node, op == PHUB__OP_MOVE ? target : SIM_NOBODY,
+                        first, last, phub__op_name(op), tail);
+}
+
 static void ask(struct sim_case *c, enum phub__op op, uint32_t node,
                 uint32_t first, uint32_t last, uint32_t target)
 {
@@ -292,6 +306,7 @@ static void ask(struct sim_case *c, enum phub__op op, uint32_t node,
 
     if (daemon == NULL)
         return;
+    recorded(c, op, phub__sim_node_index(daemon->node), first, last, target);
     command = sim_own(c, sizeof(*command)
                       + (last - first) * sizeof(command->before[0]));
     command->c = c;

@@ -272,18 +272,23 @@ static int param_take(struct sim_args *args, const struct option_row *row,
                     dot + 1, strlen(dot + 1));
 }
 
-static int plugin_take(struct sim_args *args, const struct option_row *row,
-                       const char *value)
+int sim_args_file(struct sim_args *args, const char *file)
 {
-    char *path = realpath(value, NULL);
+    char *path = realpath(file, NULL);
     int rc;
 
     if (path == NULL)
-        return complain(args, "--%s %s: %s", row->name, value,
-                        strerror(errno));
-    rc = word_add(args, row->name, &args->plugins, path, strlen(path));
+        return complain(args, "--plugin %s: %s", file, strerror(errno));
+    rc = word_add(args, "plugin", &args->plugins, path, strlen(path));
     free(path);
     return rc;
+}
+
+static int plugin_take(struct sim_args *args, const struct option_row *row,
+                       const char *value)
+{
+    (void)row;
+    return sim_args_file(args, value);
 }
 
 void sim_args_plugin(struct sim_args *args, uint32_t kind, const char *file)
@@ -318,6 +323,14 @@ static int svg_take(struct sim_args *args, const struct option_row *row,
                         strerror(errno));
     (void)fclose(file);
     args->svg = value;
+    return 0;
+}
+
+static int save_take(struct sim_args *args, const struct option_row *row,
+                     const char *value)
+{
+    (void)row;
+    args->save = value;
     return 0;
 }
 
@@ -367,6 +380,7 @@ static int flag_take(struct sim_args *args, const struct option_row *row,
 
 static const struct option_row rows[] = {
     { "seeds", "A..B", NULL, seeds_take, "one seed or a range; else 1..100" },
+    { "seed", "N", NULL, seeds_take, "the same" },
     { "nodes", "N|A..B", NULL, nodes_take, "else 3..8" },
     { "children", "N|A..B", NULL, children_take, "else 4..23" },
     { "clients", "N|A..B", NULL, clients_take,
@@ -395,18 +409,20 @@ static const struct option_row rows[] = {
       "a strategy's file takes the place of its kind, repeatedly" },
     { "path", "DIRS", NULL, path_take,
       "directories of plugins, by ':', before the built-in one" },
-    { "matrix", NULL, NULL, flag_take,
+    { "matrix", NULL, " run ", flag_take,
       "play each seed with every combination of the strategies" },
-    { "keep-going", NULL, NULL, flag_take,
+    { "keep-going", NULL, " run ", flag_take,
       "do not end after 10 broken seeds" },
     { "jobs", "N", NULL, jobs_take,
       "cases at the same time; else one per core; 0: in this process" },
     { "progress", NULL, NULL, flag_take,
       "tell how far it is, also where there is no terminal" },
-    { "json", NULL, NULL, flag_take, "print JSON, one object a line" },
-    { "report", NULL, NULL, flag_take,
+    { "json", NULL, " run ", flag_take, "print JSON, one object a line" },
+    { "save", "FILE", " shrink ", save_take,
+      "where the small schedule goes, else it is printed" },
+    { "report", NULL, " run ", flag_take,
       "print balance, moves, traffic, times to settle, blackouts" },
-    { "svg", "FILE", NULL, svg_take,
+    { "svg", "FILE", " run ", svg_take,
       "draw the first seed: nodes, children, moves, traffic" },
     { "trace", NULL, NULL, flag_take, "print the whole story" },
 };

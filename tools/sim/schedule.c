@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "sim/case.h"
+#include "sim/record.h"
 
 struct fault {
     const char *name;
@@ -80,10 +81,38 @@ static void manners(struct sim_case *c)
         "actor state freeze garbage=300"
     };
 
-    for (uint32_t i = 0; i < c->options.children; i++)
+    for (uint32_t i = 0; i < c->options.children; i++) {
+        const char *text = c->options.manner != NULL ? c->options.manner
+            : words[draw(c, sizeof(words) / sizeof(words[0]))];
+        char tail[sizeof(c->children[i].argv) + 1];
+
         (void)snprintf(c->children[i].argv, sizeof(c->children[i].argv),
-                       "%s", c->options.manner != NULL ? c->options.manner
-                       : words[draw(c, sizeof(words) / sizeof(words[0]))]);
+                       "%s", text);
+        if (strcmp(text, words[0]) == 0)
+            continue;           /* what a scenario's children are like */
+        (void)snprintf(tail, sizeof(tail), "%s",
+                       strncmp(text, "sim", 3) == 0 ? text + 3 : text);
+        if (strncmp(text, "sim", 3) != 0)
+            (void)snprintf(tail, sizeof(tail), " %s", text);
+        sim_record_children(c, SIM_NOBODY, SIM_NOBODY, i, i + 1, "manner",
+                            tail);
+    }
+}
+
+static void start_node(struct sim_case *c, uint32_t node, int empty)
+{
+    sim_record_node(c, SIM_EFFECT_START, node, "start n%u%s", node,
+                    empty ? " empty" : "");
+    if (empty)
+        phub__sim_node_wipe(sim_node(c, node));
+    sim_start_node(c, node);
+}
+
+static void heal(struct sim_case *c)
+{
+    if (c->cuts != 0)
+        sim_record_node(c, SIM_EFFECT_NONE, SIM_NOBODY, "heal");
+    sim_heal(c);
 }
 
 /* A node that runs and is well, and that the hub can do without. */
@@ -121,6 +150,15 @@ static void rough_net(struct sim_case *c)
         net.bytes_per_s = 5000000;
     sim_disturbed(c);
     phub__world_net(c->world, &net);
+    sim_record_node(c, SIM_EFFECT_NONE, SIM_NOBODY, "network latency %lluus "
+                    "tail %lluus bandwidth %llu loss %u.%u%% repeat %u.%u%% "
+                    "reorder %u.%u%%",
+                    (unsigned long long)(net.latency_ns / PHUB__SIM_US),
+                    (unsigned long long)(net.tail_ns / PHUB__SIM_US),
+                    (unsigned long long)net.bytes_per_s,
+                    net.loss_permille / 10, net.loss_permille % 10,
+                    net.repeat_permille / 10, net.repeat_permille % 10,
+                    net.reorder_permille / 10, net.reorder_permille % 10);
     phub__world_note(c->world, NULL, "network: %llu us, loss %u, repeat %u, "
                      "reorder %u", (unsigned long long)(net.latency_ns
                                                         / PHUB__SIM_US),
@@ -133,6 +171,7 @@ static void quiet_net(struct sim_case *c)
     struct phub__sim_net net = { 100 * PHUB__SIM_US, 50 * PHUB__SIM_US, 0, 0,
                                  0, 0 };
 
+    sim_record_node(c, SIM_EFFECT_NONE, SIM_NOBODY, "network quiet");
     phub__world_net(c->world, &net);
     sim_disturbed(c);
 }
@@ -142,45 +181,44 @@ static void cut_groups(struct sim_case *c)
     uint32_t groups[SIM_NODES_MAX] = { 0 };
     uint32_t count = 2 + (uint32_t)draw(c, 2);
 
+    int held;
+
     for (uint32_t i = 0; i < c->options.nodes; i++)
         groups[i] = (uint32_t)draw(c, count);
-    sim_cut(c, groups, draw(c, 2) == 0);
+    held = draw(c, 2) == 0;
+    heal(c);
+    sim_record_cut(c, groups, held);
+    sim_cut(c, groups, held);
 }
 
 static void crash_a_child(struct sim_case *c)
 {
     struct phub__sim_child *child = phub__sim_child_next(c->world, NULL);
     uint64_t skip = draw(c, c->options.children + 1);
+    struct phub__sim_child_facts facts;
+    uint32_t index;
 
     while (child != NULL && skip-- > 0)
         child = phub__sim_child_next(c->world, child);
-    if (child != NULL)
-        phub__sim_child_crash(child, 1);
+    if (child == NULL)
+        return;
+    phub__sim_child_facts(child, &facts);
+    index = (uint32_t)(sim_child_by_id(c, facts.id) - c->children);
+    sim_record_children(c, SIM_NOBODY, SIM_NOBODY, index, index + 1,
+                        "child crash", "");
+    phub__sim_child_crash(child, 1);
 }
 
 static void join_one(struct sim_case *c)
 {
     for (uint32_t i = 0; i < c->options.nodes; i++)
         if (sim_daemon(c, i) == NULL) {
-            if (draw(c, 4) == 0 && !phub__sim_node_runs(sim_node(c, i)))
-                phub__sim_node_wipe(sim_node(c, i));
-            sim_start_node(c, i);
+            int empty = draw(c, 4) == 0
+                && !phub__sim_node_runs(sim_node(c, i));
+
+            start_node(c, i, empty);
             return;
         }
-}
-
-/* One leaves and all that are away come; then two more leave. */
-static void burst(struct sim_case *c, uint32_t node)
-{
-    sim_leave(c, node, 20000);
-    for (uint32_t i = 0; i < c->options.nodes; i++)
-        join_one(c);
-    for (uint32_t i = 0; i < 2; i++) {
-        sim_run(c, draw(c, 800));
-        node = victim(c);
-        if (node != UINT32_MAX)
-            sim_leave(c, node, 20000);
-    }
 }
 
 /* Only durable rows live through that. */
@@ -189,96 +227,184 @@ static void blackout(struct sim_case *c)
     if (!c->options.durable)
         return;
     for (uint32_t i = 0; i < c->options.nodes; i++)
-        if (sim_daemon(c, i) != NULL)
+        if (sim_daemon(c, i) != NULL) {
+            sim_record_node(c, SIM_EFFECT_DARK, i, "power off n%u", i);
             sim_power_off(c, i);
+        }
     sim_run(c, draw(c, 3000));
     for (uint32_t i = 0; i < c->options.nodes; i++)
         if (c->node_ids[i] != 0)
-            sim_start_node(c, i);
+            start_node(c, i, 0);
 }
 
-static void strike(struct sim_case *c, enum sim_fault fault)
+static void crash_in_turn(struct sim_case *c, uint32_t node)
 {
-    uint32_t node = victim(c), other;
+    uint32_t effects = 1 + (uint32_t)draw(c, 200);
 
-    if (node == UINT32_MAX && fault != SIM_FAULT_JOIN
-        && fault != SIM_FAULT_CHILD)
-        return;
+    sim_record_node(c, SIM_EFFECT_STRIKE, node, "after %u effects crash n%u",
+                    effects, node);
+    sim_kill_after(c, node, effects);
+}
+
+static void cut_one_way(struct sim_case *c, uint32_t node)
+{
+    uint32_t to = (uint32_t)draw(c, c->options.nodes);
+    int held = draw(c, 2) == 0;
+
+    sim_record_pair(c, node, to, held);
+    sim_cut_one_way(c, node, to, held);
+}
+
+static void slow(struct sim_case *c, uint32_t node)
+{
+    uint64_t ms = draw(c, 3);
+
+    sim_record_node(c, SIM_EFFECT_NONE, node, "slow n%u by %llums", node,
+                    (unsigned long long)ms);
+    phub__sim_node_slow(sim_node(c, node), ms * PHUB__SIM_MS);
+}
+
+static void skew(struct sim_case *c, uint32_t node)
+{
+    int32_t ppm = (int32_t)draw(c, 400) - 200;
+
+    sim_record_node(c, SIM_EFFECT_NONE, node, "skew n%u by %d ppm", node,
+                    ppm);
+    phub__sim_node_skew(sim_node(c, node), ppm);
+}
+
+static void half_open(struct sim_case *c, uint32_t node)
+{
+    uint32_t other = (uint32_t)draw(c, c->options.nodes - 1);
+    uint64_t ms = draw(c, 15000);
+
+    other += other >= node;
+    sim_record_half_open(c, node, other, ms);
+    sim_half_open(c, node, other, ms * PHUB__SIM_MS);
+}
+
+static void jump(struct sim_case *c, uint32_t node)
+{
+    uint64_t ms = draw(c, 10000);
+
+    sim_record_node(c, SIM_EFFECT_NONE, node, "jump n%u by %llums", node,
+                    (unsigned long long)ms);
+    sim_jump(c, node, ms * PHUB__SIM_MS);
+}
+
+static void leave(struct sim_case *c, uint32_t node)
+{
+    sim_record_node(c, SIM_EFFECT_STRIKE, node, "leave n%u within 20s", node);
+    sim_leave(c, node, 20000);
+}
+
+/* One leaves and all that are away come; then two more leave. */
+static void burst(struct sim_case *c, uint32_t node)
+{
+    leave(c, node);
+    for (uint32_t i = 0; i < c->options.nodes; i++)
+        join_one(c);
+    for (uint32_t i = 0; i < 2; i++) {
+        sim_run(c, draw(c, 800));
+        node = victim(c);
+        if (node != UINT32_MAX)
+            leave(c, node);
+    }
+}
+
+/* One that needs a victim. */
+static void strike_node(struct sim_case *c, enum sim_fault fault,
+                        uint32_t node)
+{
     switch (fault) {
     case SIM_FAULT_CRASH:
+        sim_record_node(c, SIM_EFFECT_STRIKE, node, "crash n%u", node);
         sim_kill(c, node);
         return;
     case SIM_FAULT_CRASH_IN_TURN:
-        sim_kill_after(c, node, 1 + (uint32_t)draw(c, 200));
+        crash_in_turn(c, node);
         return;
     case SIM_FAULT_POWER:
+        sim_record_node(c, SIM_EFFECT_STRIKE, node, "power off n%u", node);
         sim_power_off(c, node);
         return;
     case SIM_FAULT_FREEZE:
+        sim_record_node(c, SIM_EFFECT_FREEZE, node, "freeze n%u", node);
         sim_freeze(c, node);
         return;
     case SIM_FAULT_LEAVE:
-        sim_leave(c, node, 20000);
+        leave(c, node);
+        return;
+    case SIM_FAULT_ONE_WAY:
+        cut_one_way(c, node);
+        return;
+    case SIM_FAULT_SLOW:
+        slow(c, node);
+        return;
+    case SIM_FAULT_GUARD:
+        sim_record_node(c, SIM_EFFECT_NONE, node, "guard kill n%u", node);
+        sim_kill_guard(c, node);
+        return;
+    case SIM_FAULT_SKEW:
+        skew(c, node);
+        return;
+    case SIM_FAULT_DISK:
+        sim_record_node(c, SIM_EFFECT_NONE, node, "disk full n%u", node);
+        sim_disk_full(c, node, 1);
         return;
     case SIM_FAULT_PARTITION:
         cut_groups(c);
         return;
-    case SIM_FAULT_ONE_WAY:
-        sim_cut_one_way(c, node, (uint32_t)draw(c, c->options.nodes),
-                        draw(c, 2) == 0);
-        return;
     case SIM_FAULT_LOSS:
         rough_net(c);
-        return;
-    case SIM_FAULT_SLOW:
-        phub__sim_node_slow(sim_node(c, node), draw(c, 3) * PHUB__SIM_MS);
-        return;
-    case SIM_FAULT_GUARD:
-        sim_kill_guard(c, node);
-        return;
-    case SIM_FAULT_CHILD:
-        crash_a_child(c);
-        return;
-    case SIM_FAULT_SKEW:
-        phub__sim_node_skew(sim_node(c, node), (int32_t)draw(c, 400) - 200);
-        return;
-    case SIM_FAULT_JOIN:
-        join_one(c);
-        return;
-    case SIM_FAULT_DISK:
-        sim_disk_full(c, node, 1);
         return;
     case SIM_FAULT_BLACKOUT:
         blackout(c);
         return;
     case SIM_FAULT_TORN:
+        sim_record_node(c, SIM_EFFECT_STRIKE, node, "power off n%u torn",
+                        node);
         sim_power_off_torn(c, node);
         return;
     case SIM_FAULT_HALF_OPEN:
-        other = (uint32_t)draw(c, c->options.nodes - 1);
-        sim_half_open(c, node, other + (other >= node),
-                      draw(c, 15000) * PHUB__SIM_MS);
+        half_open(c, node);
         return;
     case SIM_FAULT_JUMP:
-        sim_jump(c, node, draw(c, 10000) * PHUB__SIM_MS);
+        jump(c, node);
         return;
     case SIM_FAULT_BURST:
         burst(c, node);
         return;
+    case SIM_FAULT_CHILD:
+    case SIM_FAULT_JOIN:
     case SIM_FAULTS:
         return;
     }
+}
+
+static void strike(struct sim_case *c, enum sim_fault fault)
+{
+    uint32_t node = victim(c);
+
+    if (fault == SIM_FAULT_JOIN)
+        join_one(c);
+    else if (fault == SIM_FAULT_CHILD)
+        crash_a_child(c);
+    else if (node != UINT32_MAX)
+        strike_node(c, fault, node);
 }
 
 /* Undo what can be undone; all: everything, now. */
 static void mend(struct sim_case *c, int all)
 {
     for (uint32_t i = 0; i < c->options.nodes; i++) {
-        if (phub__sim_node_frozen(sim_node(c, i)) && (all || draw(c, 2)))
+        if (phub__sim_node_frozen(sim_node(c, i)) && (all || draw(c, 2))) {
+            sim_record_node(c, SIM_EFFECT_THAW, i, "thaw n%u", i);
             sim_thaw(c, i);
+        }
         if (sim_daemon(c, i) == NULL && sim_node(c, i) != NULL
             && c->node_ids[i] != 0 && draw(c, 3) == 0)
-            sim_start_node(c, i);
+            start_node(c, i, 0);
         if (all) {
             phub__sim_node_slow(sim_node(c, i), 0);
             sim_disk_full(c, i, 0);
@@ -287,7 +413,7 @@ static void mend(struct sim_case *c, int all)
             phub__sim_node_kill_after(sim_node(c, i), 0);
     }
     if (all || draw(c, 2) == 0)
-        sim_heal(c);
+        heal(c);
     if (all || draw(c, 3) == 0)
         quiet_net(c);
 }
@@ -347,9 +473,11 @@ static void play(struct sim_case *c)
     if (!(options->faults >> SIM_FAULT_JOIN & 1))
         first = options->nodes;     /* nobody else would ever come */
     manners(c);
-    sim_boot(c, 0, first);
+    for (uint32_t i = 0; i < first; i++)
+        start_node(c, i, 0);
     sim_run(c, 1500 + draw(c, 2000));
     sim_start(c, UINT32_MAX, 0, options->children);
+    sim_record_node(c, SIM_EFFECT_NONE, SIM_NOBODY, "clients on");
     sim_clients_start(c);
     sim_run(c, draw(c, 4000));
     until = phub__world_now(c->world) + options->duration_ms * PHUB__SIM_MS;
@@ -365,6 +493,8 @@ static void play(struct sim_case *c)
         }
         mend(c, 0);
     }
+    if (options->record != NULL && !c->broken)
+        options->record->end_ns = phub__world_now(c->world);
     mend(c, 1);
     sim_judge_quiet(c);
     sim_run(c, options->linger_ms);
@@ -378,9 +508,11 @@ int sim_schedule(const struct sim_options *options,
     struct phub__sim_traffic traffic;
 
     play(c);
+    if (options->record != NULL && options->record->end_ns == 0)
+        options->record->end_ns = phub__world_now(c->world) + PHUB__SIM_MS;
     phub__world_traffic(c->world, &traffic);
     *result = (struct sim_result){
-        .broken = c->broken, .hash = phub__world_hash(c->world),
+        .broken = c->broken, .promise = c->promise, .hash = phub__world_hash(c->world),
         .events = phub__world_events(c->world),
         .virtual_ns = phub__world_now(c->world), .updates = c->updates,
         .starts = c->starts, .stops = c->stops, .moves = c->moves,

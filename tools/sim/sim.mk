@@ -9,7 +9,8 @@ libphub_simcase_la_SOURCES = \
 	tools/sim/judge_quorum.c tools/sim/judge_ready.c \
 	tools/sim/judge_registry.c tools/sim/judge_request.c \
 	tools/sim/judge_resurrected.c tools/sim/judge_scene.h \
-	tools/sim/judge_state.c tools/sim/operator.c tools/sim/schedule.c \
+	tools/sim/judge_state.c tools/sim/operator.c \
+	tools/sim/record.c tools/sim/record.h tools/sim/schedule.c \
 	tools/sim/sender.c \
 	tools/sim/scenario.c tools/sim/scenario.h \
 	tools/sim/scenario_expr.c tools/sim/scenario_faults.c \
@@ -26,7 +27,7 @@ tools_phub_sim_SOURCES = tools/phub-sim.c tools/sim/bench.c \
 	tools/sim/measure.c tools/sim/measure.h \
 	tools/sim/pool.c tools/sim/pool.h tools/sim/progress.c \
 	tools/sim/report.c tools/sim/run.c tools/sim/sandbox.c \
-	tools/sim/svg.c tools/sim/tool.h tools/sim/trace.c \
+	tools/sim/shrink.c tools/sim/svg.c tools/sim/tool.h tools/sim/trace.c \
 	tools/sim/verb_scenario.c
 tools_phub_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
 tools_phub_sim_LDADD = libphub-simcase.la libphub-sim.la libphub-core.la \

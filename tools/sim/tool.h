@@ -52,7 +52,7 @@ struct sim_args {
     const char *path;                  /* of plugins, or NULL */
     uint32_t workers;
     int matrix, trace, json, keep_going, progress, report;
-    const char *svg;                   /* file, or NULL */
+    const char *svg, *save;            /* files, or NULL */
 };
 
 /* --- options.c ------------------------------------------------------------ */
@@ -72,6 +72,8 @@ void sim_args_command(const struct sim_args *args,
 /* A file takes the place of its kind's strategies, or stands beside other
  * files. */
 void sim_args_plugin(struct sim_args *args, uint32_t kind, const char *file);
+/* A --plugin; 0, or -1 after a word on stderr. */
+int sim_args_file(struct sim_args *args, const char *file);
 /* "5" or "5..7"; 0, or -1. */
 int sim_range_read(const char *text, struct sim_range *range);
 
@@ -103,6 +105,7 @@ void sim_json_line(json_t *object);
 
 /* --- the verbs ------------------------------------------------------------ */
 int sim_verb_run(int argc, char **argv);
+int sim_verb_shrink(int argc, char **argv);
 int sim_verb_scenario(int argc, char **argv);
 int sim_verb_bench(int argc, char **argv);
 
