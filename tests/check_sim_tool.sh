@@ -156,6 +156,35 @@ expect 0 '^seed 5 breaks nothing' "$tool" shrink --seed 5
 expect 2 'name one seed' "$tool" shrink --seeds 1..5
 expect 2 '\-\-matrix has no meaning here' "$tool" shrink --matrix
 
+# --- named schedules -------------------------------------------------------------
+
+scenarios=${PHUB_SRCDIR:-$(dirname "$0")/..}/tests/scenarios
+scenario() { "$tool" scenario "$@"; }
+printf 'nodes 3\nfreeze n1 fro 2s\n' >"$scratch/bad.sim"
+printf 'nodes 3\nscene\ncrash n7\n' >"$scratch/far.sim"
+printf 'children 1\nscene\nexpect c0 stopped\n' >"$scratch/broken.sim"
+expect 2 '^usage: phub-sim scenario' scenario
+expect 2 'found "--seeds"' scenario --seeds 1 "$scratch/far.sim"
+expect 2 'none.sim: cannot be read' scenario "$scratch/none.sim"
+expect 2 "bad.sim:2: found 'fro', allowed is the end of the line" \
+    scenario "$scratch/bad.sim"
+expect 2 'far.sim:3: found n7, allowed are n0 to n2 (variant 0)' \
+    scenario "$scratch/far.sim"
+expect 0 '^let NAME = NUMBER$' scenario --forms
+expect 0 '^28 variants, 0 broken' scenario \
+    "$scenarios/01_target_is_slow.sim" \
+    "$scenarios/02_confirmation_is_lost.sim"
+expect 0 '^1 variants, 0 broken' run --variant 2 \
+    --scenario "$scenarios/01_target_is_slow.sim"
+expect 1 'variant 3: .*: child c0 is not stopped' scenario --variant 3 \
+    "$scratch/broken.sim"
+expect 1 'again: phub-sim scenario --variant 3 --migration coldswap --trace ' \
+    scenario --variant 3 --migration coldswap "$scratch/broken.sim"
+expect 1 "plugin 'wicked' crashed (Segmentation fault) in assign" \
+    scenario --plugin "$wicked" "$scenarios/01_target_is_slow.sim"
+expect 0 '"variant":0,"broken":false' scenario --json --variant 0 \
+    "$scenarios/01_target_is_slow.sim"
+
 # --- every option is in the manual -----------------------------------------------
 
 page=${PHUB_SRCDIR:-$(dirname "$0")/..}/man/phub-sim.1

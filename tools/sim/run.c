@@ -255,6 +255,9 @@ int sim_verb_run(int argc, char **argv)
     struct run run = { .cases = 0 };
     int code;
 
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--scenario") == 0)
+            return sim_verb_scenario(argc, argv);
     if (sim_args_read(&run.args, argc, argv, &code) != 0)
         return code;
     code = sim_sandbox_look(&run.args);
