@@ -1,41 +1,78 @@
 /* SPDX-License-Identifier: MIT */
-/* check_sim: whole clusters in the simulated world, with the real plugins.
+/* check_sim: random schedules with the real plugins, a fixed budget of seeds
+ * over a fixed matrix of strategies.
  *
- * Random schedules from seeds 1 to PHUB_SIM_SEEDS.  What breaks is printed as
- * one line; PHUB_SIM_TRACE=1 prints the whole story. */
+ * Each line of tests/sim/MATRIX is one run of phub-sim(1), on all cores; what
+ * breaks is printed with the command that plays it again. */
 #include "config.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
 
-#include "sim/case.h"
+#define LINES_MAX 64
 
-#define SEEDS_DEFAULT 150u
+static struct line {
+    char text[1000];
+    char *options;             /* in text, behind the bar */
+} lines[LINES_MAX];
+static int lines_count;
+
+static const char *dir_of(const char *variable)
+{
+    const char *dir = getenv(variable);
+
+    return dir == NULL ? "." : dir;
+}
+
+static void matrix_read(void)
+{
+    char path[4096];
+    FILE *file;
+
+    (void)snprintf(path, sizeof(path), "%s/tests/sim/MATRIX",
+                   dir_of("PHUB_SRCDIR"));
+    file = fopen(path, "r");
+    if (file == NULL)
+        return;
+    while (lines_count < LINES_MAX
+           && fgets(lines[lines_count].text,
+                    sizeof(lines[0].text), file) != NULL) {
+        struct line *line = &lines[lines_count];
+
+        line->text[strcspn(line->text, "\n")] = '\0';
+        line->options = strchr(line->text, '|');
+        if (line->text[0] == '#' || line->options == NULL)
+            continue;
+        *line->options++ = '\0';
+        lines_count++;
+    }
+    (void)fclose(file);
+}
+
+START_TEST(the_matrix_is_not_empty)
+{
+    ck_assert_int_gt(lines_count, 0);
+}
+END_TEST
 
 START_TEST(random_schedules_keep_the_promises)
 {
+    const struct line *line = &lines[_i];
     const char *budget = getenv("PHUB_SIM_SEEDS");
-    uint64_t last = budget == NULL ? SEEDS_DEFAULT
-                                   : strtoull(budget, NULL, 10);
-    uint64_t failures = 0;
+    char command[8192], seeds[64];
+    int status;
 
-    for (uint64_t seed = 1; seed <= last; seed++) {
-        struct sim_options options;
-        struct sim_result result;
-
-        sim_schedule_options(&options, seed, 3, seed % 10 == 0 ? 20 : 6);
-        if (sim_schedule(&options, &result) == 0)
-            continue;
-        printf("%s\n    again: phub-sim run --seeds %llu --nodes %u "
-               "--children %u --durable %s --migration %s --trace\n",
-               result.story, (unsigned long long)seed, options.nodes,
-               options.children, options.durable ? "yes" : "no",
-               options.strategies[PHUB_KIND_MIGRATION].name);
-        (void)fflush(stdout);
-        failures++;
-    }
-    ck_assert_msg(failures == 0, "%llu of %llu seeds broken",
-                  (unsigned long long)failures, (unsigned long long)last);
+    (void)snprintf(seeds, sizeof(seeds), "1..%s", budget);
+    (void)snprintf(command, sizeof(command), "exec '%s/tools/phub-sim' run "
+                   "--keep-going --seeds %s %s", dir_of("PHUB_BUILDDIR"),
+                   budget == NULL ? line->text : seeds, line->options);
+    (void)fflush(stdout);
+    status = system(command);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0,
+                  "status %d: %s", status, command);
 }
 END_TEST
 
@@ -46,8 +83,11 @@ int main(void)
     SRunner *runner;
     int failed;
 
-    tcase_set_timeout(tcase, 300);
-    tcase_add_test(tcase, random_schedules_keep_the_promises);
+    matrix_read();
+    tcase_set_timeout(tcase, 900);
+    tcase_add_test(tcase, the_matrix_is_not_empty);
+    tcase_add_loop_test(tcase, random_schedules_keep_the_promises, 0,
+                        lines_count);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

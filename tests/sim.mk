@@ -5,11 +5,12 @@ check_PROGRAMS += tests/check_world
 TESTS          += tests/check_world
 tests_check_world_LDADD = libphub-sim.la $(LDADD)
 
-# Seeds 1 to PHUB_SIM_SEEDS.
+# A budget of seeds over a matrix of strategies: tests/sim/MATRIX.
 check_PROGRAMS += tests/check_sim
 TESTS          += tests/check_sim
-tests_check_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
-tests_check_sim_LDADD = libphub-simcase.la libphub-sim.la $(LDADD)
+tests_check_sim_LDADD = $(CHECK_LIBS)
+EXTRA_tests_check_sim_DEPENDENCIES = tools/phub-sim
+EXTRA_DIST += tests/sim/MATRIX
 
 # phub-sim(1), with a strategy that goes wrong.
 check_LTLIBRARIES += tests/sim/distribution-wicked.la

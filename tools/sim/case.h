@@ -279,7 +279,5 @@ const char *sim_fault_help(enum sim_fault fault);
 /* A whole random case from one seed.  Gives result->broken. */
 int sim_schedule(const struct sim_options *options,
                  struct sim_result *result);
-void sim_schedule_options(struct sim_options *options, uint64_t seed,
-                          uint32_t nodes_min, uint32_t nodes_max);
 
 #endif

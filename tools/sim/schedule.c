@@ -418,21 +418,6 @@ static void mend(struct sim_case *c, int all)
         quiet_net(c);
 }
 
-void sim_schedule_options(struct sim_options *options, uint64_t seed,
-                          uint32_t nodes_min, uint32_t nodes_max)
-{
-    uint64_t mixed = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15);
-
-    mixed ^= mixed >> 29;
-    sim_options_init(options, seed);
-    options->nodes = nodes_min
-        + (uint32_t)(mixed % (nodes_max - nodes_min + 1));
-    options->children = 4 + (uint32_t)((mixed >> 16) % 20);
-    options->durable = (mixed >> 44) % 2 == 0;
-    options->strategies[PHUB_KIND_MIGRATION].name =
-        (mixed >> 40) % 2 == 0 ? "hotswap" : "coldswap";
-}
-
 #define CUTS ((UINT32_C(1) << SIM_FAULT_PARTITION)                            \
               | (UINT32_C(1) << SIM_FAULT_ONE_WAY)                            \
               | (UINT32_C(1) << SIM_FAULT_HALF_OPEN))
