@@ -248,6 +248,42 @@ START_TEST(a_state_that_cannot_get_there_does_not_keep_its_child_frozen)
 }
 END_TEST
 
+static int is_given_back(struct hubs *h, const void *id)
+{
+    return hubs_home(h, target, id) == home;
+}
+
+/* The target cannot start it and gives it back to one that has just died. */
+START_TEST(a_state_that_is_given_back_to_a_dead_origin_is_not_lost)
+{
+    begin(1);
+    phub__sim_node_no_exec(hubs_node(&hubs, target), 1);
+    hubs_move_send(&hubs, home, "c", target, &move);
+    while (hubs_home(&hubs, target, "c") != target)
+        ck_assert(phub__world_step(hubs.world));
+    phub__sim_node_power_off(hubs_node(&hubs, home));
+    ck_assert(hubs_until(&hubs, 1000, is_given_back, "c"));
+    phub__sim_node_no_exec(hubs_node(&hubs, target), 0);
+    all_well("given back", 0);
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5);
+    end();
+}
+END_TEST
+
+START_TEST(a_state_that_is_given_back_is_dropped_when_it_runs_there)
+{
+    begin(1);
+    phub__sim_node_no_exec(hubs_node(&hubs, target), 1);
+    ck_assert_int_ne(hubs_move(&hubs, home, "c", target), 0);
+    all_well("given back", 1);
+    ck_assert_uint_eq(hubs_home(&hubs, target, "c"), home);
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5);
+    ck_assert_ptr_null(phub__local_find(hubs_hub(&hubs, target),
+                                        hubs_bytes("c")));
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("move_faults");
@@ -273,6 +309,9 @@ int main(void)
         a_state_of_before_the_origin_began_anew_is_never_promoted, 0, 2);
     tcase_add_loop_test(tc,
         a_state_that_cannot_get_there_does_not_keep_its_child_frozen, 0, 2);
+    tcase_add_test(tc,
+                   a_state_that_is_given_back_to_a_dead_origin_is_not_lost);
+    tcase_add_test(tc, a_state_that_is_given_back_is_dropped_when_it_runs_there);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -203,6 +203,32 @@ START_TEST(what_ran_before_a_lonely_start_is_taken_back_when_it_is_heard_of)
 }
 END_TEST
 
+static void restart_all_daemons(void)
+{
+    uint32_t i;
+
+    for (i = 0; i < HUBS_OF_A_TEST; i++)
+        phub__sim_node_kill(hubs_node(&hubs, i));
+    for (i = 0; i < HUBS_OF_A_TEST; i++)
+        phub__sim_node_start(hubs_node(&hubs, i));
+    hubs_settle(&hubs);
+    hubs_run(&hubs, 10000);
+}
+
+START_TEST(what_runs_on_is_ended_when_nobody_knows_its_row_any_more)
+{
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim"), 0);
+    ck_assert_int_eq(hubs_start(&hubs, 0, "d", "sim durable"), 0);
+    ck_assert_uint_eq(hubs_acting(&hubs, "d", &home), 1);
+    hubs_run(&hubs, 1000);
+    restart_all_daemons();
+    ck_assert(hubs_is_gone(&hubs, "c"));
+    ck_assert_uint_eq(hubs_acting(&hubs, "d", NULL), 1);
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim"), 0);
+    ck_assert_uint_eq(hubs_instances(&hubs, "c", NULL), 1);
+}
+END_TEST
+
 START_TEST(company_ends_the_wait_at_once)
 {
     ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim durable"), 0);
@@ -235,6 +261,8 @@ int main(void)
     tcase_add_test(tc, what_runs_goes_on_while_its_daemon_waits_for_company);
     tcase_add_test(tc,
         what_ran_before_a_lonely_start_is_taken_back_when_it_is_heard_of);
+    tcase_add_test(tc,
+        what_runs_on_is_ended_when_nobody_knows_its_row_any_more);
     tcase_add_test(tc, company_ends_the_wait_at_once);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

@@ -472,8 +472,22 @@ int phub__arrival_give_back(struct phub__local *local,
     phub__hub_node_name(hub, origin, name, sizeof name);
     phub__hub_cause(hub, phub__local_id(local), "given back to %s: %s", name,
                     why);
+    local->given_back = phub__hub_epoch(hub);
     return phub__row_home(hub, phub__local_id(local), row->incarnation,
-                          origin, phub__hub_epoch(hub)) == 0;
+                          origin, local->given_back) == 0;
+}
+
+int phub__arrival_may_return(const struct phub__local *local,
+                             const struct phub__row_facts *row)
+{
+    struct phub_epoch epoch;
+    int64_t pid;
+
+    return local->kept != NULL && row->live &&
+           phub_epoch_cmp(local->kept_incarnation, row->incarnation) == 0 &&
+           phub_epoch_cmp(local->given_back, row->home_epoch) == 0 &&
+           phub__row_state_on(local->hub, phub__local_id(local), row->home,
+                              &epoch, &pid) != PHUB_INSTANCE_RUNNING;
 }
 
 void phub__arrival_go(struct phub__hub *hub, const struct phub__op_request *op,

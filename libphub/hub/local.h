@@ -49,6 +49,8 @@ struct phub__local {
     uint64_t mail_origin;              /* its queue comes first; 0 = no more */
     uint64_t mail_origin_boot;
     uint64_t came_from;                /* origin to give it back to */
+    struct phub_epoch given_back;      /* home epoch that says so; what is
+                                        * kept stays until it runs there */
     uint32_t claims;                   /* decisions under way here (keeper) */
     int busy;                          /* inside reconcile */
     int again;

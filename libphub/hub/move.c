@@ -701,34 +701,43 @@ int phub__move_holding(const struct phub__move *move)
 
 /* --- held states ----------------------------------------------------------- */
 
+/* The state that local could go on with, and for which home epoch. */
+static int holds(const struct phub__local *local, struct phub__op_held *held)
+{
+    const struct phub__move *move = local->move;
+    const struct phub__arrival *arrival = local->arrival;
+
+    held->id = phub__local_id(local);
+    if (move != NULL && move->phase == PHUB__MOVE_DECIDED && !move->over) {
+        held->incarnation = move->incarnation;
+        held->epoch = move->epoch;
+        return 1;
+    }
+    if (arrival != NULL && phub__arrival_complete(arrival)) {
+        held->incarnation = phub__arrival_incarnation(arrival);
+        held->epoch = phub__arrival_base(arrival);
+        return 1;
+    }
+    held->incarnation = local->kept_incarnation;
+    held->epoch = local->given_back;
+    return local->kept != NULL && local->given_back.number != 0;
+}
+
 uint32_t phub__moves_held(struct phub__hub *hub, struct phub__op_held *held,
                           uint32_t held_max)
 {
-    uint32_t count = 0, i;
-    struct phub__move *move;
     struct phub__local *local;
+    struct phub__op_held one;
+    uint32_t count = 0;
 
-    for (i = 0; i < BUCKETS; i++)
-        for (move = hub->moves->buckets[i]; move != NULL && count < held_max;
-             move = move->bucket_next)
-            if (move->phase == PHUB__MOVE_DECIDED && !move->over) {
-                if (held != NULL)
-                    held[count] = (struct phub__op_held){
-                        phub__local_id(move->local), move->incarnation,
-                        move->epoch };
-                count++;
-            }
     for (local = phub__locals_first(hub->locals);
-         local != NULL && count < held_max; local = local->next)
-        if (local->arrival != NULL &&
-            phub__arrival_complete(local->arrival)) {
-            if (held != NULL)
-                held[count] = (struct phub__op_held){
-                    phub__local_id(local),
-                    phub__arrival_incarnation(local->arrival),
-                    phub__arrival_base(local->arrival) };
-            count++;
-        }
+         local != NULL && count < held_max; local = local->next) {
+        if (!holds(local, &one))
+            continue;
+        if (held != NULL)
+            held[count] = one;
+        count++;
+    }
     return count;
 }
 
@@ -736,14 +745,9 @@ int phub__moves_holds(struct phub__hub *hub, struct phub_bytes id,
                       struct phub_epoch incarnation, struct phub_epoch epoch)
 {
     const struct phub__local *local = phub__local_find(hub, id);
-    const struct phub__move *move = local != NULL ? local->move : NULL;
+    struct phub__op_held held;
 
-    if (move != NULL && move->phase == PHUB__MOVE_DECIDED && !move->over &&
-        phub_epoch_cmp(move->incarnation, incarnation) == 0 &&
-        phub_epoch_cmp(move->epoch, epoch) == 0)
-        return 1;
-    return local != NULL && local->arrival != NULL &&
-           local->arrival->complete &&
-           phub_epoch_cmp(local->arrival->incarnation, incarnation) == 0 &&
-           phub_epoch_cmp(local->arrival->base, epoch) == 0;
+    return local != NULL && holds(local, &held) &&
+           phub_epoch_cmp(held.incarnation, incarnation) == 0 &&
+           phub_epoch_cmp(held.epoch, epoch) == 0;
 }

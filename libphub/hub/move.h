@@ -93,6 +93,11 @@ int phub__arrival_give_back(struct phub__local *local,
                             const struct phub__row_facts *row,
                             const char *why);
 
+/* Was it given back, with a state that we still keep, and does not run there?
+ * Its origin may have died before it heard of that. */
+int phub__arrival_may_return(const struct phub__local *local,
+                             const struct phub__row_facts *row);
+
 /* States that this node could go on with if their origin or target is gone:
  * fills held (NULL: none), gives the count. */
 uint32_t phub__moves_held(struct phub__hub *hub, struct phub__op_held *held,

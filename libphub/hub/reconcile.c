@@ -14,7 +14,9 @@
  *                                                    one is of before our start
  *   home here                   gave up              leave it
  *   no row at all               instance             leave it: absence is
- *                                                    never deletion
+ *                                                    never deletion; but end
+ *                                                    one that is adopted, when
+ *                                                    no member has a row
  *
  * Nothing starts before the runners have told what they hold, the registry is
  * complete for the view once, the lease runs, and the partition strategy's
@@ -169,8 +171,12 @@ static void check_instance(struct phub__local *local,
     struct phub_epoch epoch = phub__instance_epoch(instance);
     char why[128], name[PHUB_NODE_NAME_MAX + 24];
 
-    if (!row->exists)
+    if (!row->exists) {
+        if (phub__instance_adopted(instance) && phub__synced_complete(hub) &&
+            may_settle(hub))
+            stop(local, "nobody knows its row any more");
         return;
+    }
     if (!same(phub__instance_incarnation(instance), row->incarnation)) {
         if (phub_epoch_cmp(phub__instance_incarnation(instance),
                            row->incarnation) < 0)
@@ -310,7 +316,7 @@ static void reconcile_once(struct phub__local *local)
     } else if (row.home != hub->node && local->instance == NULL) {
         phub__local_answer(local, PHUB__WANT_RUNNING, PHUB_EMOVED,
                            "its home is another node now");
-        if (local->move == NULL)
+        if (local->move == NULL && !phub__arrival_may_return(local, &row))
             phub__buf_unref(&local->kept);
         local->failed_epoch = (struct phub_epoch){ 0, 0 };
     }
