@@ -3,6 +3,9 @@
  *
  * Push.  Once a turn the own entries since the last push go to all others as
  * DELTA.  One that finds something before it missing pulls from the author.
+ * Among many members what is written soon after a push waits for the next, so
+ * that a hundred children that start on a node are not a hundred messages to
+ * each of a thousand.
  *
  * Offer and pull.  OFFER says what its writer has (a summary).  The receiver
  * pulls from the writer if the two differ, and offers back if the writer lacks
@@ -14,7 +17,9 @@
  *
  * Offers go to a random member every sync_interval_ms, and to joiners at once
  * (to at most JOINERS_MAX of them, chosen at random: a thousand nodes that
- * join at once would offer a million times).
+ * join at once would offer a million times; and, among more members than
+ * OFFERS_FEW, by so few of them, as chance has it: the hub has synchronised
+ * who joins, an offer finds what came between).
  *
  * Bounds.  One record per member; one pull at a time, ended by silence of
  * PULL_TIMEOUT_NS or after PULL_PIECES_MAX pieces; a push of at most
@@ -30,10 +35,13 @@
 #include <phub/plugin.h>
 
 #define JOINERS_MAX 8u
+#define OFFERS_FEW 8u
 #define PULL_PIECES_MAX 4096u
 #define PUSH_PIECES_MAX 64u
 #define PULL_TIMEOUT_NS 2000000000ull
 #define PUSH_AGAIN_NS 1000000ull
+#define PUSH_FEW 16u           /* members that are told at once */
+#define PUSH_GAP_NS 20000ull   /* between pushes, for each of more members */
 #define MESSAGE_ROOM 64u       /* bytes around the payload, at most */
 #define NS_PER_MS 1000000ull
 
@@ -153,12 +161,19 @@ static int delta_next(struct pubsub *self, struct phub_buf **delta,
     return rc;
 }
 
+static void push_later(struct pubsub *self, uint64_t ns)
+{
+    if (self->host->timer(self->ctx, ns, TOKEN_PUSH) == 0)
+        self->push_waits = 1;
+}
+
 /* A push that a member does not get (busy, new, gone) is not repeated for all:
  * the gap makes that member pull, at the next entry or the next round. */
 static void push(struct pubsub *self)
 {
     struct phub_buf *delta;
     uint64_t next;
+    uint64_t before = self->pushed;
     uint32_t i;
 
     if (self->peers_count == 0) {
@@ -167,16 +182,18 @@ static void push(struct pubsub *self)
     }
     for (i = 0; i < PUSH_PIECES_MAX; i++) {
         if (delta_next(self, &delta, &next) != 0)
-            return;
+            break;
         (void)message_send(self, 0, DELTA, self->host->buf_bytes(delta), -1);
         self->host->buf_unref(delta);
         if (next <= self->pushed)
-            return;
+            break;
         self->pushed = next;
     }
-    if (self->pushed < self->host->stream_head(self->ctx) &&
-        self->host->timer(self->ctx, PUSH_AGAIN_NS, TOKEN_PUSH) == 0)
-        self->push_waits = 1;
+    if (i == PUSH_PIECES_MAX &&
+        self->pushed < self->host->stream_head(self->ctx))
+        push_later(self, PUSH_AGAIN_NS);
+    else if (self->pushed > before && self->peers_count > PUSH_FEW)
+        push_later(self, self->peers_count * PUSH_GAP_NS);
 }
 
 static void pubsub_changed(void *self_, uint64_t head)
@@ -378,6 +395,10 @@ static void joiners_offer(struct pubsub *self, uint64_t *joiners,
 
     for (i = 0; i < joiners_count && i < JOINERS_MAX; i++) {
         uint32_t at = i;
+
+        if (self->peers_count > OFFERS_FEW &&
+            random_below(self, self->peers_count) >= OFFERS_FEW)
+            continue;
 
         if (joiners_count > JOINERS_MAX)
             at += random_below(self, joiners_count - i);
