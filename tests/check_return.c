@@ -229,6 +229,25 @@ START_TEST(what_runs_on_is_ended_when_nobody_knows_its_row_any_more)
 }
 END_TEST
 
+START_TEST(one_that_slept_past_its_lease_passes_a_move_on)
+{
+    struct hubs_result result;
+    uint32_t now;
+
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim"), 0);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", &home), 1);
+    phub__sim_node_freeze(hubs_node(&hubs, home));
+    hubs_run(&hubs, 8000);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", &now), 1);
+    ck_assert_uint_ne(now, home);
+    phub__sim_node_thaw(hubs_node(&hubs, home));
+    hubs_move_send(&hubs, home, "c", 3 - home - now, &result);
+    hubs_wait(&hubs, &result);
+    ck_assert_msg(result.codes[0] == 0, "%s", result.text);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", &now), 1);
+}
+END_TEST
+
 START_TEST(company_ends_the_wait_at_once)
 {
     ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim durable"), 0);
@@ -263,6 +282,7 @@ int main(void)
         what_ran_before_a_lonely_start_is_taken_back_when_it_is_heard_of);
     tcase_add_test(tc,
         what_runs_on_is_ended_when_nobody_knows_its_row_any_more);
+    tcase_add_test(tc, one_that_slept_past_its_lease_passes_a_move_on);
     tcase_add_test(tc, company_ends_the_wait_at_once);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

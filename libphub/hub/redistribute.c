@@ -480,7 +480,12 @@ void phub__redistribution_move(struct phub__hub *hub,
     int rc = 0;
 
     phub__hub_node_name(hub, item->target, name, sizeof name);
-    if (item->target == hub->node) {
+    if (!phub__hub_in_charge(hub) || !phub__synced_complete(hub)) {
+        /* Its home may be another by now; whoever asks is told again. */
+        snprintf(text, sizeof text, "the node does not know yet whether it "
+                 "is still its home");
+        rc = phub__hub_why_not(hub);
+    } else if (item->target == hub->node) {
         snprintf(text, sizeof text, "it is on %s already", name);
         rc = PHUB_EREPEATED;
     } else if (phub__view_index(phub__hub_view(hub), item->target) ==
