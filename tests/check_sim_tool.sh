@@ -58,6 +58,8 @@ expect 2 'allowed is KIND.NAME=VALUE' run --param vnodes=5
 expect 2 'none.so: No such file' run --plugin "$scratch/none.so"
 expect 2 'not found; looked in' run --migration teleport
 expect 2 'unknown parameter' run --param distribution.nothing=5
+expect 2 'take about [0-9.]* GiB .* are free; give fewer' \
+    run --seeds 1 --nodes 1024 --children 100000
 : >"$scratch/none.so"
 expect 2 "cannot open" run --plugin "$scratch/none.so"
 
@@ -104,6 +106,10 @@ if command -v xmllint >/dev/null; then
 fi
 run --seeds 1..2 --json --report >"$scratch/x.json" || wrong "--json: exit $?"
 if command -v jq >/dev/null; then
+    run --seed 4 --json --trace >"$scratch/t.json"
+    jq -se 'length > 100 and .[-2].seed == 4 and .[0].time == 1
+            and ([.[].node] | unique | length) > 3' "$scratch/t.json" \
+        >/dev/null || wrong "the trace is $(head -n 5 "$scratch/t.json")"
     [ "$(jq -s 'length' "$scratch/x.json")" = 4 ] ||
         wrong 'two seeds, a count and a report are not four objects'
     jq -se '.[0].hash != null and .[2].cases == 2

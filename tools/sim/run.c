@@ -78,10 +78,12 @@ static void work(void *arg, uint64_t job, struct sim_slot *slot,
     options.calls = &slot->calls;
     options.beat_ns = &slot->beat_ns;
     if (run->args.trace)
-        options.trace = stdout;
+        options.trace = run->args.json ? sim_trace_json() : stdout;
     if (run->figures != NULL || (run->args.svg != NULL && job == 0))
         measure = sim_measure_new(&options);
     (void)sim_schedule(&options, &result);
+    if (run->args.trace && run->args.json)
+        (void)fclose(options.trace);
     (void)fwrite(&result, sizeof(result), 1, answer);
     if (measure != NULL)
         sim_figures_write(sim_measure_figures(measure), answer);
@@ -260,7 +262,9 @@ int sim_verb_run(int argc, char **argv)
             return sim_verb_scenario(argc, argv);
     if (sim_args_read(&run.args, argc, argv, &code) != 0)
         return code;
-    code = sim_sandbox_look(&run.args);
+    code = sim_limits_look(&run.args);
+    if (code == SIM_EXIT_DONE)
+        code = sim_sandbox_look(&run.args);
     if (code == SIM_EXIT_DONE)
         code = play(&run);
     sim_args_fini(&run.args);

@@ -553,7 +553,9 @@ int sim_verb_shrink(int argc, char **argv)
 
     phub__assert(s != NULL);
     if (sim_args_read(&s->args, argc, argv, &code) == 0) {
-        code = sim_sandbox_look(&s->args);
+        code = sim_limits_look(&s->args);
+        if (code == SIM_EXIT_DONE)
+            code = sim_sandbox_look(&s->args);
         if (code == SIM_EXIT_DONE
             && s->args.seeds.first != s->args.seeds.last) {
             fputs("phub-sim shrink: name one seed with --seed\n", stderr);

@@ -24,7 +24,7 @@ libphub_simcase_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
 bin_PROGRAMS += tools/phub-sim
 tools_phub_sim_SOURCES = tools/phub-sim.c tools/sim/bench.c \
 	tools/sim/options.c \
-	tools/sim/measure.c tools/sim/measure.h \
+	tools/sim/limits.c tools/sim/measure.c tools/sim/measure.h \
 	tools/sim/pool.c tools/sim/pool.h tools/sim/progress.c \
 	tools/sim/report.c tools/sim/run.c tools/sim/sandbox.c \
 	tools/sim/shrink.c tools/sim/svg.c tools/sim/tool.h tools/sim/trace.c \

@@ -83,6 +83,11 @@ int sim_range_read(const char *text, struct sim_range *range);
  * else it has been said. */
 int sim_sandbox_look(struct sim_args *args);
 
+/* --- limits.c ------------------------------------------------------------- */
+/* Fewer cases at a time, or none, if the memory would not do: said on stderr.
+ * Gives the exit code. */
+int sim_limits_look(struct sim_args *args);
+
 /* --- progress.c ----------------------------------------------------------- */
 struct sim_progress {
     int on, tty, colour, line;
@@ -102,6 +107,9 @@ void sim_progress_hide(struct sim_progress *progress);
 /* --- trace.c -------------------------------------------------------------- */
 /* Print it on a line; takes it, out of memory ends the program. */
 void sim_json_line(json_t *object);
+/* A stream for a case's trace: each line becomes an object on standard
+ * output.  Owns: the caller, until fclose. */
+FILE *sim_trace_json(void);
 
 /* --- the verbs ------------------------------------------------------------ */
 int sim_verb_run(int argc, char **argv);
