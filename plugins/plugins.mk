@@ -5,6 +5,7 @@
 plugin_LTLIBRARIES += \
 	plugins/distribution-consistent_hash.la \
 	plugins/partition-divergence.la \
+	plugins/redundancy-replication.la \
 	plugins/redundancy-singularity.la \
 	plugins/sync-pubsub.la
 plugins_distribution_consistent_hash_la_SOURCES = \
@@ -12,6 +13,8 @@ plugins_distribution_consistent_hash_la_SOURCES = \
 plugins_distribution_consistent_hash_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
 plugins_partition_divergence_la_SOURCES = plugins/partition-divergence.c
 plugins_partition_divergence_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
+plugins_redundancy_replication_la_SOURCES = plugins/redundancy-replication.c
+plugins_redundancy_replication_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
 plugins_redundancy_singularity_la_SOURCES = plugins/redundancy-singularity.c
 plugins_redundancy_singularity_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
 plugins_sync_pubsub_la_SOURCES = plugins/sync-pubsub.c

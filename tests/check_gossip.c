@@ -199,7 +199,7 @@ static void write_something(struct world *w, uint32_t n)
         break;
     case 2:
         rc = phub__registry_home_set(r, text(id), view.incarnation,
-                                     1 + random_below(&w->seed, NODES), next);
+                                     1 + random_below(&w->seed, NODES), NULL, next);
         break;
     case 3:
         rc = view.exists ? phub__registry_stop(r, text(id), view.incarnation,

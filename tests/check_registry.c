@@ -204,7 +204,7 @@ START_TEST(an_edit_and_a_move_at_the_same_moment_both_survive)
 
     ck_assert_int_eq(start(a, "x", epoch(1, 1), 1), 0);
     exchange(a, b);
-    ck_assert_int_eq(phub__registry_home_set(a, text("x"), epoch(1, 1), 7,
+    ck_assert_int_eq(phub__registry_home_set(a, text("x"), epoch(1, 1), 7, NULL,
                                              epoch(2, 1)), 0);
     ck_assert_int_eq(phub__registry_spec_edit(b, text("x"), &life), 0);
     exchange(a, b);
@@ -238,7 +238,7 @@ START_TEST(repair_ships_what_differs_and_no_more)
     for (i = 0; i < 7; i++) {
         (void)snprintf(id, sizeof id, "child-%d", i * 300);
         ck_assert_int_eq(phub__registry_home_set(
-            b, text(id), epoch((uint64_t)i * 300 + 1, 1), 2,
+            b, text(id), epoch((uint64_t)i * 300 + 1, 1), 2, NULL,
             next_epoch(b)), 0);
     }
     exchange(a, b);
@@ -399,7 +399,7 @@ START_TEST(each_change_of_a_row_is_told_and_may_be_answered)
     told.log[0] = '\0';
     exchange(a, b);
     ck_assert_str_eq(told.log, "");
-    ck_assert_int_eq(phub__registry_home_set(b, text("x"), epoch(1, 1), 2,
+    ck_assert_int_eq(phub__registry_home_set(b, text("x"), epoch(1, 1), 2, NULL,
                                              next_epoch(b)), 0);
     exchange(a, b);
     ck_assert_str_eq(told.log, "x:2 ");
@@ -523,7 +523,7 @@ static int scenario(void)
     if (rc == 0)
         rc = phub__registry_instance_put(a, text("x"), &half);
     if (rc == 0)
-        rc = phub__registry_home_set(a, text("x"), epoch(1, 1), 3,
+        rc = phub__registry_home_set(a, text("x"), epoch(1, 1), 3, NULL,
                                      epoch(2, 1));
     if (rc == 0)
         rc = phub__registry_summary(b, &s);

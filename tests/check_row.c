@@ -191,11 +191,11 @@ START_TEST(metadata_and_tags_are_found_in_their_bytes)
     struct phub__meta_pair pairs[2] = { { text("port"), text("80") },
                                         { text("empty"), text("") } };
     struct phub_bytes tags[2] = { text("red"), text("blue") };
-    uint64_t replicas[2] = { 5, 6 };
+    const uint64_t replicas[2] = { 5, 6 };
     struct phub__life life = {
         .incarnation = { 1, 1 }, .spec = text("spec"), .sticky = true,
         .metadata = { pairs, 2 }, .tags = { tags, 2 },
-        .replicas = { replicas, 2 },
+        .replicas = { (void *)(uintptr_t)replicas, 2 },
     }, read;
     struct phub__half half = {
         .state = PHUB_INSTANCE_RUNNING, .pid = -7, .guard = 3,
@@ -220,8 +220,8 @@ START_TEST(metadata_and_tags_are_found_in_their_bytes)
     ck_assert_int_eq(phub__row_meta(&view, text("none"), &value),
                      PHUB_ENOTFOUND);
     ck_assert_int_eq(phub__row_life_read(&view, &arena, &read), 0);
-    ck_assert_uint_eq(read.replicas.count, 2);
-    ck_assert_uint_eq(((uint64_t *)read.replicas.items)[1], 6);
+    ck_assert_uint_eq(view.replicas_count, 2);
+    ck_assert_uint_eq(view.replicas[1], 6);
     ck_assert(phub__row_half_of(&view, 1, &half_view));
     ck_assert(!phub__row_half_of(&view, 2, &half_view));
     ck_assert(phub__row_half_of(&view, 1, &half_view));
@@ -233,6 +233,45 @@ START_TEST(metadata_and_tags_are_found_in_their_bytes)
     ck_assert_uint_eq(half_read.restarts, 9);
     ck_assert_uint_eq(half_read.node, 1);
     phub__arena_fini(&arena);
+    phub__registry_free(&r);
+}
+END_TEST
+
+START_TEST(replicas_go_with_the_home_and_are_other_nodes_than_it)
+{
+    struct phub__registry *r = registry_new(1, 1, NULL, NULL);
+    uint64_t nodes[PHUB__REPLICAS_MAX + 1];
+    struct phub__list list = { nodes, 2 };
+    struct phub__life life = { .incarnation = { 1, 1 } };
+    struct phub__row_view view;
+    uint32_t i;
+
+    for (i = 0; i <= PHUB__REPLICAS_MAX; i++)
+        nodes[i] = 10 + i;
+    ck_assert_int_eq(phub__registry_spec_put(r, text("x"), &life, 1,
+                                             epoch(1, 1)), 0);
+    ck_assert_int_eq(phub__registry_home_set(r, text("x"), epoch(1, 1), 11,
+                                             &list, epoch(2, 1)),
+                     PHUB_EINVAL);
+    nodes[1] = 10;
+    ck_assert_int_eq(phub__registry_home_set(r, text("x"), epoch(1, 1), 1,
+                                             &list, epoch(2, 1)),
+                     PHUB_EINVAL);
+    nodes[1] = 11;
+    list.count = PHUB__REPLICAS_MAX + 1;
+    ck_assert_int_eq(phub__registry_home_set(r, text("x"), epoch(1, 1), 1,
+                                             &list, epoch(2, 1)),
+                     PHUB_ELIMIT);
+    list.count = PHUB__REPLICAS_MAX;
+    ck_assert_int_eq(phub__registry_home_set(r, text("x"), epoch(1, 1), 1,
+                                             &list, epoch(2, 1)), 0);
+    ck_assert_int_eq(phub__registry_get(r, text("x"), &view), 0);
+    ck_assert_uint_eq(view.replicas_count, PHUB__REPLICAS_MAX);
+    ck_assert_uint_eq(view.home, 1);
+    ck_assert_int_eq(phub__registry_home_set(r, text("x"), epoch(1, 1), 2,
+                                             NULL, epoch(3, 1)), 0);
+    ck_assert_int_eq(phub__registry_get(r, text("x"), &view), 0);
+    ck_assert_uint_eq(view.replicas_count, 0);
     phub__registry_free(&r);
 }
 END_TEST
@@ -341,7 +380,7 @@ START_TEST(a_walk_survives_changes_between_two_pieces)
         incarnation = view.incarnation;
         if (i++ % 2 == 0)  /* each other one moves away, or ends */
             ck_assert_int_eq(phub__registry_home_set(
-                r, text(id), incarnation, 6, next_epoch(r)), 0);
+                r, text(id), incarnation, 6, NULL, next_epoch(r)), 0);
         else
             ck_assert_int_eq(phub__registry_stop(r, text(id), incarnation,
                                                  next_epoch(r)), 0);
@@ -364,6 +403,7 @@ int main(void)
     tcase_add_test(tc, the_join_is_commutative_and_idempotent);
     tcase_add_test(tc, the_join_is_associative_over_the_wire);
     tcase_add_test(tc, metadata_and_tags_are_found_in_their_bytes);
+    tcase_add_test(tc, replicas_go_with_the_home_and_are_other_nodes_than_it);
     tcase_add_test(tc, queries_give_what_fits_whatever_the_budget);
     tcase_add_test(tc, a_walk_survives_changes_between_two_pieces);
     suite_add_tcase(suite, tc);

@@ -114,7 +114,7 @@ static void write_stay(struct phub__registry *r, uint32_t i)
     ck_assert_int_eq(phub__registry_instance_put(r, text(id), &half), 0);
     ck_assert_int_eq(phub__registry_get(r, text(id), &view), 0);
     ck_assert_int_eq(phub__registry_home_set(r, text(id), view.incarnation,
-                                             1 + next.number % 5,
+                                             1 + next.number % 5, NULL,
                                              next_epoch(r)), 0);
 }
 

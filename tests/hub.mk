@@ -24,6 +24,11 @@ TESTS          += tests/check_move
 tests_check_move_SOURCES = tests/check_move.c $(hub_fixture)
 tests_check_move_LDADD   = $(hub_ldadd)
 
+check_PROGRAMS += tests/check_replica
+TESTS          += tests/check_replica
+tests_check_replica_SOURCES = tests/check_replica.c $(hub_fixture)
+tests_check_replica_LDADD   = $(hub_ldadd)
+
 check_PROGRAMS += tests/check_keeper
 TESTS          += tests/check_keeper
 tests_check_keeper_SOURCES = tests/check_keeper.c $(hub_fixture)

@@ -39,7 +39,11 @@ static void *daemon_start(void *arg, struct phub__sim_node *node,
     snprintf(listen, sizeof listen, "tcp://%s:7000", o.name);
     o.strategies[PHUB_KIND_DISTRIBUTION].name =
         hubs->distribution != NULL ? hubs->distribution : "consistent_hash";
-    o.strategies[PHUB_KIND_REDUNDANCY].name = "singularity";
+    o.strategies[PHUB_KIND_REDUNDANCY].name =
+        hubs->redundancy != NULL ? hubs->redundancy : "singularity";
+    o.strategies[PHUB_KIND_REDUNDANCY].params = hubs->redundancy_params;
+    o.strategies[PHUB_KIND_REDUNDANCY].params_count =
+        hubs->redundancy_params_count;
     o.strategies[PHUB_KIND_SYNC].name = "pubsub";
     o.strategies[PHUB_KIND_MIGRATION].name = hubs->migration;
     o.strategies[PHUB_KIND_MIGRATION].params = hubs->params;

@@ -28,6 +28,9 @@ struct hubs {
     const char *partition;       /* NULL: divergence; kept by hubs_new */
     const char *const *partition_params;
     uint32_t partition_params_count;
+    const char *redundancy;      /* NULL: singularity; kept by hubs_new */
+    const char *const *redundancy_params;
+    uint32_t redundancy_params_count;
     uint32_t nodes;              /* added */
     uint32_t doubled;            /* times a second one began to act */
     int stopped[HUBS_MAX];       /* phub__hub_stop is through */

@@ -109,7 +109,7 @@ static void do_start(struct phub_actor *actor, struct phub__step *step,
     if (rc != 0)
         return;
     actor->live = 1;
-    if (actor->standby && b->role != NULL)
+    if ((actor->standby || actor->passive) && b->role != NULL)
         b->role(actor->self, actor, 0);
 }
 

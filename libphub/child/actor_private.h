@@ -57,6 +57,7 @@ struct phub_actor {
     uint8_t frozen;            /* worker */
     uint8_t exiting;           /* worker: phub_actor_exit */
     uint8_t standby;
+    uint8_t passive;           /* its role when it begins */
     uint32_t waiting;          /* lock: messages in mailbox and held */
     int exit_code;
     struct phub__actors *actors;

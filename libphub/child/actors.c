@@ -527,6 +527,7 @@ static int start(struct phub__runner *runner,
     actor->behaviour = behaviour;
     actor->handle = start->handle;
     actor->standby = (uint8_t)(start->standby != 0);
+    actor->passive = (uint8_t)(start->passive != 0);
     actor->id = (char *)actor->self + self_size;
     memcpy(actor->id, start->id.data, start->id.size);
     letter->actor = actor;

@@ -352,7 +352,7 @@ env_is_reserved(const struct phub_bytes *entry)
     return entry->size >= 5 && memcmp(entry->data, "PHUB_", 5) == 0;
 }
 
-#define ENV_OWN 5
+#define ENV_OWN 6
 
 /* Write the whole environment; twice with the same result. */
 static void
@@ -385,6 +385,8 @@ write_env(struct phub_cbor_writer *w, const struct phub__guard_spawn *spawn)
     snprintf(own[3], sizeof own[3], "PHUB_STANDBY=%d", spawn->standby);
     snprintf(own[4], sizeof own[4], "PHUB_STATE_EXPECTED=%d",
              spawn->state_expected);
+    snprintf(own[5], sizeof own[5], "PHUB_ROLE=%s",
+             spawn->passive ? "passive" : "active");
     for (size_t i = 0; i < ENV_OWN; i++)
         phub_cbor_write_bytes(w, own[i], strlen(own[i]));
 }

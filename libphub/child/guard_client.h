@@ -85,6 +85,7 @@ struct phub__guard_spawn {
     struct phub_bytes note;        /* PHUB__GUARD_NOTE_MAX at most */
     bool standby;
     bool state_expected;
+    bool passive;
     const int *stdio; /* NULL, or three descriptors, taken on success: a
                        * command without channel and output */
 };

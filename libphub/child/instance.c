@@ -122,12 +122,11 @@ static void answer_late(struct phub__instance *instance, int rc,
     env->timer_start(env, late->timer, env->now_ns(env));
 }
 
-void phub__instance_call(struct phub__instance *instance, enum phub__verb verb,
-                         struct phub_buf *body, uint32_t timeout_ms,
-                         phub__verb_done *done, void *arg)
+static void call_verb(struct phub__instance *instance,
+                      struct phub__verb_message message, uint32_t timeout_ms,
+                      phub__verb_done *done, void *arg)
 {
     struct phub_env *env = instance->supervisor->env;
-    struct phub__verb_message message = { .verb = verb, .body = body };
     struct phub__instance_call *call;
     int rc;
 
@@ -142,14 +141,23 @@ void phub__instance_call(struct phub__instance *instance, enum phub__verb verb,
         return;
     }
     message.ref = call->ref;
-    if (body != NULL)
-        message.version = body->version;
+    if (message.body != NULL)
+        message.version = message.body->version;
     rc = instance->runner->send(instance->runner, instance->handle, &message);
     if (rc != 0) {
         call_unlink(call);
         call_free(call, env);
         answer_late(instance, rc, phub_strerror(rc), done, arg);
     }
+}
+
+void phub__instance_call(struct phub__instance *instance, enum phub__verb verb,
+                         struct phub_buf *body, uint32_t timeout_ms,
+                         phub__verb_done *done, void *arg)
+{
+    struct phub__verb_message message = { .verb = verb, .body = body };
+
+    call_verb(instance, message, timeout_ms, done, arg);
 }
 
 static void command_done(void *arg, const struct phub__command_result *result)
@@ -557,6 +565,65 @@ void phub__instance_consent(struct phub__instance *instance,
                             done, arg);
     else
         answer_late(instance, 0, "", done, arg);
+}
+
+/* --- roles ---------------------------------------------------------------- */
+
+void phub__instance_tell_role(struct phub__instance *instance, uint32_t role,
+                              phub__verb_done *done, void *arg)
+{
+    struct phub__verb_message message = { .verb = PHUB__VERB_ROLE,
+                                          .code = (int32_t)role };
+
+    if (instance->capabilities & PHUB__CAN_ROLE)
+        call_verb(instance, message,
+                  (uint32_t)instance->spec.state_timeout_ms, done, arg);
+    else
+        answer_late(instance, PHUB_EUNSUPPORTED, "it has no roles", done,
+                    arg);
+}
+
+/* One that goes on as what it was would be a second one, or none. */
+static void role_answered(void *arg, int rc, const char *text,
+                          struct phub_buf *body)
+{
+    struct phub__instance *instance = arg;
+    char why[128];
+
+    (void)body;
+    if (rc == 0 || instance->ended || instance->handle == 0)
+        return;
+    snprintf(why, sizeof why, "it did not take its role: %s", text);
+    phub__instance_stop(instance, 0, why);
+}
+
+void phub__instance_send_role(struct phub__instance *instance)
+{
+    int changed = instance->role_owed > 1;
+
+    instance->role_owed = 0;
+    if (instance->capabilities & PHUB__CAN_ROLE)
+        phub__instance_tell_role(instance, instance->role,
+                                 changed ? role_answered : NULL, instance);
+}
+
+void phub__instance_set_role(struct phub__instance *instance, uint32_t role,
+                             int tell)
+{
+    if (instance->role_known && instance->role == role)
+        return;
+    instance->role_owed = tell ? 1 + instance->role_known : 0;
+    instance->role = role;
+    instance->role_told = tell || instance->role_told;
+    instance->role_known = 1;
+    if (instance->role_owed != 0 && instance->capabilities_known &&
+        instance->handle != 0)
+        phub__instance_send_role(instance);
+}
+
+uint32_t phub__instance_role(const struct phub__instance *instance)
+{
+    return instance->role_known ? instance->role : PHUB_ROLE_ACTIVE;
 }
 
 int phub__instance_message(struct phub__instance *instance,

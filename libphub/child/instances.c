@@ -332,6 +332,9 @@ int phub__instance_start(struct phub__supervisor *s,
     i->owner = start->owner;
     i->standby = start->standby;
     i->first = start->first;
+    i->role = start->role;
+    i->role_told = start->role_told;
+    i->role_known = 1;
     if (start->state != NULL)
         i->state = phub__buf_ref(start->state);
     if (i->standby && i->spec.cmd_state_put.count != 0)

@@ -74,6 +74,7 @@ struct phub__runner_start {
     const char *node_name;
     int standby;         /* runs, but must not act before COMMIT */
     int state_expected;  /* PUT_STATE comes before it may get ready */
+    int passive;         /* it begins with that role */
 };
 
 struct phub__runner_adopted {

@@ -319,6 +319,8 @@ void phub__instance_describe(struct phub__instance *instance,
     start->spec = &instance->spec;
     start->standby = instance->standby;
     start->state_expected = instance->standby || instance->state != NULL;
+    start->passive = instance->role_told &&
+                     instance->role == PHUB_ROLE_PASSIVE;
 }
 
 static void state_command_done(void *arg, int rc, const char *text,
@@ -515,6 +517,9 @@ static void on_hello(struct phub__instance *instance,
     }
     instance->capabilities = capabilities;
     instance->capabilities_known = 1;
+    if (instance->role_owed ||
+        (instance->role_told && instance->role == PHUB_ROLE_PASSIVE))
+        phub__instance_send_role(instance);
     if (instance->standby && instance->phase == PHUB__PHASE_STARTING &&
         instance->commit_done == NULL) {
         timer_off(instance);

@@ -24,6 +24,7 @@
 
 #include <stdint.h>
 
+#include <phub/plugin.h>
 #include <phub/types.h>
 
 #include "child/runner.h"
@@ -88,6 +89,8 @@ struct phub__instance_start {
     struct phub_buf *state;   /* or NULL; a reference is taken */
     int standby;              /* the state comes with commit */
     int first;                /* report a failing first start at once */
+    uint32_t role;            /* enum phub_role */
+    int role_told;            /* the child hears of its role */
     void *owner;
 };
 
@@ -161,6 +164,15 @@ void phub__instance_consent(struct phub__instance *instance,
 int phub__instance_message(struct phub__instance *instance,
                            struct phub_buf *body, uint32_t timeout_ms,
                            phub__verb_done *done, void *arg);
+/* The role it has from now on; with tell the child hears of it, now or when it
+ * says HELLO.  One that was told another role before and does not take this
+ * one ends, and its owner starts it anew. */
+void phub__instance_set_role(struct phub__instance *instance, uint32_t role,
+                             int tell);
+uint32_t phub__instance_role(const struct phub__instance *instance);
+/* Tell it that role now, whatever it has; ends in one done(). */
+void phub__instance_tell_role(struct phub__instance *instance, uint32_t role,
+                              phub__verb_done *done, void *arg);
 void phub__instance_set_epoch(struct phub__instance *instance,
                               struct phub_epoch epoch);
 

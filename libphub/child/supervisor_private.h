@@ -60,6 +60,10 @@ struct phub__instance {
     int commit_owed;                      /* COMMIT once it says HELLO */
     int loading, load_owed;               /* a standby takes its state */
     uint32_t own_version;                 /* of the states it gives */
+    uint32_t role;                        /* enum phub_role */
+    int role_told;                        /* the child hears of it */
+    int role_known;                       /* 0: adopted, and not asked yet */
+    int role_owed;                        /* ROLE once it says HELLO */
     phub__verb_done *commit_done;
     void *commit_arg;
     struct phub__pair metadata[PHUB__INSTANCE_METADATA_MAX];
@@ -114,6 +118,7 @@ void phub__instance_put_state(struct phub__instance *instance);
 void phub__instance_state_refused(const struct phub__instance *instance,
                                   int rc, const char *text, char *why,
                                   size_t why_max);
+void phub__instance_send_role(struct phub__instance *instance);
 void phub__instance_send_commit(struct phub__instance *instance);
 void phub__instance_describe(struct phub__instance *instance,
                              struct phub__runner_start *start);

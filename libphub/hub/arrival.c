@@ -143,7 +143,8 @@ static int refuse(struct phub__hub *hub, const struct phub__op_request *op,
                  hub->name);
         return PHUB_EVIEW;
     }
-    if (local != NULL && (local->instance != NULL || local->move != NULL)) {
+    if (local != NULL && ((local->instance != NULL && !local->replica) ||
+                          local->move != NULL)) {
         snprintf(text, max, "an instance of it is still on node '%s'",
                  hub->name);
         return PHUB_EBUSY;
@@ -178,6 +179,17 @@ static int start_standby(struct phub__local *local,
     return rc;
 }
 
+/* Nothing is in the way: reserve, or start the standby. */
+static int arrival_begin(struct phub__local *local,
+                         const struct phub__row_facts *row, char *error,
+                         size_t error_max)
+{
+    if (local->arrival->standby)
+        return start_standby(local, row, error, error_max);
+    prepare_answer(local->arrival, 0, "");
+    return 0;
+}
+
 void phub__arrival_prepare(struct phub__hub *hub,
                            const struct phub__op_request *op,
                            const struct phub__op_item *item)
@@ -209,14 +221,17 @@ void phub__arrival_prepare(struct phub__hub *hub,
     arrival->origin_boot = op->origin_boot;
     arrival->incarnation = item->incarnation;
     arrival->base = item->epoch;
+    arrival->standby = (item->flags & PHUB__ITEM_STANDBY) != 0;
+    arrival->prepare = reply;
     local->arrival = arrival;
-    if (!(item->flags & PHUB__ITEM_STANDBY)) {
-        phub__reply(hub, &reply, 0, hub->node, 0, "");
+    if (local->instance != NULL) {
+        arrival->clearing = 1;
+        phub__hub_cause(hub, item->id, "stop here: the active one is coming");
+        phub__instance_stop(local->instance, 0,
+                            "the active one is coming here");
         return;
     }
-    arrival->standby = 1;
-    arrival->prepare = reply;
-    rc = start_standby(local, &row, text, sizeof text);
+    rc = arrival_begin(local, &row, text, sizeof text);
     if (rc == 0)
         return;
     arrival->prepare.transaction = 0;
@@ -424,9 +439,20 @@ int phub__arrival_instance_ended(struct phub__local *local,
                                  const char *text)
 {
     struct phub__arrival *arrival = local->arrival;
+    struct phub__row_facts row;
+    char error[256] = "out of memory";
+    int begun;
 
     (void)why;
-    if (arrival->prepare.transaction != 0) {
+    if (arrival->clearing && !arrival->activated) {
+        arrival->clearing = 0;
+        phub__row_facts(local->hub, phub__local_id(local), &row);
+        begun = arrival_begin(local, &row, error, sizeof error);
+        if (begun == 0)
+            return 1;
+        prepare_answer(arrival, begun, error);
+        phub__arrival_free(local);
+    } else if (arrival->prepare.transaction != 0) {
         prepare_answer(arrival, rc != 0 ? rc : PHUB_EFAILED, text);
         phub__arrival_free(local);
     } else if (arrival->activated) {

@@ -13,13 +13,16 @@
  *   ------------------- below: registry, cluster, strategy, child, wire, env
  *
  * The rule that all mechanisms rest on: a row's home, with its home epoch,
- * authorises exactly one node to run an instance of that epoch, and whoever
- * writes a home has made sure that every instance of an earlier epoch has
- * ended, is frozen, or is past its lease.
+ * authorises exactly one node to run an active instance of that epoch, and
+ * whoever writes a home has made sure that every active instance of an earlier
+ * epoch has ended, is frozen, or is past its lease.
  *   - A start (keeper): no instance of an earlier incarnation is left.
  *   - A move (origin): the instance is frozen or ended here.
  *   - A re-homing (keeper): the old home left the view, and all members say
  *     that their grants to it have expired.
+ * A redundancy strategy that wants more instances gets replicas: nodes that
+ * are written beside the home, under the same epoch and by the same writers,
+ * and authorised by them exactly as it is (replica.c).
  *
  * Thread: one, the env's. */
 #ifndef PHUB__HUB_HUB_H
@@ -209,6 +212,8 @@ void phub__hub_look_around(struct phub__hub *hub,
 void phub__hub_company(struct phub__hub *hub);
 int phub__hub_may_run(const struct phub__hub *hub);
 
+/* "running" and so on, of enum phub_instance_state; "waiting" of 0. */
+const char *phub__state_name(uint32_t state);
 void phub__hub_log(struct phub__hub *hub, enum phub__log_level level,
                    const char *format, ...)
     __attribute__((format(printf, 3, 4)));

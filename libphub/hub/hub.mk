@@ -30,6 +30,8 @@ libphub_core_la_SOURCES += \
 	libphub/hub/peer.c libphub/hub/peer.h \
 	libphub/hub/reconcile.c \
 	libphub/hub/redistribute.c libphub/hub/redistribute.h \
+	libphub/hub/place.c libphub/hub/place.h \
+	libphub/hub/replica.c libphub/hub/replica.h \
 	libphub/hub/request.c libphub/hub/request.h \
 	libphub/hub/rows.c libphub/hub/rows.h \
 	libphub/hub/serve.c libphub/hub/state.c \

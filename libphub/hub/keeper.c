@@ -24,6 +24,8 @@
 
 #include "hub/keeper.h"
 #include "hub/local.h"
+#include "hub/place.h"
+#include "hub/replica.h"
 #include "hub/request.h"
 #include "hub/rows.h"
 #include "hub/store.h"
@@ -146,75 +148,6 @@ static int refuse(struct phub__hub *hub, const struct phub__op_item *item,
     return 0;
 }
 
-/* --- placing ------------------------------------------------------------------- */
-
-/* First choice for each id in view; 0 where there is none. */
-static int place(struct phub__hub *hub, const struct phub_view *view,
-                 const struct phub_bytes *ids, const uint64_t *homes,
-                 uint32_t count, enum phub_cause cause, uint64_t *nodes,
-                 char *error, size_t error_max)
-{
-    struct phub_assign_item *items = phub__calloc(count, sizeof *items);
-    uint32_t *counts = phub__calloc(count, sizeof *counts);
-    struct phub_view *others = NULL;
-    uint32_t i;
-    int rc = PHUB_ENOMEM;
-
-    snprintf(error, error_max, "out of memory");
-    if (items == NULL || counts == NULL)
-        goto out;
-    if (hub->draining && phub__view_count(view) > 1) {
-        others = phub__view_without(hub, view, hub->node);
-        if (others == NULL)
-            goto out;
-        view = others;
-    }
-    for (i = 0; i < count; i++) {
-        items[i].size = sizeof items[i];
-        items[i].cause = (uint32_t)cause;
-        items[i].id = ids[i];
-        items[i].home = homes != NULL ? homes[i] : 0;
-    }
-    rc = phub__call_assign(hub->strategies[PHUB_KIND_DISTRIBUTION], view,
-                           items, count, 1, nodes, counts, error, error_max);
-    for (i = 0; rc == 0 && i < count; i++)
-        if (counts[i] == 0)
-            nodes[i] = 0;
-out:
-    phub__view_unref(&others);
-    phub__free(items);
-    phub__free(counts);
-    return rc;
-}
-
-struct phub_view *phub__view_without(struct phub__hub *hub,
-                                     const struct phub_view *view,
-                                     uint64_t node)
-{
-    uint32_t count = phub__view_count(view), i, n = 0;
-    struct phub_view_node *nodes = phub__calloc(count + 1, sizeof *nodes);
-    struct phub_view *without = NULL;
-
-    (void)hub;
-    if (nodes == NULL)
-        return NULL;
-    for (i = 0; i < count; i++)
-        if (phub__view_at(view, i)->id != node)
-            nodes[n++] = *phub__view_at(view, i);
-    without = phub__view_new(nodes, n);
-    phub__free(nodes);
-    return without;
-}
-
-int phub__keeper_place(struct phub__hub *hub, const struct phub_view *view,
-                       const struct phub_bytes *ids, const uint64_t *homes,
-                       uint32_t count, enum phub_cause cause, uint64_t *nodes,
-                       char *error, size_t error_max)
-{
-    return place(hub, view, ids, homes, count, cause, nodes, error,
-                 error_max);
-}
-
 /* --- a batch of starts ----------------------------------------------------------- */
 
 static void batch_free(struct batch *batch)
@@ -276,6 +209,17 @@ static int rehome(struct phub__hub *hub, const struct phub_view *view,
                   uint32_t replaced);
 static int replace(struct batch *batch, const struct claim *claim);
 
+/* The answer may be lost, and the row here. */
+static int runs_all_the_same(struct batch *batch, const struct claim *claim)
+{
+    struct phub_epoch e;
+    int64_t p;
+
+    return claim->code == PHUB_ETIMEDOUT &&
+           phub__row_state_on(batch->hub, claim->id, claim->home, &e, &p) ==
+               PHUB_INSTANCE_RUNNING;
+}
+
 static void run_answered(void *arg, struct phub__request *request,
                          uint32_t index)
 {
@@ -292,7 +236,8 @@ static void run_answered(void *arg, struct phub__request *request,
         if (item->code == PHUB_ESHUTDOWN && replace(batch, claim))
             claim->reply.transaction = 0; /* another batch answers */
         else if (item->code != PHUB_ENODEDOWN &&
-                 item->code != PHUB_ESTOPPED && item->code != PHUB_EMOVED)
+                 item->code != PHUB_ESTOPPED && item->code != PHUB_EMOVED &&
+                 !runs_all_the_same(batch, claim))
             undo(batch, claim);
     }
     claim_settled(batch, claim);
@@ -480,15 +425,19 @@ static struct phub_bytes batch_copy(struct batch *batch, struct phub_bytes id)
 
 /* Write the row of one claim that was found good. */
 static int write_claim(struct batch *batch, struct claim *claim,
-                       const struct phub__op_item *item, uint64_t home)
+                       const struct phub__op_item *item,
+                       const struct phub__places *p, uint32_t index)
 {
     struct phub__hub *hub = batch->hub;
+    uint64_t replicas[PHUB__INSTANCES_MAX], home;
     char name[PHUB_NODE_NAME_MAX + 24];
     int rc;
 
+    home = phub__place_home(hub, phub__hub_view(hub), item->id, p, index);
     claim->incarnation = phub__hub_epoch(hub);
     claim->home = home;
-    rc = phub__row_start(hub, item, claim->incarnation, home);
+    rc = phub__row_start(hub, item, claim->incarnation, home, replicas,
+                         phub__place_replicas(p, index, home, replicas));
     if (rc != 0)
         return rc;
     claim->id = batch_copy(batch, item->id);
@@ -508,8 +457,8 @@ void phub__keeper_start(struct phub__hub *hub,
                         uint32_t count)
 {
     struct phub_bytes *ids = phub__calloc(count, sizeof *ids);
-    uint64_t *nodes = phub__calloc(count, sizeof *nodes);
     const struct phub__op_item **good = phub__calloc(count, sizeof *good);
+    struct phub__places p = { .nodes = NULL };
     struct batch *batch = NULL;
     char text[256];
     uint32_t i, n = 0;
@@ -519,7 +468,7 @@ void phub__keeper_start(struct phub__hub *hub,
         struct phub__reply reply = { op->origin, op->transaction,
                                      items[i]->index };
 
-        rc = ids == NULL || nodes == NULL || good == NULL ? PHUB_ENOMEM
+        rc = ids == NULL || good == NULL ? PHUB_ENOMEM
             : refuse(hub, items[i], text, sizeof text);
         if (rc != 0) {
             phub__reply(hub, &reply, rc, hub->node, 0,
@@ -531,8 +480,8 @@ void phub__keeper_start(struct phub__hub *hub,
     }
     if (n == 0)
         goto out;
-    rc = place(hub, phub__hub_view(hub), ids, NULL, n, PHUB_CAUSE_START,
-               nodes, text, sizeof text);
+    rc = phub__place(hub, phub__hub_view(hub), ids, NULL, n, PHUB_CAUSE_START, &p,
+               text, sizeof text);
     if (rc == 0)
         batch = batch_new(hub, n, op->timeout_ms);
     for (i = 0; i < n; i++) {
@@ -543,14 +492,14 @@ void phub__keeper_start(struct phub__hub *hub,
 
         if (code == 0 && batch == NULL)
             code = PHUB_ENOMEM;
-        if (code == 0 && nodes[i] == 0)
+        if (code == 0 && p.counts[i] == 0)
             code = PHUB_ENOPLACE;
         if (code == 0) {
             claim = &batch->claims[batch->count];
             /* The same id twice in one batch: the second finds the first. */
             code = i > 0 ? refuse(hub, good[i], text, sizeof text) : 0;
             if (code == 0)
-                code = write_claim(batch, claim, good[i], nodes[i]);
+                code = write_claim(batch, claim, good[i], &p, i);
             if (code == 0) {
                 claim->reply = reply;
                 batch->count++;
@@ -569,12 +518,25 @@ void phub__keeper_start(struct phub__hub *hub,
         phub__request_send(batch->run, run_done, batch);
     }
 out:
+    phub__places_fini(&p);
     phub__free(ids);
-    phub__free(nodes);
     phub__free(good);
 }
 
 /* --- re-homing ---------------------------------------------------------------------- */
+
+static void note_rehomed(struct phub__hub *hub, struct phub_bytes id,
+                         uint64_t home, enum phub_cause cause, int holds)
+{
+    char name[PHUB_NODE_NAME_MAX + 24];
+
+    claim_open(hub, id);
+    hub->counters.rehomed++;
+    phub__hub_node_name(hub, home, name, sizeof name);
+    phub__hub_cause(hub, id, "new home %s: %s%s", name,
+                    phub__cause_name(cause),
+                    holds ? ", it holds the state" : "");
+}
 
 /* A batch of children whose home is gone: new homes, and run.  reply (of a
  * single one) may be NULL.  Gives how many found a home. */
@@ -583,9 +545,10 @@ static int rehome(struct phub__hub *hub, const struct phub_view *view,
                   enum phub_cause cause, const struct phub__reply *reply,
                   uint32_t replaced)
 {
-    uint64_t nodes[REHOME_BATCH], homes[REHOME_BATCH] = { 0 };
+    uint64_t homes[REHOME_BATCH], seats[PHUB__INSTANCES_MAX];
     struct batch *batch = batch_new(hub, count, RUN_TIMEOUT_MS);
-    char text[256], name[PHUB_NODE_NAME_MAX + 24];
+    struct phub__places p;
+    char text[256];
     uint32_t i;
     int rc, placed;
 
@@ -593,41 +556,39 @@ static int rehome(struct phub__hub *hub, const struct phub_view *view,
         return 0;
     for (i = 0; i < count; i++)
         homes[i] = lost;
-    rc = place(hub, view, ids, homes, count, cause, nodes, text, sizeof text);
+    rc = phub__place(hub, view, ids, homes, count, cause, &p, text,
+                     sizeof text);
     if (rc != 0)
         phub__hub_log(hub, PHUB__LOG_ERROR, "cannot place %u children: %s",
                       count, text);
     for (i = 0; rc == 0 && i < count; i++) {
         struct claim *claim = &batch->claims[batch->count];
         struct phub__row_facts row;
-        uint64_t holder;
+        uint64_t holder, home;
+        uint32_t seats_count;
 
         phub__row_facts(hub, ids[i], &row);
         if (!row.live || row.home != lost)
             continue;
         holder = phub__synced_holder(hub, ids[i], row.incarnation,
                                      row.home_epoch);
-        if (holder != 0)
-            nodes[i] = holder;
-        if (nodes[i] == 0)
-            continue;
-        if (phub__row_home(hub, ids[i], row.incarnation, nodes[i],
-                           phub__hub_epoch(hub)) != 0)
+        home = holder;
+        seats_count = phub__place_seats(hub, view, ids[i], &row, &p, i, &home,
+                                        seats);
+        if (home == 0 ||
+            phub__row_seats(hub, ids[i], row.incarnation, home, seats,
+                            seats_count, phub__hub_epoch(hub)) != 0)
             continue;
         claim->id = batch_copy(batch, ids[i]);
         claim->incarnation = row.incarnation;
-        claim->home = nodes[i];
+        claim->home = home;
         claim->replaced = replaced;
         if (reply != NULL)
             claim->reply = *reply;
-        claim_open(hub, ids[i]);
         batch->count++;
-        hub->counters.rehomed++;
-        phub__hub_node_name(hub, nodes[i], name, sizeof name);
-        phub__hub_cause(hub, ids[i], "new home %s: %s%s", name,
-                        phub__cause_name(cause),
-                        holder != 0 ? ", it holds the state" : "");
+        note_rehomed(hub, ids[i], home, cause, holder != 0);
     }
+    phub__places_fini(&p);
     placed = (int)batch->count;
     batch->run->count = batch->run->pending = batch->count;
     launch(batch);
@@ -725,6 +686,17 @@ static void stop_done(void *arg, struct phub__request *request)
         stop_stored(stop, 0);
 }
 
+/* One that may start it yet. */
+static uint32_t add_holder(struct phub__hub *hub, uint64_t *nodes,
+                           uint32_t count, uint64_t node)
+{
+    if (count < PHUB__HOLDERS_MAX &&
+        !phub__replica_has(nodes, count, node) &&
+        phub__view_index(phub__hub_view(hub), node) != PHUB__VIEW_NONE)
+        nodes[count++] = node;
+    return count;
+}
+
 void phub__keeper_stop(struct phub__hub *hub,
                        const struct phub__op_request *op,
                        const struct phub__op_item *item)
@@ -752,6 +724,9 @@ void phub__keeper_stop(struct phub__hub *hub,
                                              : "no such child");
         return;
     }
+    count = add_holder(hub, nodes, count, row.home);
+    for (i = 0; i < row.replicas_count; i++)
+        count = add_holder(hub, nodes, count, row.replicas[i]);
     if (row.live) {
         phub__hub_cause(hub, item->id, "stop: %.*s", (int)item->text.size,
                         item->text.size != 0 ? (const char *)item->text.data
@@ -764,11 +739,6 @@ void phub__keeper_stop(struct phub__hub *hub,
         phub__hub_hook(hub, PHUB_HOOK_child_unregistered, row.home, item->id,
                        0, 1, "");
     }
-    for (i = 0; i < count && nodes[i] != row.home; i++)
-        ;
-    if (i == count && count < PHUB__HOLDERS_MAX &&
-        phub__view_index(phub__hub_view(hub), row.home) != PHUB__VIEW_NONE)
-        nodes[count++] = row.home;
     stop = phub__calloc(1, sizeof *stop);
     request = phub__request_new(hub, PHUB__OP_END, count,
                                 op->timeout_ms != 0 ? op->timeout_ms : 10000);

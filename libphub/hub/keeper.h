@@ -21,12 +21,19 @@ void phub__keeper_edit(struct phub__hub *hub,
 /* Give new homes to the children of lost that this node keeps. */
 void phub__keeper_rehome(struct phub__hub *hub, uint64_t lost,
                          enum phub_cause cause);
-/* Ask the distribution strategy for one node each; homes may be NULL; 0 in
- * nodes where there is none. */
+/* Ask the strategies for one node each, that of the active instance; homes may
+ * be NULL; 0 in nodes where there is none. */
 int phub__keeper_place(struct phub__hub *hub, const struct phub_view *view,
                        const struct phub_bytes *ids, const uint64_t *homes,
                        uint32_t count, enum phub_cause cause, uint64_t *nodes,
                        char *error, size_t error_max);
+/* The same for factor (at most PHUB__INSTANCES_MAX) nodes each: counts[i] of
+ * them, best first, at nodes[i * factor]. */
+int phub__keeper_places(struct phub__hub *hub, const struct phub_view *view,
+                        const struct phub_bytes *ids, const uint64_t *homes,
+                        uint32_t count, uint32_t factor,
+                        enum phub_cause cause, uint64_t *nodes,
+                        uint32_t *counts, char *error, size_t error_max);
 /* The view less one node; NULL if out of memory.  The caller owns it. */
 struct phub_view *phub__view_without(struct phub__hub *hub,
                                      const struct phub_view *view,

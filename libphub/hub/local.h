@@ -51,6 +51,7 @@ struct phub__local {
     uint64_t came_from;                /* origin to give it back to */
     struct phub_epoch given_back;      /* home epoch that says so; what is
                                         * kept stays until it runs there */
+    int replica;                       /* the row has one here */
     uint32_t claims;                   /* decisions under way here (keeper) */
     int busy;                          /* inside reconcile */
     int again;
@@ -91,6 +92,8 @@ void phub__reconcile(struct phub__hub *hub, struct phub_bytes id);
 /* The same for all children whose home is here (lease or verdict changed). */
 void phub__reconcile_home(struct phub__hub *hub);
 void phub__reconcile_adopted(struct phub__hub *hub);
+/* The same for all that have a replica here. */
+void phub__reconcile_replicas(struct phub__hub *hub);
 /* End everything here, because the partition strategy said so or we go. */
 void phub__locals_end_all(struct phub__hub *hub, int hard, const char *why);
 

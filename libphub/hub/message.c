@@ -167,6 +167,7 @@ static int held_back(struct phub__local *local, uint64_t from)
 static int takes(const struct phub__local *local)
 {
     return local->instance != NULL && local->arrival == NULL &&
+           !local->replica &&
            phub__instance_phase(local->instance) == PHUB__PHASE_RUNNING &&
            (local->move == NULL || !local->move->may_be_frozen) &&
            (local->move == NULL || !local->move->ending);

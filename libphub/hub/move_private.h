@@ -52,6 +52,7 @@ struct phub__arrival {
     int complete;
     int loading;                  /* its standby is asked to take it */
     int activated;                /* the row said it is ours */
+    int clearing;                 /* a replica here has to end first */
 };
 
 int phub__arrival_complete(const struct phub__arrival *arrival);

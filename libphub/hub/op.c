@@ -363,12 +363,23 @@ static int ours(struct phub__hub *hub, const struct phub__op_request *op,
 
 /* --- receiving ---------------------------------------------------------------- */
 
+/* A replica of it was here, and is the one that counts now. */
+static int runs(const struct phub__local *local,
+                const struct phub__op_item *item)
+{
+    return local->instance != NULL &&
+           phub__instance_phase(local->instance) != PHUB__PHASE_STOPPING &&
+           phub_epoch_cmp(phub__instance_incarnation(local->instance),
+                          item->incarnation) == 0;
+}
+
 static void run(struct phub__hub *hub, const struct phub__op_request *op,
                 const struct phub__op_item *item)
 {
     struct phub__reply reply = { op->origin, op->transaction, item->index };
     struct phub__local *local = phub__local_find(hub, item->id);
-    int holds = local != NULL && (local->kept != NULL || local->move != NULL);
+    int holds = local != NULL && (local->kept != NULL ||
+                                  local->move != NULL || runs(local, item));
     const char *why = NULL;
     int code = PHUB_EPARTITIONED;
 

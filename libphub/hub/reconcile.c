@@ -7,6 +7,8 @@
  *   row                         here                 then
  *   stopped, other incarnation  instance             stop it
  *   home elsewhere, newer       instance, not moving stop it
+ *   replica here, newer         that was active      stop it, start another
+ *   replica here                nothing              start, without a state
  *   home here                   frozen, move over    thaw, new epoch
  *   home here                   nothing              start, with what we hold,
  *                                                    once nothing older runs;
@@ -32,6 +34,7 @@
 #include "hub/message.h"
 #include "hub/move.h"
 #include "hub/redistribute.h"
+#include "hub/replica.h"
 #include "hub/request.h"
 #include "hub/rows.h"
 #include "hub/synced.h"
@@ -84,6 +87,7 @@ static void start(struct phub__local *local,
         .id = phub__local_id(local), .incarnation = row->incarnation,
         .epoch = row->home_epoch, .owner = local,
     };
+    int home = row->home == hub->node;
     struct phub__waiter *waiter;
     char error[256];
     int rc;
@@ -91,13 +95,18 @@ static void start(struct phub__local *local,
     s.spec = phub__buf_copy(row->spec.data, row->spec.size);
     if (s.spec == NULL)
         return;
+    s.role = phub__replica_role(hub, s.id, row);
+    s.role_told = row->replicas_count != 0 &&
+                  phub__replica_told(hub, s.role);
     for (waiter = local->waiters; waiter != NULL; waiter = waiter->next)
         if (waiter->wanted == PHUB__WANT_RUNNING)
             s.first = phub__local_first(local);
-    if (local->kept != NULL &&
+    if (home && local->kept != NULL &&
         same(local->kept_incarnation, row->incarnation))
         s.state = local->kept;
-    phub__hub_cause(hub, s.id, "start here: home by epoch %llu%s",
+    phub__hub_cause(hub, s.id, "start here: %s by epoch %llu%s",
+                    home ? "home" : s.role == PHUB_ROLE_ACTIVE
+                        ? "active replica" : "passive replica",
                     (unsigned long long)row->home_epoch.number,
                     s.state != NULL ? ", with its state" : "");
     hub->counters.starts++;
@@ -143,6 +152,7 @@ static int settle(struct phub__local *local, const struct phub__row_facts *row)
     struct phub_epoch epoch;
     int64_t pid = 0;
     uint32_t state = phub__row_state_on(hub, id, hub->node, &epoch, &pid);
+    uint32_t role;
     int whole, rc;
 
     whole = phub__instance_whole(
@@ -152,14 +162,42 @@ static int settle(struct phub__local *local, const struct phub__row_facts *row)
         stop(local, "it may not have got its state");
     if (whole <= 0)
         return 0;
-    epoch = phub__hub_epoch(hub);
-    rc = phub__row_home(hub, id, row->incarnation, hub->node, epoch);
-    if (rc != 0)
-        return rc;
+    role = phub__replica_role(hub, id, row);
+    phub__instance_set_role(local->instance, role,
+                            phub__replica_told(hub, role));
+    epoch = row->home_epoch;
+    if (row->home == hub->node) {
+        epoch = phub__hub_epoch(hub);
+        rc = phub__row_home(hub, id, row->incarnation, hub->node, epoch);
+        if (rc != 0)
+            return rc;
+    }
     phub__instance_set_epoch(local->instance, epoch);
     phub__instance_settle(local->instance);
     phub__row_instance(hub, local->instance, 0, "");
     return 0;
+}
+
+/* It is not home, by a newer epoch, but has a seat: it goes on if it has done
+ * so as a replica; one that was at home has a state of its own, and begins
+ * anew. */
+static int stays_as_replica(struct phub__local *local,
+                            const struct phub__row_facts *row)
+{
+    struct phub__hub *hub = local->hub;
+    struct phub__instance *instance = local->instance;
+    uint32_t role = phub__replica_role(hub, phub__local_id(local), row);
+
+    if (phub__instance_role(instance) != role &&
+        role == PHUB_ROLE_PASSIVE)
+        return 0;
+    if (phub__instance_phase(instance) == PHUB__PHASE_FROZEN ||
+        phub__instance_phase(instance) == PHUB__PHASE_STANDBY)
+        return 0;
+    phub__instance_set_epoch(instance, row->home_epoch);
+    phub__instance_set_role(instance, role, phub__replica_told(hub, role));
+    phub__row_instance(hub, instance, 0, "");
+    return 1;
 }
 
 /* There is an instance: does the row still want it here? */
@@ -198,7 +236,7 @@ static void check_instance(struct phub__local *local,
     /* What an interrupted move left: nobody but the row knows whose it is, and
      * only once all have told what they know. */
     if (phub__instance_adopted(instance) && phub__synced_complete(hub)) {
-        if (row->home != hub->node) {
+        if (row->home != hub->node && !row->replica) {
             stop(local, "its daemon died in a move, and its home is another");
             return;
         }
@@ -207,14 +245,22 @@ static void check_instance(struct phub__local *local,
     }
     if (phub_epoch_cmp(row->home_epoch, epoch) <= 0)
         return;
+    if (row->home == hub->node && hub->stopping && local->replica) {
+        stop(local, "the node is leaving"); /* its keeper is told so, too */
+        return;
+    }
     if (row->home == hub->node) {
         phub__instance_set_epoch(instance, row->home_epoch);
+        phub__instance_set_role(instance, PHUB_ROLE_ACTIVE,
+                                phub__replica_told(hub, PHUB_ROLE_ACTIVE));
         if (local->move == NULL || !phub__move_holding(local->move))
             phub__instance_thaw(instance);
         phub__row_instance(hub, instance, 0, "");
         return;
     }
     if (local->move != NULL && phub__move_holding(local->move))
+        return;
+    if (row->replica && stays_as_replica(local, row))
         return;
     phub__hub_node_name(hub, row->home, name, sizeof name);
     snprintf(why, sizeof why, "its home is %s by a newer epoch", name);
@@ -297,6 +343,7 @@ static void reconcile_once(struct phub__local *local)
     if (local->instance != NULL && local->arrival == NULL)
         check_instance(local, &row);
     phub__row_facts(hub, phub__local_id(local), &row); /* writes end it */
+    local->replica = row.live && row.replica;
     if (!row.live) {
         phub__local_answer(local, PHUB__WANT_RUNNING, PHUB_ESTOPPED,
                            "stopped meanwhile");
@@ -312,6 +359,14 @@ static void reconcile_once(struct phub__local *local)
             !same(local->failed_epoch, row.home_epoch) &&
             !elder_runs(local, &row) && !give_to_holder(local, &row) &&
             fence(local, &row) == 0)
+            start(local, &row);
+        phub__row_facts(hub, phub__local_id(local), &row);
+        if (row.home == hub->node)
+            phub__replica_upkeep(local, &row);
+    } else if (row.replica) {
+        if (may_start(local) && local->instance == NULL &&
+            local->arrival == NULL && local->move == NULL &&
+            !same(local->failed_epoch, row.home_epoch))
             start(local, &row);
     } else if (row.home != hub->node && local->instance == NULL) {
         phub__local_answer(local, PHUB__WANT_RUNNING, PHUB_EMOVED,
@@ -331,7 +386,7 @@ void phub__reconcile(struct phub__hub *hub, struct phub_bytes id)
 
     if (local == NULL) {
         phub__row_facts(hub, id, &row);
-        if (!row.live || row.home != hub->node)
+        if (!row.live || (row.home != hub->node && !row.replica))
             return;
         local = phub__local_get(hub, id);
         if (local == NULL)
@@ -369,8 +424,8 @@ void phub__reconcile_home(struct phub__hub *hub)
     }
 }
 
-/* What was adopted and may have to go: its home may be another node. */
-void phub__reconcile_adopted(struct phub__hub *hub)
+static void reconcile_those(struct phub__hub *hub,
+                            int (*is)(const struct phub__local *local))
 {
     struct phub__local *local, *next;
     char copy[PHUB_CHILD_ID_MAX];
@@ -379,14 +434,34 @@ void phub__reconcile_adopted(struct phub__hub *hub)
     for (local = phub__locals_first(hub->locals); local != NULL;
          local = next) {
         next = local->next;
-        if (local->instance == NULL ||
-            !phub__instance_adopted(local->instance))
+        if (!is(local))
             continue;
         id = phub__local_id(local);
         memcpy(copy, id.data, id.size);
         id.data = (const uint8_t *)copy;
         phub__reconcile(hub, id);
     }
+}
+
+static int is_adopted(const struct phub__local *local)
+{
+    return local->instance != NULL && phub__instance_adopted(local->instance);
+}
+
+/* What was adopted and may have to go: its home may be another node. */
+void phub__reconcile_adopted(struct phub__hub *hub)
+{
+    reconcile_those(hub, is_adopted);
+}
+
+static int is_replica(const struct phub__local *local)
+{
+    return local->replica;
+}
+
+void phub__reconcile_replicas(struct phub__hub *hub)
+{
+    reconcile_those(hub, is_replica);
 }
 
 void phub__locals_end_all(struct phub__hub *hub, int hard, const char *why)
@@ -461,6 +536,8 @@ static void completed(struct phub__local *local, struct phub_epoch incarnation,
     phub__row_facts(hub, phub__local_id(local), &row);
     if (row.live && same(row.incarnation, incarnation))
         local->failed_epoch = row.home_epoch;
+    if (row.live && row.replica)
+        return; /* the child goes on at home */
     tell_completed(hub, phub__local_id(local), incarnation, text);
 }
 

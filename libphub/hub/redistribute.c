@@ -22,7 +22,9 @@
 #include "hub/local.h"
 #include "hub/move.h"
 #include "hub/peer.h"
+#include "hub/place.h"
 #include "hub/redistribute.h"
+#include "hub/replica.h"
 #include "hub/request.h"
 #include "hub/rows.h"
 #include "hub/synced.h"
@@ -79,6 +81,11 @@ int phub__redistribution_new(struct phub__hub *hub)
     }
     hub->redistribution = r;
     return 0;
+}
+
+int phub__redistribution_settled(const struct phub__hub *hub)
+{
+    return hub->redistribution->settled;
 }
 
 void phub__redistribution_free(struct phub__hub *hub)
@@ -203,28 +210,38 @@ static int movable(struct phub__hub *hub, struct phub_bytes id)
            phub__instance_phase(local->instance) == PHUB__PHASE_RUNNING;
 }
 
-/* One batch of our children: ask where they belong, plan those that differ. */
+/* One batch of our children: ask where they belong, plan those that differ.
+ * One that is where an active instance may be stays. */
 static void plan(struct phub__hub *hub, struct phub_bytes *ids, uint32_t count)
 {
+    struct phub_view *view = phub__hub_view(hub);
     uint64_t homes[PLAN_BATCH], nodes[PLAN_BATCH];
+    struct phub__places p;
     char text[256];
     uint32_t i, n = 0;
 
     for (i = 0; i < count; i++)
         homes[i] = hub->node;
-    if (phub__keeper_place(hub, phub__hub_view(hub), ids, homes, count,
-                           PHUB_CAUSE_NODE_JOINED, nodes, text,
-                           sizeof text) != 0) {
+    if (phub__place(hub, view, ids, homes, count, PHUB_CAUSE_NODE_JOINED, &p,
+                    text, sizeof text) != 0) {
         phub__hub_log(hub, PHUB__LOG_ERROR, "cannot plan %u children: %s",
                       count, text);
-        return;
+        count = 0;
     }
     for (i = 0; i < count; i++) {
-        if (nodes[i] == 0 || nodes[i] == hub->node)
+        const uint64_t *wanted = p.nodes + (size_t)i * p.factor;
+        uint64_t node = phub__place_home(hub, view, ids[i], &p, i);
+
+        if (node == 0)
+            continue;
+        phub__replica_keep(hub, ids[i], wanted, p.counts[i]);
+        if (phub__replica_suits(hub, view, ids[i], wanted, p.counts[i],
+                                hub->node))
             continue;
         ids[n] = ids[i];
-        nodes[n++] = nodes[i];
+        nodes[n++] = node;
     }
+    phub__places_fini(&p);
     if (n != 0 && phub__redistribution_begin(hub, ids, nodes, n,
                                              PHUB_CAUSE_NODE_JOINED, 0, 0,
                                              text, sizeof text) != 0)
@@ -273,12 +290,14 @@ static void replace_lost(struct phub__hub *hub)
     int left;
 
     for (i = 0; (node = phub__synced_lost(hub, i, &ready, &left)) != 0; i++) {
-        if (phub__registry_home_count(hub->registry, node) == 0)
-            continue;
-        if (ready > now) {
+        if (ready > now && (phub__registry_home_count(hub->registry, node) ||
+                            phub__replica_factor(hub, phub__hub_view(hub)) !=
+                                1)) {
             next = ready < next ? ready : next;
             continue;
         }
+        if (phub__registry_home_count(hub->registry, node) == 0)
+            continue;
         phub__keeper_rehome(hub, node, left ? PHUB_CAUSE_NODE_LEFT
                                             : PHUB_CAUSE_NODE_LOST);
     }
@@ -297,6 +316,7 @@ static void work(void *arg)
     phub__rows_retire_own(hub);
     phub__reconcile_adopted(hub);
     phub__reconcile_home(hub);
+    phub__reconcile_replicas(hub);
     if (!r->settled || hub->verdict != PHUB_VERDICT_CONTINUE)
         return;
     if (hub->stopping)
@@ -421,29 +441,12 @@ void phub__redistribution_judge_again(struct phub__hub *hub)
     phub__redistribution_ready(hub);
 }
 
-/* A strategy that wants replicas is told that there are none, not ignored. */
-static void check_factor(struct phub__hub *hub, const struct phub_view *view)
-{
-    struct phub__strategy *s = hub->strategies[PHUB_KIND_REDUNDANCY];
-    uint32_t factor = 1;
-    char text[256] = "";
-
-    if (phub__call_factor(s, view, &factor, text, sizeof text) != 0)
-        phub__hub_log(hub, PHUB__LOG_ERROR, "redundancy strategy: %s", text);
-    else if (factor != 1)
-        phub__hub_log(hub, PHUB__LOG_ERROR,
-                      "redundancy strategy '%s' wants %u instances of each "
-                      "child; this version runs 1: configure one that wants "
-                      "1, such as singularity", s->name, factor);
-}
-
 void phub__redistribution_view_settled(struct phub__hub *hub,
                                        const struct phub__view_change *c)
 {
     struct phub__redistribution *r = hub->redistribution;
 
     judge(hub, c);
-    check_factor(hub, c->new_view);
     phub__hub_hook(hub, PHUB_HOOK_pre_redistribution, 0, PHUB_BYTES_NONE, 0,
                    0, "");
     r->settled = 1;

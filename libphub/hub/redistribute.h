@@ -18,6 +18,8 @@ void phub__redistribution_first(struct phub__hub *hub);
 /* The partition strategy has changed its mind: ask it for voters and verdict
  * once more. */
 void phub__redistribution_judge_again(struct phub__hub *hub);
+/* The current view has been judged. */
+int phub__redistribution_settled(const struct phub__hub *hub);
 /* Something that plans wait for came true: runners attached, registry
  * complete, lease or verdict changed. */
 void phub__redistribution_ready(struct phub__hub *hub);

@@ -13,6 +13,7 @@
 
 #include "hub/hub.h"
 #include "hub/local.h"
+#include "hub/replica.h"
 #include "hub/rows.h"
 #include "hub/store.h"
 #include "hub/synced.h"
@@ -72,14 +73,18 @@ static void row_changed(void *arg, struct phub_bytes id, uint32_t changed,
                         bool local)
 {
     struct phub__hub *hub = arg;
+    struct phub__row_facts row;
 
     (void)local;
     if (changed & (PHUB__CHANGED_LIFE | PHUB__CHANGED_HOME |
                    PHUB__CHANGED_DROPPED))
         phub__store_row(hub, id, (changed & PHUB__CHANGED_DROPPED) != 0);
-    if (phub__local_find(hub, id) != NULL ||
-        phub__hub_home(hub, id) == hub->node)
-        mark(hub, id);
+    if (phub__local_find(hub, id) == NULL) {
+        phub__row_facts(hub, id, &row);
+        if (!row.live || (row.home != hub->node && !row.replica))
+            return;
+    }
+    mark(hub, id);
 }
 
 static void stream_flush(void *arg)
@@ -143,6 +148,10 @@ void phub__row_facts(struct phub__hub *hub, struct phub_bytes id,
     facts->incarnation = view.incarnation;
     facts->home = view.home;
     facts->home_epoch = view.home_epoch;
+    facts->replicas = view.replicas;
+    facts->replicas_count = view.replicas_count;
+    facts->replica = phub__replica_has(view.replicas, view.replicas_count,
+                                       hub->node);
     facts->spec = view.spec;
     facts->durable = view.durable;
     facts->sticky = view.sticky;
@@ -196,6 +205,9 @@ int phub__row_may_linger(struct phub__hub *hub, struct phub_bytes id)
             phub__synced_lease_left(hub, half.node))
             return 1;
     }
+    for (i = 0; i < view.replicas_count; i++)
+        if (phub__synced_lease_left(hub, view.replicas[i]))
+            return 1;
     return 0;
 }
 
@@ -269,13 +281,15 @@ uint32_t phub__rows_of(struct phub__hub *hub, uint64_t node, uint64_t *cursor,
 /* --- writing ---------------------------------------------------------------- */
 
 int phub__row_start(struct phub__hub *hub, const struct phub__op_item *item,
-                    struct phub_epoch incarnation, uint64_t home)
+                    struct phub_epoch incarnation, uint64_t home,
+                    const uint64_t *replicas, uint32_t replicas_count)
 {
     struct phub__life life = {
         .incarnation = incarnation, .edit = incarnation,
         .durable = (item->flags & PHUB__ITEM_DURABLE) != 0,
         .sticky = (item->flags & PHUB__ITEM_STICKY) != 0,
         .spec = item->spec, .metadata = item->metadata, .tags = item->tags,
+        .replicas = { (void *)(uintptr_t)replicas, replicas_count },
     };
 
     return phub__registry_spec_put(hub->registry, item->id, &life, home,
@@ -293,7 +307,25 @@ int phub__row_home(struct phub__hub *hub, struct phub_bytes id,
                    struct phub_epoch incarnation, uint64_t home,
                    struct phub_epoch epoch)
 {
-    return phub__registry_home_set(hub->registry, id, incarnation, home,
+    uint64_t nodes[PHUB__REPLICAS_MAX];
+    struct phub__row_facts row;
+    uint32_t i, count = 0;
+
+    phub__row_facts(hub, id, &row);
+    for (i = 0; i < row.replicas_count; i++)
+        if (row.replicas[i] != home)
+            nodes[count++] = row.replicas[i];
+    return phub__row_seats(hub, id, incarnation, home, nodes, count, epoch);
+}
+
+int phub__row_seats(struct phub__hub *hub, struct phub_bytes id,
+                    struct phub_epoch incarnation, uint64_t home,
+                    const uint64_t *replicas, uint32_t replicas_count,
+                    struct phub_epoch epoch)
+{
+    struct phub__list list = { (void *)(uintptr_t)replicas, replicas_count };
+
+    return phub__registry_home_set(hub->registry, id, incarnation, home, &list,
                                    epoch);
 }
 
@@ -328,7 +360,7 @@ void phub__row_instance(struct phub__hub *hub, struct phub__instance *instance,
         .incarnation = phub__instance_incarnation(instance),
         .epoch = phub__instance_epoch(instance),
         .state = state != 0 ? state : state_of(instance),
-        .role = PHUB_ROLE_ACTIVE,
+        .role = phub__instance_role(instance),
         .pid = phub__instance_pid(instance),
         .restarts = phub__instance_restarts(instance),
         .text = { (const uint8_t *)text,

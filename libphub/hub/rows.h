@@ -25,6 +25,9 @@ struct phub__row_facts {
     struct phub_epoch incarnation;
     uint64_t home;
     struct phub_epoch home_epoch;
+    const uint64_t *replicas;      /* nodes; borrowed until the next write */
+    uint32_t replicas_count;
+    int replica;                   /* this node is one of them */
     struct phub_bytes spec;        /* borrowed until the next write */
     int durable;
     int sticky;
@@ -35,16 +38,23 @@ struct phub__row_facts {
 void phub__row_facts(struct phub__hub *hub, struct phub_bytes id,
                      struct phub__row_facts *facts);
 
-/* A new incarnation with its home; the caller is the keeper. */
+/* A new incarnation with its home and replicas; the caller is the keeper. */
 int phub__row_start(struct phub__hub *hub, const struct phub__op_item *item,
-                    struct phub_epoch incarnation, uint64_t home);
+                    struct phub_epoch incarnation, uint64_t home,
+                    const uint64_t *replicas, uint32_t replicas_count);
 /* End the incarnation. */
 int phub__row_stop(struct phub__hub *hub, struct phub_bytes id,
                    struct phub_epoch incarnation);
-/* Authorise home by epoch (see hub.h for who may). */
+/* Authorise home by epoch (see hub.h for who may), and those that have
+ * replicas already, but for home. */
 int phub__row_home(struct phub__hub *hub, struct phub_bytes id,
                    struct phub_epoch incarnation, uint64_t home,
                    struct phub_epoch epoch);
+/* Authorise home and these replicas. */
+int phub__row_seats(struct phub__hub *hub, struct phub_bytes id,
+                    struct phub_epoch incarnation, uint64_t home,
+                    const uint64_t *replicas, uint32_t replicas_count,
+                    struct phub_epoch epoch);
 /* Publish what runs here; phase GONE ends it. */
 void phub__row_instance(struct phub__hub *hub, struct phub__instance *instance,
                         uint32_t state, const char *text);

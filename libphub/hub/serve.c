@@ -80,7 +80,8 @@ static PHUB__SCHEMA(head_schema, Q,
     PHUB__U64(PHUB_CONTROL_REFERENCE, Q, reference));
 
 struct record {
-    struct phub_bytes id, node, state, text, zone, keeper, home;
+    struct phub_bytes id, node, state, text, zone, keeper, home, role;
+    uint64_t replicas;
     int64_t code, pid;
     uint64_t restarts, epoch, incarnation, value, time_ms, node_id, boot;
     uint64_t weight, rtt_us, version;
@@ -114,7 +115,9 @@ static PHUB__SCHEMA(record_schema, R,
     PHUB__BOOL(PHUB_CONTROL_R_DURABLE, R, durable),
     PHUB__TEXT(PHUB_CONTROL_R_KEEPER, R, keeper, 255),
     PHUB__TEXT(PHUB_CONTROL_R_HOME, R, home, 255),
-    PHUB__U64(PHUB_CONTROL_R_VERSION, R, version));
+    PHUB__U64(PHUB_CONTROL_R_VERSION, R, version),
+    PHUB__TEXT(PHUB_CONTROL_R_ROLE, R, role, 7),
+    PHUB__U64(PHUB_CONTROL_R_REPLICAS, R, replicas));
 
 struct answer {
     uint64_t reference;
@@ -328,20 +331,6 @@ static void serve_operation(struct reply *reply, const struct question *q)
 
 /* --- ls and show --------------------------------------------------------------------- */
 
-static const char *state_name(uint32_t state)
-{
-    switch ((enum phub_instance_state)state) {
-    case PHUB_INSTANCE_STARTING: return "starting";
-    case PHUB_INSTANCE_RUNNING: return "running";
-    case PHUB_INSTANCE_FROZEN: return "frozen";
-    case PHUB_INSTANCE_STOPPING: return "stopping";
-    case PHUB_INSTANCE_FAILED: return "failed";
-    case PHUB_INSTANCE_STANDBY: return "standby";
-    case PHUB_INSTANCE_GONE: return "gone";
-    }
-    return "waiting";
-}
-
 /* A node that is not in the view runs nothing any more as far as we know. */
 static int present(struct phub__hub *hub, uint64_t node)
 {
@@ -356,10 +345,12 @@ static void describe_half(struct reply *reply, struct record *record,
 
     record->node = text_of(phub__hub_name_of(hub, half->node));
     record->node_id = half->node;
-    record->state = text_of(present(hub, half->node) ? state_name(half->state)
-                                                     : "lost");
+    record->state = text_of(present(hub, half->node)
+                                ? phub__state_name(half->state) : "lost");
     record->pid = half->pid;
     record->restarts = half->restarts;
+    record->role = text_of(half->role == PHUB_ROLE_ACTIVE ? "active"
+                                                          : "passive");
     record->text = half->text;
     if (phub__row_half_read(half, &reply->arena, &full) == 0)
         record->published = full.metadata;
@@ -379,6 +370,7 @@ static void describe(struct reply *reply, const struct phub__row_view *view,
     record->incarnation = view->incarnation.number;
     record->durable = view->durable;
     record->version = view->edit.number;
+    record->replicas = view->replicas_count;
     record->state = text_of(view->live ? "waiting" : "stopped");
     if (phub__row_half_of(view, view->home, &half) &&
         half.state != PHUB_INSTANCE_GONE)
@@ -410,7 +402,7 @@ static int wanted(struct reply *reply, const struct question *q,
         if (!present(reply->hub, half.node))
             return is(q->state, "lost");
     }
-    return is(q->state, state_name(state));
+    return is(q->state, phub__state_name(state));
 }
 
 /* Only these, in their order; one that is not there is left out. */

@@ -93,3 +93,17 @@ uint64_t phub__hub_node_by_name(const struct phub__hub *hub, const char *name)
     }
     return 0;
 }
+
+const char *phub__state_name(uint32_t state)
+{
+    switch ((enum phub_instance_state)state) {
+    case PHUB_INSTANCE_STARTING: return "starting";
+    case PHUB_INSTANCE_RUNNING: return "running";
+    case PHUB_INSTANCE_FROZEN: return "frozen";
+    case PHUB_INSTANCE_STOPPING: return "stopping";
+    case PHUB_INSTANCE_FAILED: return "failed";
+    case PHUB_INSTANCE_STANDBY: return "standby";
+    case PHUB_INSTANCE_GONE: return "gone";
+    }
+    return "waiting";
+}

@@ -25,7 +25,8 @@
  * The environment.  PHUB_CHILD_ID; PHUB_NODE, the name of the node; PHUB_EPOCH
  * "NUMBER.NODE", greater for each later instance of the child (compare NUMBER,
  * then NODE): a fence for what the child writes elsewhere; PHUB_FD; PHUB_STANDBY
- * and PHUB_STATE_EXPECTED, 0 or 1.
+ * and PHUB_STATE_EXPECTED, 0 or 1; PHUB_ROLE, "active" or "passive", until
+ * ROLE says another.
  *
  * The life of an instance:
  *

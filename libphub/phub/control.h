@@ -61,6 +61,8 @@
 #define PHUB_CONTROL_R_KEEPER 21       /* text: node name */
 #define PHUB_CONTROL_R_HOME 22         /* text: node name */
 #define PHUB_CONTROL_R_VERSION 23      /* uint: of the metadata */
+#define PHUB_CONTROL_R_ROLE 24         /* text: active or passive */
+#define PHUB_CONTROL_R_REPLICAS 25     /* uint: nodes that run it beside home */
 
 /* Spec keys (phub-child(7), phub(1) give defaults and ranges). */
 #define PHUB_SPEC_RUNNER 1             /* text: "exec" or "actor" */
@@ -90,9 +92,9 @@
  * start   one record per child: id, code, node, pid, text
  * stop    one record per id: id, code, node, text
  * ls      one record per child: id, home, node, state, pid, restarts, tags,
- *         published; with IDS only those, without a look at the others
+ *         published, role, replicas; with IDS only those, without a look at the others
  * show    the child as in ls with metadata, keeper, epoch, incarnation; then
- *         one record per other instance; then causes of all members: time,
+ *         one record per other instance, with its role; then causes of all members: time,
  *         node, text
  * nodes   one record per member: node, node id, boot, state, text (endpoint),
  *         weight, zone, rtt, value (children whose home it is)

@@ -30,6 +30,7 @@
  *   1.1  phub_partition_ops: electors, received, view_changed;
  *        phub_host: judge_again, defer, work, lease, store_put, store_get,
  *        store_drop, store_sync.
+ *        phub_redundancy_ops: signals.
  *
  * Manual: phub-strategy(7). */
 #ifndef PHUB_PLUGIN_H
@@ -441,6 +442,12 @@ struct phub_redundancy_ops {
     int (*plan)(void *self, const struct phub_view *view,
                 const struct phub_bytes *child, const uint64_t *nodes,
                 uint32_t count, uint32_t *roles);
+
+    /* --- 1.1 ------------------------------------------------------------- */
+
+    /* Optional: of which roles do children hear?  Bits 1 << enum phub_role;
+     * without it of both. */
+    int (*signals)(void *self, uint32_t *roles);
 };
 
 /* When and to whom registry entries go. */

@@ -24,6 +24,8 @@ static int contents_decode(const struct phub__wire_entry *wire,
     contents->life_bytes = wire->life;
     contents->half_bytes = wire->half;
     contents->home = wire->home;
+    contents->home.seats = NULL;
+    contents->replicas = wire->replicas;
     if (wire->life.size > 0)
         rc = phub__life_decode(wire->life, arena, &contents->life);
     if (rc == 0 && wire->half.size > 0)
@@ -33,6 +35,8 @@ static int contents_decode(const struct phub__wire_entry *wire,
     if (wire->id.data[0] == 1 &&
         (wire->half.size > 0 || wire->home.incarnation.number != 0 ||
          contents->life.stopped))
+        return PHUB_EPROTO;
+    if (!phub__replicas_ok(wire->home.node, &wire->replicas))
         return PHUB_EPROTO;
     if (wire->life.size == 0 && wire->half.size == 0 &&
         wire->home.incarnation.number == 0)

@@ -27,7 +27,8 @@ static PHUB__SCHEMA(entry_schema, struct phub__wire_entry,
     PHUB__BYTES(4, struct phub__wire_entry, half, PHUB__HALF_SIZE_MAX),
     PHUB__EPOCH(5, struct phub__wire_entry, home.incarnation),
     PHUB__EPOCH(6, struct phub__wire_entry, home.epoch),
-    PHUB__U64(7, struct phub__wire_entry, home.node));
+    PHUB__U64(7, struct phub__wire_entry, home.node),
+    PHUB__U64S(8, struct phub__wire_entry, replicas, PHUB__REPLICAS_MAX));
 
 static PHUB__SCHEMA(piece_schema, struct phub__wire_piece,
     PHUB__U64(1, struct phub__wire_piece, node, PHUB__REQUIRED),
@@ -80,8 +81,14 @@ static void wire_entry_fill(const struct phub__entry *entry, uint8_t what,
     if (carries & PHUB__CARRIES_LIFE)
         wire->life = (struct phub_bytes){ value->life->bytes,
                                           value->life->size };
-    if (carries & PHUB__CARRIES_HOME)
+    if (carries & PHUB__CARRIES_HOME) {
+        const struct phub__seats *seats = value->home.seats;
+
         wire->home = value->home;
+        if (seats != NULL)
+            wire->replicas = (struct phub__list){
+                (void *)(uintptr_t)seats->nodes, seats->count };
+    }
     if (carries & PHUB__CARRIES_HALF) {
         uint32_t at = phub__value_find(value, entry->author->node, &found);
 
@@ -129,7 +136,8 @@ static bool entry_add(struct collector *c, const struct phub__entry *entry,
     size_t size;
 
     wire_entry_fill(entry, what, &wire);
-    size = ENTRY_OVERHEAD + wire.id.size + wire.life.size + wire.half.size;
+    size = ENTRY_OVERHEAD + wire.id.size + wire.life.size + wire.half.size +
+           wire.replicas.count * sizeof(uint64_t);
     if (size > c->size_max || c->size > c->size_max - size ||
         c->entries_count == PHUB__DELTA_ENTRIES_MAX) {
         c->full = true;

@@ -14,6 +14,7 @@ struct phub__wire_entry {
     struct phub_bytes life;
     struct phub_bytes half;
     struct phub__home home;
+    struct phub__list replicas; /* of uint64_t, beside home */
 };
 
 struct phub__wire_piece {

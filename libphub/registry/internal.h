@@ -58,7 +58,8 @@ struct phub__contents {
     struct phub_bytes half_bytes;   /* size 0: no half */
     struct phub__life life;
     struct phub__half half;
-    struct phub__home home;         /* incarnation.number 0: none */
+    struct phub__home home;         /* incarnation.number 0: none; no seats */
+    struct phub__list replicas;     /* of uint64_t, beside the home */
 };
 
 /* --- merge.c ------------------------------------------------------------------ */

@@ -21,6 +21,7 @@ struct merge {
     struct phub__value *next;
     struct phub__life_block *life;  /* new ones; NULL: the old one stays */
     struct phub__half_block *half;
+    struct phub__seats *seats;
     struct phub__entry *entry;
     bool entry_is_new;
     bool row_is_new;
@@ -32,10 +33,11 @@ struct merge {
     bool half_found;
 };
 
-static void retire(struct phub__registry *registry, void *ptr)
+static void retire(struct phub__registry *registry, const void *ptr)
 {
     if (ptr != NULL)
-        registry->retire(registry->retire_arg, ptr, phub__free);
+        registry->retire(registry->retire_arg, (void *)(uintptr_t)ptr,
+                         phub__free);
 }
 
 struct phub__row *phub__registry_row(const struct phub__registry *registry,
@@ -172,6 +174,15 @@ static int make_blocks(struct merge *m)
         if (m->half == NULL)
             return PHUB_ENOMEM;
     }
+    if (m->home_wins && contents->replicas.count != 0) {
+        size_t size = contents->replicas.count * sizeof(uint64_t);
+
+        m->seats = phub__malloc(sizeof *m->seats + size);
+        if (m->seats == NULL)
+            return PHUB_ENOMEM;
+        m->seats->count = contents->replicas.count;
+        memcpy(m->seats->nodes, contents->replicas.items, size);
+    }
     return 0;
 }
 
@@ -190,8 +201,10 @@ static int make_value(struct merge *m)
     }
     if (m->life_wins)
         m->next->life = m->life;
-    if (m->home_wins)
+    if (m->home_wins) {
         m->next->home = m->contents->home;
+        m->next->home.seats = m->seats;
+    }
     for (i = 0; i < old_count; i++) {
         if (m->half_wins && i == m->half_at) {
             m->next->halves[n++] = m->half;
@@ -275,6 +288,8 @@ static void commit(struct merge *m, bool local)
         phub__entry_strip(authors, old_half->entry, PHUB__CARRIES_HALF);
     retire(registry, old_life);
     retire(registry, old_half);
+    if (old_home != NULL)
+        retire(registry, m->old->home.seats);
     retire(registry, m->old);
     phub__registry_mark(registry, m->row, changed, local);
 }
@@ -321,6 +336,7 @@ int phub__registry_merge(struct phub__registry *registry,
 out:
     phub__free(m.life);
     phub__free(m.half);
+    phub__free(m.seats);
     phub__free(m.next);
     if (m.entry_is_new)
         phub__free(m.entry);
@@ -386,6 +402,7 @@ int phub__registry_drop(struct phub__registry *registry,
     }
     if (what & PHUB__CARRIES_HOME) {
         row->home_entry = NULL;
+        retire(registry, old->home.seats);
         changed |= PHUB__CHANGED_HOME;
     }
     if (what & PHUB__CARRIES_HALF) {

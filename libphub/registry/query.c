@@ -29,6 +29,10 @@ static void view_fill(const struct phub__row *row, struct phub__row_view *view)
     view->incarnation = life->incarnation;
     view->edit = life->edit;
     view->home = phub__value_home(value);
+    if (view->home != 0 && value->home.seats != NULL) {
+        view->replicas = value->home.seats->nodes;
+        view->replicas_count = value->home.seats->count;
+    }
     if (phub_epoch_cmp(value->home.incarnation, life->incarnation) == 0)
         view->home_epoch = value->home.epoch;
     view->spec = (struct phub_bytes){ life->bytes + life->spec_at,
@@ -339,6 +343,28 @@ int phub__lookup_meta(const struct phub__lookup *lookup, uint32_t index,
                            key, value);
 }
 
+/* Of an instance that runs: at home, or else anywhere else. */
+static int halves_meta(const struct phub__value *v, bool at_home,
+                       struct phub_bytes key, struct phub_bytes *found)
+{
+    uint64_t home = phub__value_home(v);
+    uint32_t i;
+    int rc = PHUB_ENOTFOUND;
+
+    for (i = 0; i < v->count && rc != 0; i++) {
+        const struct phub__half_block *block = v->halves[i];
+
+        if (block->state != PHUB_INSTANCE_RUNNING ||
+            (block->node == home) != at_home)
+            continue;
+        rc = phub__meta_find((struct phub_bytes){
+                                 block->bytes + block->meta_at,
+                                 block->meta_size },
+                             key, found);
+    }
+    return rc;
+}
+
 /* The instance that acts, else the row: what it publishes is newer. */
 int phub__registry_lookup_meta(const struct phub__registry *registry,
                                struct phub_bytes id, struct phub_bytes key,
@@ -347,8 +373,7 @@ int phub__registry_lookup_meta(const struct phub__registry *registry,
     const struct phub__row *row;
     const struct phub__value *v;
     struct phub_bytes found = PHUB_BYTES_NONE;
-    uint32_t i;
-    int rc = PHUB_ENOTFOUND;
+    int rc;
 
     if (id.size == 0 || id.size > PHUB_CHILD_ID_MAX || id.data[0] == 1)
         return PHUB_ENOTFOUND;
@@ -357,16 +382,9 @@ int phub__registry_lookup_meta(const struct phub__registry *registry,
       : atomic_load_explicit(&row->value, memory_order_acquire);
     if (v == NULL || !phub__value_live(v))
         return PHUB_ENOTFOUND;
-    for (i = 0; i < v->count && rc != 0; i++) {
-        const struct phub__half_block *block = v->halves[i];
-
-        if (phub__half_gone(block) || block->state != PHUB_INSTANCE_RUNNING)
-            continue;
-        rc = phub__meta_find((struct phub_bytes){
-                                 block->bytes + block->meta_at,
-                                 block->meta_size },
-                             key, &found);
-    }
+    rc = halves_meta(v, true, key, &found);
+    if (rc != 0)
+        rc = halves_meta(v, false, key, &found);
     if (rc != 0)
         rc = phub__meta_find(life_meta(v->life), key, &found);
     if (rc != 0)

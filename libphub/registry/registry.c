@@ -66,6 +66,7 @@ static void row_free(struct phub__row *row)
         for (i = 0; i < value->count; i++)
             phub__free(value->halves[i]);
         phub__free(value->life);
+        phub__free((void *)(uintptr_t)value->home.seats);
         phub__free(value);
     }
     phub__free(row);
@@ -240,11 +241,15 @@ static int write_entry(struct phub__registry *registry, struct phub_bytes id,
     return 0;
 }
 
+static const struct phub__list no_replicas;
+
 static int write_life(struct phub__registry *registry, struct phub_bytes id,
                       const struct phub__life *life,
-                      const struct phub__home *home)
+                      const struct phub__home *home,
+                      const struct phub__list *replicas)
 {
-    struct phub__contents contents = { .home = *home };
+    struct phub__contents contents = { .home = *home,
+                                       .replicas = *replicas };
     struct scratch scratch;
     int rc;
 
@@ -287,6 +292,10 @@ int phub__registry_spec_put(struct phub__registry *registry,
     if (!phub__child_id_ok(id) || life->incarnation.number == 0 ||
         life->stopped)
         return PHUB_EINVAL;
+    if (life->replicas.count > PHUB__REPLICAS_MAX)
+        return PHUB_ELIMIT;
+    if (!phub__replicas_ok(home, &life->replicas))
+        return PHUB_EINVAL;
     old = life_of(registry, id);
     if (old != NULL && phub_epoch_cmp(life->incarnation,
                                       old->incarnation) <= 0)
@@ -299,7 +308,7 @@ int phub__registry_spec_put(struct phub__registry *registry,
                                                  : home_epoch;
         register_.node = home;
     }
-    return write_life(registry, id, &copy, &register_);
+    return write_life(registry, id, &copy, &register_, &life->replicas);
 }
 
 int phub__registry_spec_edit(struct phub__registry *registry,
@@ -319,12 +328,13 @@ int phub__registry_spec_edit(struct phub__registry *registry,
         return PHUB_ESTOPPED;
     if (phub_epoch_cmp(life->edit, old->edit) <= 0)
         return PHUB_EAGAIN;
-    return write_life(registry, id, life, &none);
+    return write_life(registry, id, life, &none, &no_replicas);
 }
 
 int phub__registry_home_set(struct phub__registry *registry,
                             struct phub_bytes id,
                             struct phub_epoch incarnation, uint64_t home,
+                            const struct phub__list *replicas,
                             struct phub_epoch epoch)
 {
     struct phub__contents contents;
@@ -332,7 +342,11 @@ int phub__registry_home_set(struct phub__registry *registry,
     const struct phub__row *row;
     int rc;
 
-    if (!phub__child_id_ok(id))
+    if (replicas == NULL)
+        replicas = &no_replicas;
+    if (replicas->count > PHUB__REPLICAS_MAX)
+        return PHUB_ELIMIT;
+    if (!phub__child_id_ok(id) || !phub__replicas_ok(home, replicas))
         return PHUB_EINVAL;
     old = life_of(registry, id);
     if (old == NULL || phub_epoch_cmp(incarnation, old->incarnation) != 0)
@@ -349,6 +363,7 @@ int phub__registry_home_set(struct phub__registry *registry,
     contents.home.incarnation = incarnation;
     contents.home.epoch = epoch;
     contents.home.node = home;
+    contents.replicas = *replicas;
     phub__registry_begin(registry);
     rc = write_entry(registry, id, &contents);
     phub__registry_end(registry);
@@ -378,7 +393,7 @@ int phub__registry_stop(struct phub__registry *registry, struct phub_bytes id,
             return 0;
         life.durable = old->durable;
     }
-    return write_life(registry, id, &life, &none);
+    return write_life(registry, id, &life, &none, &no_replicas);
 }
 
 int phub__registry_instance_put(struct phub__registry *registry,
@@ -447,7 +462,7 @@ int phub__registry_cell_put(struct phub__registry *registry,
     life.incarnation.number = 1;
     life.edit = epoch;
     life.spec = value;
-    return write_life(registry, id, &life, &none);
+    return write_life(registry, id, &life, &none, &no_replicas);
 }
 
 int phub__registry_cell_get(const struct phub__registry *registry,

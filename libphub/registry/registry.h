@@ -11,8 +11,9 @@
  * is never used twice.  An *entry* (author, sequence) carries registers of a
  * row:
  *   life      incarnation, stopped, spec, metadata, tags: the spec half
- *   home      where the child belongs, with its own epoch, so that an edit
- *             here and a move there at the same moment both survive
+ *   home      where the child belongs, and which other nodes run a replica,
+ *             with its own epoch, so that an edit here and a move there at
+ *             the same moment both survive
  *   instance  what runs on one node; one register per (child, node)
  * A register holds the greatest of all values written to it (row.h gives the
  * orders); the join is commutative, associative and idempotent, so entries
@@ -53,7 +54,7 @@
 #define PHUB__META_VALUE_MAX 1024u     /* bytes */
 #define PHUB__TAGS_MAX 32u             /* of a child */
 #define PHUB__TAG_MAX 63u              /* bytes */
-#define PHUB__REPLICAS_MAX 64u         /* nodes named in a spec half */
+#define PHUB__REPLICAS_MAX 63u         /* nodes named beside a home */
 #define PHUB__ROW_SPEC_MAX 65536u      /* bytes of a spec */
 #define PHUB__ROW_TEXT_MAX 511u        /* bytes of an instance's reason */
 #define PHUB__ROW_INSTANCES_MAX 1024u  /* instance halves of one row */
@@ -87,7 +88,8 @@ struct phub__life {
     struct phub_bytes spec;        /* opaque */
     struct phub__list metadata;    /* of struct phub__meta_pair */
     struct phub__list tags;        /* of struct phub_bytes */
-    struct phub__list replicas;    /* of uint64_t */
+    struct phub__list replicas;    /* of uint64_t: beside the home that goes
+                                    * with it to spec_put(); not read */
 };
 
 /* The instance half, written by the node that it names. */
@@ -120,6 +122,8 @@ struct phub__row_view {
     struct phub_epoch edit;
     uint64_t home;                 /* of this incarnation; 0 = none */
     struct phub_epoch home_epoch;
+    const uint64_t *replicas;      /* nodes beside home */
+    uint32_t replicas_count;
     struct phub_bytes spec;
     uint32_t tags_count;
     uint32_t instances_count;      /* GONE ones too */
@@ -221,11 +225,13 @@ int phub__registry_spec_put(struct phub__registry *registry,
 int phub__registry_spec_edit(struct phub__registry *registry,
                              struct phub_bytes id,
                              const struct phub__life *life);
-/* Move the home within an incarnation.  PHUB_EAGAIN: epoch is not above the
- * row's; PHUB_ENOTFOUND; PHUB_ESTOPPED. */
+/* Move the home within an incarnation; replicas (NULL: none) go along.
+ * PHUB_EAGAIN: epoch is not above the row's; PHUB_ENOTFOUND; PHUB_ESTOPPED;
+ * PHUB_EINVAL if a replica is home, or twice there; PHUB_ELIMIT. */
 int phub__registry_home_set(struct phub__registry *registry,
                             struct phub_bytes id,
                             struct phub_epoch incarnation, uint64_t home,
+                            const struct phub__list *replicas,
                             struct phub_epoch epoch);
 /* End an incarnation, known here or not (a stop may overtake its start).
  * 0 also if it is ended already; PHUB_EMOVED if a higher one runs. */

@@ -14,7 +14,7 @@
 
 enum life_key {
     LIFE_INCARNATION = 1, LIFE_EDIT, LIFE_STOPPED, LIFE_DURABLE, LIFE_STICKY,
-    LIFE_SPEC, LIFE_METADATA, LIFE_TAGS, LIFE_REPLICAS
+    LIFE_SPEC, LIFE_METADATA, LIFE_TAGS
 };
 
 enum half_key {
@@ -41,9 +41,7 @@ static PHUB__SCHEMA(life_schema, struct phub__life,
     PHUB__LIST(LIFE_METADATA, struct phub__life, metadata,
                PHUB__META_PAIRS_MAX, &pair_schema),
     PHUB__TEXTS(LIFE_TAGS, struct phub__life, tags, PHUB__TAGS_MAX,
-                PHUB__TAG_MAX),
-    PHUB__U64S(LIFE_REPLICAS, struct phub__life, replicas,
-               PHUB__REPLICAS_MAX));
+                PHUB__TAG_MAX));
 
 static PHUB__SCHEMA(half_schema, struct phub__half,
     PHUB__U64(HALF_GUARD, struct phub__half, guard),
@@ -290,6 +288,26 @@ bool phub__row_id_ok(struct phub_bytes id)
     if (id.data != NULL && id.size >= 2 && id.data[0] == 1)
         return id.size <= PHUB_CHILD_ID_MAX;
     return phub__child_id_ok(id);
+}
+
+bool phub__replicas_ok(uint64_t home, const struct phub__list *replicas)
+{
+    const uint64_t *nodes = replicas->items;
+    uint32_t i, k;
+
+    if (replicas->count == 0)
+        return true;
+    if (home == 0 || replicas->count > PHUB__REPLICAS_MAX)
+        return false;
+    for (i = 0; i < replicas->count; i++) {
+        if (nodes[i] == 0 || nodes[i] == home)
+            return false;
+        for (k = 0; k < i; k++) {
+            if (nodes[k] == nodes[i])
+                return false;
+        }
+    }
+    return true;
 }
 
 /* --- orders ------------------------------------------------------------------- */

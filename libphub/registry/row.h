@@ -4,7 +4,7 @@
  * Orders (the greater value stays; author and sequence break ties, so that
  * two different writes are never equal):
  *   life      incarnation, stopped, edit, author, sequence
- *   home      incarnation, epoch, author, sequence
+ *   home      incarnation, epoch, author, sequence  (replicas go along)
  *   instance  boot of the author, sequence   (its node is the author's node)
  * A home is void once the life is of a higher incarnation, or stopped in the
  * same; this is a function of the two greatest values, so the join stays a
@@ -45,10 +45,17 @@ struct phub__entry {
     uint8_t records;         /* of these: a stop, a GONE */
 };
 
+/* The other nodes that a home authorises; never changed. */
+struct phub__seats {
+    uint32_t count;
+    uint64_t nodes[];
+};
+
 struct phub__home {
     struct phub_epoch incarnation;  /* number 0: there is none */
     struct phub_epoch epoch;
     uint64_t node;
+    const struct phub__seats *seats;  /* NULL: no replicas */
 };
 
 struct phub__life_block {
@@ -121,19 +128,31 @@ static inline bool phub__value_live(const struct phub__value *value)
     return value != NULL && value->life != NULL && !value->life->stopped;
 }
 
-/* The home that counts, 0 if none does. */
-static inline uint64_t phub__value_home(const struct phub__value *value)
+/* The home that counts, NULL if none does. */
+static inline const struct phub__home *
+phub__value_homes(const struct phub__value *value)
 {
     if (!phub__value_live(value) ||
         phub_epoch_cmp(value->home.incarnation, value->life->incarnation) != 0)
-        return 0;
-    return value->home.node;
+        return NULL;
+    return &value->home;
+}
+
+/* Its node, 0 if none does. */
+static inline uint64_t phub__value_home(const struct phub__value *value)
+{
+    const struct phub__home *home = phub__value_homes(value);
+
+    return home == NULL ? 0 : home->node;
 }
 
 static inline bool phub__half_gone(const struct phub__half_block *half)
 {
     return half->state == PHUB_INSTANCE_GONE;
 }
+
+/* Nodes beside home that are none, home itself or named twice: not ok. */
+bool phub__replicas_ok(uint64_t home, const struct phub__list *replicas);
 
 /* Is the row of replicated plugin data? */
 static inline bool phub__row_is_cell(const struct phub__row *row)

@@ -228,6 +228,20 @@ int phub__call_plan(struct phub__strategy *strategy,
     return 0;
 }
 
+uint32_t phub__call_signals(struct phub__strategy *strategy)
+{
+    const uint32_t all = 1u << PHUB_ROLE_PASSIVE | 1u << PHUB_ROLE_ACTIVE;
+    uint32_t roles = 0;
+    int rc;
+
+    if (strategy->ops.redundancy.signals == NULL)
+        return all;
+    enter(strategy, PHUB_KIND_REDUNDANCY, "signals");
+    rc = strategy->ops.redundancy.signals(strategy->self, &roles);
+    leave(strategy);
+    return rc == 0 ? roles & all : all;
+}
+
 /* --- partition ----------------------------------------------------------- */
 
 int phub__call_judge(struct phub__strategy *strategy,

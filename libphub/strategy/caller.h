@@ -35,6 +35,10 @@ int phub__call_plan(struct phub__strategy *strategy,
                     uint32_t count, uint32_t *roles, char *error,
                     size_t error_max);
 
+/* Roles that children hear of, as bits 1 << enum phub_role: all without an
+ * answer. */
+uint32_t phub__call_signals(struct phub__strategy *strategy);
+
 /* Partition. */
 int phub__call_judge(struct phub__strategy *strategy,
                      const struct phub_judge *judge, uint32_t *verdict,

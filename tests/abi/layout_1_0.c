@@ -162,13 +162,15 @@ OFFSET(struct phub_distribution_ops, view_changed, 32, 20);
 OFFSET(struct phub_distribution_ops, completed, 40, 24);
 OFFSET(struct phub_distribution_ops, received, 48, 28);
 
-SIZE(struct phub_redundancy_ops, 40, 24);
+SIZE(struct phub_redundancy_ops, 48, 28);
 OFFSET(struct phub_redundancy_ops, size, 0, 0);
 OFFSET(struct phub_redundancy_ops, instance_size, 4, 4);
 OFFSET(struct phub_redundancy_ops, open, 8, 8);
 OFFSET(struct phub_redundancy_ops, close, 16, 12);
 OFFSET(struct phub_redundancy_ops, factor, 24, 16);
 OFFSET(struct phub_redundancy_ops, plan, 32, 20);
+/* 1.1 */
+OFFSET(struct phub_redundancy_ops, signals, 40, 24);
 
 SIZE(struct phub_sync_ops, 56, 32);
 OFFSET(struct phub_sync_ops, size, 0, 0);

@@ -50,7 +50,7 @@ static void fill(struct phub__registry *r, uint64_t number)
     demand(phub__registry_spec_put(r, text("x"), &life, 1, at) == 0);
     demand(phub__registry_instance_put(r, text("x"), &half) == 0);
     demand(phub__registry_spec_put(r, text("y"), &life, 2, at) == 0);
-    demand(phub__registry_home_set(r, text("x"), at, 2, later) == 0);
+    demand(phub__registry_home_set(r, text("x"), at, 2, NULL, later) == 0);
     demand(phub__registry_stop(r, text("y"), at, later) == 0);
 }
 

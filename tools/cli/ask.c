@@ -149,6 +149,8 @@ static const struct {
     [PHUB_CONTROL_R_KEEPER] = { "keeper", TEXT },
     [PHUB_CONTROL_R_HOME] = { "home", TEXT },
     [PHUB_CONTROL_R_VERSION] = { "version", NUMBER },
+    [PHUB_CONTROL_R_ROLE] = { "role", TEXT },
+    [PHUB_CONTROL_R_REPLICAS] = { "replicas", NUMBER },
 };
 
 #define RECORD_KEYS (sizeof record_keys / sizeof record_keys[0])

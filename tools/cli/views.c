@@ -128,6 +128,11 @@ static void print_child(const json_t *child, const json_t *records)
     putchar('\n');
     print_pair("node", text_in(child, "node"));
     print_pair("home", text_in(child, "home"));
+    if (number_in(child, "replicas") != 0) {
+        print_pair("role", text_in(child, "role"));
+        printf("%-12s %llu\n", "replicas",
+               (unsigned long long)number_in(child, "replicas"));
+    }
     print_pair("keeper", text_in(child, "keeper"));
     cell_pid(child, text);
     print_pair("pid", text);
@@ -146,8 +151,9 @@ static void print_child(const json_t *child, const json_t *records)
     print_pair("said", text_in(child, "text"));
     json_array_foreach(records, i, record)
         if (i > 0 && !is_cause(record))
-            printf("%-12s on %s: %s, pid %lld %s\n", "instance",
+            printf("%-12s on %s: %s, %s, pid %lld %s\n", "instance",
                    text_in(record, "node"), text_in(record, "state"),
+                   text_in(record, "role"),
                    (long long)number_in(record, "pid"),
                    text_in(record, "text"));
 }

@@ -19,7 +19,7 @@
 #define SIM_NODES_MAX PHUB__SIM_NODES_MAX
 #define SIM_ID_MAX 15u
 #define SIM_STORY_MAX 2048u
-#define SIM_LIVES_MAX 8u      /* instances remembered per child */
+#define SIM_LIVES_MAX 24u     /* instances remembered per child */
 
 #define SIM_GAP_MS 3500u
 
@@ -97,6 +97,7 @@ struct sim_life {
     struct phub_epoch known;   /* highest of a home anywhere, at begin */
     uint64_t began_ns, acted_ns, ended_ns; /* 0: not yet */
     int acts;
+    int passive;               /* when it began */
     int cut;                   /* it began while a cut explained it */
     int state_taken;           /* and these were its counters then */
     uint64_t taken[PHUB__SIM_CLIENTS_MAX];
@@ -249,6 +250,11 @@ int sim_was_cut(const struct sim_case *c);
 /* Faults are over: wait, and look at everything. */
 void sim_judge_quiet(struct sim_case *c);
 int sim_all_well(struct sim_case *c);
+
+/* How many instances of it there should be, and how many of them act. */
+void sim_asked(struct sim_case *c, const struct sim_child *child,
+               uint32_t *count, uint32_t *acts);
+
 /* The node on which it acts, UINT32_MAX if it does nowhere. */
 uint32_t sim_where(struct sim_case *c, uint32_t child);
 

@@ -96,6 +96,7 @@ void sim_judges_began(struct sim_case *c, sim_facts *facts)
     life->epoch = facts->epoch;
     life->began_ns = phub__world_now(c->world);
     life->cut = sim_was_cut(c);
+    life->passive = facts->passive;
     TELL(began, c, child, life, facts);
     child->last_node = life->node;
 }

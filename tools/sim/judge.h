@@ -162,8 +162,6 @@ struct sim_life *sim_life_find(struct sim_child *child, uint64_t serial);
 int sim_were_apart(const struct sim_case *c, uint32_t a, uint32_t b);
 /* Has node been well (up, not frozen, not cut off) for that long? */
 int sim_was_well(const struct sim_case *c, uint32_t node, uint64_t ns);
-/* How many instances of it people asked for, and so how many may act. */
-uint32_t sim_copies(const struct sim_case *c, const struct sim_child *child);
 /* Registries of running nodes that hold a live row of it. */
 uint32_t sim_rows_live(struct sim_case *c, const struct sim_child *child,
                        struct phub_epoch *incarnation);

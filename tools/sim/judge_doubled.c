@@ -47,7 +47,7 @@ static int excused(const struct sim_case *c, const struct sim_child *child,
 static void told_two(struct sim_case *c, const struct sim_child *child,
                      const struct sim_life *a, const struct sim_life *b)
 {
-    sim_broken_child(c, 2, child, "child %s acts more than once: on n%u/%lld "
+    sim_broken_child(c, 2, child, "child %s acts more than asked for: on n%u/%lld "
                      "(began %.3f s, epoch %llu) and n%u/%lld (began %.3f s, "
                      "epoch %llu)", child->id, a->node, (long long)a->pid,
                      (double)a->began_ns / 1e9,
@@ -78,9 +78,11 @@ static void acting(struct sim_case *c, struct sim_child *child,
                    struct sim_life *life, sim_facts *facts, int acts)
 {
     const struct sim_life *other = NULL;
+    uint32_t asked, wanted;
 
     (void)facts;
-    if (!acts || child->acting <= sim_copies(c, child))
+    sim_asked(c, child, &asked, &wanted);
+    if (!acts || child->acting <= wanted)
         return;
     for (uint32_t i = 0; i < SIM_LIVES_MAX; i++) {
         other = &child->lives[i];
@@ -97,12 +99,14 @@ static void published(struct sim_case *c, struct sim_child *child,
                       const struct sim_published *p, sim_facts *facts)
 {
     struct sim_life *life = sim_life_find(child, facts->serial);
+    uint32_t asked, wanted;
 
     if (life == NULL || p->state != PHUB_INSTANCE_RUNNING)
         return;
     if (phub_epoch_cmp(p->epoch, life->epoch) > 0)
         life->epoch = p->epoch;
-    if (sim_was_cut(c) || !life->acts || sim_copies(c, child) > 1)
+    sim_asked(c, child, &asked, &wanted);
+    if (sim_was_cut(c) || !life->acts || wanted > 1)
         return;
     for (uint32_t i = 0; i < SIM_LIVES_MAX; i++) {
         const struct sim_life *earlier = &child->lives[i];
@@ -115,7 +119,9 @@ static void published(struct sim_case *c, struct sim_child *child,
             || earlier->acts || earlier->acted_ns > life->acted_ns
             || phub_epoch_cmp(earlier->epoch, life->known) > 0)
             continue;
-        if (phub_epoch_cmp(earlier->epoch, life->epoch) >= 0)
+        /* What was passive is still published so when it is promoted. */
+        if (phub_epoch_cmp(earlier->epoch, life->epoch) >= (life->passive
+                                                            ? 1 : 0))
             sim_broken_child(c, 2, child, "child %s on n%u/%lld runs with "
                              "epoch %llu, and an earlier one on n%u/%lld had "
                              "%llu", child->id, life->node,
@@ -131,12 +137,13 @@ static int quiet(struct sim_case *c, const struct sim_child **child_,
 {
     for (uint32_t i = 0; i < c->options.children; i++) {
         struct sim_child *child = &c->children[i];
-        uint32_t alive = 0;
+        uint32_t alive = 0, asked, wanted;
 
         for (uint32_t k = 0; k < SIM_LIVES_MAX; k++)
             alive += child->lives[k].serial != 0
                 && child->lives[k].ended_ns == 0;
-        if (alive <= sim_copies(c, child))
+        sim_asked(c, child, &asked, &wanted);
+        if (alive <= asked && child->acting <= wanted)
             continue;
         if (text != NULL)
             (void)snprintf(text, text_max, "child %s has %u instances, of "

@@ -58,6 +58,18 @@ static int restless(const struct sim_child *child)
         || sim_child_is(child, "fail-start");
 }
 
+/* As many as asked for, and as many of them act. */
+static int all_there(struct sim_case *c, const struct sim_child *child)
+{
+    uint32_t asked, wanted, alive = 0;
+
+    for (uint32_t k = 0; k < SIM_LIVES_MAX; k++)
+        alive += child->lives[k].serial != 0 && child->lives[k].ended_ns == 0;
+    sim_asked(c, child, &asked, &wanted);
+    return child->acting >= wanted
+        && (alive >= asked || asked > SIM_LIVES_MAX);
+}
+
 static int quiet(struct sim_case *c, const struct sim_child **child_,
                  char *text, size_t text_max)
 {
@@ -69,13 +81,15 @@ static int quiet(struct sim_case *c, const struct sim_child **child_,
             continue;
         if (restless(child) ? sim_child_is(child, "exit-after")
                 || sim_rows_live(c, child, &incarnation) != 0
-                            : child->acting != 0)
+                            : all_there(c, child))
             continue;
         if (text != NULL)
             (void)snprintf(text, text_max, "child %s is wanted, and no "
                            "%s (the last began on n%u)", child->id,
                            restless(child) ? "registry has it"
-                                           : "instance of it acts",
+                                           : child->acting == 0
+                                           ? "instance of it acts"
+                                           : "more of it than that",
                            child->last_node);
         *child_ = child;
         return 0;

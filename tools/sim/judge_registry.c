@@ -33,6 +33,9 @@ static uint64_t row_hash(const struct phub__row_view *row)
     uint64_t hash = XXH3_64bits(row->id.data, row->id.size)
         ^ XXH3_64bits(words, sizeof(words));
 
+    if (row->replicas_count != 0)
+        hash ^= XXH3_64bits_withSeed(row->replicas, row->replicas_count
+                                     * sizeof(row->replicas[0]), 9);
     for (uint32_t i = 0; i < row->instances_count; i++) {
         struct phub__half_view half;
         uint64_t facts[7];

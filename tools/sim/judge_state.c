@@ -45,20 +45,27 @@ static int newer(const struct sim_case *c, const struct sim_life *a,
     return a_end != b_end ? a_end > b_end : a->acted_ns > b->acted_ns;
 }
 
-static const struct sim_life *last_acted(const struct sim_case *c,
-                                         const struct sim_child *child)
+static const struct sim_life *last_other(const struct sim_case *c,
+                                         const struct sim_child *child,
+                                         const struct sim_life *but)
 {
     const struct sim_life *last = NULL;
 
     for (uint32_t i = 0; i < SIM_LIVES_MAX; i++) {
         const struct sim_life *life = &child->lives[i];
 
-        if (life->serial != 0 && life->acted_ns != 0
+        if (life != but && life->serial != 0 && life->acted_ns != 0
             && same_life(child, life)
             && (last == NULL || newer(c, life, last)))
             last = life;
     }
     return last;
+}
+
+static const struct sim_life *last_acted(const struct sim_case *c,
+                                         const struct sim_child *child)
+{
+    return last_other(c, child, NULL);
 }
 
 /* What was only in life is gone; keep_taken: but for what it gave before. */
@@ -116,25 +123,42 @@ static void gone(struct sim_case *c, uint32_t node)
     }
 }
 
-static void began(struct sim_case *c, struct sim_child *child,
-                  struct sim_life *life, sim_facts *facts)
+static void follows(struct sim_case *c, struct sim_child *child,
+                    const struct sim_life *life)
 {
-    const struct sim_life *last = last_acted(c, child);
+    const struct sim_life *last = last_other(c, child, life);
 
-    (void)facts;
-    if (last == NULL || last == life || last->node == life->node)
+    if (last == NULL || last->node == life->node)
         return;
     if (phub__sim_node_frozen(sim_node(c, last->node))
         || sim_were_apart(c, last->node, life->node))
         excuse(child, last, 0);
 }
 
+static void began(struct sim_case *c, struct sim_child *child,
+                  struct sim_life *life, sim_facts *facts)
+{
+    if (!facts->passive)
+        follows(c, child, life);
+}
+
+/* One that was passive follows when it is promoted. */
+static void acting(struct sim_case *c, struct sim_child *child,
+                   struct sim_life *life, sim_facts *facts, int acts)
+{
+    (void)facts;
+    if (acts)
+        follows(c, child, life);
+}
+
 static void acked(struct sim_case *c, struct sim_child *child,
                   uint32_t client, uint64_t number, uint64_t held)
 {
     struct sim_journal *journal = &child->journals[client];
+    uint32_t asked, wanted;
 
-    journal->owed = number;
+    sim_asked(c, child, &asked, &wanted);
+    journal->owed = wanted > 1 ? 0 : number; /* each has its own state */
     if (held > journal->sent && !sim_was_cut(c))
         sim_broken_child(c, 3, child, "child %s holds update %llu of client "
                          "%u, who sent %llu at most in this life", child->id,
@@ -203,6 +227,6 @@ static int quiet(struct sim_case *c, const struct sim_child **child_,
 const struct sim_judge sim_judge_state = {
     .name = "state", .promise = 3,
     .claim = "no acknowledged update is missing",
-    .began = began, .ended = ended, .acked = acked, .gap = gap,
+    .began = began, .acting = acting, .ended = ended, .acked = acked, .gap = gap,
     .gone = gone, .quiet = quiet
 };

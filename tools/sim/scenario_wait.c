@@ -210,9 +210,11 @@ static int all_run(struct sim_play *p, const void *arg)
     (void)arg;
     for (uint32_t i = 0; i < p->options.children; i++) {
         const struct sim_child *child = &p->c->children[i];
+        uint32_t count, acts;
 
+        sim_asked(p->c, child, &count, &acts);
         if (child->asked_to_start && child->wish != SIM_STOP
-            && (child->wish != SIM_RUN || child->acting != 1))
+            && (child->wish != SIM_RUN || child->acting != acts))
             return 0;
     }
     return 1;

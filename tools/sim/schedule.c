@@ -81,13 +81,19 @@ static void manners(struct sim_case *c)
         "actor state freeze garbage=300"
     };
 
+    int roles = strcmp(c->options.strategies[PHUB_KIND_REDUNDANCY].name,
+                       "singularity") != 0;
+
     for (uint32_t i = 0; i < c->options.children; i++) {
-        const char *text = c->options.manner != NULL ? c->options.manner
+        const char *word = c->options.manner != NULL ? c->options.manner
             : words[draw(c, sizeof(words) / sizeof(words[0]))];
+        const char *text = c->children[i].argv;
         char tail[sizeof(c->children[i].argv) + 1];
 
         (void)snprintf(c->children[i].argv, sizeof(c->children[i].argv),
-                       "%s", text);
+                       "%s%s", word,
+                       roles && strstr(word, "no-channel") == NULL ? " role"
+                                                                   : "");
         if (strcmp(text, words[0]) == 0)
             continue;           /* what a scenario's children are like */
         (void)snprintf(tail, sizeof(tail), "%s",

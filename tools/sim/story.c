@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "hub/cause.h"
+#include "hub/replica.h"
 #include "sim/judge.h"
 
 #define CAUSES_MAX 10u          /* told */
@@ -147,11 +148,44 @@ int sim_was_well(const struct sim_case *c, uint32_t node, uint64_t ns)
             < phub__world_now(c->world);
 }
 
-uint32_t sim_copies(const struct sim_case *c, const struct sim_child *child)
+/* By the largest view that anybody has; a program that knows no roles acts. */
+void sim_asked(struct sim_case *c, const struct sim_child *child,
+               uint32_t *count, uint32_t *acts)
 {
-    (void)c;
-    (void)child;
-    return 1;
+    struct sim_daemon *largest = NULL;
+    uint32_t roles[PHUB__INSTANCES_MAX];
+    uint64_t nodes[PHUB__INSTANCES_MAX];
+    struct phub_bytes id = sim_child_bytes(child);
+    struct phub_view *view = NULL;
+
+    *count = *acts = 1;
+    if (strcmp(c->options.strategies[PHUB_KIND_REDUNDANCY].name,
+               "singularity") == 0)
+        return;
+    for (uint32_t i = 0; i < c->options.nodes; i++) {
+        struct sim_daemon *daemon = sim_daemon(c, i);
+
+        if (daemon == NULL || daemon->hub == NULL)
+            continue;
+        if (largest == NULL || phub__view_count(view)
+            < phub__view_count(phub__hub_view(daemon->hub))) {
+            largest = daemon;
+            view = phub__hub_view(daemon->hub);
+        }
+    }
+    if (largest == NULL)
+        return;
+    *count = phub__replica_factor(largest->hub, view);
+    for (uint32_t i = 0; i < *count; i++)
+        nodes[i] = phub__view_at(view, i)->id;
+    if (phub__call_plan(largest->hub->strategies[PHUB_KIND_REDUNDANCY], view,
+                        &id, nodes, *count, roles, NULL, 0) != 0)
+        return;
+    *acts = 0;
+    for (uint32_t i = 0; i < *count; i++)
+        *acts += roles[i] == PHUB_ROLE_ACTIVE;
+    if (sim_child_is(child, "no-channel"))
+        *acts = *count;
 }
 
 uint32_t sim_rows_live(struct sim_case *c, const struct sim_child *child,

@@ -487,6 +487,7 @@ static int exec_spawn(struct phub__exec_child *child,
         .envc = spec->env.count, .note = { note, sizeof note },
         .standby = start->standby != 0,
         .state_expected = start->state_expected != 0,
+        .passive = start->passive != 0,
     };
     int rc = phub__exec_env_init(&env, exec, start, NULL);
 

@@ -350,7 +350,8 @@ static int command_spawn(struct phub__exec_command *command,
         .epoch = start->epoch, .argv = argv->items, .argc = argv->count,
         .env = start->spec->env.items, .envc = start->spec->env.count,
         .standby = start->standby != 0,
-        .state_expected = start->state_expected != 0, .stdio = stdio,
+        .state_expected = start->state_expected != 0,
+        .passive = start->passive != 0, .stdio = stdio,
     };
     int rc = phub__exec_env_init(&env, exec, start,
                                  phub__exec_find(exec, start->handle));

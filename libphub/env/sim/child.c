@@ -237,7 +237,7 @@ void phub__sim_child_judge(struct phub__sim_child *child)
 {
     const struct phub__sim_watch *watch = child->world->options.watch;
     int acts = !child->dead && child->ready && !child->frozen
-        && (!child->standby || child->committed)
+        && (!child->standby || child->committed) && !child->passive
         && (child->process == NULL || !child->process->frozen);
 
     if (acts == child->acts)
@@ -429,7 +429,6 @@ void phub__sim_child_verb(struct phub__sim_child *child, enum phub__verb verb,
 {
     const struct phub__sim_watch *watch = child->world->options.watch;
 
-    (void)code;
     if (child->dead || child->manner.no_channel)
         return;
     if (child->manner.silent && verb != PHUB__VERB_STOP)
@@ -461,6 +460,9 @@ void phub__sim_child_verb(struct phub__sim_child *child, enum phub__verb verb,
              ? PHUB_EAGAIN : 0, NULL, 0);
         return;
     case PHUB__VERB_ROLE:
+        child->passive = (child->manner.can & PHUB__CAN_ROLE) != 0
+            && code == 0;
+        phub__sim_child_judge(child);
         done(child, ref, 0, NULL, 0);
         return;
     case PHUB__VERB_MESSAGE:
@@ -557,6 +559,7 @@ void phub__sim_child_facts(const struct phub__sim_child *child,
     facts->ready = child->ready;
     facts->frozen = child->frozen;
     facts->acts = child->acts;
+    facts->passive = child->passive;
     facts->can_state = (child->manner.can & PHUB__CAN_STATE) != 0;
 }
 
@@ -603,7 +606,8 @@ void phub__sim_child_begin(struct phub__sim_child *child)
     phub__world_note(child->world, child->node, "child %s/%lld begins%s%s, "
                      "epoch %llu", child->id, (long long)child->pid,
                      child->standby ? ", standby" : "",
-                     child->state_expected ? ", awaits state" : "",
+                     child->state_expected ? ", awaits state"
+                     : child->passive ? ", passive" : "",
                      (unsigned long long)child->epoch.number);
     if (watch != NULL && watch->began != NULL)
         watch->began(watch->arg, child);

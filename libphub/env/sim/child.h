@@ -30,7 +30,8 @@
  *   old-on=N         version is one less on the Nth node, from 1
  *
  * It acts (answers clients) when it is ready, not frozen, not a standby
- * before COMMIT, and, as an actor, its process runs. */
+ * before COMMIT, not passive (if it knows roles), and, as an actor, its
+ * process runs. */
 #ifndef PHUB__ENV_SIM_CHILD_H
 #define PHUB__ENV_SIM_CHILD_H
 
@@ -82,6 +83,7 @@ struct phub__sim_child_facts {
     uint64_t counters[PHUB__SIM_CLIENTS_MAX];
     int standby, state_expected, state_put, ready, frozen, acts;
     int can_state;
+    int passive;            /* it was told so, and knows roles */
 };
 
 void phub__sim_child_facts(const struct phub__sim_child *child,

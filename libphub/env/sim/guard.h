@@ -39,6 +39,7 @@ struct phub__sim_child {
     uint32_t deferred;
     int standby, committed, state_expected, state_put, introduced;
     int ready, frozen, stopped, acts, dead;
+    int passive;                            /* and it knows */
     uint32_t id_size;
     char id[];
 };

@@ -370,6 +370,8 @@ static int runner_start(struct phub__runner *base,
     phub__sim_manner(&like->manner, start->spec, runner->actor);
     if (like->manner.old_on == process->node->index + 1u)
         like->manner.version--;
+    like->passive = start->passive &&
+                    (like->manner.can & PHUB__CAN_ROLE) != 0;
     spawn = phub__sim_alloc(1, sizeof(*spawn));
     spawn->runner = runner;
     spawn->process = process;

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* place: where the distribution strategy wants children, and which of these
+ * nodes the redundancy strategy wants to be home.
+ *
+ * Nothing here decides: what is asked for becomes true when a keeper or a home
+ * writes it into a row. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <phub/error.h>
+
+#include "hub/keeper.h"
+#include "hub/place.h"
+#include "hub/replica.h"
+#include "hub/synced.h"
+#include "wire/memory.h"
+
+int phub__keeper_places(struct phub__hub *hub, const struct phub_view *view,
+                        const struct phub_bytes *ids, const uint64_t *homes,
+                        uint32_t count, uint32_t factor,
+                        enum phub_cause cause, uint64_t *nodes,
+                        uint32_t *counts, char *error, size_t error_max)
+{
+    struct phub_assign_item *items = phub__calloc(count, sizeof *items);
+    uint32_t i;
+    int rc = PHUB_ENOMEM;
+
+    if (error != NULL)
+        snprintf(error, error_max, "out of memory");
+    if (items == NULL)
+        goto out;
+    for (i = 0; i < count; i++) {
+        items[i].size = sizeof items[i];
+        items[i].cause = (uint32_t)cause;
+        items[i].id = ids[i];
+        items[i].home = homes != NULL ? homes[i] : 0;
+    }
+    rc = phub__call_assign(hub->strategies[PHUB_KIND_DISTRIBUTION], view,
+                           items, count, factor, nodes, counts, error,
+                           error_max);
+out:
+    phub__free(items);
+    return rc;
+}
+
+void phub__places_fini(struct phub__places *p)
+{
+    phub__free(p->nodes);
+    phub__free(p->counts);
+}
+
+int phub__place(struct phub__hub *hub, const struct phub_view *view,
+                const struct phub_bytes *ids, const uint64_t *homes,
+                uint32_t count, enum phub_cause cause, struct phub__places *p,
+                char *error, size_t error_max)
+{
+    struct phub_view *others = NULL;
+    int rc = PHUB_ENOMEM;
+
+    *p = (struct phub__places){ .factor = 1 };
+    snprintf(error, error_max, "out of memory");
+    if (hub->draining && phub__view_count(view) > 1) {
+        others = phub__view_without(hub, view, hub->node);
+        if (others == NULL)
+            return rc;
+        view = others;
+    }
+    p->factor = phub__replica_factor(hub, view);
+    p->nodes = phub__calloc((size_t)count * p->factor, sizeof *p->nodes);
+    p->counts = phub__calloc(count, sizeof *p->counts);
+    if (p->nodes != NULL && p->counts != NULL)
+        rc = phub__keeper_places(hub, view, ids, homes, count, p->factor,
+                                 cause, p->nodes, p->counts, error,
+                                 error_max);
+    phub__view_unref(&others);
+    return rc;
+}
+
+uint64_t phub__place_home(struct phub__hub *hub, const struct phub_view *view,
+                          struct phub_bytes id, const struct phub__places *p,
+                          uint32_t i)
+{
+    return phub__replica_pick(hub, view, id,
+                              p->nodes + (size_t)i * p->factor, p->counts[i]);
+}
+
+uint32_t phub__place_replicas(const struct phub__places *p, uint32_t i,
+                              uint64_t home, uint64_t *replicas)
+{
+    uint32_t k, n = 0;
+
+    for (k = 0; k < p->counts[i] && n + 1 < p->factor; k++)
+        if (p->nodes[(size_t)i * p->factor + k] != home)
+            replicas[n++] = p->nodes[(size_t)i * p->factor + k];
+    return n;
+}
+
+uint32_t phub__place_seats(struct phub__hub *hub,
+                           const struct phub_view *view, struct phub_bytes id,
+                           const struct phub__row_facts *row,
+                           const struct phub__places *p, uint32_t index,
+                           uint64_t *home, uint64_t *seats)
+{
+    uint64_t running[PHUB__INSTANCES_MAX], lost[PHUB__INSTANCES_MAX];
+    struct phub_epoch epoch;
+    uint32_t i, n = 0, here = 0, runs = 0, count = 0;
+    int64_t pid;
+
+    for (i = 0; i < row->replicas_count; i++) {
+        if (phub__view_index(view, row->replicas[i]) == PHUB__VIEW_NONE) {
+            lost[n - here] = row->replicas[i];
+            n += phub__synced_lease_left(hub, row->replicas[i]) != 0;
+            continue;
+        }
+        seats[here++] = row->replicas[i];
+        n++;
+        if (phub__row_state_on(hub, id, row->replicas[i], &epoch, &pid) ==
+            PHUB_INSTANCE_RUNNING)
+            running[runs++] = row->replicas[i];
+    }
+    if (*home == 0 && runs != 0)
+        *home = phub__replica_pick(hub, view, id, running, runs);
+    if (*home == 0 && here != 0)
+        *home = phub__replica_pick(hub, view, id, seats, here);
+    if (*home == 0)
+        *home = phub__place_home(hub, view, id, p, index);
+    if (n == 0 && *home != 0)
+        return phub__replica_lingering(hub, id, row, *home) != 0 ? 0
+             : phub__place_replicas(p, index, *home, seats);
+    memcpy(seats + here, lost, (n - here) * sizeof seats[0]);
+    for (i = 0; i < n; i++)
+        if (seats[i] != *home)
+            seats[count++] = seats[i];
+    return count;
+}
+
+struct phub_view *phub__view_without(struct phub__hub *hub,
+                                     const struct phub_view *view,
+                                     uint64_t node)
+{
+    uint32_t count = phub__view_count(view), i, n = 0;
+    struct phub_view_node *nodes = phub__calloc(count + 1, sizeof *nodes);
+    struct phub_view *without = NULL;
+
+    (void)hub;
+    if (nodes == NULL)
+        return NULL;
+    for (i = 0; i < count; i++)
+        if (phub__view_at(view, i)->id != node)
+            nodes[n++] = *phub__view_at(view, i);
+    without = phub__view_new(nodes, n);
+    phub__free(nodes);
+    return without;
+}
+
+int phub__keeper_place(struct phub__hub *hub, const struct phub_view *view,
+                       const struct phub_bytes *ids, const uint64_t *homes,
+                       uint32_t count, enum phub_cause cause, uint64_t *nodes,
+                       char *error, size_t error_max)
+{
+    struct phub__places p;
+    uint32_t i;
+    int rc = phub__place(hub, view, ids, homes, count, cause, &p, error,
+                         error_max);
+
+    for (i = 0; rc == 0 && i < count; i++)
+        nodes[i] = phub__place_home(hub, view, ids[i], &p, i);
+    phub__places_fini(&p);
+    return rc;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/* replica: more than one instance of a child.
+ *
+ * A row's home names the node of the active instance, its replicas name the
+ * nodes of the others; one epoch covers both, and whoever may write the home
+ * writes them together (hub.h): the keeper at the start and when the home is
+ * lost, the home at any other time.  So there is never more than one writer,
+ * and every rule about homes holds for replicas.
+ *
+ *   start      keeper: the distribution's first `factor` nodes; home is the
+ *              first that the redundancy strategy makes active
+ *   lost home  keeper: the same choice among the replicas that are left, so a
+ *              passive instance that runs is promoted where it is
+ *   lost replica, too few, too many   home (upkeep)
+ *   a join     home: replicas that no longer belong are cut, upkeep fills
+ *   a move     the target leaves the replicas as it becomes home
+ *
+ * Never more than asked for: a replica is added only once the instances that
+ * were cut are gone, and a lost one is replaced once its lease has run out.
+ *
+ * Roles.  The instance at home is active.  The others are what the strategy's
+ * plan makes of them if it wants several active ones, else passive: who is
+ * home is recorded, and not for a function of the view to change. */
+#include "config.h"
+
+#include <string.h>
+
+#include <phub/error.h>
+
+#include "hub/keeper.h"
+#include "hub/redistribute.h"
+#include "hub/replica.h"
+#include "hub/synced.h"
+
+uint32_t phub__replica_factor(struct phub__hub *hub,
+                              const struct phub_view *view)
+{
+    uint32_t factor = 1;
+
+    if (phub__call_factor(hub->strategies[PHUB_KIND_REDUNDANCY], view,
+                          &factor, NULL, 0) != 0)
+        return 1;
+    return factor < PHUB__INSTANCES_MAX ? factor : PHUB__INSTANCES_MAX;
+}
+
+/* roles has count places; all but the first passive if there is no answer. */
+static uint32_t roles_of(struct phub__hub *hub, const struct phub_view *view,
+                         struct phub_bytes id, const uint64_t *nodes,
+                         uint32_t count, uint32_t *roles)
+{
+    uint32_t i, active = 0;
+
+    if (phub__call_plan(hub->strategies[PHUB_KIND_REDUNDANCY], view, &id,
+                        nodes, count, roles, NULL, 0) != 0)
+        for (i = 0; i < count; i++)
+            roles[i] = i == 0 ? PHUB_ROLE_ACTIVE : PHUB_ROLE_PASSIVE;
+    for (i = 0; i < count; i++)
+        active += roles[i] == PHUB_ROLE_ACTIVE;
+    return active;
+}
+
+uint64_t phub__replica_pick(struct phub__hub *hub,
+                            const struct phub_view *view,
+                            struct phub_bytes id, const uint64_t *nodes,
+                            uint32_t count)
+{
+    uint32_t roles[PHUB__INSTANCES_MAX], i;
+
+    if (count < 2)
+        return count == 0 ? 0 : nodes[0];
+    (void)roles_of(hub, view, id, nodes, count, roles);
+    for (i = 0; roles[i] != PHUB_ROLE_ACTIVE; i++)
+        ;
+    return nodes[i];
+}
+
+int phub__replica_suits(struct phub__hub *hub, const struct phub_view *view,
+                        struct phub_bytes id, const uint64_t *nodes,
+                        uint32_t count, uint64_t home)
+{
+    uint32_t roles[PHUB__INSTANCES_MAX], i;
+
+    if (count < 2)
+        return count == 1 && nodes[0] == home;
+    (void)roles_of(hub, view, id, nodes, count, roles);
+    for (i = 0; i < count; i++)
+        if (nodes[i] == home)
+            return roles[i] == PHUB_ROLE_ACTIVE;
+    return 0;
+}
+
+uint32_t phub__replica_role(struct phub__hub *hub, struct phub_bytes id,
+                            const struct phub__row_facts *row)
+{
+    uint64_t nodes[PHUB__INSTANCES_MAX];
+    uint32_t roles[PHUB__INSTANCES_MAX], i;
+
+    if (row->home == hub->node)
+        return PHUB_ROLE_ACTIVE;
+    nodes[0] = row->home;
+    memcpy(nodes + 1, row->replicas, row->replicas_count * sizeof nodes[0]);
+    if (roles_of(hub, phub__hub_view(hub), id, nodes, row->replicas_count + 1,
+                 roles) < 2)
+        return PHUB_ROLE_PASSIVE;
+    for (i = 1; nodes[i] != hub->node; i++)
+        ;
+    return roles[i];
+}
+
+int phub__replica_told(struct phub__hub *hub, uint32_t role)
+{
+    return (phub__call_signals(hub->strategies[PHUB_KIND_REDUNDANCY]) >>
+            role) & 1;
+}
+
+/* --- at home ------------------------------------------------------------------ */
+
+static void write_seats(struct phub__hub *hub, struct phub_bytes id,
+                        const struct phub__row_facts *row,
+                        const uint64_t *nodes, uint32_t count)
+{
+    phub__hub_cause(hub, id, "%u replicas of %u stay, %u in all",
+                    count < row->replicas_count ? count : row->replicas_count,
+                    row->replicas_count, count);
+    (void)phub__row_seats(hub, id, row->incarnation, hub->node, nodes, count,
+                          phub__hub_epoch(hub));
+}
+
+/* May this node, as home, change who has a replica? */
+static int may_decide(const struct phub__hub *hub,
+                      const struct phub__local *local)
+{
+    return local->move == NULL && local->arrival == NULL &&
+           local->instance != NULL &&
+           phub__instance_phase(local->instance) == PHUB__PHASE_RUNNING &&
+           !hub->draining && !hub->stopping &&
+           hub->verdict == PHUB_VERDICT_CONTINUE &&
+           phub__redistribution_settled(hub) && phub__synced_complete(hub) &&
+           phub__hub_in_charge(hub);
+}
+
+uint32_t phub__replica_lingering(struct phub__hub *hub, struct phub_bytes id,
+                                 const struct phub__row_facts *row,
+                                 uint64_t home)
+{
+    struct phub__row_view view;
+    struct phub__half_view half;
+    uint32_t i, count = 0;
+
+    if (phub__registry_get(hub->registry, id, &view) != 0)
+        return 0;
+    for (i = 0; i < view.instances_count; i++) {
+        phub__row_half_at(&view, i, &half);
+        if (half.state == PHUB_INSTANCE_GONE ||
+            half.state == PHUB_INSTANCE_FAILED || half.node == home ||
+            phub__replica_has(row->replicas, row->replicas_count, half.node))
+            continue;
+        count += phub__view_index(phub__hub_view(hub), half.node) !=
+                     PHUB__VIEW_NONE ||
+                 phub__synced_lease_left(hub, half.node);
+    }
+    return count;
+}
+
+/* Append to nodes, up to max of them, from where the child belongs. */
+static uint32_t fill(struct phub__hub *hub, struct phub_bytes id,
+                     uint64_t *nodes, uint32_t count, uint32_t max,
+                     uint32_t factor)
+{
+    uint64_t places[PHUB__INSTANCES_MAX];
+    uint32_t i, n = 0;
+
+    if (phub__keeper_places(hub, phub__hub_view(hub), &id, &hub->node, 1,
+                            factor, PHUB_CAUSE_RETRY, places, &n, NULL,
+                            0) != 0)
+        return count;
+    for (i = 0; i < n && count < max; i++)
+        if (places[i] != hub->node &&
+            !phub__replica_has(nodes, count, places[i]))
+            nodes[count++] = places[i];
+    return count;
+}
+
+void phub__replica_upkeep(struct phub__local *local,
+                          const struct phub__row_facts *row)
+{
+    struct phub__hub *hub = local->hub;
+    const struct phub_view *view = phub__hub_view(hub);
+    uint64_t nodes[PHUB__INSTANCES_MAX];
+    uint32_t factor = phub__replica_factor(hub, view), i, kept = 0, count, old;
+
+    if ((factor == 1 && row->replicas_count == 0) || !may_decide(hub, local))
+        return;
+    for (i = 0; i < row->replicas_count && kept + 1 < factor; i++)
+        if (phub__view_index(view, row->replicas[i]) != PHUB__VIEW_NONE ||
+            phub__synced_lease_left(hub, row->replicas[i]))
+            nodes[kept++] = row->replicas[i];
+    count = kept;
+    if (kept + 1 < factor) {
+        /* What was cut may still run, and those just left out as well. */
+        old = phub__replica_lingering(hub, phub__local_id(local), row,
+                                      hub->node);
+        if (kept + 1 + old < factor)
+            count = fill(hub, phub__local_id(local), nodes, kept,
+                         factor - 1 - old, factor);
+    }
+    if (count != row->replicas_count || kept != row->replicas_count)
+        write_seats(hub, phub__local_id(local), row, nodes, count);
+}
+
+void phub__replica_keep(struct phub__hub *hub, struct phub_bytes id,
+                        const uint64_t *nodes, uint32_t count)
+{
+    const struct phub__local *local = phub__local_find(hub, id);
+    uint64_t kept[PHUB__INSTANCES_MAX];
+    struct phub__row_facts row;
+    uint32_t i, n = 0;
+
+    phub__row_facts(hub, id, &row);
+    if (local == NULL || !row.live || row.home != hub->node ||
+        row.replicas_count == 0 || !may_decide(hub, local))
+        return;
+    for (i = 0; i < row.replicas_count; i++)
+        if (phub__replica_has(nodes, count, row.replicas[i]))
+            kept[n++] = row.replicas[i];
+    if (n != row.replicas_count)
+        write_seats(hub, id, &row, kept, n);
+}

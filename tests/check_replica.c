@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/* check_replica: more than one instance of a child, in a simulated hub. */
+#include "config.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <phub/error.h>
+
+#include "hub/redistribute.h"
+#include "hub/replica.h"
+#include "hub_fixture.h"
+
+#define MANNER "sim state freeze role"
+
+static struct hubs hubs;
+
+static void begin(uint32_t nodes, const char *factor, const char *mode)
+{
+    static const char *params[2];
+
+    params[0] = factor;
+    params[1] = mode;
+    hubs.redundancy = "replication";
+    hubs.redundancy_params = params;
+    hubs.redundancy_params_count = 2;
+    hubs_new(&hubs, nodes, "hotswap", 7);
+}
+
+static void end(void)
+{
+    hubs_free(&hubs);
+    hubs.redundancy = NULL;
+    hubs.redundancy_params_count = 0;
+}
+
+struct wanted {
+    uint32_t instances, acting;
+};
+
+static int has(struct hubs *h, const void *arg)
+{
+    const struct wanted *wanted = arg;
+
+    return hubs_agree(h, NULL) &&
+           hubs_instances(h, "c", NULL) == wanted->instances &&
+           hubs_acting(h, "c", NULL) == wanted->acting;
+}
+
+static void becomes(uint32_t instances, uint32_t acting)
+{
+    struct wanted wanted = { instances, acting };
+
+    ck_assert_msg(hubs_until(&hubs, 60000, has, &wanted),
+                  "%u instances, %u act; %u and %u expected",
+                  hubs_instances(&hubs, "c", NULL),
+                  hubs_acting(&hubs, "c", NULL), instances, acting);
+    hubs_run(&hubs, 5000);
+    ck_assert(has(&hubs, &wanted));
+}
+
+/* Whether node runs an instance of c that does not act; serial of it. */
+static int waits_on(uint32_t node, uint64_t *serial)
+{
+    struct phub__sim_child *child = NULL;
+    struct phub__sim_child_facts facts;
+
+    while ((child = phub__sim_child_next(hubs.world, child)) != NULL) {
+        phub__sim_child_facts(child, &facts);
+        if (facts.id.size != 1 || facts.id.data[0] != 'c' || facts.acts ||
+            phub__sim_node_index(facts.node) != node)
+            continue;
+        *serial = facts.serial;
+        return 1;
+    }
+    return 0;
+}
+
+static uint32_t waiting_node(uint64_t *serial)
+{
+    uint32_t i;
+
+    for (i = 0; i < hubs.nodes; i++)
+        if (waits_on(i, serial))
+            return i;
+    ck_abort_msg("no instance waits");
+}
+
+static uint64_t acting_serial(uint32_t *node)
+{
+    struct phub__sim_child_facts facts;
+
+    phub__sim_child_facts(hubs_child(&hubs, "c"), &facts);
+    *node = phub__sim_node_index(facts.node);
+    return facts.serial;
+}
+
+START_TEST(as_many_run_as_asked_for_and_one_is_active)
+{
+    begin(4, "factor=3", "mode=active_passive");
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", MANNER), 0);
+    becomes(3, 1);
+    ck_assert_int_eq(hubs_stop(&hubs, 1, "c"), 0);
+    ck_assert_uint_eq(hubs_instances(&hubs, "c", NULL), 0);
+    end();
+}
+END_TEST
+
+START_TEST(all_act_if_all_are_active)
+{
+    begin(4, "factor=3", "mode=active_active");
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", MANNER), 0);
+    becomes(3, 3);
+    end();
+}
+END_TEST
+
+START_TEST(no_more_run_than_there_are_nodes)
+{
+    begin(2, "factor=5", "mode=active_passive");
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", MANNER), 0);
+    becomes(2, 1);
+    (void)hubs_add(&hubs);
+    becomes(3, 1);
+    end();
+}
+END_TEST
+
+START_TEST(one_that_waits_is_promoted_where_it_is_when_the_active_is_lost)
+{
+    uint64_t serial;
+    uint32_t waiting, active, after;
+
+    begin(4, "factor=2", "mode=active_passive");
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", MANNER), 0);
+    becomes(2, 1);
+    waiting = waiting_node(&serial);
+    (void)acting_serial(&active);
+    phub__sim_node_power_off(hubs_node(&hubs, active));
+    becomes(2, 1);
+    ck_assert_uint_eq(acting_serial(&after), serial);
+    ck_assert_uint_eq(after, waiting);
+    ck_assert_uint_eq(hubs.doubled, 0);
+    end();
+}
+END_TEST
+
+START_TEST(one_that_waits_is_replaced_and_the_active_one_goes_on)
+{
+    uint64_t serial, active;
+    uint32_t waiting, at, after;
+
+    begin(4, "factor=2", "mode=active_passive");
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", MANNER), 0);
+    becomes(2, 1);
+    active = acting_serial(&at);
+    waiting = waiting_node(&serial);
+    phub__sim_node_power_off(hubs_node(&hubs, waiting));
+    becomes(2, 1);
+    ck_assert_uint_eq(acting_serial(&after), active);
+    ck_assert_uint_ne(waiting_node(&serial), waiting);
+    end();
+}
+END_TEST
+
+START_TEST(a_move_to_where_one_waits_takes_the_state_along)
+{
+    uint64_t serial;
+    uint32_t waiting, at;
+
+    begin(3, "factor=2", "mode=active_passive");
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", MANNER), 0);
+    becomes(2, 1);
+    hubs_update(&hubs, "c", 1, 5);
+    waiting = waiting_node(&serial);
+    ck_assert_int_eq(hubs_move(&hubs, 0, "c", waiting), 0);
+    becomes(2, 1);
+    (void)acting_serial(&at);
+    ck_assert_uint_eq(at, waiting);
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5);
+    ck_assert_uint_eq(hubs.doubled, 0);
+    end();
+}
+END_TEST
+
+START_TEST(there_is_one_on_each_node_as_nodes_come_and_go)
+{
+    uint32_t i;
+
+    begin(3, "factor=cluster_size", "mode=active_passive");
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", MANNER), 0);
+    becomes(3, 1);
+    for (i = 0; i < 2; i++)
+        (void)hubs_add(&hubs);
+    becomes(5, 1);
+    phub__sim_node_power_off(hubs_node(&hubs, 0));
+    becomes(4, 1);
+    ck_assert_uint_eq(hubs.doubled, 0);
+    end();
+}
+END_TEST
+
+START_TEST(one_that_does_not_take_its_role_is_started_anew)
+{
+    uint64_t serial;
+    uint32_t active, after;
+
+    begin(3, "factor=2", "mode=active_passive");
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim role silent"), 0);
+    becomes(2, 1);
+    (void)waiting_node(&serial);
+    (void)acting_serial(&active);
+    phub__sim_node_power_off(hubs_node(&hubs, active));
+    becomes(2, 1);
+    ck_assert_uint_ne(acting_serial(&after), serial);
+    end();
+}
+END_TEST
+
+START_TEST(every_node_knows_which_one_is_active)
+{
+    struct phub__lookup lookup;
+    uint32_t i, k, active, at;
+
+    begin(4, "factor=3", "mode=active_passive");
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", MANNER), 0);
+    becomes(3, 1);
+    (void)acting_serial(&at);
+    for (i = 0; i < hubs.nodes; i++) {
+        ck_assert_int_eq(phub__registry_lookup(hubs_hub(&hubs, i)->registry,
+                                               hubs_bytes("c"), &lookup), 0);
+        ck_assert_uint_eq(lookup.instances_count, 3);
+        ck_assert_uint_eq(lookup.home, hubs.ids[at]);
+        for (k = active = 0; k < 3; k++) {
+            if (lookup.instances[k].role != PHUB_ROLE_ACTIVE)
+                continue;
+            active++;
+            ck_assert_uint_eq(lookup.instances[k].node, hubs.ids[at]);
+        }
+        ck_assert_uint_eq(active, 1);
+    }
+    end();
+}
+END_TEST
+
+START_TEST(masters_and_waiters_spread_over_the_nodes)
+{
+    char ids[300] = "", id[8];
+    uint32_t i, at, by_node[4] = { 0 };
+    size_t size = 0;
+
+    begin(4, "factor=2", "mode=active_passive");
+    for (i = 0; i < 40; i++)
+        size += (size_t)snprintf(ids + size, sizeof ids - size, "%sk%u",
+                                 i == 0 ? "" : " ", i);
+    ck_assert_int_eq(hubs_start(&hubs, 0, ids, MANNER), 0);
+    hubs_run(&hubs, 3000);
+    for (i = 0; i < 40; i++) {
+        snprintf(id, sizeof id, "k%u", i);
+        ck_assert_uint_eq(hubs_acting(&hubs, id, &at), 1);
+        ck_assert_uint_eq(hubs_instances(&hubs, id, NULL), 2);
+        by_node[at]++;
+    }
+    for (i = 0; i < 4; i++)
+        ck_assert_uint_ge(by_node[i], 3);
+    end();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("replica");
+    TCase *tc = tcase_create("replica");
+    SRunner *runner;
+    int failed;
+
+    tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, as_many_run_as_asked_for_and_one_is_active);
+    tcase_add_test(tc, all_act_if_all_are_active);
+    tcase_add_test(tc, no_more_run_than_there_are_nodes);
+    tcase_add_test(
+        tc, one_that_waits_is_promoted_where_it_is_when_the_active_is_lost);
+    tcase_add_test(tc, one_that_waits_is_replaced_and_the_active_one_goes_on);
+    tcase_add_test(tc, a_move_to_where_one_waits_takes_the_state_along);
+    tcase_add_test(tc, there_is_one_on_each_node_as_nodes_come_and_go);
+    tcase_add_test(tc, one_that_does_not_take_its_role_is_started_anew);
+    tcase_add_test(tc, every_node_knows_which_one_is_active);
+    tcase_add_test(tc, masters_and_waiters_spread_over_the_nodes);
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
