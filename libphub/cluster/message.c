@@ -196,20 +196,22 @@ int phub__message_encode(const struct phub__message *m, uint8_t *buf,
     const struct type *type = &types[m->type];
     struct phub_cbor_writer w;
     uint32_t keys = type->needs;
-    uint64_t count = 0;
+    uint64_t count;
 
     assert(m->type >= 1 && m->type <= PHUB__CLUSTER_TYPE_MAX);
     assert(m->news_count <= PHUB__NEWS_MAX);
-    for (uint32_t key = 1; key < KEY_COUNT; key++) {
-        if ((type->may & BIT(key)) != 0 && !is_empty(m, (enum key)key))
+    for (uint32_t may = type->may; may != 0; may &= may - 1) {
+        uint32_t key = (uint32_t)__builtin_ctz(may);
+
+        if (!is_empty(m, (enum key)key))
             keys |= BIT(key);
-        count += (keys >> key) & 1;
     }
+    count = (uint64_t)__builtin_popcount(keys);
     phub_cbor_writer_init(&w, buf, capacity);
     phub_cbor_write_map(&w, count);
-    for (uint32_t key = 1; key < KEY_COUNT; key++) {
-        if ((keys & BIT(key)) == 0)
-            continue;
+    for (; keys != 0; keys &= keys - 1) {
+        uint32_t key = (uint32_t)__builtin_ctz(keys);
+
         phub_cbor_write_uint(&w, key);
         write_field(&w, m, (enum key)key);
     }
