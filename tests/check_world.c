@@ -631,6 +631,31 @@ START_TEST(an_exec_that_hangs_past_the_lease_starts_nothing)
 }
 END_TEST
 
+START_TEST(one_way_between_two_nodes_can_be_slower_than_the_rest)
+{
+    struct phub__world *world = world_of(16, 3);
+    struct phub__sim_net far = { 300 * PHUB__SIM_MS, 0, 0, 0, 0, 0 };
+    uint64_t near;
+
+    run_for(world, 100);
+    phub__world_path(world, 0, 1, &far);
+    run_for(world, 10);
+    stubs[0].pongs = stubs[1].pongs = stubs[2].pongs = 0;
+    run_for(world, 250);
+    near = stubs[2].pongs;
+    ck_assert_uint_le(stubs[0].pongs, near / 2 + 2);    /* of c alone */
+    ck_assert_uint_le(stubs[1].pongs, near / 2 + 2);
+    run_for(world, 300);
+    ck_assert_uint_gt(stubs[0].pongs, near / 2 + 20);   /* late */
+    phub__world_path(world, 0, 1, NULL);
+    run_for(world, 400);
+    stubs[0].pongs = stubs[2].pongs = 0;
+    run_for(world, 250);
+    ck_assert_uint_ge(stubs[0].pongs + 3, stubs[2].pongs);
+    phub__world_free(&world);
+}
+END_TEST
+
 START_TEST(a_machine_that_cannot_fork_says_so)
 {
     struct phub__world *world = world_of(15, 1);
@@ -696,6 +721,8 @@ int main(void)
                    a_child_that_talks_nonsense_answers_what_nobody_asked);
     tcase_add_test(tcase, a_child_gives_its_state_once_or_twice_or_never);
     tcase_add_test(tcase, an_exec_that_hangs_past_the_lease_starts_nothing);
+    tcase_add_test(tcase,
+                   one_way_between_two_nodes_can_be_slower_than_the_rest);
     tcase_add_test(tcase, a_machine_that_cannot_fork_says_so);
     tcase_add_test(tcase,
                    what_a_dead_daemon_had_ordered_begins_and_is_adopted);

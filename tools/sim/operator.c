@@ -381,6 +381,8 @@ void sim_operate(struct sim_case *c)
         return;
     if (dice < 40)
         sim_move(c, UINT32_MAX, child, target);
+    else if (dice < 45)
+        sim_edit(c, UINT32_MAX, child);
     else if (c->children[child].wish == SIM_RUN)
         sim_stop(c, UINT32_MAX, child, child + 1);
     else

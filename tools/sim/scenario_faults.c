@@ -200,6 +200,18 @@ static int exec_fails(struct sim_play *p, uint32_t index, uint64_t arg)
                           index, 0);
 }
 
+static int exec_works(struct sim_play *p, uint32_t index, uint64_t value)
+{
+    (void)value;
+    can_exec(p, index, 0);
+    return 0;
+}
+
+static int play_exec_works(struct sim_play *p, const struct sim_arg *args)
+{
+    return sim_play_each_node(p, &args[0], exec_works, 0);
+}
+
 static int play_exec_fails(struct sim_play *p, const struct sim_arg *args)
 {
     return sim_play_each_node(p, &args[0], exec_fails, (uintptr_t)&args[1]);
@@ -350,6 +362,48 @@ static int rate(struct sim_play *p, const struct sim_arg *arg,
     return 0;
 }
 
+/* Fill what was said. */
+static int net_of(struct sim_play *p, const struct sim_arg *args,
+                  struct phub__sim_net *net)
+{
+    int64_t bytes;
+
+    if ((args[0].given && sim_play_time(p, &args[0], &net->latency_ns) != 0)
+        || (args[1].given && sim_play_time(p, &args[1], &net->tail_ns) != 0)
+        || rate(p, &args[3], &net->loss_permille) != 0
+        || rate(p, &args[4], &net->repeat_permille) != 0
+        || rate(p, &args[5], &net->reorder_permille) != 0)
+        return -1;
+    if (args[2].given) {
+        if (sim_play_number(p, &args[2], "bytes per second", 0, INT64_MAX,
+                            &bytes) != 0)
+            return -1;
+        net->bytes_per_s = (uint64_t)bytes;
+    }
+    return 0;
+}
+
+static int set_path(struct sim_play *p, uint32_t from, uint32_t to,
+                    const struct sim_arg *args)
+{
+    struct phub__sim_net net = p->net;
+
+    if (net_of(p, &args[1], &net) != 0)
+        return -1;
+    phub__world_note(p->c->world, NULL, "network n%u -> n%u: latency %llu us, "
+                     "tail %llu us, loss %u permille", from, to,
+                     (unsigned long long)(net.latency_ns / PHUB__SIM_US),
+                     (unsigned long long)(net.tail_ns / PHUB__SIM_US),
+                     net.loss_permille);
+    phub__world_path(p->c->world, from, to, &net);
+    return 0;
+}
+
+static int play_path(struct sim_play *p, const struct sim_arg *args)
+{
+    return each_pair(p, &args[0], set_path, args);
+}
+
 static void lossless(struct sim_play *p, uint32_t permille, uint32_t unused)
 {
     (void)unused;
@@ -369,20 +423,8 @@ static int play_loss(struct sim_play *p, const struct sim_arg *args)
 
 static int play_network(struct sim_play *p, const struct sim_arg *args)
 {
-    int64_t bytes;
-
-    if ((args[0].given && sim_play_time(p, &args[0], &p->net.latency_ns) != 0)
-        || (args[1].given && sim_play_time(p, &args[1], &p->net.tail_ns) != 0)
-        || rate(p, &args[3], &p->net.loss_permille) != 0
-        || rate(p, &args[4], &p->net.repeat_permille) != 0
-        || rate(p, &args[5], &p->net.reorder_permille) != 0)
+    if (net_of(p, args, &p->net) != 0)
         return -1;
-    if (args[2].given) {
-        if (sim_play_number(p, &args[2], "bytes per second", 0, INT64_MAX,
-                            &bytes) != 0)
-            return -1;
-        p->net.bytes_per_s = (uint64_t)bytes;
-    }
     set_net(p);
     return 0;
 }
@@ -395,6 +437,9 @@ static int play_network_quiet(struct sim_play *p, const struct sim_arg *args)
     phub__world_options_init(&world, 0);
     p->net = world.net;
     set_net(p);
+    for (uint32_t i = 0; i < p->options.nodes; i++)
+        for (uint32_t k = 0; k < p->options.nodes; k++)
+            phub__world_path(p->c->world, i, k, NULL);
     return 0;
 }
 
@@ -430,6 +475,7 @@ const struct sim_form sim_forms_faults[] = {
     { "disk full NODES [for TIME]", SIM_ACTION, play_disk_full },
     { "disk usable NODES", SIM_ACTION, play_disk_usable },
     { "exec fails NODES [for TIME]", SIM_ACTION, play_exec_fails },
+    { "exec works NODES", SIM_ACTION, play_exec_works },
     { "cut GROUPS [held] [unexcused] [for TIME]", SIM_ACTION, play_cut },
     { "half-open GROUPS [unexcused] [for TIME]", SIM_ACTION, play_half_open },
     { "heal", SIM_ACTION, play_heal },
@@ -438,6 +484,8 @@ const struct sim_form sim_forms_faults[] = {
     { "network quiet", SIM_ACTION, play_network_quiet },
     { "network [latency TIME] [tail TIME] [bandwidth NUMBER] [loss RATE] "
       "[repeat RATE] [reorder RATE]", SIM_ACTION, play_network },
+    { "link GROUPS [latency TIME] [tail TIME] [bandwidth NUMBER] [loss RATE] "
+      "[repeat RATE] [reorder RATE]", SIM_ACTION, play_path },
     { "mend", SIM_ACTION, play_mend },
     { NULL, SIM_ACTION, NULL }
 };

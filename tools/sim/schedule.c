@@ -48,6 +48,7 @@ static const struct fault faults[SIM_FAULTS] = {
                               "sending" },
     [SIM_FAULT_JUMP] = { "jump", "a machine's clock says that it slept" },
     [SIM_FAULT_BURST] = { "burst", "nodes leave and join at once" },
+    [SIM_FAULT_EXEC] = { "exec", "a machine cannot start programs" },
 };
 
 const char *sim_fault_name(enum sim_fault fault)
@@ -381,6 +382,10 @@ static void strike_node(struct sim_case *c, enum sim_fault fault,
     case SIM_FAULT_BURST:
         burst(c, node);
         return;
+    case SIM_FAULT_EXEC:
+        sim_record_node(c, SIM_EFFECT_NONE, node, "exec fails n%u", node);
+        phub__sim_node_no_exec(sim_node(c, node), 1);
+        return;
     case SIM_FAULT_CHILD:
     case SIM_FAULT_JOIN:
     case SIM_FAULTS:
@@ -414,6 +419,11 @@ static void mend(struct sim_case *c, int all)
         if (all) {
             phub__sim_node_slow(sim_node(c, i), 0);
             sim_disk_full(c, i, 0);
+        }
+        if (phub__sim_node_cannot_exec(sim_node(c, i))) {
+            /* Longer, and a child's limit of restarts is reached. */
+            sim_record_node(c, SIM_EFFECT_NONE, i, "exec works n%u", i);
+            phub__sim_node_no_exec(sim_node(c, i), 0);
         }
         if (all)
             phub__sim_node_kill_after(sim_node(c, i), 0);

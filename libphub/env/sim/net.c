@@ -173,9 +173,15 @@ static struct phub_buf *frame_whole(struct phub__world *world,
     return world->whole;
 }
 
+static const struct phub__sim_net *net_of(const struct phub__world *world,
+                                          const struct phub__sim_path *path)
+{
+    return path->net != NULL ? path->net : &world->options.net;
+}
+
 static uint64_t latency(struct phub__world *world, struct phub__sim_path *path)
 {
-    const struct phub__sim_net *net = &world->options.net;
+    const struct phub__sim_net *net = net_of(world, path);
 
     return net->latency_ns + phub__sim_tail(&path->random, net->tail_ns);
 }
@@ -372,9 +378,9 @@ static void repeat(struct phub__world *world,
 static void transmit(struct phub__link *link, struct phub__sim_frame *frame)
 {
     struct phub__world *world = link->process->world;
-    const struct phub__sim_net *net = &world->options.net;
     struct phub__sim_path *path = path_of(world, link->process->node->index,
                                           link->peer->node->index);
+    const struct phub__sim_net *net = net_of(world, path);
     uint64_t at = path->free_at > world->now ? path->free_at : world->now;
 
     frame->to = link->peer;
@@ -682,6 +688,25 @@ void phub__world_net(struct phub__world *world,
                      const struct phub__sim_net *net)
 {
     world->options.net = *net;
+}
+
+void phub__world_path(struct phub__world *world, uint32_t from, uint32_t to,
+                      const struct phub__sim_net *net)
+{
+    struct phub__sim_path *path = path_of(world, from, to);
+
+    if (path->net != NULL && net == NULL) {
+        world->paths_own--;
+        free(path->net);
+        path->net = NULL;
+    }
+    if (net == NULL)
+        return;
+    if (path->net == NULL) {
+        path->net = phub__sim_alloc(1, sizeof(*path->net));
+        world->paths_own++;
+    }
+    *path->net = *net;
 }
 
 int phub__world_is_cut(const struct phub__world *world, uint32_t from,

@@ -284,7 +284,14 @@ void phub__sim_node_disk_full(struct phub__sim_node *node, int full)
 
 void phub__sim_node_no_exec(struct phub__sim_node *node, int fails)
 {
+    if (node->no_exec == fails)
+        return;
     phub__world_note(node->world, node, fails ? "cannot start programs"
                                               : "can start programs again");
     node->no_exec = fails;
+}
+
+int phub__sim_node_cannot_exec(const struct phub__sim_node *node)
+{
+    return node->no_exec;
 }

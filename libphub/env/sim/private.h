@@ -132,6 +132,7 @@ struct phub__sim_path {
     int cut, held;
     uint64_t cut_since;
     struct phub__sim_frame *stuck, *stuck_tail; /* wait for the cut to end */
+    struct phub__sim_net *net;          /* its own, or NULL: the world's */
 };
 
 struct phub__sim_name {
@@ -168,6 +169,7 @@ struct phub__world {
     uint32_t nodes_count;
     struct phub__sim_path *paths;       /* nodes_count squared */
     uint32_t paths_side;
+    uint32_t paths_own;                 /* those with a net of their own */
     struct phub__sim_name *names;
     struct phub__sim_traffic traffic;
     struct phub__sim_process *listeners[PHUB__SIM_LISTENERS]; /* hashed */

@@ -163,10 +163,14 @@ void phub__sim_node_wipe(struct phub__sim_node *node);
 void phub__sim_node_disk_full(struct phub__sim_node *node, int full);
 /* No program can be started from now on; 0 ends that. */
 void phub__sim_node_no_exec(struct phub__sim_node *node, int fails);
+int phub__sim_node_cannot_exec(const struct phub__sim_node *node);
 
 /* --- network -------------------------------------------------------------- */
 void phub__world_net(struct phub__world *world,
                      const struct phub__sim_net *net);
+/* The same for one way between two nodes; NULL: as for all. */
+void phub__world_path(struct phub__world *world, uint32_t from, uint32_t to,
+                      const struct phub__sim_net *net);
 /* Nothing goes from a to b any more (one way); held: what is sent meanwhile
  * arrives when the cut ends, else it is lost. */
 void phub__world_cut(struct phub__world *world, uint32_t from, uint32_t to,
