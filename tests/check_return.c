@@ -7,9 +7,11 @@
 #include <phub/error.h>
 
 #include "hub/rows.h"
+#include "hub/synced.h"
 #include "hub_fixture.h"
 
 #define HUBS_OF_A_TEST 3u
+#define STEPS 40
 
 static struct hubs hubs;
 static uint32_t home;
@@ -91,6 +93,44 @@ START_TEST(one_that_has_met_nobody_yet_does_not_say_not_found)
     hubs_wait(&hubs, &result);
     ck_assert_int_eq(result.codes[0], 0);
     ck_assert(hubs_is_gone(&hubs, "c"));
+}
+END_TEST
+
+static int has_met_one(struct hubs *h, const void *none)
+{
+    struct phub__hub *hub = hubs_hub(h, home);
+
+    (void)none;
+    return hub != NULL && hub->started &&
+           phub__view_count(phub__hub_view(hub)) > 1;
+}
+
+/* Those whom it met are gone some steps later, mostly before it has heard all
+ * that they know. */
+START_TEST(one_that_has_but_met_others_does_not_say_not_found)
+{
+    struct hubs_result result;
+    int i, synced;
+
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim"), 0);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", &home), 1);
+    home = (home + 1) % HUBS_OF_A_TEST;
+    phub__sim_node_power_off(hubs_node(&hubs, home));
+    hubs_settle(&hubs);
+    phub__sim_node_start(hubs_node(&hubs, home));
+    while (!has_met_one(&hubs, NULL))
+        ck_assert(phub__world_step(hubs.world));
+    for (i = 0; i < _i; i++)
+        ck_assert(phub__world_step(hubs.world));
+    synced = phub__synced_complete(hubs_hub(&hubs, home));
+    cut_off(home);
+    hubs_run(&hubs, 4000);
+    hubs_stop_send(&hubs, home, "c", &result);
+    hubs_run(&hubs, 3000);
+    ck_assert(synced || result.done == 0);
+    cut_off(HUBS_OF_A_TEST);
+    hubs_wait(&hubs, &result);
+    ck_assert_int_eq(result.codes[0], 0);
 }
 END_TEST
 
@@ -273,6 +313,8 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, a_newer_home_waits_until_the_older_instance_has_ended);
     tcase_add_test(tc, one_that_has_met_nobody_yet_does_not_say_not_found);
+    tcase_add_loop_test(tc,
+        one_that_has_but_met_others_does_not_say_not_found, 0, STEPS);
     tcase_add_test(tc,
         one_that_has_met_nobody_yet_leaves_its_rows_to_those_who_may_be);
     tcase_add_test(tc, those_who_are_new_are_no_company_for_each_other);

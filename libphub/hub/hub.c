@@ -480,7 +480,7 @@ int phub__hub_start(struct phub__hub *hub, char *error, size_t error_max)
         rc = phub__store_load(hub, error, error_max);
     if (rc != 0)
         return rc;
-    phub__hub_look_around(hub, phub__hub_view(hub));
+    phub__hub_look_around(hub);
     hub->lamport_before = hub->lamport;
     phub__hub_lease_mode(hub);
     phub__redistribution_first(hub);

@@ -148,8 +148,7 @@ struct phub__hub {
     int attached;       /* runners told what they hold */
     int started, identity_failed;
     uint64_t started_ns;            /* when, now clock */
-    int lonely;         /* others were known before this start, and none of
-                         * those who would know better has been met */
+    int lonely;         /* others were known before this start; settle.c */
     int draining;       /* nothing new starts here */
     int stopping;
     int verdict;        /* enum phub_verdict of the partition strategy;
@@ -205,10 +204,10 @@ int phub__hub_why_not(const struct phub__hub *hub);
 int phub__hub_settled_in(const struct phub__hub *hub);
 /* Look again when it has. */
 void phub__hub_settle_in(struct phub__hub *hub);
-/* A view: that of the start, with all that was on the disk, makes lonely. */
-void phub__hub_look_around(struct phub__hub *hub,
-                           const struct phub_view *view);
-/* A node that has settled in was heard. */
+/* Is it lonely in its view?  At the start, with what was on the disk, and
+ * whenever it is synced. */
+void phub__hub_look_around(struct phub__hub *hub);
+/* It is synced with a node that has settled in. */
 void phub__hub_company(struct phub__hub *hub);
 int phub__hub_may_run(const struct phub__hub *hub);
 

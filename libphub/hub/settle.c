@@ -4,10 +4,10 @@
  * It may have found others like it first, and not yet those who know; so with
  * seeds it decides nothing for alone_grace.  If it knew others before it
  * started (registry/stable.c: known nodes are on its disk) it is *lonely*
- * until it meets them all, or one that has settled in itself.  Those whom it
- * does not reach may have taken over what was its, and may know what it does
- * not: as long as it is lonely it starts nothing, and answers "again" rather
- * than "not found".
+ * until it is synced in a view (synced.h) with all of them, or with one that
+ * has settled in itself.  Those whom it does not reach may have taken over
+ * what was its, and may know what it does not: as long as it is lonely it
+ * starts nothing, and answers "again" rather than "not found".
  *
  * It cannot wait for ever, for they may be dead.  Whoever lives and once knew
  * it tries to reach it every rejoin_interval_max at the latest; when that has
@@ -42,24 +42,14 @@ void phub__hub_settle_in(struct phub__hub *hub)
                           (at > now ? at : now) + NS_PER_MS);
 }
 
-struct in_view {
-    const struct phub_view *view;
-};
-
 static bool is_in_view(void *arg, uint64_t node)
 {
-    return phub__view_index(((struct in_view *)arg)->view, node) !=
-           PHUB__VIEW_NONE;
+    return phub__view_index(phub__hub_view(arg), node) != PHUB__VIEW_NONE;
 }
 
-void phub__hub_look_around(struct phub__hub *hub,
-                           const struct phub_view *view)
+void phub__hub_look_around(struct phub__hub *hub)
 {
-    struct in_view in = { view };
-
-    if (hub->started && !hub->lonely)
-        return;
-    if (phub__registry_knows_other(hub->registry, is_in_view, &in))
+    if (phub__registry_knows_other(hub->registry, is_in_view, hub))
         hub->lonely = 1;
     else
         phub__hub_company(hub);

@@ -58,6 +58,7 @@ struct heard {
     uint64_t view_hash;
     uint64_t digest;
     int covered;
+    int new_here;
     int stuck;                   /* asked, and that did not help */
     struct phub_buf *summary;    /* NULL: not known, or covered */
     struct phub__op_held *held;  /* ids are owned, behind the array */
@@ -420,6 +421,23 @@ static void ask_fired(void *arg)
     ask_next(hub);
 }
 
+/* Of those whom we now know as much as: has one settled in? */
+static void company(struct phub__hub *hub)
+{
+    struct phub_view *view = phub__hub_view(hub);
+    const struct heard *heard;
+    uint32_t i;
+
+    if (!hub->lonely)
+        return;
+    phub__hub_look_around(hub);
+    for (i = 0; i < phub__view_count(view) && hub->lonely; i++) {
+        heard = heard_now(hub, phub__view_at(view, i)->id);
+        if (heard != NULL && !heard->new_here)
+            phub__hub_company(hub);
+    }
+}
+
 static void evaluate(struct phub__hub *hub)
 {
     struct phub__synced *synced = hub->synced;
@@ -449,6 +467,7 @@ static void evaluate(struct phub__hub *hub)
     synced->complete = 1;
     synced->stale = 0;
     synced->ever = 1;
+    company(hub);
     phub__redistribution_ready(hub);
 }
 
@@ -542,7 +561,6 @@ void phub__synced_view_changed(struct phub__hub *hub,
         if (phub__view_index(change->new_view, change->left[i].node) ==
             PHUB__VIEW_NONE)
             lost_add(hub, change->left[i].node, 1);
-    phub__hub_look_around(hub, change->new_view);
     for (i = 0; i < change->joined_count; i++) {
         lost_remove(hub->synced, change->joined[i].node);
         (void)phub__registry_node_seen(hub->registry,
@@ -644,8 +662,7 @@ void phub__synced_received(struct phub__hub *hub, uint64_t from,
     heard_clear(heard);
     heard->view_hash = sync.view_hash;
     heard->digest = sync.digest;
-    if (sync.new_here == 0)
-        phub__hub_company(hub);
+    heard->new_here = sync.new_here != 0;
     if (at < synced->evaluated)
         synced->evaluated = at;
     if (sync.summary.size != 0)
