@@ -26,4 +26,8 @@ tools_phub_SOURCES = tools/phub.c tools/cli/tool.h tools/cli/args.c \
 tools_phub_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
 tools_phub_LDADD = libphub.la $(JANSSON_LIBS)
 
+bin_PROGRAMS += tools/phub-bench
+tools_phub_bench_SOURCES = tools/phub-bench.c
+tools_phub_bench_LDADD = libphub.la $(JANSSON_LIBS)
+
 dist_noinst_SCRIPTS += tools/demo
