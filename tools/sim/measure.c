@@ -32,8 +32,7 @@ struct sim_measure {
     int open;
     uint64_t changed_ns, stirred_ns;
     uint32_t *was;              /* each child's node before it */
-    uint8_t *was_up;
-    uint64_t moved;
+    uint64_t forced, shares;
     /* plots */
     uint64_t began_ns, column_ns, sampled_ns;
     struct sim_column columns[SIM_COLUMNS_MAX];
@@ -72,35 +71,51 @@ static int up(const struct sim_measure *m, uint32_t node)
     return state == SIM_NODE_UP || state == SIM_NODE_CUT;
 }
 
-static void changed(struct sim_measure *m)
+/* What had to move since the last change: children of nodes that are gone. */
+static uint64_t forced_moves(const struct sim_measure *m)
 {
-    m->figures.changes++;
-    m->changed_ns = m->stirred_ns = now_of(m);
-    if (m->open)
-        return;
-    m->open = 1;
-    m->moved = 0;
+    uint64_t forced = 0;
+
     for (uint32_t i = 0; i < m->children; i++)
-        m->was[i] = m->seen[i].acting != 0 ? m->seen[i].node : UINT32_MAX;
-    for (uint32_t i = 0; i < m->nodes; i++)
-        m->was_up[i] = (uint8_t)up(m, i);
+        forced += m->was[i] != UINT32_MAX && m->seen[i].acting != 0
+            && m->seen[i].node != m->was[i] && !up(m, m->was[i]);
+    return forced;
 }
 
-static uint64_t least_moves(const struct sim_measure *m)
+/* An equal share for one that came. */
+static uint64_t share(const struct sim_measure *m)
 {
-    uint64_t forced = 0, placed = 0, share = 0, count = 0;
+    uint64_t placed = 0, count = 0;
 
     for (uint32_t i = 0; i < m->nodes; i++)
         count += (uint64_t)up(m, i);
-    for (uint32_t i = 0; i < m->children; i++) {
-        if (m->was[i] == UINT32_MAX || m->seen[i].acting == 0)
-            continue;
-        placed++;
-        forced += !up(m, m->was[i]);
-    }
-    for (uint32_t i = 0; i < m->nodes && count != 0; i++)
-        share += up(m, i) && !m->was_up[i] ? placed / count : 0;
-    return forced > share ? forced : share;
+    for (uint32_t i = 0; i < m->children; i++)
+        placed += m->seen[i].acting != 0;
+    return count == 0 ? 0 : placed / count;
+}
+
+/* After it. */
+static void changed(struct sim_measure *m, int came)
+{
+    m->figures.changes++;
+    m->changed_ns = m->stirred_ns = now_of(m);
+    if (!m->open)
+        m->forced = m->shares = 0;
+    else
+        m->forced += forced_moves(m);
+    m->open = 1;
+    if (came)
+        m->shares += share(m);
+    for (uint32_t i = 0; i < m->children; i++)
+        if (m->seen[i].acting != 0)
+            m->was[i] = m->seen[i].node;
+}
+
+/* Those that have to move can fill those that came. */
+static void least_note(struct sim_measure *m)
+{
+    m->forced += forced_moves(m);
+    m->figures.least += m->forced > m->shares ? m->forced : m->shares;
 }
 
 static void balance_note(struct sim_measure *m)
@@ -122,7 +137,7 @@ static void balance_note(struct sim_measure *m)
 static void settled(struct sim_measure *m)
 {
     m->open = 0;
-    m->figures.least += least_moves(m);
+    least_note(m);
     sim_samples_add(&m->figures.settle_ns, m->stirred_ns - m->changed_ns);
     balance_note(m);
 }
@@ -161,7 +176,6 @@ static void arrived(struct sim_measure *m, struct seen *seen,
         column(m)->moves++;
         sim_samples_add(&m->figures.blackout_ns, gap);
     }
-    m->moved++;
 }
 
 static void acting(void *arg, const struct phub__sim_child *instance,
@@ -266,6 +280,7 @@ static void track(struct sim_measure *m, uint32_t node)
 {
     struct sim_track *t = &m->tracks[node];
     enum sim_state state = state_of(m, node);
+    int was, first;
 
     if (t->count != 0 && t->segments[t->count - 1].state == state)
         return;
@@ -274,11 +289,13 @@ static void track(struct sim_measure *m, uint32_t node)
         t->segments = realloc(t->segments, t->max * sizeof(*t->segments));
         phub__assert(t->segments != NULL);
     }
-    if (t->count != 0 || state != SIM_NODE_DOWN)
-        changed(m);             /* with what was before */
+    was = up(m, node);
+    first = t->count == 0;
     if (t->count == SEGMENTS_MAX)
         t->count--;             /* the last one tells the state */
     t->segments[t->count++] = (struct sim_segment){ now_of(m), state };
+    if (!first || state != SIM_NODE_DOWN)
+        changed(m, !was && up(m, node));
 }
 
 static void merge(struct sim_column *to, const struct sim_column *from)
@@ -361,10 +378,9 @@ static void attach(struct sim_measure *m, struct sim_case *c)
     m->seen = zeroed(m->children, sizeof(*m->seen));
     m->was = zeroed(m->children, sizeof(*m->was));
     m->acting = zeroed(m->nodes, sizeof(*m->acting));
-    m->was_up = zeroed(m->nodes, 1);
     m->tracks = zeroed(m->nodes, sizeof(*m->tracks));
     for (uint32_t i = 0; i < m->children; i++)
-        m->seen[i].node = UINT32_MAX;
+        m->seen[i].node = m->was[i] = UINT32_MAX;
     m->began_ns = m->sampled_ns = now_of(m);
     m->column_ns = COLUMN_NS;
     m->columns_count = 1;
@@ -397,7 +413,9 @@ static void over(void *arg, struct sim_case *c)
         return;
     sample(m);
     m->figures.unsettled += (uint64_t)m->open;
-    if (!m->open)
+    if (m->open)
+        least_note(m);
+    else
         balance_note(m);
     c->watch = m->judge;
     m->figures.cases = 1;
@@ -427,7 +445,6 @@ void sim_measure_free(struct sim_measure **where)
     for (uint32_t i = 0; i < m->nodes; i++)
         free(m->tracks[i].segments);
     free(m->tracks);
-    free(m->was_up);
     free(m->acting);
     free(m->was);
     free(m->seen);

@@ -11,8 +11,9 @@
  *   settle    from the last change until the last child that had to has begun
  *             to act or ceased to; nothing of that kind follows for
  *             SIM_SETTLED_NS
- *   least     moves without which it cannot be done: children of nodes that
- *             are gone, and an equal share for each node that came
+ *   least     moves without which it cannot be done: from one quiet to the
+ *             next the children of nodes that went, or an equal share for
+ *             each node that came, whichever is more
  *
  * Figures of several cases can be added. */
 #ifndef PHUB_TOOLS_SIM_MEASURE_H
