@@ -396,10 +396,10 @@ START_TEST(a_scenario_replays_bit_for_bit)
 }
 END_TEST
 
-START_TEST(every_form_is_in_the_manual)
+static const char *manual(void)
 {
     static char page[60000];
-    char path[512], line[256];
+    char path[512];
     FILE *in;
     size_t size;
 
@@ -409,12 +409,41 @@ START_TEST(every_form_is_in_the_manual)
     size = fread(page, 1, sizeof(page) - 1, in);
     (void)fclose(in);
     page[size] = '\0';
+    return page;
+}
+
+START_TEST(every_form_is_in_the_manual)
+{
+    const char *page = manual();
+    char line[256];
+
     for (size_t i = 0; sim_scenario_form(i) != NULL; i++) {
         (void)snprintf(line, sizeof(line), "\n.It Li %s\n",
                        sim_scenario_form(i));
-        ck_assert_msg(strstr(page, line) != NULL, "\"%s\" is not in %s",
-                      sim_scenario_form(i), path);
+        ck_assert_msg(strstr(page, line) != NULL, "\"%s\" is not in it",
+                      sim_scenario_form(i));
     }
+}
+END_TEST
+
+START_TEST(the_examples_of_the_manual_play)
+{
+    static const char begin[] = ".Bd -literal -offset indent\n";
+    const char *at = strstr(manual(), "\n.Sh EXAMPLES\n"), *end;
+    struct sim_played played;
+    char text[2000];
+    int count = 0;
+
+    ck_assert_ptr_nonnull(at);
+    while ((at = strstr(at, begin)) != NULL) {
+        at += sizeof(begin) - 1;
+        end = strstr(at, "\n.Ed\n");
+        ck_assert(end != NULL && (size_t)(end - at) < sizeof(text));
+        (void)snprintf(text, sizeof(text), "%.*s\n", (int)(end - at), at);
+        ck_assert_msg(play(text, 3, &played) == SIM_KEPT, "%s", played.text);
+        count++;
+    }
+    ck_assert_int_eq(count, 2);
 }
 END_TEST
 
@@ -438,6 +467,7 @@ int main(void)
     tcase_add_test(tcase, what_was_asked_for_a_while_is_undone);
     tcase_add_test(tcase, a_scenario_replays_bit_for_bit);
     tcase_add_test(tcase, every_form_is_in_the_manual);
+    tcase_add_test(tcase, the_examples_of_the_manual_play);
     tcase_add_test(tcase, the_list_and_the_files_are_the_same);
     tcase_add_test(tcase,
                    each_line_of_the_list_has_a_source_and_a_sentence);
