@@ -26,6 +26,7 @@
 #define SINGLES 1000u
 #define SETTLE_MS 500u
 #define QUIET_S 0.5      /* no more move for so long: that was the last */
+#define LOOK_MS 10       /* looking at all children costs time, too */
 
 struct bench {
     struct phub_hub *hubs[HUBS];
@@ -90,6 +91,15 @@ static double now_s(void)
     struct timespec ts = { 0, 0 };
 
     (void)clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+/* Of all threads. */
+static double cpu_s(void)
+{
+    struct timespec ts = { 0, 0 };
+
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
     return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
@@ -265,18 +275,22 @@ static void lookups(struct bench *bench)
 
 static void three_nodes(struct bench *bench)
 {
-    double before = rss_mib(), listed, done;
+    double before = rss_mib(), listed, done, cpu;
 
     if (hubs_open(bench, HUBS) != 0)
         return;
     tell(bench, "three hubs, resident", rss_mib() - before, "MiB", "");
     before = rss_mib();
+    cpu = cpu_s();
     if (start_many(bench, HUBS, &listed, &done) != 0)
         return;
+    cpu = cpu_s() - cpu;
     tell(bench, "children started", bench->children, "", "");
     tell(bench, "until every registry lists them", listed * 1e3, "ms",
          bench->children == 10000 ? "40" : "");
     tell(bench, "until all are answered", done * 1e3, "ms", "");
+    tell(bench, "CPU time per child, all three", cpu * 1e6 / bench->children,
+         "us", "");
     tell(bench, "resident per child and node",
          (rss_mib() - before) * 1048576 / bench->children / HUBS, "bytes",
          "");
@@ -300,7 +314,7 @@ static uint32_t on_the_third(struct bench *bench, uint64_t node)
 
 static void third_joins(struct bench *bench)
 {
-    double listed, done, began, last;
+    double listed, done, began, last, cpu, spent = 0;
     uint32_t there = 0, count;
     uint64_t node;
     int rc;
@@ -309,6 +323,7 @@ static void third_joins(struct bench *bench)
         || start_many(bench, HUBS - 1, &listed, &done) != 0
         || hub_open(bench, HUBS - 1) != 0)
         return;
+    cpu = cpu_s();
     node = phub_hub_node(bench->hubs[HUBS - 1]);
     rc = phub_hub_wait_members(bench->hubs[HUBS - 1], HUBS, WAIT_MS);
     if (rc != 0) {
@@ -318,12 +333,16 @@ static void third_joins(struct bench *bench)
     began = last = now_s();
     while (now_s() < last + (there == 0 ? 10 : QUIET_S)) {
         count = on_the_third(bench, node);
-        if (count != there)
+        if (count != there) {
             last = now_s();
+            spent = cpu_s() - cpu;
+        }
         there = count;
-        moment();
+        (void)poll(NULL, 0, LOOK_MS);
     }
     tell(bench, "moved to a third node that joins", there, "", "");
+    tell(bench, "CPU time per move, all three",
+         spent * 1e6 / (there == 0 ? 1 : there), "us", "");
     tell(bench, "bytes of state each", state_size, "", "");
     tell(bench, "until the last one runs, after settle",
          (last - began) * 1e3 - SETTLE_MS, "ms",
