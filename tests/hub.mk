@@ -110,6 +110,12 @@ check_LTLIBRARIES += tests/partition-hoarder.la
 tests_partition_hoarder_la_SOURCES = tests/partition-hoarder.c
 tests_partition_hoarder_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version \
 	-rpath /nonexistent -export-symbols-regex '^phub_plugin_abi'
+check_PROGRAMS += tests/check_cells
+TESTS          += tests/check_cells
+tests_check_cells_SOURCES = tests/check_cells.c $(hub_fixture)
+tests_check_cells_LDADD   = $(hub_ldadd)
+EXTRA_tests_check_cells_DEPENDENCIES = tests/partition-hoarder.la
+
 check_PROGRAMS += tests/check_host
 TESTS          += tests/check_host
 tests_check_host_SOURCES = tests/check_host.c $(hub_fixture)

@@ -105,6 +105,8 @@ struct mock {
     struct phub_lease lease;       /* what lease() tells */
     int store_rc;                  /* of writes to the store */
     struct mock_value values[MOCK_VALUES_MAX];  /* outlive the strategy */
+    int cell_watched;
+    uint64_t cell_token;
     char failed[200];
     char log[200];
 };
@@ -118,6 +120,8 @@ struct mock_world {
     struct phub__loader *loader;
     struct mock *nodes[MOCK_NODES_MAX];
     uint32_t nodes_count;
+    struct mock_value cells[MOCK_VALUES_MAX];   /* of all nodes */
+    uint64_t cell_versions[MOCK_VALUES_MAX];
     struct mock_event *heap;
     uint32_t heap_count, heap_size;
     uint32_t weight[MOCK_NODES_MAX + 1];   /* by id; 0 = normal */

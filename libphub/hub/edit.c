@@ -87,9 +87,8 @@ static void hold(struct edit *edit, struct phub_bytes id,
     phub__request_send(request, held, edit);
 }
 
-/* Why not; 0 if this node may decide. */
-static int may_not(struct phub__hub *hub, struct phub_bytes id,
-                   const char **text)
+int phub__keeper_may_not(struct phub__hub *hub, struct phub_bytes id,
+                         const char **text)
 {
     if (hub->verdict != PHUB_VERDICT_CONTINUE) {
         *text = "the partition strategy forbids it";
@@ -165,7 +164,7 @@ void phub__keeper_edit(struct phub__hub *hub,
     const char *text = "";
     char refusal[96];
     uint64_t version = 0;
-    int rc = may_not(hub, item->id, &text);
+    int rc = phub__keeper_may_not(hub, item->id, &text);
 
     if (rc == 0 && (phub__registry_get(hub->registry, item->id, &view) != 0 ||
                     !view.live)) {

@@ -694,6 +694,11 @@ static const struct phub_host table = {
     .store_get = phub__host_store_get,
     .store_drop = phub__host_store_drop,
     .store_sync = phub__host_store_sync,
+    .cell_get = phub__host_cell_get,
+    .cell_put = phub__host_cell_put,
+    .cell_cas = phub__host_cell_cas,
+    .cell_next = phub__host_cell_next,
+    .cell_watch = phub__host_cell_watch,
 };
 
 /* --- life ------------------------------------------------------------------------------------------ */
@@ -708,6 +713,8 @@ int phub__host_new(struct phub__hub *hub, char *error, size_t error_max)
     if (hub->host == NULL)
         return PHUB_ENOMEM;
     hub->host->last = &hub->host->first;
+    if (phub__host_cells_new(hub) != 0)
+        return PHUB_ENOMEM;
     rc = phub__loader_new(hub->options.plugin_path, &hub->loader, error,
                           error_max);
     for (kind = 1; rc == 0 && kind < PHUB__KINDS; kind++) {
@@ -764,6 +771,7 @@ void phub__host_free(struct phub__hub *hub)
         phub__host_store_free(hub, (enum phub_kind)kind);
     }
     phub__host_work_forget(hub);
+    phub__host_cells_free(hub);
     phub__loader_free(&hub->loader);
     while ((told = host->first) != NULL) {
         host->first = told->next;

@@ -23,6 +23,8 @@ void phub__host_complete_buf(struct phub__hub *hub, enum phub_kind kind,
 int phub__host_tell(struct phub__hub *hub, enum phub_kind kind,
                     uint64_t token, int rc, uint64_t value,
                     struct phub_buf *buf, const char *text);
+/* The cell of that row id is another one. */
+void phub__host_cell_changed(struct phub__hub *hub, struct phub_bytes id);
 /* A PEER message. */
 void phub__host_received(struct phub__hub *hub, uint64_t from,
                          struct phub_buf *body);

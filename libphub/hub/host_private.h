@@ -42,6 +42,7 @@ struct phub__host {
     int judging;                   /* judge_again() waits for its turn */
     struct phub__host_work *works; /* under way */
     struct phub__host_store *stores[PHUB__KINDS];
+    struct phub__cells *cells;
 };
 
 /* --- later and elsewhere, the lease (host_work.c) --------------------------- */
@@ -67,5 +68,20 @@ int phub__host_store_get(struct phub_ctx *ctx, const struct phub_bytes *key,
 int phub__host_store_drop(struct phub_ctx *ctx, const struct phub_bytes *key,
                           uint64_t token);
 int phub__host_store_sync(struct phub_ctx *ctx, uint64_t token);
+
+/* --- cells (host_cells.c) --------------------------------------------------- */
+
+int phub__host_cells_new(struct phub__hub *hub);
+void phub__host_cells_free(struct phub__hub *hub);
+int phub__host_cell_get(struct phub_ctx *ctx, const struct phub_bytes *key,
+                        struct phub_buf **value, uint64_t *version);
+int phub__host_cell_put(struct phub_ctx *ctx, const struct phub_bytes *key,
+                        const struct phub_bytes *value, uint64_t token);
+int phub__host_cell_cas(struct phub_ctx *ctx, const struct phub_bytes *key,
+                        const struct phub_bytes *value, uint64_t version,
+                        uint64_t token);
+int phub__host_cell_next(struct phub_ctx *ctx, const struct phub_bytes *after,
+                         struct phub_bytes *key);
+int phub__host_cell_watch(struct phub_ctx *ctx, uint64_t token);
 
 #endif

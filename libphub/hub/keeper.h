@@ -18,6 +18,13 @@ void phub__keeper_stop(struct phub__hub *hub,
 void phub__keeper_edit(struct phub__hub *hub,
                        const struct phub__op_request *op,
                        const struct phub__op_item *item);
+/* Write a strategy's cell. */
+void phub__keeper_cell(struct phub__hub *hub,
+                       const struct phub__op_request *op,
+                       const struct phub__op_item *item);
+/* 0 if this node may decide about id as its keeper now; else why not. */
+int phub__keeper_may_not(struct phub__hub *hub, struct phub_bytes id,
+                         const char **text);
 /* Give new homes to the children of lost that this node keeps. */
 void phub__keeper_rehome(struct phub__hub *hub, uint64_t lost,
                          enum phub_cause cause);

@@ -146,6 +146,7 @@ const char *phub__op_name(enum phub__op op)
     case PHUB__OP_COMPLETED: return "completed";
     case PHUB__OP_CAUSES: return "causes";
     case PHUB__OP_EDIT: return "edit";
+    case PHUB__OP_CELL: return "cell";
     }
     return "unknown";
 }
@@ -335,6 +336,7 @@ static int ours(struct phub__hub *hub, const struct phub__op_request *op,
     case PHUB__OP_STOP:
     case PHUB__OP_COMPLETED:
     case PHUB__OP_EDIT:
+    case PHUB__OP_CELL:
         node = phub__view_keeper(phub__hub_view(hub), item->id);
         break;
     case PHUB__OP_MOVE:
@@ -410,6 +412,10 @@ static void hold(struct phub__hub *hub, const struct phub__op_request *op,
     struct phub__reply reply = { op->origin, op->transaction, item->index };
     struct phub__row_facts row;
 
+    if (item->id.size != 0 && item->id.data[0] == 1) {
+        phub__reply(hub, &reply, 0, hub->node, 0, "");
+        return; /* a cell: it came along, or will be repaired */
+    }
     phub__row_facts(hub, item->id, &row);
     phub__reply(hub, &reply,
                 row.exists && phub_epoch_cmp(row.incarnation,
@@ -499,6 +505,9 @@ static void handle(struct phub__hub *hub, const struct phub__op_request *op,
     case PHUB__OP_EDIT:
         phub__keeper_edit(hub, op, item);
         return;
+    case PHUB__OP_CELL:
+        phub__keeper_cell(hub, op, item);
+        return;
     }
     phub__reply(hub, &reply, PHUB_EVERSION, hub->node, 0,
                 "the node does not know this operation");
@@ -546,7 +555,8 @@ int phub__op_lost(struct phub__hub *hub, struct phub_buf *body, int rc)
                      &arena, NULL) != 0)
         again = 0;
     else if (op.op == PHUB__OP_START || op.op == PHUB__OP_MOVE ||
-             op.op == PHUB__OP_DRAIN || op.op == PHUB__OP_EDIT)
+             op.op == PHUB__OP_DRAIN || op.op == PHUB__OP_EDIT ||
+             op.op == PHUB__OP_CELL)
         again = 0;
     items = op.items.items;
     for (i = 0; !again && i < op.items.count; i++) {

@@ -33,7 +33,8 @@ enum phub__op {
     PHUB__OP_DRAIN,      /* to a node: move everything away */
     PHUB__OP_COMPLETED,  /* home to keeper: it ended by itself, stop the row */
     PHUB__OP_CAUSES,     /* to a node: what it noted about this child */
-    PHUB__OP_EDIT        /* to the keeper: change the metadata */
+    PHUB__OP_EDIT,       /* to the keeper: change the metadata */
+    PHUB__OP_CELL        /* to the keeper: write a strategy's cell */
 };
 
 const char *phub__op_name(enum phub__op op);
@@ -42,6 +43,7 @@ const char *phub__op_name(enum phub__op op);
 #define PHUB__ITEM_STICKY 2u
 #define PHUB__ITEM_STANDBY 4u
 #define PHUB__ITEM_STATE 8u    /* GO: the target holds a state for it */
+#define PHUB__ITEM_EXPECT 16u  /* CELL: only if its version is epoch's number */
 
 struct phub__op_item {
     uint64_t index;                 /* of the requester */

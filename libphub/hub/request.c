@@ -216,7 +216,7 @@ static int may_ask_again(enum phub__op op)
 {
     return op == PHUB__OP_START || op == PHUB__OP_STOP ||
            op == PHUB__OP_COMPLETED || op == PHUB__OP_MOVE ||
-           op == PHUB__OP_EDIT;
+           op == PHUB__OP_EDIT || op == PHUB__OP_CELL;
 }
 
 static void retry(struct phub__request *request,
@@ -424,6 +424,7 @@ static uint64_t route(struct phub__request *request,
     case PHUB__OP_STOP:
     case PHUB__OP_COMPLETED:
     case PHUB__OP_EDIT:
+    case PHUB__OP_CELL:
         return phub__view_keeper(phub__hub_view(hub), item->op.id);
     case PHUB__OP_MOVE:
         home = phub__hub_home(hub, item->op.id);

@@ -11,6 +11,7 @@
 
 #include <phub/error.h>
 
+#include "hub/host.h"
 #include "hub/hub.h"
 #include "hub/local.h"
 #include "hub/replica.h"
@@ -79,6 +80,10 @@ static void row_changed(void *arg, struct phub_bytes id, uint32_t changed,
     if (changed & (PHUB__CHANGED_LIFE | PHUB__CHANGED_HOME |
                    PHUB__CHANGED_DROPPED))
         phub__store_row(hub, id, (changed & PHUB__CHANGED_DROPPED) != 0);
+    if (id.data[0] == 1) {
+        phub__host_cell_changed(hub, id);
+        return;
+    }
     if (phub__local_find(hub, id) == NULL) {
         phub__row_facts(hub, id, &row);
         if (!row.live || (row.home != hub->node && !row.replica))

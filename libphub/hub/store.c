@@ -388,7 +388,7 @@ void phub__store_row(struct phub__hub *hub, struct phub_bytes id, int dropped)
         return;
     phub__builder_init(&delta, PHUB__DELTA_SIZE_MAX);
     if (!dropped) {
-        if (phub__registry_get(hub->registry, id, &view) != 0 ||
+        if (phub__registry_get_any(hub->registry, id, &view) != 0 ||
             !view.was_durable)
             goto out;
         /* What has become one that is not must not come back as it was. */

@@ -29,7 +29,8 @@
  *   1.0  first.
  *   1.1  phub_partition_ops: electors, received, view_changed;
  *        phub_host: judge_again, defer, work, lease, store_put, store_get,
- *        store_drop, store_sync.
+ *        store_drop, store_sync, cell_get, cell_put, cell_cas, cell_next,
+ *        cell_watch.
  *        phub_redundancy_ops: signals.
  *
  * Manual: phub-strategy(7). */
@@ -352,6 +353,36 @@ struct phub_host {
                       uint64_t token);
     /* Done when all puts and drops so far are on the disk. */
     int (*store_sync)(struct phub_ctx *ctx, uint64_t token);
+
+    /* --- 1.1: cells, values that all nodes of the hub have alike ---
+     * Of this strategy (kind and name).  A write is ordered by the key's
+     * keeper, spreads and is kept as children's rows are, and survives as long
+     * as one node that had it.  A key is 1 to PHUB_CELL_KEY_MAX bytes of UTF-8
+     * without control characters. */
+    /* What this node knows: a counted copy, and its version (may be NULL),
+     * which grows with each write.  PHUB_ENOTFOUND: there is none, or it is
+     * empty. */
+    int (*cell_get)(struct phub_ctx *ctx, const struct phub_bytes *key,
+                    struct phub_buf **value, uint64_t *version);
+    /* Done when the keeper and another node have it; result: value = its
+     * version.  size 0: there is none any more.
+     * Errors: PHUB_EINVAL (the key), PHUB_ELIMIT above PHUB_CELL_SIZE_MAX
+     * bytes, or, as the answer, above PHUB_CELLS_MAX keys ever used;
+     * PHUB_EPARTITIONED, PHUB_ETIMEDOUT as the answer. */
+    int (*cell_put)(struct phub_ctx *ctx, const struct phub_bytes *key,
+                    const struct phub_bytes *value, uint64_t token);
+    /* The same, but only if its version is this one (0: there was none ever);
+     * else the answer is PHUB_EREFUSED, value = the version that is. */
+    int (*cell_cas)(struct phub_ctx *ctx, const struct phub_bytes *key,
+                    const struct phub_bytes *value, uint64_t version,
+                    uint64_t token);
+    /* The key that follows after in order of bytes (size 0: the first), empty
+     * ones too; borrows until the next call into the host.  PHUB_EEMPTY. */
+    int (*cell_next)(struct phub_ctx *ctx, const struct phub_bytes *after,
+                     struct phub_bytes *key);
+    /* Call completed(self, token, 0, ...) once when a cell is another one on
+     * this node; result: text = its key.  PHUB_EBUSY: somebody waits. */
+    int (*cell_watch)(struct phub_ctx *ctx, uint64_t token);
 };
 
 #define PHUB_MOVE_STANDBY 1u          /* move_prepare flag */
@@ -361,6 +392,9 @@ struct phub_host {
 #define PHUB_STORE_KEYS_MAX 256u            /* per strategy and node */
 #define PHUB_STORE_KEY_MAX 255u             /* bytes */
 #define PHUB_STORE_SIZE_MAX 65536u          /* bytes of all keys and values */
+#define PHUB_CELLS_MAX 1024u                /* keys per strategy */
+#define PHUB_CELL_KEY_MAX 160u              /* bytes */
+#define PHUB_CELL_SIZE_MAX 4096u            /* bytes of a value */
 
 /* Is member offered by this host? */
 #define PHUB_HAS(host, member)                                                \

@@ -441,7 +441,7 @@ int phub__registry_snapshot(struct phub__registry *registry,
 {
     struct phub__row_view view;
 
-    if (phub__registry_get(registry, id, &view) != 0 || !view.durable)
+    if (phub__registry_get_any(registry, id, &view) != 0 || !view.durable)
         return PHUB_EEMPTY;
     return rows_delta(registry, &id, 1,
                       PHUB__CARRIES_LIFE | PHUB__CARRIES_HOME, out);

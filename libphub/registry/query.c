@@ -43,11 +43,16 @@ static void view_fill(const struct phub__row *row, struct phub__row_view *view)
 int phub__registry_get(const struct phub__registry *registry,
                        struct phub_bytes id, struct phub__row_view *view)
 {
-    const struct phub__row *row;
-
     if (!phub__child_id_ok(id))
         return PHUB_ENOTFOUND;
-    row = phub__registry_row(registry, id);
+    return phub__registry_get_any(registry, id, view);
+}
+
+int phub__registry_get_any(const struct phub__registry *registry,
+                           struct phub_bytes id, struct phub__row_view *view)
+{
+    const struct phub__row *row = phub__registry_row(registry, id);
+
     if (row == NULL || phub__row_value(row) == NULL)
         return PHUB_ENOTFOUND;
     view_fill(row, view);
@@ -191,7 +196,8 @@ static bool fits(const struct phub__row *row, const struct phub__query *query)
     const struct phub__value *value = phub__row_value(row);
     struct phub_bytes found;
 
-    if (value == NULL || phub__row_is_cell(row))
+    if (value == NULL ||
+        (phub__row_is_cell(row) && query->by != PHUB__BY_DURABLE))
         return false;
     switch (query->by) {
     case PHUB__BY_ALL:

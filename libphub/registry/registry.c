@@ -160,8 +160,7 @@ static void tell_row(struct phub__registry *registry, struct phub__row *row)
 
     row->dirty = 0;
     row->queued = false;
-    if (registry->events != NULL && registry->events->row_changed != NULL &&
-        !phub__row_is_cell(row))
+    if (registry->events != NULL && registry->events->row_changed != NULL)
         registry->events->row_changed(registry->events_arg, phub__row_id(row),
                                       changed, row->local);
     if (changed & PHUB__CHANGED_DROPPED)
@@ -433,8 +432,7 @@ int phub__registry_instance_put(struct phub__registry *registry,
 
 /* --- cells: rows under a byte 1 that have a life only ------------------------------- */
 
-static struct phub_bytes cell_id(struct phub_bytes key,
-                                 uint8_t *id /* [PHUB_CHILD_ID_MAX] */)
+struct phub_bytes phub__cell_id(struct phub_bytes key, uint8_t *id)
 {
     if (key.size == 0 || key.size > PHUB__CELL_KEY_MAX)
         return PHUB_BYTES_NONE;
@@ -449,7 +447,7 @@ int phub__registry_cell_put(struct phub__registry *registry,
 {
     const struct phub__home none = { .incarnation = { 0, 0 } };
     uint8_t bytes[PHUB_CHILD_ID_MAX];
-    struct phub_bytes id = cell_id(key, bytes);
+    struct phub_bytes id = phub__cell_id(key, bytes);
     const struct phub__life_block *old;
     struct phub__life life;
 
@@ -461,6 +459,7 @@ int phub__registry_cell_put(struct phub__registry *registry,
     memset(&life, 0, sizeof life);
     life.incarnation.number = 1;
     life.edit = epoch;
+    life.durable = true;
     life.spec = value;
     return write_life(registry, id, &life, &none, &no_replicas);
 }
@@ -470,7 +469,7 @@ int phub__registry_cell_get(const struct phub__registry *registry,
                             struct phub_epoch *epoch)
 {
     uint8_t bytes[PHUB_CHILD_ID_MAX];
-    struct phub_bytes id = cell_id(key, bytes);
+    struct phub_bytes id = phub__cell_id(key, bytes);
     const struct phub__life_block *life;
 
     life = id.size == 0 ? NULL : life_of(registry, id);

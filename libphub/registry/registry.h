@@ -245,10 +245,15 @@ int phub__registry_instance_put(struct phub__registry *registry,
                                 const struct phub__half *half);
 
 /* Replicated plugin data: the value with the highest epoch wins; a value of
- * size 0 stands for "none". */
+ * size 0 stands for "none".  Cells are durable, and no rows to any query but
+ * by_durable; row_changed() tells of them by phub__cell_id(). */
 int phub__registry_cell_put(struct phub__registry *registry,
                             struct phub_bytes key, struct phub_bytes value,
                             struct phub_epoch epoch);
+/* The id of the cell's row, in the caller's bytes; size 0: key is too long, or
+ * empty. */
+struct phub_bytes phub__cell_id(struct phub_bytes key,
+                                uint8_t *id /* [PHUB_CHILD_ID_MAX] */);
 /* Borrows.  PHUB_ENOTFOUND. */
 int phub__registry_cell_get(const struct phub__registry *registry,
                             struct phub_bytes key, struct phub_bytes *value,
@@ -260,6 +265,9 @@ int phub__registry_cell_get(const struct phub__registry *registry,
  * with rc 0 (an instance half came before the spec half). */
 int phub__registry_get(const struct phub__registry *registry,
                        struct phub_bytes id, struct phub__row_view *view);
+/* The same of a cell's row as well; for the store. */
+int phub__registry_get_any(const struct phub__registry *registry,
+                           struct phub_bytes id, struct phub__row_view *view);
 /* The index-th instance half, by node id; index < view->instances_count. */
 void phub__row_half_at(const struct phub__row_view *view, uint32_t index,
                        struct phub__half_view *half);

@@ -131,6 +131,11 @@ OFFSET(struct phub_host, store_put, 392, 200);
 OFFSET(struct phub_host, store_get, 400, 204);
 OFFSET(struct phub_host, store_drop, 408, 208);
 OFFSET(struct phub_host, store_sync, 416, 212);
+OFFSET(struct phub_host, cell_get, 424, 216);
+OFFSET(struct phub_host, cell_put, 432, 220);
+OFFSET(struct phub_host, cell_cas, 440, 224);
+OFFSET(struct phub_host, cell_next, 448, 228);
+OFFSET(struct phub_host, cell_watch, 456, 232);
 
 SIZE(struct phub_lease, 48, 48);
 OFFSET(struct phub_lease, size, 0, 0);
@@ -162,7 +167,7 @@ OFFSET(struct phub_distribution_ops, view_changed, 32, 20);
 OFFSET(struct phub_distribution_ops, completed, 40, 24);
 OFFSET(struct phub_distribution_ops, received, 48, 28);
 
-SIZE(struct phub_redundancy_ops, 48, 28);
+SIZE(struct phub_redundancy_ops, 40, 24);
 OFFSET(struct phub_redundancy_ops, size, 0, 0);
 OFFSET(struct phub_redundancy_ops, instance_size, 4, 4);
 OFFSET(struct phub_redundancy_ops, open, 8, 8);

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: MIT */
+/* host_cells: values that a strategy has alike on all nodes.
+ *
+ * A cell is a row of the registry that is no child's: its id is a byte 1, the
+ * strategy's kind and name, "/" and the key; its spec half is the value.  So
+ * writes are ordered by a keeper, spread, fence each other, are repaired and
+ * kept on disks as those of children are; and since a keeper decides about one
+ * id after the other, compare-and-set is a comparison there.
+ *
+ * The keys that this node has seen are kept in order beside the registry, for
+ * those who walk them and for the limit. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <phub/error.h>
+
+#include "hub/host_private.h"
+#include "hub/keeper.h"
+#include "hub/request.h"
+#include "hub/rows.h"
+#include "wire/memory.h"
+#include "wire/reader.h"
+
+#define TIMEOUT_MS 10000u
+#define KEYS_STEP 64u
+
+struct key {
+    uint8_t size;
+    uint8_t bytes[];
+};
+
+struct keys {
+    struct key **at;             /* sorted; each is owned */
+    uint32_t count, capacity;
+    int watched;
+    uint64_t token;
+};
+
+struct phub__cells {
+    struct keys of[PHUB__KINDS];
+};
+
+int phub__host_cells_new(struct phub__hub *hub)
+{
+    hub->host->cells = phub__calloc(1, sizeof *hub->host->cells);
+    return hub->host->cells != NULL ? 0 : PHUB_ENOMEM;
+}
+
+void phub__host_cells_free(struct phub__hub *hub)
+{
+    struct phub__cells *cells = hub->host->cells;
+    uint32_t kind, i;
+
+    if (cells == NULL)
+        return;
+    for (kind = 0; kind < PHUB__KINDS; kind++) {
+        for (i = 0; i < cells->of[kind].count; i++)
+            phub__free(cells->of[kind].at[i]);
+        phub__free(cells->of[kind].at);
+    }
+    phub__free(cells);
+    hub->host->cells = NULL;
+}
+
+/* --- names ------------------------------------------------------------------- */
+
+/* What stands before a key of this strategy: its kind, its name, "/". */
+static struct phub_bytes prefix(const struct phub__hub *hub,
+                                enum phub_kind kind, char *text,
+                                size_t text_max)
+{
+    int size = snprintf(text, text_max, "%u%s/", (unsigned)kind,
+                        hub->strategies[kind]->name);
+
+    return (struct phub_bytes){ (const uint8_t *)text, (size_t)size };
+}
+
+/* The id of the row; 0 or PHUB_EINVAL. */
+static int id_of(const struct phub_ctx *ctx, const struct phub_bytes *key,
+                 uint8_t *bytes /* [PHUB_CHILD_ID_MAX] */,
+                 struct phub_bytes *id)
+{
+    char name[PHUB__CELL_KEY_MAX + 1];
+    struct phub_bytes before = prefix(ctx->hub, ctx->kind, name,
+                                      sizeof name);
+    size_t i;
+
+    if (key->size == 0 || key->size > PHUB_CELL_KEY_MAX ||
+        before.size + key->size > PHUB__CELL_KEY_MAX ||
+        !phub__utf8_ok(key->data, key->size))
+        return PHUB_EINVAL;
+    for (i = 0; i < key->size; i++)
+        if (key->data[i] < 0x20 || key->data[i] == 0x7f)
+            return PHUB_EINVAL;
+    memcpy(name + before.size, key->data, key->size);
+    *id = phub__cell_id((struct phub_bytes){ (const uint8_t *)name,
+                                             before.size + key->size },
+                        bytes);
+    return 0;
+}
+
+/* Whose it is, and its key; 0 if it is of no strategy that runs here. */
+static enum phub_kind owner_of(const struct phub__hub *hub,
+                               struct phub_bytes id, struct phub_bytes *key)
+{
+    char name[PHUB__CELL_KEY_MAX + 1];
+    struct phub_bytes before;
+    unsigned kind = id.size > 1 ? (unsigned)(id.data[1] - '0') : 0;
+
+    if (kind == 0 || kind >= PHUB__KINDS)
+        return 0;
+    before = prefix(hub, (enum phub_kind)kind, name, sizeof name);
+    if (id.size < before.size + 2 ||
+        memcmp(id.data + 1, before.data, before.size) != 0)
+        return 0;
+    key->data = id.data + 1 + before.size;
+    key->size = id.size - 1 - before.size;
+    return (enum phub_kind)kind;
+}
+
+/* --- keys -------------------------------------------------------------------- */
+
+static int key_cmp(const struct key *a, struct phub_bytes b)
+{
+    size_t size = a->size < b.size ? a->size : b.size;
+    int order = memcmp(a->bytes, b.data, size);
+
+    return order != 0 ? order : a->size < b.size ? -1 : a->size > b.size;
+}
+
+/* The first that is not below key; *found if it is the key. */
+static uint32_t key_find(const struct keys *keys, struct phub_bytes key,
+                         int *found)
+{
+    uint32_t low = 0, high = keys->count;
+
+    *found = 0;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int order = key_cmp(keys->at[middle], key);
+
+        if (order == 0) {
+            *found = 1;
+            return middle;
+        }
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Without memory it is not walked, and not counted, before it changes. */
+static void key_add(struct keys *keys, struct phub_bytes bytes)
+{
+    struct key *key, **wide;
+    uint32_t at;
+    int found;
+
+    at = key_find(keys, bytes, &found);
+    if (found)
+        return;
+    if (keys->count == keys->capacity) {
+        wide = phub__realloc(keys->at, (keys->capacity + KEYS_STEP) *
+                                           sizeof *wide);
+        if (wide == NULL)
+            return;
+        keys->at = wide;
+        keys->capacity += KEYS_STEP;
+    }
+    key = phub__malloc(sizeof *key + bytes.size);
+    if (key == NULL)
+        return;
+    key->size = (uint8_t)bytes.size;
+    memcpy(key->bytes, bytes.data, bytes.size);
+    memmove(&keys->at[at + 1], &keys->at[at],
+            (keys->count - at) * sizeof keys->at[0]);
+    keys->at[at] = key;
+    keys->count++;
+}
+
+void phub__host_cell_changed(struct phub__hub *hub, struct phub_bytes id)
+{
+    struct phub_bytes bytes;
+    enum phub_kind kind;
+    struct keys *keys;
+    char text[PHUB__HOST_TEXT_MAX];
+
+    if (hub->host == NULL || hub->host->cells == NULL)
+        return;
+    kind = owner_of(hub, id, &bytes);
+    if (kind == 0)
+        return;
+    keys = &hub->host->cells->of[kind];
+    key_add(keys, bytes);
+    if (!keys->watched)
+        return;
+    keys->watched = 0;
+    snprintf(text, sizeof text, "%.*s", (int)bytes.size,
+             (const char *)bytes.data);
+    phub__host_complete(hub, kind, keys->token, 0, 0, text);
+}
+
+/* --- the table's ------------------------------------------------------------- */
+
+int phub__host_cell_get(struct phub_ctx *ctx, const struct phub_bytes *key,
+                        struct phub_buf **value, uint64_t *version)
+{
+    uint8_t bytes[PHUB_CHILD_ID_MAX];
+    struct phub_epoch epoch;
+    struct phub_bytes id, found;
+    int rc = id_of(ctx, key, bytes, &id);
+
+    if (rc != 0)
+        return rc;
+    id.data++;
+    id.size--;
+    rc = phub__registry_cell_get(ctx->hub->registry, id, &found, &epoch);
+    if (rc != 0)
+        return rc;
+    *value = phub__buf_copy(found.data, found.size);
+    if (*value == NULL)
+        return PHUB_ENOMEM;
+    if (version != NULL)
+        *version = epoch.number;
+    return 0;
+}
+
+struct put {
+    struct phub__hub *hub;
+    enum phub_kind kind;
+    uint64_t token;
+};
+
+static void put_done(void *arg, struct phub__request *request)
+{
+    struct put put = *(struct put *)arg;
+    const struct phub__request_item *item = &request->items[0];
+
+    phub__free(arg);
+    phub__host_complete(put.hub, put.kind, put.token, item->code, item->value,
+                        item->text != NULL ? item->text : "");
+}
+
+static int ask(struct phub_ctx *ctx, const struct phub_bytes *key,
+               const struct phub_bytes *value, uint64_t flags,
+               uint64_t version, uint64_t token)
+{
+    uint8_t bytes[PHUB_CHILD_ID_MAX];
+    struct phub__request *request;
+    struct phub_bytes id;
+    struct put *put;
+    int rc = id_of(ctx, key, bytes, &id);
+
+    if (rc != 0)
+        return rc;
+    if (value->size > PHUB_CELL_SIZE_MAX)
+        return PHUB_ELIMIT;
+    put = phub__malloc(sizeof *put);
+    request = phub__request_new(ctx->hub, PHUB__OP_CELL, 1, TIMEOUT_MS);
+    if (put == NULL || request == NULL) {
+        phub__free(put);
+        phub__request_drop(request);
+        return PHUB_ENOMEM;
+    }
+    *put = (struct put){ ctx->hub, ctx->kind, token };
+    request->items[0].op.id = phub__request_copy(request, id);
+    request->items[0].op.spec = phub__request_copy(request, *value);
+    request->items[0].op.flags = flags;
+    request->items[0].op.epoch.number = version;
+    phub__request_send(request, put_done, put);
+    return 0;
+}
+
+int phub__host_cell_put(struct phub_ctx *ctx, const struct phub_bytes *key,
+                        const struct phub_bytes *value, uint64_t token)
+{
+    return ask(ctx, key, value, 0, 0, token);
+}
+
+int phub__host_cell_cas(struct phub_ctx *ctx, const struct phub_bytes *key,
+                        const struct phub_bytes *value, uint64_t version,
+                        uint64_t token)
+{
+    return ask(ctx, key, value, PHUB__ITEM_EXPECT, version, token);
+}
+
+int phub__host_cell_next(struct phub_ctx *ctx, const struct phub_bytes *after,
+                         struct phub_bytes *key)
+{
+    const struct keys *keys = &ctx->hub->host->cells->of[ctx->kind];
+    uint32_t at = 0;
+    int found = 0;
+
+    if (after->size != 0)
+        at = key_find(keys, *after, &found);
+    at += found != 0;
+    if (at == keys->count)
+        return PHUB_EEMPTY;
+    *key = (struct phub_bytes){ keys->at[at]->bytes, keys->at[at]->size };
+    return 0;
+}
+
+int phub__host_cell_watch(struct phub_ctx *ctx, uint64_t token)
+{
+    struct keys *keys = &ctx->hub->host->cells->of[ctx->kind];
+
+    if (keys->watched)
+        return PHUB_EBUSY;
+    keys->watched = 1;
+    keys->token = token;
+    return 0;
+}
+
+/* --- the keeper's ------------------------------------------------------------ */
+
+struct held {
+    struct phub__hub *hub;
+    struct phub__reply reply;
+    uint64_t version;
+};
+
+static void answer(struct held *held)
+{
+    struct phub__op_answer out = { .node = held->hub->node,
+                                   .value = held->version };
+
+    phub__reply_full(held->hub, &held->reply, &out);
+    phub__free(held);
+}
+
+/* One who is silent leaves it to the sync strategy's repair. */
+static void hold_done(void *arg, struct phub__request *request)
+{
+    (void)request;
+    answer(arg);
+}
+
+/* Who asked has it, too, when it is answered; else the next in order. */
+static void hold(struct held *held, struct phub_bytes id)
+{
+    struct phub__hub *hub = held->hub;
+    struct phub_view *view = phub__hub_view(hub);
+    struct phub__request *request = NULL;
+
+    if (phub__view_count(view) > 1)
+        request = phub__request_new(hub, PHUB__OP_HOLD, 1, TIMEOUT_MS);
+    if (request == NULL) {
+        answer(held);
+        return;
+    }
+    request->items[0].op.id = phub__request_copy(request, id);
+    request->items[0].op.target = held->reply.origin != hub->node
+        ? held->reply.origin : phub__view_keeper_kth(view, id, 1);
+    if (phub__rows_delta(hub, &id, 1, &request->rows) != 0)
+        request->rows = NULL;
+    phub__request_send(request, hold_done, held);
+}
+
+/* 0, or why it is not written; *version is that which is. */
+static int refuse(struct phub__hub *hub, const struct phub__op_item *item,
+                  uint64_t *version, const char **text)
+{
+    struct phub__row_view view;
+    struct phub_bytes key;
+    enum phub_kind kind;
+    int found, rc;
+
+    *version = 0;
+    *text = "no cell of a strategy that runs here";
+    kind = item->id.size > 1 && item->id.data[0] == 1
+               ? owner_of(hub, item->id, &key) : 0;
+    if (kind == 0 || item->spec.size > PHUB_CELL_SIZE_MAX)
+        return PHUB_EINVAL;
+    rc = phub__keeper_may_not(hub, item->id, text);
+    if (rc != 0)
+        return rc;
+    if (phub__registry_get_any(hub->registry, item->id, &view) == 0)
+        *version = view.edit.number;
+    if ((item->flags & PHUB__ITEM_EXPECT) && *version != item->epoch.number) {
+        *text = "its version is another one";
+        return PHUB_EREFUSED;
+    }
+    (void)key_find(&hub->host->cells->of[kind], key, &found);
+    if (!found && hub->host->cells->of[kind].count >= PHUB_CELLS_MAX) {
+        *text = "the strategy has as many cells as are allowed";
+        return PHUB_ELIMIT;
+    }
+    return 0;
+}
+
+void phub__keeper_cell(struct phub__hub *hub,
+                       const struct phub__op_request *op,
+                       const struct phub__op_item *item)
+{
+    struct phub__reply reply = { op->origin, op->transaction, item->index };
+    struct phub__op_answer out = { .node = hub->node };
+    struct phub_bytes key = { item->id.data + 1, item->id.size - 1 };
+    struct phub_epoch epoch;
+    struct held *held = NULL;
+    const char *text;
+    int rc = refuse(hub, item, &out.value, &text);
+
+    if (rc == 0) {
+        held = phub__calloc(1, sizeof *held);
+        epoch = phub__hub_epoch(hub);
+        rc = held == NULL ? PHUB_ENOMEM
+           : phub__registry_cell_put(hub->registry, key, item->spec, epoch);
+        text = phub_strerror(rc);
+    }
+    if (rc != 0) {
+        phub__free(held);
+        out.code = rc;
+        out.text = (struct phub_bytes){ (const uint8_t *)text, strlen(text) };
+        phub__reply_full(hub, &reply, &out);
+        return;
+    }
+    *held = (struct held){ hub, reply, epoch.number };
+    hold(held, item->id);
+}
