@@ -319,8 +319,9 @@ struct phub__voter {
 /* How our own lease is counted.  Without majority, and by default, a few
  * members' grants will do.  With majority it takes grants of more than half
  * of the voters' weight, our own included, in each set that has any weight;
- * without voters every member has weight 1, of electorate.  Grants of a node whose version is later than ours
- * do not count: it knows of voters that we do not know. */
+ * without voters every member has weight 1, of electorate.  Grants of a node
+ * whose version is later than ours do not count: it knows of voters that we
+ * do not know. */
 struct phub__lease_mode {
     bool majority;
     uint32_t electorate;
@@ -346,6 +347,13 @@ struct phub__lease_now {
 };
 void phub__cluster_lease_now(const struct phub__cluster *cluster,
                              uint64_t now_ns, struct phub__lease_now *lease);
+
+/* Are those nodes (each once) more than half of the voters' weight, in each
+ * set?  Are all voters among them (also if only their number is known)? */
+bool phub__cluster_majority(const struct phub__cluster *cluster,
+                            const uint64_t *nodes, uint32_t count);
+bool phub__cluster_all_voters(const struct phub__cluster *cluster,
+                              const uint64_t *nodes, uint32_t count);
 
 /* How long we must still not help to replace what node ran: the rest of our
  * grant plus the kill margin.  0: it may be replaced as far as we are

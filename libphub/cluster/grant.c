@@ -404,6 +404,41 @@ int phub__cluster_lease_mode(struct phub__cluster *c,
     return 0;
 }
 
+static uint64_t weight_among(const struct phub__grant *g,
+                             const uint64_t *nodes, uint32_t count, int set)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        sum += weight_of(g, nodes[i], set);
+    return sum;
+}
+
+bool phub__cluster_majority(const struct phub__cluster *c,
+                            const uint64_t *nodes, uint32_t count)
+{
+    const struct phub__grant *g = &c->grant;
+
+    for (int set = 0; set < 2; set++)
+        if (g->weight[set] != 0
+            && 2 * weight_among(g, nodes, count, set) <= g->weight[set])
+            return false;
+    return true;
+}
+
+bool phub__cluster_all_voters(const struct phub__cluster *c,
+                              const uint64_t *nodes, uint32_t count)
+{
+    const struct phub__grant *g = &c->grant;
+
+    if (g->voters_count == 0)
+        return true; /* a number has no names to miss */
+    for (int set = 0; set < 2; set++)
+        if (weight_among(g, nodes, count, set) < g->weight[set])
+            return false;
+    return true;
+}
+
 uint64_t phub__cluster_grant_remaining(const struct phub__cluster *c,
                                        uint64_t node, uint64_t now_ns)
 {

@@ -13,6 +13,7 @@
 
 #include <phub/error.h>
 
+#include "hub/confirm.h"
 #include "hub/drain.h"
 #include "hub/host.h"
 #include "hub/hub.h"
@@ -63,6 +64,7 @@ int phub__hub_in_charge(const struct phub__hub *hub)
 {
     return hub->verdict == PHUB_VERDICT_CONTINUE &&
            !phub__synced_stale(hub) && phub__hub_settled_in(hub) &&
+           phub__confirm_epochs(hub) &&
            hub->lease_boot_ns > hub->env->boot_ns(hub->env);
 }
 
@@ -164,6 +166,7 @@ struct phub_epoch phub__hub_epoch(struct phub__hub *hub)
 {
     hub->lamport++;
     reserve(hub);
+    phub__confirm_epoch_used(hub);
     return (struct phub_epoch){ hub->lamport, hub->node };
 }
 
@@ -174,6 +177,7 @@ void phub__hub_epoch_seen(struct phub__hub *hub, uint64_t number)
         return;
     hub->lamport = number;
     reserve(hub);
+    phub__confirm_epoch_used(hub);
 }
 
 /* --- the cluster ------------------------------------------------------------------------ */
@@ -244,6 +248,12 @@ out:
     return rc;
 }
 
+int phub__hub_majority(const struct phub__hub *hub)
+{
+    return (hub->strategies[PHUB_KIND_PARTITION]->flags &
+            PHUB_FLAG_MAJORITY) != 0;
+}
+
 /* Who must grant a lease; after an error, who did before. */
 void phub__hub_lease_mode(struct phub__hub *hub)
 {
@@ -251,13 +261,25 @@ void phub__hub_lease_mode(struct phub__hub *hub)
     char text[256] = "";
     int rc;
 
-    if (!(hub->strategies[PHUB_KIND_PARTITION]->flags & PHUB_FLAG_MAJORITY))
+    if (!phub__hub_majority(hub))
         return;
     rc = voters(hub, &mode, text, sizeof text);
     if (rc != 0)
         phub__hub_log(hub, PHUB__LOG_ERROR,
                       "who may grant a lease stays as it was: %s",
                       text[0] != '\0' ? text : phub_strerror(rc));
+    phub__synced_rows_applied(hub); /* with other voters it may be complete */
+    phub__confirm_voters_changed(hub);
+}
+
+static void lease_refresh(void *arg)
+{
+    struct phub__hub *hub = arg;
+
+    if (!hub->lease_stale)
+        return;
+    hub->lease_stale = 0;
+    phub__hub_lease_mode(hub);
 }
 
 static void cluster_event(void *arg, const struct phub__cluster_event *event)
@@ -272,6 +294,7 @@ static void cluster_event(void *arg, const struct phub__cluster_event *event)
     case PHUB__CLUSTER_VIEW_SETTLED:
         hub->lease_stale = 1;
         phub__redistribution_view_settled(hub, event->change);
+        (void)hub->env->defer(hub->env, lease_refresh, hub); /* or a round */
         return;
     case PHUB__CLUSTER_SELF_STALLED:
         phub__hub_log(hub, PHUB__LOG_WARNING,
@@ -408,10 +431,7 @@ static void round_fired(void *arg)
         (void)identity_write(hub, identity_written); /* it may work now */
         return;
     }
-    if (hub->lease_stale) {
-        hub->lease_stale = 0;
-        phub__hub_lease_mode(hub);
-    }
+    lease_refresh(hub);
     if (hub->dirty_lost || hub->attached) {
         hub->dirty_lost = 0;
         phub__redistribution_ready(hub);
@@ -662,6 +682,8 @@ static int parts_new(struct phub__hub *hub)
     if (rc == 0)
         rc = phub__synced_new(hub);
     if (rc == 0)
+        rc = phub__confirm_new(hub);
+    if (rc == 0)
         rc = phub__store_new(hub);
     if (rc == 0)
         rc = phub__redistribution_new(hub);
@@ -728,6 +750,7 @@ void phub__hub_free(struct phub__hub **result)
     phub__redistribution_free(hub);
     phub__store_free(hub);
     phub__synced_free(hub);
+    phub__confirm_free(hub);
     phub__peers_free(hub);
     phub__answers_free(hub);
     if (hub->cluster != NULL) {

@@ -135,6 +135,7 @@ struct phub__hub {
     struct phub__host *host;
     struct phub__mailroom *mailroom;
     struct phub__synced *synced;
+    struct phub__confirm *confirm;
     struct phub__store *store;
     struct phub__drain *drain;
     struct phub__answers *answers;   /* of this turn */
@@ -195,6 +196,8 @@ void phub__hub_arm_cluster(struct phub__hub *hub);
 /* The verdict is CONTINUE, the lease runs, and did so without a gap since
  * the registry was complete: what this node decides about its own, counts. */
 int phub__hub_in_charge(const struct phub__hub *hub);
+/* The partition strategy counts majorities. */
+int phub__hub_majority(const struct phub__hub *hub);
 /* Ask the partition strategy who must grant this node's lease. */
 void phub__hub_lease_mode(struct phub__hub *hub);
 /* When it is not: PHUB_EPARTITIONED if the partition strategy says so, else

@@ -199,6 +199,8 @@ static void undo(struct batch *batch, struct claim *claim)
 
     if (claim->reply.transaction == 0)
         return; /* a re-homing: it stays, visible as failed */
+    if (!phub__hub_in_charge(hub))
+        return; /* stopped for long, say: others may have given it a home */
     phub__hub_cause(hub, claim->id, "start failed, undone: %s", claim->text);
     (void)phub__row_stop(hub, claim->id, claim->incarnation);
 }

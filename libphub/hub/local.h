@@ -52,6 +52,10 @@ struct phub__local {
     struct phub_epoch given_back;      /* home epoch that says so; what is
                                         * kept stays until it runs there */
     int replica;                       /* the row has one here */
+    /* confirm.c: the home epoch that a majority holds, or is asked for */
+    struct phub_epoch confirm_epoch;
+    struct phub__local *confirm_next, **confirm_link;
+    int confirming;
     uint32_t claims;                   /* decisions under way here (keeper) */
     int busy;                          /* inside reconcile */
     int again;

@@ -92,7 +92,15 @@ PHUB__SCHEMA(phub__op_view_sync_schema, V,
     PHUB__LIST(4, V, held, PHUB__HELD_MAX, &held_schema),
     PHUB__U64(5, V, ask, PHUB__MAX(1)),
     PHUB__U64(6, V, digest),
-    PHUB__U64(7, V, new_here, PHUB__MAX(1)));
+    PHUB__U64(7, V, new_here, PHUB__MAX(1)),
+    PHUB__U64(8, V, recovering, PHUB__MAX(1)),
+    PHUB__U64(9, V, floor));
+
+#define B struct phub__op_cover
+PHUB__SCHEMA(phub__op_cover_schema, B,
+    PHUB__U64(1, B, round, PHUB__REQUIRED),
+    PHUB__BYTES(2, B, summary, PHUB__FRAME_MAX),
+    PHUB__U64(3, B, floor));
 
 #define C struct phub__op_state
 PHUB__SCHEMA(phub__op_state_schema, C,

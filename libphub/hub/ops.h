@@ -112,6 +112,16 @@ struct phub__op_view_sync {
     uint64_t ask;                   /* 1: tell me yours again */
     uint64_t digest;                /* of what summary would say */
     uint64_t new_here;              /* 1: has not settled in itself */
+    uint64_t recovering;            /* 1: the sender may have forgotten rows */
+    uint64_t floor;                 /* epochs are reserved up to here */
+};
+
+/* COVER: tell me when you have all this, and remember floor.  COVERED: I have;
+ * the round alone. */
+struct phub__op_cover {
+    uint64_t round;
+    uint64_t floor;                 /* the sender gives out epochs below it */
+    struct phub_bytes summary;
 };
 
 /* One chunk of a state on its way; offset 0 comes with the sizes. */
@@ -155,6 +165,7 @@ struct phub__op_plugin {
 extern const struct phub__schema phub__op_request_schema;
 extern const struct phub__schema phub__op_response_schema;
 extern const struct phub__schema phub__op_view_sync_schema;
+extern const struct phub__schema phub__op_cover_schema;
 extern const struct phub__schema phub__op_state_schema;
 extern const struct phub__schema phub__op_state_ack_schema;
 extern const struct phub__schema phub__op_message_schema;

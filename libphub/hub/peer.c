@@ -19,6 +19,7 @@
 
 #include <phub/error.h>
 
+#include "hub/confirm.h"
 #include "hub/host.h"
 #include "hub/local.h"
 #include "hub/message.h"
@@ -289,6 +290,8 @@ static void failed(void *arg, unsigned type, struct phub_buf *body, int rc)
 
     switch ((enum phub__message)type) {
     case PHUB__MESSAGE_VIEW_SYNC:
+    case PHUB__MESSAGE_COVER:
+    case PHUB__MESSAGE_COVERED:
     case PHUB__MESSAGE_DELTA:
     case PHUB__MESSAGE_RESPONSE:
     case PHUB__MESSAGE_PEER:
@@ -485,6 +488,12 @@ static void handle(struct phub__hub *hub, uint64_t from, unsigned type,
         return;
     case PHUB__MESSAGE_VIEW_SYNC:
         phub__synced_received(hub, from, body);
+        return;
+    case PHUB__MESSAGE_COVER:
+        phub__confirm_received(hub, from, body);
+        return;
+    case PHUB__MESSAGE_COVERED:
+        phub__confirm_answered(hub, from, body);
         return;
     case PHUB__MESSAGE_DELTA:
         (void)phub__rows_apply(hub, from, phub__buf_bytes(body));

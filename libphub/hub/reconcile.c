@@ -22,7 +22,8 @@
  *
  * Nothing starts before the runners have told what they hold, the registry is
  * complete for the view once, the lease runs, and the partition strategy's
- * verdict is CONTINUE. */
+ * verdict is CONTINUE; nor, but for what came with a move, while another
+ * node runs the child or, lost, may run it still. */
 #include "config.h"
 
 #include <stdio.h>
@@ -30,6 +31,7 @@
 
 #include <phub/error.h>
 
+#include "hub/confirm.h"
 #include "hub/local.h"
 #include "hub/message.h"
 #include "hub/move.h"
@@ -330,6 +332,13 @@ static int fence(const struct phub__local *local, struct phub__row_facts *row)
     return rc;
 }
 
+/* What runs already needs nobody's word. */
+static int may_act(struct phub__local *local, const struct phub__row_facts *row)
+{
+    return (local->instance != NULL && local->arrival == NULL) ||
+           phub__confirm_home(local, row->home_epoch);
+}
+
 static void reconcile_once(struct phub__local *local)
 {
     struct phub__hub *hub = local->hub;
@@ -344,12 +353,15 @@ static void reconcile_once(struct phub__local *local)
         check_instance(local, &row);
     phub__row_facts(hub, phub__local_id(local), &row); /* writes end it */
     local->replica = row.live && row.replica;
+    if (!row.live || (row.home != hub->node && !row.replica))
+        phub__confirm_drop(local);
     if (!row.live) {
         phub__local_answer(local, PHUB__WANT_RUNNING, PHUB_ESTOPPED,
                            "stopped meanwhile");
         phub__buf_unref(&local->kept);
         local->failed_epoch = (struct phub_epoch){ 0, 0 };
-    } else if (row.home == hub->node && may_start(local)) {
+    } else if (row.home == hub->node && may_start(local) &&
+               may_act(local, &row)) {
         if (local->arrival != NULL) {
             if (phub__arrival_activate(local) == 0)
                 return;
@@ -358,7 +370,7 @@ static void reconcile_once(struct phub__local *local)
             local->move == NULL &&
             !same(local->failed_epoch, row.home_epoch) &&
             !elder_runs(local, &row) && !give_to_holder(local, &row) &&
-            fence(local, &row) == 0)
+            fence(local, &row) == 0 && may_act(local, &row))
             start(local, &row);
         phub__row_facts(hub, phub__local_id(local), &row);
         if (row.home == hub->node)
@@ -366,7 +378,8 @@ static void reconcile_once(struct phub__local *local)
     } else if (row.replica) {
         if (may_start(local) && local->instance == NULL &&
             local->arrival == NULL && local->move == NULL &&
-            !same(local->failed_epoch, row.home_epoch))
+            !same(local->failed_epoch, row.home_epoch) &&
+            may_act(local, &row))
             start(local, &row);
     } else if (row.home != hub->node && local->instance == NULL) {
         phub__local_answer(local, PHUB__WANT_RUNNING, PHUB_EMOVED,

@@ -290,9 +290,7 @@ static void replace_lost(struct phub__hub *hub)
     int left;
 
     for (i = 0; (node = phub__synced_lost(hub, i, &ready, &left)) != 0; i++) {
-        if (ready > now && (phub__registry_home_count(hub->registry, node) ||
-                            phub__replica_factor(hub, phub__hub_view(hub)) !=
-                                1)) {
+        if (ready > now) { /* homes, and starts that wait for its instances */
             next = ready < next ? ready : next;
             continue;
         }
@@ -321,6 +319,8 @@ static void work(void *arg)
         return;
     if (hub->stopping)
         return; /* whoever is keeper after us does it */
+    if (!phub__hub_in_charge(hub))
+        return; /* stopped for long, say: the next lease comes here again */
     replace_lost(hub);
     if (r->joined && phub__hub_may_run(hub) && !hub->draining) {
         r->joined = 0;

@@ -238,8 +238,9 @@ int phub__row_runs_before(struct phub__hub *hub, struct phub_bytes id,
         if (half.node != hub->node && runs(&half) &&
             phub_epoch_cmp(half.incarnation, incarnation) == 0 &&
             phub_epoch_cmp(half.epoch, epoch) < 0 &&
-            phub__view_index(phub__hub_view(hub), half.node) !=
-                PHUB__VIEW_NONE)
+            (phub__synced_lease_left(hub, half.node) ||
+             phub__view_index(phub__hub_view(hub), half.node) !=
+                 PHUB__VIEW_NONE))
             return 1;
     }
     return 0;

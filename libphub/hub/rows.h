@@ -70,7 +70,8 @@ void phub__rows_retire_own(struct phub__hub *hub);
 uint32_t phub__row_holders(struct phub__hub *hub, struct phub_bytes id,
                            uint64_t *nodes, uint32_t nodes_max);
 /* 1 if an instance of this incarnation, of an epoch before that, still runs
- * on another member: its home was moved where nobody there heard of it. */
+ * on another member, or may on a lost one: its home was moved where nobody
+ * there heard of it. */
 int phub__row_runs_before(struct phub__hub *hub, struct phub_bytes id,
                           struct phub_epoch incarnation,
                           struct phub_epoch epoch);

@@ -38,6 +38,7 @@
 
 #include <phub/error.h>
 
+#include "hub/confirm.h"
 #include "hub/move.h"
 #include "hub/redistribute.h"
 #include "hub/rows.h"
@@ -57,6 +58,7 @@ struct heard {
     uint64_t node;
     uint64_t view_hash;
     uint64_t digest;
+    uint64_t recovering;
     int covered;
     int new_here;
     int stuck;                   /* asked, and that did not help */
@@ -89,6 +91,7 @@ struct phub__synced {
     int behind;                  /* somebody had to be asked */
     uint32_t evaluated;          /* so many of the view are covered */
     int complete, ever, stale;
+    uint64_t recovering;         /* 1: it may have forgotten rows (majority) */
 };
 
 static void tell_fired(void *arg);
@@ -101,6 +104,7 @@ int phub__synced_new(struct phub__hub *hub)
     hub->synced = synced;
     if (synced == NULL)
         return PHUB_ENOMEM;
+    synced->recovering = 1;
     synced->tell_timer = hub->env->timer_new(hub->env, tell_fired, hub);
     synced->ask_timer = hub->env->timer_new(hub->env, ask_fired, hub);
     return synced->tell_timer == NULL || synced->ask_timer == NULL
@@ -286,7 +290,9 @@ static void tell(struct phub__hub *hub, uint64_t only, unsigned how)
     struct phub__op_view_sync sync = {
         .view_hash = phub__view_hash(view), .ask = (how & TELL_ASK) != 0,
         .digest = phub__registry_digest(hub->registry),
-        .new_here = !phub__hub_settled_in(hub) };
+        .new_here = !phub__hub_settled_in(hub),
+        .recovering = hub->synced->recovering,
+        .floor = phub__confirm_floor(hub) };
     uint32_t held_max = phub__moves_held(hub, NULL, PHUB__HELD_MAX);
     struct phub__op_lease *leases = phub__calloc(LEASES_MAX, sizeof *leases);
     struct phub__op_held *held = phub__calloc(held_max + 1, sizeof *held);
@@ -438,6 +444,40 @@ static void company(struct phub__hub *hub)
     }
 }
 
+/* Under a majority strategy: voters of a majority have forgotten nothing since
+ * they were complete, or there is no voter that could know more (confirm.c). */
+static int recovered(struct phub__hub *hub)
+{
+    struct phub__synced *synced = hub->synced;
+    struct phub_view *view = phub__hub_view(hub);
+    uint32_t i, count = 0, all = 0;
+    uint64_t *nodes, *members;
+    int good;
+
+    if (!phub__hub_majority(hub))
+        return 1;
+    nodes = phub__calloc(2 * phub__view_count(view), sizeof *nodes);
+    if (nodes == NULL)
+        return 0;
+    members = nodes + phub__view_count(view);
+    for (i = 0; i < phub__view_count(view); i++) {
+        uint64_t node = phub__view_at(view, i)->id;
+        const struct heard *heard = heard_find(synced, node);
+
+        members[all++] = node;
+        if (node == hub->node ? !synced->recovering : !heard->recovering)
+            nodes[count++] = node;
+    }
+    good = phub__cluster_majority(hub->cluster, nodes, count) ||
+           phub__cluster_all_voters(hub->cluster, members, all);
+    phub__free(nodes);
+    if (good && synced->recovering) {
+        synced->recovering = 0;
+        tell_later(hub, 0); /* the others may wait for that */
+    }
+    return good;
+}
+
 static void evaluate(struct phub__hub *hub)
 {
     struct phub__synced *synced = hub->synced;
@@ -460,6 +500,8 @@ static void evaluate(struct phub__hub *hub)
             return;
         }
     }
+    if (!recovered(hub))
+        return;
     if (synced->behind &&
         synced->told_digest != phub__registry_digest(hub->registry))
         tell_later(hub, 0);
@@ -468,12 +510,14 @@ static void evaluate(struct phub__hub *hub)
     synced->stale = 0;
     synced->ever = 1;
     company(hub);
+    phub__confirm_complete(hub);
     phub__redistribution_ready(hub);
 }
 
 void phub__synced_rows_applied(struct phub__hub *hub)
 {
     evaluate(hub);
+    phub__confirm_rows_applied(hub);
 }
 
 static struct lost *lost_new(struct phub__synced *synced, uint64_t node)
@@ -566,6 +610,7 @@ void phub__synced_view_changed(struct phub__hub *hub,
         (void)phub__registry_node_seen(hub->registry,
                                        change->joined[i].node);
     }
+    phub__confirm_view_changed(hub);
     tell_later(hub, 0);
     evaluate(hub);
 }
@@ -663,6 +708,8 @@ void phub__synced_received(struct phub__hub *hub, uint64_t from,
     heard->view_hash = sync.view_hash;
     heard->digest = sync.digest;
     heard->new_here = sync.new_here != 0;
+    heard->recovering = sync.recovering;
+    phub__confirm_floor_seen(hub, sync.floor);
     if (at < synced->evaluated)
         synced->evaluated = at;
     if (sync.summary.size != 0)

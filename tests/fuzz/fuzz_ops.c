@@ -66,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         &phub__op_request_schema, &phub__op_response_schema,
         &phub__op_view_sync_schema, &phub__op_state_schema,
         &phub__op_state_ack_schema, &phub__op_message_schema,
-        &phub__op_plugin_schema,
+        &phub__op_plugin_schema, &phub__op_cover_schema,
     };
     static uint32_t count;
     struct input input;
@@ -153,6 +153,8 @@ const struct phub__fuzz_seed *phub__fuzz_seeds(size_t *count)
                                        .summary = hubs_bytes("\xa0"),
                                        .leases = { &lease, 1 },
                                        .held = { &held, 1 } };
+    struct phub__op_cover cover = { .round = 1,
+                                    .summary = hubs_bytes("\xa0") };
     struct phub__op_state state = {
         .id = hubs_bytes("c"), .incarnation = { 1, 2 }, .epoch = { 1, 2 },
         .size = 5, .checksum = 1, .data = hubs_bytes("state") };
@@ -163,6 +165,7 @@ const struct phub__fuzz_seed *phub__fuzz_seeds(size_t *count)
     seed_requests();
     seed(4, PHUB__MESSAGE_RESPONSE, &phub__op_response_schema, &response);
     seed(5, PHUB__MESSAGE_VIEW_SYNC, &phub__op_view_sync_schema, &sync);
+    seed(8, PHUB__MESSAGE_COVER, &phub__op_cover_schema, &cover);
     seed(6, PHUB__MESSAGE_STATE, &phub__op_state_schema, &state);
     seed(7, PHUB__MESSAGE_CHILD_MESSAGE, &phub__op_message_schema, &message);
     *count = SEEDS;

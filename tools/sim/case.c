@@ -49,6 +49,8 @@ static void *daemon_start(void *arg, struct phub__sim_node *node,
         return NULL;
     }
     c->node_ids[index] = daemon->hub->node;
+    c->majority = (daemon->hub->strategies[PHUB_KIND_PARTITION]->flags
+                   & PHUB_FLAG_MAJORITY) != 0;
     return daemon;
 }
 

@@ -137,6 +137,7 @@ struct sim_case {
     struct sim_child *children;        /* owned */
     uint32_t cuts;                     /* pairs that are cut now */
     int split;                         /* since a cut, until views agree */
+    int majority;                      /* a cut explains no second instance */
     uint64_t split_ns;
     uint64_t half_open_ns;             /* no link is any more from then on */
     uint64_t healed_ns;                /* when they did; 0: none yet */

@@ -221,7 +221,8 @@ static void join_one(struct sim_case *c)
     for (uint32_t i = 0; i < c->options.nodes; i++)
         if (sim_daemon(c, i) == NULL) {
             int empty = draw(c, 4) == 0
-                && !phub__sim_node_runs(sim_node(c, i));
+                && !phub__sim_node_runs(sim_node(c, i))
+                && !c->majority; /* its old id would be an elector for ever */
 
             start_node(c, i, empty);
             return;
@@ -414,8 +415,9 @@ static void mend(struct sim_case *c, int all)
             sim_thaw(c, i);
         }
         if (sim_daemon(c, i) == NULL && sim_node(c, i) != NULL
-            && c->node_ids[i] != 0 && draw(c, 3) == 0)
-            start_node(c, i, 0);
+            && c->node_ids[i] != 0
+            && (draw(c, 3) == 0 || (all && c->majority)))
+            start_node(c, i, 0); /* a minority runs nothing, ever */
         if (all) {
             phub__sim_node_slow(sim_node(c, i), 0);
             sim_disk_full(c, i, 0);
