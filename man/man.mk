@@ -3,8 +3,12 @@
 dist_man_MANS += man/phub-child.7 man/phub-guard.8 man/phub_child.3
 dist_man_MANS += man/phub-distribution-consistent_hash.7 \
 	man/phub-migration-coldswap.7 man/phub-migration-hotswap.7 \
-	man/phub-partition-divergence.7 man/phub-plugin.1 \
 	man/phub-redundancy-replication.7 \
+	man/phub-partition-divergence.7 \
+	man/phub-partition-dynamic_quorum.7 \
+	man/phub-partition-keep_oldest.7 \
+	man/phub-partition-majority_quorum.7 \
+	man/phub-partition-static_quorum.7 man/phub-plugin.1 \
 	man/phub-redundancy-singularity.7 man/phub-strategy.7 \
 	man/phub-sync-pubsub.7 man/phub_inspect.3 man/phub_swap.3
 dist_man_MANS += man/phub.7 man/phub-protocol.7 man/phub_cbor.3 \

@@ -6,6 +6,8 @@ plugin_LTLIBRARIES += \
 	plugins/distribution-consistent_hash.la \
 	plugins/partition-divergence.la \
 	plugins/redundancy-replication.la \
+	plugins/partition-dynamic_quorum.la \
+	plugins/partition-static_quorum.la \
 	plugins/redundancy-singularity.la \
 	plugins/sync-pubsub.la
 plugins_distribution_consistent_hash_la_SOURCES = \
@@ -15,10 +17,37 @@ plugins_partition_divergence_la_SOURCES = plugins/partition-divergence.c
 plugins_partition_divergence_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
 plugins_redundancy_replication_la_SOURCES = plugins/redundancy-replication.c
 plugins_redundancy_replication_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
+plugins_partition_dynamic_quorum_la_SOURCES = \
+	plugins/partition-dynamic_quorum.c
+plugins_partition_dynamic_quorum_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
+plugins_partition_static_quorum_la_SOURCES = \
+	plugins/partition-static_quorum.c
+plugins_partition_static_quorum_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
 plugins_redundancy_singularity_la_SOURCES = plugins/redundancy-singularity.c
 plugins_redundancy_singularity_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
 plugins_sync_pubsub_la_SOURCES = plugins/sync-pubsub.c
 plugins_sync_pubsub_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
+
+# Partition strategies that count electors.
+QUORUM_SOURCES = plugins/quorum/electors.c plugins/quorum/electors.h \
+	plugins/quorum/electors_life.c plugins/quorum/electors_private.h \
+	plugins/quorum/electors_wire.c
+noinst_LTLIBRARIES += libphubquorum-core.la
+libphubquorum_core_la_SOURCES = $(QUORUM_SOURCES)
+plugin_LTLIBRARIES += \
+	plugins/partition-keep_oldest.la \
+	plugins/partition-majority_quorum.la
+plugins_partition_keep_oldest_la_SOURCES = plugins/partition-keep_oldest.c
+plugins_partition_keep_oldest_la_CPPFLAGS = $(AM_CPPFLAGS) \
+	-I$(srcdir)/plugins
+plugins_partition_keep_oldest_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
+plugins_partition_keep_oldest_la_LIBADD = libphubquorum-core.la
+plugins_partition_majority_quorum_la_SOURCES = \
+	plugins/partition-majority_quorum.c
+plugins_partition_majority_quorum_la_CPPFLAGS = $(AM_CPPFLAGS) \
+	-I$(srcdir)/plugins
+plugins_partition_majority_quorum_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
+plugins_partition_majority_quorum_la_LIBADD = libphubquorum-core.la
 
 # libphubswap: the shared library for migration strategies, and the same code
 # as an archive for those who would rather link it in. A plugin on it has

@@ -115,7 +115,9 @@ static void fill(TCase *tc)
 
 int main(int argc, char **argv)
 {
-    static const char *const shipped[] = { "divergence", NULL };
+    static const char *const shipped[] = {
+        "divergence", "dynamic_quorum", "keep_oldest", "majority_quorum",
+        "static_quorum", NULL };
 
     return battery_main(argc, argv, "partition", shipped, fill);
 }

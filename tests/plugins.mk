@@ -24,6 +24,10 @@ check_PROGRAMS += tests/battery_partition
 TESTS          += tests/battery_partition
 tests_battery_partition_LDADD = tests/libmock.la $(LDADD)
 
+check_PROGRAMS += tests/check_electors
+TESTS          += tests/check_electors
+tests_check_electors_LDADD = tests/libmock.la $(LDADD)
+
 check_PROGRAMS += tests/battery_redundancy
 TESTS          += tests/battery_redundancy
 tests_battery_redundancy_LDADD = tests/libmock.la $(LDADD)

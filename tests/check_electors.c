@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/* electors: who is counted is agreed on, and changed by a majority only. */
+#include "config.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mock_host.h"
+
+#define ENOUGH_MS 20000u   /* for any change: two waits of 3 s and messages */
+
+struct set {
+    struct phub_elector electors[PHUB_ELECTORS_MAX];
+    uint64_t version;
+    uint32_t count, is, next;
+};
+
+static struct mock_world world;
+static struct set set;
+
+static struct mock *node(uint64_t id)
+{
+    return world.nodes[id - 1];
+}
+
+static const struct set *set_of(uint64_t id)
+{
+    memset(&set, 0, sizeof set);
+    ck_assert_int_eq(phub__call_electors(node(id)->strategy, node(id)->view,
+                                         set.electors, &set.count,
+                                         &set.version, NULL, 0), 0);
+    for (uint32_t i = 0; i < set.count; i++) {
+        set.is += set.electors[i].weight;
+        set.next += set.electors[i].weight_next;
+    }
+    return &set;
+}
+
+static uint32_t verdict_of(uint64_t id, const uint64_t *lost,
+                           uint32_t lost_count, const uint64_t *left,
+                           uint32_t left_count)
+{
+    struct phub_judge judge = { .size = sizeof judge, .lost = lost,
+                                .lost_count = lost_count, .left = left,
+                                .left_count = left_count };
+    uint32_t verdict;
+
+    judge.old_view = judge.new_view = node(id)->view;
+    judge.now_ns = world.now_ns;
+    ck_assert_int_eq(phub__call_judge(node(id)->strategy, &judge, &verdict,
+                                      NULL, 0), 0);
+    return verdict;
+}
+
+static void begin(const char *name, const char *initial, uint32_t count)
+{
+    const char *const params[] = { initial, NULL };
+
+    mock_world_init(&world, 7);
+    for (uint32_t i = 0; i < count; i++)
+        ck_assert_int_eq(mock_open(mock_new(&world), PHUB_KIND_PARTITION,
+                                   name, params), 0);
+}
+
+/* Nodes of a mask see each other. */
+static void side(uint32_t mask)
+{
+    uint64_t ids[MOCK_NODES_MAX];
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < world.nodes_count; i++)
+        if (mask & 1u << i)
+            ids[count++] = i + 1;
+    for (uint32_t i = 0; i < count; i++)
+        mock_view(node(ids[i]), ids, count);
+}
+
+START_TEST(nobody_has_a_say_before_a_set_is_founded)
+{
+    begin("majority_quorum", "initial_size=3", 2);
+    side(3);
+    mock_run(&world, ENOUGH_MS);
+    ck_assert_uint_eq(set_of(1)->count, 1);
+    ck_assert_uint_gt(set.electors[0].node, 2);
+    mock_world_fini(&world);
+}
+END_TEST
+
+START_TEST(those_that_meet_found_one_set)
+{
+    begin("majority_quorum", "initial_size=3", 3);
+    side(7);
+    mock_run(&world, ENOUGH_MS);
+    for (uint64_t id = 1; id <= 3; id++) {
+        ck_assert_uint_eq(set_of(id)->count, 3);
+        ck_assert_uint_eq(set.version, 1);
+        ck_assert_uint_eq(set.is, 3);
+        ck_assert_uint_eq(verdict_of(id, NULL, 0, NULL, 0),
+                          PHUB_VERDICT_CONTINUE);
+    }
+    mock_world_fini(&world);
+}
+END_TEST
+
+START_TEST(foundings_that_share_a_node_are_one)
+{
+    begin("majority_quorum", "initial_size=3", 5);
+    side(1 | 2 | 4);
+    mock_run(&world, 1300);      /* proposed, maybe not chosen */
+    side(4 | 8 | 16);
+    mock_run(&world, ENOUGH_MS);
+    side(31);
+    mock_run(&world, 2 * ENOUGH_MS);
+    for (uint64_t id = 1; id <= 5; id++) {
+        ck_assert_uint_eq(set_of(id)->count, 5);
+        ck_assert_uint_eq(set.is, 5);
+        ck_assert_uint_eq(set.next, 0);
+    }
+    mock_world_fini(&world);
+}
+END_TEST
+
+START_TEST(newcomers_pass_through_both_sets)
+{
+    uint64_t last = 1;
+    int both = 0;
+
+    begin("majority_quorum", "initial_size=3", 6);
+    side(7);
+    mock_run(&world, ENOUGH_MS);
+    side(63);
+    for (uint32_t i = 0; i < 1000; i++) {
+        mock_run(&world, 20);
+        ck_assert_uint_ge(set_of(1)->version, last);
+        ck_assert_uint_le(set.version, last + 1);
+        last = set.version;
+        if (set.next != 0) {
+            ck_assert_uint_eq(set.is, 3);
+            ck_assert_uint_eq(set.next, 6);
+            both = 1;
+        }
+    }
+    ck_assert(both);
+    ck_assert_uint_eq(set_of(6)->is, 6);
+    ck_assert_uint_eq(set.version, 3);
+    mock_world_fini(&world);
+}
+END_TEST
+
+START_TEST(who_is_lost_stays_and_who_says_goodbye_goes)
+{
+    static const uint64_t five[] = { 5 }, four[] = { 4 };
+
+    begin("majority_quorum", "initial_size=5", 5);
+    side(31);
+    mock_run(&world, ENOUGH_MS);
+    side(15);
+    for (uint64_t id = 1; id <= 4; id++)
+        ck_assert_uint_eq(verdict_of(id, five, 1, NULL, 0),
+                          PHUB_VERDICT_CONTINUE);
+    mock_run(&world, ENOUGH_MS);
+    ck_assert_uint_eq(set_of(1)->is, 5);
+    side(7);
+    for (uint64_t id = 1; id <= 3; id++)
+        ck_assert_uint_eq(verdict_of(id, NULL, 0, four, 1),
+                          PHUB_VERDICT_CONTINUE);
+    mock_run(&world, ENOUGH_MS);
+    ck_assert_uint_eq(set_of(1)->is, 4);
+    mock_world_fini(&world);
+}
+END_TEST
+
+START_TEST(two_that_met_a_third_do_not_outvote_those_before)
+{
+    static const uint64_t others[] = { 1, 2 }, third[] = { 3 };
+
+    begin("majority_quorum", "initial_size=3", 5);
+    side(7);
+    mock_run(&world, ENOUGH_MS);
+    side(1 | 2);
+    side(4 | 8 | 16);            /* 3 has met 4 and 5 just now */
+    mock_run(&world, ENOUGH_MS);
+    ck_assert_uint_eq(verdict_of(3, others, 2, NULL, 0), PHUB_VERDICT_STOP);
+    ck_assert_uint_eq(verdict_of(4, others, 2, NULL, 0), PHUB_VERDICT_STOP);
+    ck_assert_uint_eq(verdict_of(1, third, 1, NULL, 0),
+                      PHUB_VERDICT_CONTINUE);
+    ck_assert_uint_eq(set_of(3)->is, 3);
+    ck_assert_uint_eq(set_of(1)->is, 3);
+    mock_world_fini(&world);
+}
+END_TEST
+
+START_TEST(a_set_outlives_a_restart_of_all)
+{
+    const char *const params[] = { "initial_size=1", NULL };
+
+    begin("majority_quorum", "initial_size=3", 3);
+    side(7);
+    mock_run(&world, ENOUGH_MS);
+    for (uint64_t id = 1; id <= 3; id++)
+        mock_close(node(id));
+    for (uint64_t id = 1; id <= 3; id++)
+        ck_assert_int_eq(mock_open(node(id), PHUB_KIND_PARTITION,
+                                   "majority_quorum", params), 0);
+    side(1);
+    mock_run(&world, ENOUGH_MS);
+    ck_assert_uint_eq(set_of(1)->is, 3);
+    ck_assert_uint_eq(verdict_of(1, NULL, 0, NULL, 0), PHUB_VERDICT_STOP);
+    mock_world_fini(&world);
+}
+END_TEST
+
+START_TEST(a_node_that_cannot_write_does_not_vote)
+{
+    begin("majority_quorum", "initial_size=3", 3);
+    node(2)->store_rc = PHUB_EIO;
+    side(7);
+    mock_run(&world, ENOUGH_MS);
+    ck_assert_uint_gt(set_of(1)->electors[0].node, 3);
+    node(2)->store_rc = 0;
+    mock_run(&world, ENOUGH_MS);
+    ck_assert_uint_eq(set_of(1)->is, 3);
+    mock_world_fini(&world);
+}
+END_TEST
+
+START_TEST(of_two_foundings_the_larger_stays)
+{
+    begin("majority_quorum", "initial_size=2", 5);
+    side(1 | 2);
+    side(4 | 8 | 16);
+    mock_run(&world, ENOUGH_MS);
+    side(31);
+    mock_run(&world, 2 * ENOUGH_MS);
+    for (uint64_t id = 1; id <= 5; id++)
+        ck_assert_uint_eq(set_of(id)->is, 5);
+    mock_world_fini(&world);
+}
+END_TEST
+
+/* Each split of five: exactly one side with the oldest, or all but it. */
+START_TEST(of_each_split_in_two_one_side_keeps)
+{
+    uint64_t lost[5];
+
+    begin("keep_oldest", "initial_size=5", 5);
+    side(31);
+    mock_run(&world, ENOUGH_MS);
+    for (uint32_t mask = 1; mask < 31; mask++) {
+        uint32_t keeps = 0;
+
+        side(mask);
+        side(31 & ~mask);
+        for (uint32_t half = 0; half < 2; half++) {
+            uint32_t in = half == 0 ? mask : 31 & ~mask, count = 0;
+            uint64_t one = 0;
+
+            for (uint32_t i = 0; i < 5; i++)
+                if (in & 1u << i)
+                    one = i + 1;
+                else
+                    lost[count++] = i + 1;
+            keeps += verdict_of(one, lost, count, NULL, 0)
+                == PHUB_VERDICT_CONTINUE;
+        }
+        ck_assert_msg(keeps == 1, "split %u: %u sides go on", mask, keeps);
+    }
+    mock_world_fini(&world);
+}
+END_TEST
+
+START_TEST(a_number_of_nodes_is_needed_and_goodbyes_lower_it)
+{
+    static const uint64_t three[] = { 3 }, two[] = { 2 };
+
+    begin("static_quorum", "quorum_size=2", 3);
+    side(1);
+    ck_assert_uint_eq(verdict_of(1, NULL, 0, NULL, 0), PHUB_VERDICT_STOP);
+    side(7);
+    ck_assert_uint_eq(verdict_of(1, NULL, 0, NULL, 0),
+                      PHUB_VERDICT_CONTINUE);
+    side(3);
+    ck_assert_uint_eq(verdict_of(1, NULL, 0, three, 1),
+                      PHUB_VERDICT_CONTINUE);
+    side(1);
+    ck_assert_uint_eq(verdict_of(1, two, 1, NULL, 0), PHUB_VERDICT_STOP);
+    side(3);
+    ck_assert_uint_eq(verdict_of(1, NULL, 0, NULL, 0),
+                      PHUB_VERDICT_CONTINUE);
+    side(1);
+    ck_assert_uint_eq(verdict_of(1, NULL, 0, two, 1),
+                      PHUB_VERDICT_CONTINUE);
+    mock_world_fini(&world);
+}
+END_TEST
+
+START_TEST(a_hub_may_shrink_slowly_but_not_at_once)
+{
+    static const uint64_t rest[] = { 2, 3, 4, 5 };
+    const char *const params[] = { "quorum_percent=60", "threshold_s=10",
+                                   NULL };
+    uint32_t masks[] = { 15, 7, 3, 1 };
+
+    mock_world_init(&world, 7);
+    for (uint32_t i = 0; i < 5; i++)
+        ck_assert_int_eq(mock_open(mock_new(&world), PHUB_KIND_PARTITION,
+                                   "dynamic_quorum", params), 0);
+    side(31);
+    ck_assert_uint_eq(verdict_of(1, NULL, 0, NULL, 0),
+                      PHUB_VERDICT_CONTINUE);
+    side(1);
+    ck_assert_uint_eq(verdict_of(1, rest, 4, NULL, 0), PHUB_VERDICT_STOP);
+    mock_run(&world, 9000);
+    ck_assert_uint_eq(node(1)->judge_again, 0);
+    ck_assert_uint_eq(verdict_of(1, NULL, 0, NULL, 0), PHUB_VERDICT_STOP);
+    mock_run(&world, 1100);
+    ck_assert_uint_eq(node(1)->judge_again, 1);
+    ck_assert_uint_eq(verdict_of(1, NULL, 0, NULL, 0),
+                      PHUB_VERDICT_CONTINUE);
+    side(31);
+    ck_assert_uint_eq(verdict_of(1, NULL, 0, NULL, 0),
+                      PHUB_VERDICT_CONTINUE);
+    for (uint32_t i = 0; i < 2; i++) {
+        side(masks[i]);
+        ck_assert_uint_eq(verdict_of(1, &rest[3 - i], 1, NULL, 0),
+                          PHUB_VERDICT_CONTINUE);
+        mock_run(&world, 11000);
+    }
+    mock_world_fini(&world);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("electors");
+    TCase *t = tcase_create("electors");
+    SRunner *runner;
+    int failed;
+
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, nobody_has_a_say_before_a_set_is_founded);
+    tcase_add_test(t, those_that_meet_found_one_set);
+    tcase_add_test(t, foundings_that_share_a_node_are_one);
+    tcase_add_test(t, newcomers_pass_through_both_sets);
+    tcase_add_test(t, who_is_lost_stays_and_who_says_goodbye_goes);
+    tcase_add_test(t, two_that_met_a_third_do_not_outvote_those_before);
+    tcase_add_test(t, a_set_outlives_a_restart_of_all);
+    tcase_add_test(t, a_node_that_cannot_write_does_not_vote);
+    tcase_add_test(t, of_two_foundings_the_larger_stays);
+    tcase_add_test(t, of_each_split_in_two_one_side_keeps);
+    tcase_add_test(t, a_number_of_nodes_is_needed_and_goodbyes_lower_it);
+    tcase_add_test(t, a_hub_may_shrink_slowly_but_not_at_once);
+    suite_add_tcase(suite, t);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
