@@ -288,6 +288,24 @@ START_TEST(one_that_slept_past_its_lease_passes_a_move_on)
 }
 END_TEST
 
+/* Its guard goes on for as long as the lease, and so does the child. */
+START_TEST(a_stop_is_done_when_a_lost_node_cannot_run_it_any_more)
+{
+    uint32_t other;
+
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim"), 0);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", &home), 1);
+    other = (home + 1) % HUBS_OF_A_TEST;
+    phub__sim_node_kill(hubs_node(&hubs, home));
+    if (_i > 0)
+        hubs_run(&hubs, (uint64_t)_i * 300);
+    ck_assert_int_eq(hubs_stop(&hubs, other, "c"), 0);
+    ck_assert(hubs_is_gone(&hubs, "c"));
+    hubs_run(&hubs, 10000);
+    ck_assert(hubs_is_gone(&hubs, "c"));
+}
+END_TEST
+
 START_TEST(company_ends_the_wait_at_once)
 {
     ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim durable"), 0);
@@ -325,6 +343,8 @@ int main(void)
     tcase_add_test(tc,
         what_runs_on_is_ended_when_nobody_knows_its_row_any_more);
     tcase_add_test(tc, one_that_slept_past_its_lease_passes_a_move_on);
+    tcase_add_loop_test(tc,
+        a_stop_is_done_when_a_lost_node_cannot_run_it_any_more, 0, 8);
     tcase_add_test(tc, company_ends_the_wait_at_once);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

@@ -17,6 +17,7 @@
 #include "hub/drain.h"
 #include "hub/host.h"
 #include "hub/hub.h"
+#include "hub/linger.h"
 #include "hub/local.h"
 #include "hub/message.h"
 #include "hub/move.h"
@@ -686,6 +687,8 @@ static int parts_new(struct phub__hub *hub)
     if (rc == 0)
         rc = phub__store_new(hub);
     if (rc == 0)
+        rc = phub__lingers_new(hub);
+    if (rc == 0)
         rc = phub__redistribution_new(hub);
     if (rc == 0)
         rc = phub__supervisor_new(env, hub->node, hub->name,
@@ -740,6 +743,7 @@ void phub__hub_free(struct phub__hub **result)
         phub__supervisor_free(&hub->supervisor);
     if (hub->locals != NULL)
         phub__locals_forget_instances(hub->locals);
+    phub__lingers_close(hub);
     phub__store_close(hub);
     phub__drain_free(hub);
     phub__requests_free(&hub->requests);
@@ -748,6 +752,7 @@ void phub__hub_free(struct phub__hub **result)
     phub__mail_free(hub);
     phub__locals_free(&hub->locals);
     phub__redistribution_free(hub);
+    phub__lingers_free(hub);
     phub__store_free(hub);
     phub__synced_free(hub);
     phub__confirm_free(hub);

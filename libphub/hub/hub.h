@@ -59,6 +59,7 @@ struct phub__mailroom;
 struct phub__answers;
 struct phub__dirty;
 struct phub__store;
+struct phub__lingers;
 struct phub__synced;
 struct phub__drain;
 struct phub__seeds;
@@ -137,6 +138,7 @@ struct phub__hub {
     struct phub__synced *synced;
     struct phub__confirm *confirm;
     struct phub__store *store;
+    struct phub__lingers *lingers;
     struct phub__drain *drain;
     struct phub__answers *answers;   /* of this turn */
     struct phub__dirty *dirty;       /* rows changed in this turn */

@@ -23,6 +23,7 @@
 #include <phub/error.h>
 
 #include "hub/keeper.h"
+#include "hub/linger.h"
 #include "hub/local.h"
 #include "hub/place.h"
 #include "hub/replica.h"
@@ -652,6 +653,8 @@ struct stop {
     uint64_t home;
     int durable, code;
     char text[160];
+    uint32_t id_size;
+    char id[];
 };
 
 static void stop_stored(void *arg, int rc)
@@ -662,6 +665,22 @@ static void stop_stored(void *arg, int rc)
     phub__reply(stop->hub, &stop->reply, stop->code, stop->home, 0,
                 stop->text);
     phub__free(stop);
+}
+
+/* It runs nowhere any more, be it on a node that was lost meanwhile. */
+static void stop_ended(void *arg, int rc)
+{
+    struct stop *stop = arg;
+
+    if (rc != 0) {
+        stop->code = rc;
+        snprintf(stop->text, sizeof stop->text, "%s", phub_strerror(rc));
+    }
+    /* No power cut may undo what people were told. */
+    if (stop->durable)
+        phub__store_sync(stop->hub, stop_stored, stop);
+    else
+        stop_stored(stop, 0);
 }
 
 static void stop_done(void *arg, struct phub__request *request)
@@ -681,11 +700,9 @@ static void stop_done(void *arg, struct phub__request *request)
     }
     stop->code = code;
     snprintf(stop->text, sizeof stop->text, "%s", text);
-    /* No power cut may undo what people were told. */
-    if (stop->durable)
-        phub__store_sync(stop->hub, stop_stored, stop);
-    else
-        stop_stored(stop, 0);
+    phub__linger_wait(stop->hub, (struct phub_bytes){
+        (const uint8_t *)stop->id, stop->id_size }, stop->home, stop_ended,
+        stop);
 }
 
 /* One that may start it yet. */
@@ -741,7 +758,7 @@ void phub__keeper_stop(struct phub__hub *hub,
         phub__hub_hook(hub, PHUB_HOOK_child_unregistered, row.home, item->id,
                        0, 1, "");
     }
-    stop = phub__calloc(1, sizeof *stop);
+    stop = phub__calloc(1, sizeof *stop + item->id.size);
     request = phub__request_new(hub, PHUB__OP_END, count,
                                 op->timeout_ms != 0 ? op->timeout_ms : 10000);
     if (stop == NULL || request == NULL) {
@@ -750,7 +767,9 @@ void phub__keeper_stop(struct phub__hub *hub,
         return;
     }
     *stop = (struct stop){ .hub = hub, .reply = reply, .home = row.home,
-                           .durable = row.durable };
+                           .durable = row.durable,
+                           .id_size = (uint32_t)item->id.size };
+    memcpy(stop->id, item->id.data, item->id.size);
     for (i = 0; i < count; i++) {
         request->items[i].op.id = phub__request_copy(request, item->id);
         request->items[i].op.incarnation = row.incarnation;
