@@ -131,6 +131,20 @@ expect 1 '^seed [0-9]*, .*: promise 1: .* is wanted' \
     run --seeds 1..20 --faults power --plugin "$wicked" \
     --param distribution.how=refuse --param distribution.after=1
 
+# --- what a seed does can be written as a scenario, which does the same ----------
+
+expect 2 '\-\-save is for one seed' run --seeds 1..2 --save "$scratch/x.sim"
+if command -v jq >/dev/null; then
+    for seed in 1 2 3 4 5 6; do
+        first=$(run --seed $seed --json --save "$scratch/x.sim" |
+                jq -rs '.[0].hash')
+        again=$("$tool" scenario --json "$scratch/x.sim" |
+                jq -rs '.[0].hash')
+        [ -n "$first" ] && [ "$first" = "$again" ] ||
+            wrong "seed $seed gave $first, as a scenario $again"
+    done
+fi
+
 # --- a schedule that breaks is made small -----------------------------------------
 
 # shrunk MAX OPTION...: at most so many lines are left, and still break.

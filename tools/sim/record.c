@@ -128,6 +128,36 @@ void sim_record_children(struct sim_case *c, uint32_t node, uint32_t other,
     (void)snprintf(action->tail, sizeof(action->tail), "%s", tail);
 }
 
+/* --- subsets -------------------------------------------------------------- */
+
+static uint8_t *ones(uint32_t count)
+{
+    uint8_t *made = malloc(count == 0 ? 1 : count);
+
+    phub__assert(made != NULL);
+    memset(made, 1, count);
+    return made;
+}
+
+void sim_subset_all(const struct sim_record *record,
+                    const struct sim_options *options,
+                    struct sim_subset *subset)
+{
+    *subset = (struct sim_subset){
+        .nodes = options->nodes, .children = options->children,
+        .clients = options->clients, .round_ns = 1,
+        .end_ns = record->end_ns, .node = ones(options->nodes),
+        .child = ones(options->children), .action = ones(record->count) };
+}
+
+void sim_subset_fini(struct sim_subset *subset)
+{
+    free(subset->node);
+    free(subset->child);
+    free(subset->action);
+    memset(subset, 0, sizeof(*subset));
+}
+
 /* --- what is left of an action -------------------------------------------- */
 
 static int has(const struct sim_subset *s, uint32_t node)

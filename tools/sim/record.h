@@ -74,6 +74,11 @@ void sim_record_children(struct sim_case *c, uint32_t node, uint32_t other,
                          uint32_t first, uint32_t last, const char *head,
                          const char *tail);
 
+/* With all of it in.  Owns: the caller, until subset_fini. */
+void sim_subset_all(const struct sim_record *record,
+                    const struct sim_options *options,
+                    struct sim_subset *subset);
+void sim_subset_fini(struct sim_subset *subset);
 /* 0 if no fault strikes where the generator would not have let it: somebody
  * always has to be left. */
 int sim_record_sound(const struct sim_record *record,

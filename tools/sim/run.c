@@ -12,6 +12,7 @@
 
 #include "sim/measure.h"
 #include "sim/pool.h"
+#include "sim/record.h"
 #include "sim/tool.h"
 #include "wire/assert.h"
 
@@ -66,6 +67,30 @@ static void draw(const struct run *run, const struct sim_measure *measure,
         (void)fclose(file);
 }
 
+static void save(const struct run *run, const struct sim_options *options,
+                 const struct sim_result *result)
+{
+    FILE *file = fopen(run->args.save, "w");
+    char why[SIM_COMMAND_MAX + SIM_STORY_MAX + 16], command[SIM_COMMAND_MAX];
+    struct sim_subset all;
+
+    sim_args_command(&run->args, options, command, sizeof(command));
+    (void)snprintf(why, sizeof(why), "%s%sFrom: %s", result->story,
+                   result->broken ? "\n" : "", command);
+    sim_subset_all(options->record, options, &all);
+    if (file != NULL && !options->record->full)
+        sim_record_write(options->record, &all, options, why, file);
+    if (options->record->full)
+        errno = EFBIG;
+    if (file == NULL || options->record->full || ferror(file)
+        || fflush(file) != 0)
+        fprintf(stderr, "phub-sim run: %s: %s\n", run->args.save,
+                strerror(errno));
+    if (file != NULL)
+        (void)fclose(file);
+    sim_subset_fini(&all);
+}
+
 static void work(void *arg, uint64_t job, struct sim_slot *slot,
                  FILE *answer)
 {
@@ -79,6 +104,8 @@ static void work(void *arg, uint64_t job, struct sim_slot *slot,
     options.beat_ns = &slot->beat_ns;
     if (run->args.trace)
         options.trace = run->args.json ? sim_trace_json() : stdout;
+    if (run->args.save != NULL)
+        options.record = sim_record_new();
     if (run->figures != NULL || (run->args.svg != NULL && job == 0))
         measure = sim_measure_new(&options);
     (void)sim_schedule(&options, &result);
@@ -89,6 +116,9 @@ static void work(void *arg, uint64_t job, struct sim_slot *slot,
         sim_figures_write(sim_measure_figures(measure), answer);
     if (run->args.svg != NULL && job == 0)
         draw(run, measure, &options);
+    if (options.record != NULL)
+        save(run, &options, &result);
+    sim_record_free(&options.record);
     sim_measure_free(&measure);
 }
 
@@ -235,7 +265,6 @@ static int play(struct run *run)
     struct sim_pool pool = { .work = work, .done = done, .died = died,
                              .tick = tick, .arg = run };
 
-    run->combinations = sim_args_combinations(&run->args);
     pool.jobs = (run->args.seeds.last - run->args.seeds.first + 1)
         * run->combinations;
     pool.workers = run->args.trace && run->args.workers > 1
@@ -262,7 +291,15 @@ int sim_verb_run(int argc, char **argv)
             return sim_verb_scenario(argc, argv);
     if (sim_args_read(&run.args, argc, argv, &code) != 0)
         return code;
+    run.combinations = sim_args_combinations(&run.args);
     code = sim_limits_look(&run.args);
+    if (code == SIM_EXIT_DONE && run.args.save != NULL
+        && (run.combinations != 1
+            || run.args.seeds.first != run.args.seeds.last)) {
+        fputs("phub-sim run: --save is for one seed and no --matrix\n",
+              stderr);
+        code = SIM_EXIT_USAGE;
+    }
     if (code == SIM_EXIT_DONE)
         code = sim_sandbox_look(&run.args);
     if (code == SIM_EXIT_DONE)

@@ -198,22 +198,31 @@ static void cut_groups(struct sim_case *c)
     sim_cut(c, groups, held);
 }
 
+/* On all nodes where it is. */
 static void crash_a_child(struct sim_case *c)
 {
-    struct phub__sim_child *child = phub__sim_child_next(c->world, NULL);
+    struct phub__sim_child *next = phub__sim_child_next(c->world, NULL);
     uint64_t skip = draw(c, c->options.children + 1);
     struct phub__sim_child_facts facts;
+    const struct sim_child *child;
     uint32_t index;
 
-    while (child != NULL && skip-- > 0)
-        child = phub__sim_child_next(c->world, child);
-    if (child == NULL)
+    while (next != NULL && skip-- > 0)
+        next = phub__sim_child_next(c->world, next);
+    if (next == NULL)
         return;
-    phub__sim_child_facts(child, &facts);
-    index = (uint32_t)(sim_child_by_id(c, facts.id) - c->children);
+    phub__sim_child_facts(next, &facts);
+    child = sim_child_by_id(c, facts.id);
+    index = (uint32_t)(child - c->children);
     sim_record_children(c, SIM_NOBODY, SIM_NOBODY, index, index + 1,
                         "child crash", "");
-    phub__sim_child_crash(child, 1);
+    next = sim_instance_next(c, child, NULL);
+    while (next != NULL) {
+        struct phub__sim_child *instance = next;
+
+        next = sim_instance_next(c, child, instance);
+        phub__sim_child_crash(instance, 1);
+    }
 }
 
 static void join_one(struct sim_case *c)

@@ -58,29 +58,14 @@ struct shrink {
 
 /* --- subsets -------------------------------------------------------------- */
 
-static uint8_t *ones(uint32_t count)
-{
-    uint8_t *made = malloc(count == 0 ? 1 : count);
-
-    phub__assert(made != NULL);
-    memset(made, 1, count);
-    return made;
-}
-
-static void subset_fini(struct sim_subset *subset)
-{
-    free(subset->node);
-    free(subset->child);
-    free(subset->action);
-    memset(subset, 0, sizeof(*subset));
-}
-
 static void subset_copy(const struct shrink *s, struct sim_subset *copy)
 {
-    *copy = s->best;
-    copy->node = ones(s->options.nodes);
-    copy->child = ones(s->options.children);
-    copy->action = ones(s->record->count);
+    sim_subset_all(s->record, &s->options, copy);
+    copy->nodes = s->best.nodes;
+    copy->children = s->best.children;
+    copy->clients = s->best.clients;
+    copy->round_ns = s->best.round_ns;
+    copy->end_ns = s->best.end_ns;
     memcpy(copy->node, s->best.node, s->options.nodes);
     memcpy(copy->child, s->best.child, s->options.children);
     memcpy(copy->action, s->best.action, s->record->count);
@@ -195,11 +180,11 @@ static int batch_try(struct shrink *s)
     for (uint32_t i = 0; i < s->batch_count; i++) {
         if (found < 0 && s->good[i]) {
             found = (int)i;
-            subset_fini(&s->best);
+            sim_subset_fini(&s->best);
             s->best = s->batch[i];
             memcpy(s->story, s->answers[i].text, sizeof(s->story));
         } else {
-            subset_fini(&s->batch[i]);
+            sim_subset_fini(&s->batch[i]);
         }
     }
     s->batch_count = 0;
@@ -255,7 +240,7 @@ static int leave_out(struct shrink *s, enum part part, uint32_t at,
     }
     trim(candidate);
     if (out == 0 || sim_record_sound(s->record, candidate) != 0) {
-        subset_fini(candidate);
+        sim_subset_fini(candidate);
         return out == 0 ? 1 : -1;
     }
     s->batch_count++;
@@ -324,7 +309,7 @@ static int pairs(struct shrink *s)
             subset_copy(s, candidate);
             candidate->action[i] = candidate->action[k] = 0;
             if (sim_record_sound(s->record, candidate) != 0)
-                subset_fini(candidate);
+                sim_subset_fini(candidate);
             else if (++s->batch_count == BATCH && batch_try(s) >= 0)
                 return 1;
         }
@@ -455,11 +440,7 @@ static int record(struct shrink *s)
                 SIM_ACTIONS_MAX);
         return SIM_EXIT_BROKEN + 1;
     }
-    s->best = (struct sim_subset){
-        s->options.nodes, s->options.children, s->options.clients, 1,
-        s->record->end_ns,
-        ones(s->options.nodes), ones(s->options.children),
-        ones(s->record->count) };
+    sim_subset_all(s->record, &s->options, &s->best);
     subset_copy(s, &s->batch[0]);
     s->batch_count = 1;
     if (batch_try(s) == 0)
@@ -569,7 +550,7 @@ int sim_verb_shrink(int argc, char **argv)
         sim_args_fini(&s->args);
     }
     if (s->record != NULL)
-        subset_fini(&s->best);
+        sim_subset_fini(&s->best);
     sim_record_free(&s->record);
     free(s);
     return code;

@@ -185,10 +185,11 @@ static void command_of(const struct player *player, const char *file,
 static int told(struct player *player, uint64_t job,
                 const struct answer *answer)
 {
-    char command[SIM_COMMAND_MAX];
+    char command[SIM_COMMAND_MAX], hash[17];
     uint64_t variant;
     const struct file *file = file_of(player, job, &variant);
 
+    (void)snprintf(hash, sizeof(hash), "%016" PRIx64, answer->played.hash);
     player->played++;
     player->virtual_s += (double)answer->played.virtual_ns / 1e9;
     player->broken += answer->outcome == SIM_BROKEN;
@@ -196,11 +197,11 @@ static int told(struct player *player, uint64_t job,
     command_of(player, file->name, variant, command, sizeof(command));
     sim_progress_hide(&player->progress);
     if (player->args.json)
-        sim_json_line(json_pack("{s:s s:I s:b s:b s:s s:s s:f s:I}",
+        sim_json_line(json_pack("{s:s s:I s:b s:b s:s s:s s:s s:f s:I}",
             "file", file->name, "variant", (json_int_t)variant,
             "broken", answer->outcome == SIM_BROKEN,
             "mistake", answer->outcome == SIM_MISTAKE,
-            "story", answer->played.text, "command", command,
+            "story", answer->played.text, "command", command, "hash", hash,
             "virtual_s", (double)answer->played.virtual_ns / 1e9,
             "updates", (json_int_t)answer->played.updates));
     else if (answer->outcome == SIM_BROKEN)
