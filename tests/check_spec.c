@@ -85,6 +85,7 @@ START_TEST(what_is_left_out_gets_its_default)
     ck_assert_uint_eq(out.stop_signal, 0);
     ck_assert_uint_eq(out.state_timeout_ms, 30000);
     ck_assert_uint_eq(out.health_interval_ms, 1000);
+    ck_assert_uint_eq(out.checkpoint_ms, 0);
     ck_assert_uint_eq(out.argv.count, 2);
 }
 END_TEST
@@ -104,6 +105,7 @@ static const struct {
     RANGE(stop_timeout_ms, 10, 3600000),
     RANGE(state_timeout_ms, 10, 3600000),
     RANGE(health_interval_ms, 10, 3600000),
+    RANGE(checkpoint_ms, 100, 86400000),
 #undef RANGE
 };
 #define RANGES (int)(sizeof ranges / sizeof ranges[0])
@@ -238,6 +240,8 @@ START_TEST(the_keys_are_those_of_the_control_protocol)
         { PHUB_SPEC_HEALTH, offsetof(struct phub__spec, cmd_health) },
         { PHUB_SPEC_HEALTH_INTERVAL_MS,
           offsetof(struct phub__spec, health_interval_ms) },
+        { PHUB_SPEC_CHECKPOINT_MS,
+          offsetof(struct phub__spec, checkpoint_ms) },
     };
     size_t i;
 

@@ -121,3 +121,8 @@ TESTS          += tests/check_host
 tests_check_host_SOURCES = tests/check_host.c $(hub_fixture)
 tests_check_host_LDADD   = $(hub_ldadd)
 EXTRA_tests_check_host_DEPENDENCIES = tests/partition-hoarder.la
+
+check_PROGRAMS += tests/check_handover
+TESTS          += tests/check_handover
+tests_check_handover_SOURCES = tests/check_handover.c $(hub_fixture)
+tests_check_handover_LDADD   = $(hub_ldadd)

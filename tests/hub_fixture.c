@@ -265,6 +265,9 @@ struct phub_buf *hubs_spec(const char *text)
 
     spec.argv.items = words;
     spec.argv.count = split(text, words, 16);
+    if (strstr(text, "checkpoint=") != NULL)
+        spec.checkpoint_ms = strtoull(strstr(text, "checkpoint=") +
+                                          strlen("checkpoint="), NULL, 10);
     if (strstr(text, "temporary") != NULL)
         spec.restart = PHUB__RESTART_TEMPORARY;
     phub__builder_init(&builder, PHUB__SPEC_SIZE_MAX);

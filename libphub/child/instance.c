@@ -160,6 +160,17 @@ void phub__instance_call(struct phub__instance *instance, enum phub__verb verb,
     call_verb(instance, message, timeout_ms, done, arg);
 }
 
+void phub__instance_call_code(struct phub__instance *instance,
+                              enum phub__verb verb, int code,
+                              struct phub_buf *body, uint32_t timeout_ms,
+                              phub__verb_done *done, void *arg)
+{
+    struct phub__verb_message message = { .verb = verb, .body = body,
+                                          .code = code };
+
+    call_verb(instance, message, timeout_ms, done, arg);
+}
+
 static void command_done(void *arg, const struct phub__command_result *result)
 {
     struct phub__instance_call *call = arg;

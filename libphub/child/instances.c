@@ -337,6 +337,8 @@ int phub__instance_start(struct phub__supervisor *s,
     i->role_known = 1;
     if (start->state != NULL)
         i->state = phub__buf_ref(start->state);
+    else
+        i->state_code = start->state_code;
     if (i->standby && i->spec.cmd_state_put.count != 0)
         i->phase = PHUB__PHASE_STANDBY; /* its state must come first */
     else

@@ -36,7 +36,8 @@ PHUB__SCHEMA(phub__spec_schema, S,
     PHUB__TEXTS(21, S, cmd_freeze, ARGV_MAX, TEXT_MAX),
     PHUB__TEXTS(22, S, cmd_thaw, ARGV_MAX, TEXT_MAX),
     PHUB__TEXTS(23, S, cmd_health, ARGV_MAX, TEXT_MAX),
-    PHUB__U64(24, S, health_interval_ms));
+    PHUB__U64(24, S, health_interval_ms),
+    PHUB__U64(25, S, checkpoint_ms));
 
 /* Defaults and ranges of the numbers; milliseconds where the name says so. */
 static const struct {
@@ -54,6 +55,7 @@ static const struct {
     NUMBER(stop_timeout_ms, 5000, 10, 3600000),
     NUMBER(state_timeout_ms, 30000, 10, 3600000),
     NUMBER(health_interval_ms, 1000, 10, 3600000),
+    NUMBER(checkpoint_ms, 0, 100, 86400000),
 #undef NUMBER
 };
 
@@ -115,6 +117,8 @@ int phub__spec_decode(struct phub_bytes bytes, struct phub__spec *spec,
 
         if (*value == 0)
             *value = numbers[i].fallback;
+        if (*value == 0)
+            continue; /* it is off by default */
         if (*value < numbers[i].min || *value > numbers[i].max) {
             snprintf(error, error_max, "%s = %llu: %llu to %llu are allowed",
                      numbers[i].name, (unsigned long long)*value,

@@ -45,6 +45,9 @@ struct phub__spec {
     struct phub__list cmd_thaw;
     struct phub__list cmd_health;
     uint64_t health_interval_ms;
+    uint64_t checkpoint_ms;       /* a copy of its state goes to another node
+                                   * so often, and it may begin with one, which
+                                   * may be stale; 0: never */
 };
 
 #define PHUB__SPEC_SIZE_MAX 65536u    /* bytes of CBOR */

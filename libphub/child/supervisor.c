@@ -243,12 +243,14 @@ void phub__instance_check_ready(struct phub__instance *instance)
         return;
     if (instance->spec.cmd_health.count != 0 && !instance->healthy)
         return;
-    if (instance->state != NULL && !instance->loaded)
+    if ((instance->state != NULL || instance->state_code != 0) &&
+        !instance->loaded)
         return;
     if (instance->committing)
         return;
     timer_off(instance);
     phub__buf_unref(&instance->state);
+    instance->state_code = 0;
     instance->ever_ran = 1;
     instance->standby = 0;
     instance->running_since = env->now_ns(env);
@@ -278,6 +280,18 @@ static void put_state_done(void *arg, int rc, const char *text,
     phub__instance_check_ready(instance);
 }
 
+/* It begins empty; one that cannot is as one that refuses its state, and one
+ * that has no states was not asked. */
+static void told_missing(void *arg, int rc, const char *text,
+                         struct phub_buf *body)
+{
+    struct phub__instance *instance = arg;
+
+    if (rc == PHUB_EUNSUPPORTED)
+        rc = 0;
+    put_state_done(instance, rc, text, body);
+}
+
 /* End an instance that cannot become what it should; the owner hears of it
  * when the process is really gone, so that nobody starts a second one early. */
 void phub__instance_refuse(struct phub__instance *instance, int rc,
@@ -296,8 +310,16 @@ void phub__instance_refuse(struct phub__instance *instance, int rc,
 
 void phub__instance_put_state(struct phub__instance *instance)
 {
-    if (instance->state == NULL || instance->loaded ||
-        instance->spec.cmd_state_put.count != 0)
+    if (instance->spec.cmd_state_put.count != 0 || instance->loaded)
+        return;
+    if (instance->state_code != 0) {
+        phub__instance_call_code(instance, PHUB__VERB_PUT_STATE,
+                                 instance->state_code, NULL,
+                                 (uint32_t)instance->spec.ready_timeout_ms,
+                                 told_missing, instance);
+        return;
+    }
+    if (instance->state == NULL)
         return;
     phub__instance_call(instance, PHUB__VERB_PUT_STATE, instance->state,
                         (uint32_t)instance->spec.ready_timeout_ms,
@@ -318,7 +340,8 @@ void phub__instance_describe(struct phub__instance *instance,
     start->incarnation = instance->incarnation;
     start->spec = &instance->spec;
     start->standby = instance->standby;
-    start->state_expected = instance->standby || instance->state != NULL;
+    start->state_expected = instance->standby || instance->state != NULL ||
+                            instance->state_code != 0;
     start->passive = instance->role_told &&
                      instance->role == PHUB_ROLE_PASSIVE;
 }

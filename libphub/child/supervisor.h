@@ -87,6 +87,7 @@ struct phub__instance_start {
     struct phub_epoch epoch;
     struct phub_buf *spec;    /* canonical bytes; a reference is taken */
     struct phub_buf *state;   /* or NULL; a reference is taken */
+    int state_code;           /* not 0: there is none, and this is why */
     int standby;              /* the state comes with commit */
     int first;                /* report a failing first start at once */
     uint32_t role;            /* enum phub_role */

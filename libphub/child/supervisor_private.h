@@ -59,6 +59,7 @@ struct phub__instance {
     int identified, was_standby, was_frozen, settle_owed;
     int commit_owed;                      /* COMMIT once it says HELLO */
     int loading, load_owed;               /* a standby takes its state */
+    int state_code;                       /* it is told that there is none */
     uint32_t own_version;                 /* of the states it gives */
     uint32_t role;                        /* enum phub_role */
     int role_told;                        /* the child hears of it */
@@ -125,6 +126,11 @@ void phub__instance_describe(struct phub__instance *instance,
 void phub__instance_call(struct phub__instance *instance, enum phub__verb verb,
                          struct phub_buf *body, uint32_t timeout_ms,
                          phub__verb_done *done, void *arg);
+/* The same with a code: PUT_STATE of a state that is missing. */
+void phub__instance_call_code(struct phub__instance *instance,
+                              enum phub__verb verb, int code,
+                              struct phub_buf *body, uint32_t timeout_ms,
+                              phub__verb_done *done, void *arg);
 void phub__instance_command(struct phub__instance *instance,
                             const struct phub__list *argv,
                             struct phub_buf *input, uint32_t timeout_ms,

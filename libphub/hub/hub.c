@@ -15,6 +15,7 @@
 
 #include "hub/confirm.h"
 #include "hub/drain.h"
+#include "hub/handover.h"
 #include "hub/host.h"
 #include "hub/hub.h"
 #include "hub/linger.h"
@@ -35,6 +36,7 @@
 #define ROUND_MS 5000u             /* level-triggered look at everything */
 #define ROUND_AGAIN_MS 1000u       /* while the registry is not complete */
 #define STOP_POLL_MS 20u
+#define PRESEND_MS 5000u      /* of a stop at most: states that go ahead */
 #define MOVES_LAST_MS 5000u   /* for decided moves, when all has ended here */
 #define GOODBYE_MS 150u            /* for the last frames to leave */
 #define SEEDS_AGAIN_MS 10000u
@@ -438,6 +440,7 @@ static void round_fired(void *arg)
         phub__redistribution_ready(hub);
     }
     phub__synced_round(hub);
+    phub__handover_round(hub);
     if (hub->draining && hub->drain == NULL && hub->on_stopped == NULL &&
         phub__synced_complete(hub) && phub__hub_in_charge(hub))
         phub__drain_pass_on(hub);
@@ -556,6 +559,13 @@ static void stop_poll(void *arg)
     env->timer_start(env, hub->stop_timer, now + STOP_POLL_MS * NS_PER_MS);
 }
 
+static void stop_presented(struct phub__hub *hub)
+{
+    hub->stopping = 1;
+    phub__locals_end_all(hub, 0, "its node stops");
+    stop_poll(hub);
+}
+
 static void stop_drained(void *arg, int rc, uint32_t moved, uint32_t left)
 {
     struct phub__hub *hub = arg;
@@ -563,9 +573,10 @@ static void stop_drained(void *arg, int rc, uint32_t moved, uint32_t left)
     if (rc != 0 || left != 0)
         phub__hub_log(hub, PHUB__LOG_NOTICE,
                       "leaving: %u children moved, %u end here", moved, left);
-    hub->stopping = 1;
-    phub__locals_end_all(hub, 0, "its node stops");
-    stop_poll(hub);
+    if (left != 0 && hub->presend_ms != 0)
+        phub__presend_start(hub, hub->presend_ms, stop_presented);
+    else
+        stop_presented(hub);
 }
 
 void phub__hub_stop(struct phub__hub *hub, uint64_t deadline_ms,
@@ -582,8 +593,12 @@ void phub__hub_stop(struct phub__hub *hub, uint64_t deadline_ms,
         on_stopped(arg);
         return;
     }
+    /* A part of the time is for the states of what a drain cannot move. */
+    hub->presend_ms = deadline_ms / 4 < PRESEND_MS ? deadline_ms / 4
+                                                   : PRESEND_MS;
     if (deadline_ms == 0 || !hub->started ||
-        phub__drain_start(hub, deadline_ms, stop_drained, hub) != 0)
+        phub__drain_start(hub, deadline_ms - hub->presend_ms, stop_drained,
+                          hub) != 0)
         stop_drained(hub, 0, 0, 0);
 }
 
@@ -675,6 +690,8 @@ static int parts_new(struct phub__hub *hub)
     if (rc == 0)
         rc = phub__moves_new(hub, &hub->moves);
     if (rc == 0)
+        rc = phub__handover_new(hub);
+    if (rc == 0)
         rc = phub__requests_new(hub, &hub->requests);
     if (rc == 0)
         rc = phub__peers_new(hub);
@@ -745,12 +762,14 @@ void phub__hub_free(struct phub__hub **result)
         phub__locals_forget_instances(hub->locals);
     phub__lingers_close(hub);
     phub__store_close(hub);
+    phub__presend_free(hub);
     phub__drain_free(hub);
     phub__requests_free(&hub->requests);
     phub__host_free(hub);
     phub__moves_free(&hub->moves);
     phub__mail_free(hub);
     phub__locals_free(&hub->locals);
+    phub__handover_free(hub);
     phub__redistribution_free(hub);
     phub__lingers_free(hub);
     phub__store_free(hub);

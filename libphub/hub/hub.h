@@ -64,6 +64,8 @@ struct phub__synced;
 struct phub__drain;
 struct phub__seeds;
 struct phub__state_out;
+struct phub__handover;
+struct phub__presend;
 
 #define PHUB__KINDS 6u  /* strategies by enum phub_kind; [0] unused */
 
@@ -98,6 +100,9 @@ struct phub__counters {
     uint64_t starts, stops, restarts, rehomed;
     uint64_t moves_started, moves_completed, moves_failed;
     uint64_t states_sent, states_received, state_bytes;
+    uint64_t states_presented, checkpoints, checkpoints_failed;
+    uint64_t handovers_kept, handovers_delivered, handovers_overtaken;
+    uint64_t handovers_expired, handovers_crowded;
     uint64_t messages_sent, messages_dropped;
 };
 
@@ -144,6 +149,10 @@ struct phub__hub {
     struct phub__dirty *dirty;       /* rows changed in this turn */
     int dirty_lost, head_scheduled;
     struct phub__state_out *streams; /* states on their way out */
+    struct phub__handover *handover;  /* states that wait here */
+    struct phub__presend *presend;    /* this node leaves */
+    uint64_t checkpoint_serial;
+    uint64_t presend_ms;             /* of a stop under way, for presend */
     struct phub__arena decode_arena; /* of the message being handled */
     struct phub__counters counters;
     struct phub__tally tallies[PHUB__KINDS];  /* of the strategies */

@@ -18,6 +18,7 @@ libphub_core_la_SOURCES += \
 	libphub/hub/arrival.c libphub/hub/cause.c libphub/hub/cause.h \
 	libphub/hub/command.c libphub/hub/command.h \
 	libphub/hub/drain.c libphub/hub/drain.h libphub/hub/edit.c \
+	libphub/hub/handover.c libphub/hub/handover.h \
 	libphub/hub/hook.c libphub/hub/hook.h \
 	libphub/hub/host.c libphub/hub/host.h \
 	libphub/hub/host_private.h libphub/hub/host_cells.c libphub/hub/host_store.c \
@@ -28,7 +29,7 @@ libphub_core_la_SOURCES += \
 	libphub/hub/move.c libphub/hub/move.h libphub/hub/move_private.h \
 	libphub/hub/op.c libphub/hub/ops.h \
 	libphub/hub/options.c libphub/hub/options.h \
-	libphub/hub/peer.c libphub/hub/peer.h \
+	libphub/hub/peer.c libphub/hub/peer.h libphub/hub/presend.c \
 	libphub/hub/reconcile.c \
 	libphub/hub/redistribute.c libphub/hub/redistribute.h \
 	libphub/hub/place.c libphub/hub/place.h \

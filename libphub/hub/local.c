@@ -9,6 +9,7 @@
 
 #include <phub/error.h>
 
+#include "hub/handover.h"
 #include "hub/local.h"
 #include "hub/move.h"
 #include "hub/rows.h"
@@ -149,6 +150,7 @@ static void local_free(struct phub__local *local)
         phub__free(waiter);
     }
     phub__arrival_forget(local);
+    phub__checkpoint_free(local);
     phub__buf_unref(&local->kept);
     local->magic = 0;
     phub__free(local);

@@ -20,6 +20,7 @@ struct phub__move;
 struct phub__state_out;
 struct phub__arrival;
 struct phub__mail;
+struct phub__checkpoint;
 
 enum phub__wanted { PHUB__WANT_RUNNING = 1, PHUB__WANT_ENDED };
 
@@ -43,6 +44,8 @@ struct phub__local {
     struct phub__arrival *arrival;     /* it is coming */
     struct phub_buf *kept;             /* a state for the next start here */
     struct phub_epoch kept_incarnation;
+    int kept_code;                     /* none is left, and this is why */
+    struct phub__checkpoint *checkpoint;  /* taken while it runs */
     struct phub_epoch failed_epoch;    /* home epoch at which it gave up */
     struct phub__mail *mail_first, *mail_last;  /* wait for it to run */
     int mail_busy;                     /* tried again in a moment */

@@ -7,6 +7,7 @@
 
 #include <phub/error.h>
 
+#include "hub/handover.h"
 #include "hub/host.h"
 #include "hub/keeper.h"
 #include "hub/message.h"
@@ -384,7 +385,7 @@ int phub__move_send_state(struct phub__hub *hub, uint64_t id,
         return 0;
     }
     rc = phub__state_send(hub, move->target, phub__local_id(move->local),
-                          move->incarnation, move->base, move->state,
+                          move->incarnation, move->base, move->state, NULL,
                           timeout_ms, sent, move, &move->stream);
     if (rc != 0)
         return rc;
@@ -707,7 +708,7 @@ static int holds(const struct phub__local *local, struct phub__op_held *held)
     const struct phub__move *move = local->move;
     const struct phub__arrival *arrival = local->arrival;
 
-    held->id = phub__local_id(local);
+    *held = (struct phub__op_held){ .id = phub__local_id(local) };
     if (move != NULL && move->phase == PHUB__MOVE_DECIDED && !move->over) {
         held->incarnation = move->incarnation;
         held->epoch = move->epoch;
@@ -738,6 +739,8 @@ uint32_t phub__moves_held(struct phub__hub *hub, struct phub__op_held *held,
             held[count] = one;
         count++;
     }
+    count += phub__handover_held(hub, held != NULL ? held + count : NULL,
+                                 held_max - count);
     return count;
 }
 

@@ -111,11 +111,13 @@ int phub__moves_holds(struct phub__hub *hub, struct phub_bytes id,
 
 typedef void phub__state_sent(void *arg, int rc, const char *text);
 
-/* Stream state to target; done(arg) once it has all of it, checked. */
+/* Stream state to target; done(arg) once it has all of it, checked.  as: kind,
+ * sequence, ttl_ms and code of one for the handover store; NULL: a move's. */
 int phub__state_send(struct phub__hub *hub, uint64_t target,
                      struct phub_bytes id, struct phub_epoch incarnation,
                      struct phub_epoch epoch, struct phub_buf *state,
-                     uint32_t timeout_ms, phub__state_sent *done, void *arg,
+                     const struct phub__op_state *as, uint32_t timeout_ms,
+                     phub__state_sent *done, void *arg,
                      struct phub__state_out **out);
 void phub__state_cancel(struct phub__state_out **out);
 void phub__state_lost(struct phub__hub *hub, uint64_t node);

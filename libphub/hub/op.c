@@ -82,7 +82,8 @@ static PHUB__SCHEMA(lease_schema, L,
 static PHUB__SCHEMA(held_schema, H,
     PHUB__TEXT(1, H, id, PHUB_CHILD_ID_MAX, PHUB__REQUIRED),
     PHUB__EPOCH(2, H, incarnation),
-    PHUB__EPOCH(3, H, epoch));
+    PHUB__EPOCH(3, H, epoch),
+    PHUB__U64(4, H, sequence));
 
 #define V struct phub__op_view_sync
 PHUB__SCHEMA(phub__op_view_sync_schema, V,
@@ -111,7 +112,11 @@ PHUB__SCHEMA(phub__op_state_schema, C,
     PHUB__U64(5, C, offset),
     PHUB__U64(6, C, checksum),
     PHUB__BYTES(7, C, data, 1048576),
-    PHUB__U64(8, C, version, PHUB__MAX(UINT32_MAX)));
+    PHUB__U64(8, C, version, PHUB__MAX(UINT32_MAX)),
+    PHUB__U64(9, C, kind),
+    PHUB__U64(10, C, sequence),
+    PHUB__U64(11, C, ttl_ms, PHUB__MAX(604800000)),
+    PHUB__I64(12, C, code));
 
 #define K struct phub__op_state_ack
 PHUB__SCHEMA(phub__op_state_ack_schema, K,
@@ -119,7 +124,8 @@ PHUB__SCHEMA(phub__op_state_ack_schema, K,
     PHUB__EPOCH(2, K, epoch),
     PHUB__U64(3, K, received),
     PHUB__I64(4, K, code),
-    PHUB__TEXT(5, K, text, 256));
+    PHUB__TEXT(5, K, text, 256),
+    PHUB__U64(6, K, kind));
 
 #define M struct phub__op_message
 PHUB__SCHEMA(phub__op_message_schema, M,

@@ -102,6 +102,7 @@ struct phub__op_held {
     struct phub_bytes id;
     struct phub_epoch incarnation;
     struct phub_epoch epoch;        /* home epoch the state belongs to */
+    uint64_t sequence;              /* of a checkpoint; 0: the last there is */
 };
 
 struct phub__op_view_sync {
@@ -134,6 +135,10 @@ struct phub__op_state {
     uint64_t checksum;              /* XXH3-64 of all of it */
     struct phub_bytes data;
     uint64_t version;               /* the child's own; 0 = none */
+    uint64_t kind;                  /* enum phub__handover_kind */
+    uint64_t sequence;              /* of a checkpoint, from 1 */
+    uint64_t ttl_ms;                /* how long to keep it */
+    int64_t code;                   /* there is no state, and this is why */
 };
 
 struct phub__op_state_ack {
@@ -142,6 +147,7 @@ struct phub__op_state_ack {
     uint64_t received;
     int64_t code;
     struct phub_bytes text;         /* why not */
+    uint64_t kind;
 };
 
 /* A message to a child, or its reply. */

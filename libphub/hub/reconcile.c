@@ -32,6 +32,7 @@
 #include <phub/error.h>
 
 #include "hub/confirm.h"
+#include "hub/handover.h"
 #include "hub/local.h"
 #include "hub/message.h"
 #include "hub/move.h"
@@ -103,6 +104,10 @@ static void start(struct phub__local *local,
     for (waiter = local->waiters; waiter != NULL; waiter = waiter->next)
         if (waiter->wanted == PHUB__WANT_RUNNING)
             s.first = phub__local_first(local);
+    local->kept_code = 0;
+    if (home && local->kept == NULL)
+        phub__handover_deliver(local, row);
+    s.state_code = local->kept_code;
     if (home && local->kept != NULL &&
         same(local->kept_incarnation, row->incarnation))
         s.state = local->kept;
@@ -397,6 +402,7 @@ void phub__reconcile(struct phub__hub *hub, struct phub_bytes id)
     struct phub__local *local = phub__local_find(hub, id);
     struct phub__row_facts row;
 
+    phub__handover_row_changed(hub, id);
     if (local == NULL) {
         phub__row_facts(hub, id, &row);
         if (!row.live || (row.home != hub->node && !row.replica))
@@ -509,6 +515,7 @@ static void on_changed(void *arg, struct phub__instance *instance)
     phub__row_instance(hub, instance, 0, "");
     if (local->arrival != NULL)
         phub__arrival_instance_changed(local);
+    phub__checkpoint_changed(local);
     if (phub__instance_phase(instance) == PHUB__PHASE_RUNNING) {
         local->came_from = 0;
         phub__hub_hook(hub, PHUB_HOOK_child_started, hub->node,
@@ -578,6 +585,7 @@ static void on_ended(void *arg, struct phub__instance *instance,
                            ? PHUB_INSTANCE_FAILED : PHUB_INSTANCE_GONE,
                        text);
     local->instance = NULL;
+    phub__checkpoint_changed(local);
     if (why == PHUB__ENDED_FAILED && phub__instance_state(instance) != NULL) {
         /* It never took it, and there may be no other copy. */
         phub__buf_unref(&local->kept);

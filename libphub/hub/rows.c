@@ -11,6 +11,7 @@
 
 #include <phub/error.h>
 
+#include "hub/handover.h"
 #include "hub/host.h"
 #include "hub/hub.h"
 #include "hub/local.h"
@@ -69,7 +70,8 @@ static void mark(struct phub__hub *hub, struct phub_bytes id)
     schedule(hub);
 }
 
-/* Rows of which this node has to do something: it is home, or has it. */
+/* Rows of which this node has to do something: it is home, or has it, or a
+ * state of it. */
 static void row_changed(void *arg, struct phub_bytes id, uint32_t changed,
                         bool local)
 {
@@ -84,7 +86,7 @@ static void row_changed(void *arg, struct phub_bytes id, uint32_t changed,
         phub__host_cell_changed(hub, id);
         return;
     }
-    if (phub__local_find(hub, id) == NULL) {
+    if (phub__local_find(hub, id) == NULL && !phub__handover_knows(hub, id)) {
         phub__row_facts(hub, id, &row);
         if (!row.live || (row.home != hub->node && !row.replica))
             return;

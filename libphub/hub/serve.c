@@ -16,6 +16,7 @@
 #include <phub/error.h>
 
 #include "hub/command.h"
+#include "hub/handover.h"
 #include "hub/keeper.h"
 #include "hub/local.h"
 #include "hub/move.h"
@@ -668,13 +669,12 @@ static void serve_status(struct reply *reply)
     counter(reply, "child_answers_late",
             phub__supervisor_answers_late(hub->supervisor));
     counter(reply, "records_kept", rows.records_kept);
-    ONE(starts); ONE(stops); ONE(restarts); ONE(rehomed);
-    ONE(moves_started); ONE(moves_completed); ONE(moves_failed);
-    ONE(states_sent); ONE(states_received); ONE(state_bytes);
-    ONE(messages_sent); ONE(messages_dropped);
-    ONE(frames_in); ONE(frames_out); ONE(frames_malformed);
-    ONE(frames_foreign); ONE(frames_stale); ONE(frames_unknown);
-    ONE(bodies_malformed); ONE(control_malformed);
+    ONE(starts); ONE(stops); ONE(restarts); ONE(rehomed); ONE(moves_started);
+    ONE(moves_completed); ONE(moves_failed); ONE(messages_sent);
+    ONE(messages_dropped); ONE(frames_in); ONE(frames_out);
+    ONE(frames_malformed); ONE(frames_foreign); ONE(frames_stale);
+    ONE(frames_unknown); ONE(bodies_malformed); ONE(control_malformed);
+    phub__handover_tell(hub, counter, reply);
 #undef ONE
     counter(reply, "cluster_malformed", cluster.malformed);
     counter(reply, "cluster_refused", cluster.refused);

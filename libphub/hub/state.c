@@ -17,6 +17,7 @@
 
 #include <phub/error.h>
 
+#include "hub/handover.h"
 #include "hub/move.h"
 #include "wire/memory.h"
 #include "wire/messages.h"
@@ -32,6 +33,8 @@ struct phub__state_out {
     struct phub__hub *hub;
     uint64_t target;
     struct phub_epoch incarnation, epoch;
+    uint64_t kind, sequence, ttl_ms;
+    int64_t code;
     struct phub_buf *state;
     uint64_t checksum;
     uint64_t sent, acked;
@@ -85,7 +88,8 @@ static void pump(struct phub__state_out *out)
         .id = { (const uint8_t *)out->id, out->id_size },
         .incarnation = out->incarnation, .epoch = out->epoch,
         .size = out->state->size, .checksum = out->checksum,
-        .version = out->state->version,
+        .version = out->state->version, .kind = out->kind,
+        .sequence = out->sequence, .ttl_ms = out->ttl_ms, .code = out->code,
     };
     int rc;
 
@@ -130,7 +134,8 @@ static void fire(void *arg)
 int phub__state_send(struct phub__hub *hub, uint64_t target,
                      struct phub_bytes id, struct phub_epoch incarnation,
                      struct phub_epoch epoch, struct phub_buf *state,
-                     uint32_t timeout_ms, phub__state_sent *done, void *arg,
+                     const struct phub__op_state *as, uint32_t timeout_ms,
+                     phub__state_sent *done, void *arg,
                      struct phub__state_out **result)
 {
     struct phub__state_out *out = phub__calloc(1, sizeof *out);
@@ -146,6 +151,12 @@ int phub__state_send(struct phub__hub *hub, uint64_t target,
     out->target = target;
     out->incarnation = incarnation;
     out->epoch = epoch;
+    if (as != NULL) {
+        out->kind = as->kind;
+        out->sequence = as->sequence;
+        out->ttl_ms = as->ttl_ms;
+        out->code = as->code;
+    }
     out->state = phub__buf_ref(state);
     out->checksum = XXH3_64bits(state->data, state->size);
     out->progress_ns = hub->env->now_ns(hub->env);
@@ -189,13 +200,16 @@ void phub__state_received(struct phub__hub *hub, uint64_t from,
 
     if (phub__hub_decode(hub, &phub__op_state_schema, body, &chunk) != 0)
         return;
-    rc = phub__arrival_chunk(hub, from, &chunk, &received);
+    rc = chunk.kind == PHUB__HANDOVER_MOVE
+             ? phub__arrival_chunk(hub, from, &chunk, &received)
+             : phub__handover_chunk(hub, from, &chunk, &received);
     if (rc == PHUB_EAGAIN) {
         phub__hub_decoded(hub); /* its successor is asked; answered then */
         return;
     }
     ack = (struct phub__op_state_ack){ .id = chunk.id, .epoch = chunk.epoch,
-                                       .received = received, .code = rc };
+                                       .received = received, .code = rc,
+                                       .kind = chunk.kind };
     (void)phub__peer_send_struct(hub, from, PHUB__MESSAGE_STATE_ACK,
                                  &phub__op_state_ack_schema, &ack);
     phub__hub_decoded(hub);
@@ -213,7 +227,8 @@ void phub__state_acked(struct phub__hub *hub, uint64_t from,
     for (out = hub->streams; out != NULL; out = out->next)
         if (out->target == from && out->id_size == ack.id.size &&
             memcmp(out->id, ack.id.data, ack.id.size) == 0 &&
-            phub_epoch_cmp(out->epoch, ack.epoch) == 0)
+            phub_epoch_cmp(out->epoch, ack.epoch) == 0 &&
+            out->kind == ack.kind)
             break;
     if (ack.text.size != 0)
         snprintf(text, sizeof text, "%.*s", (int)ack.text.size,

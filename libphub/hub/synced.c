@@ -39,6 +39,7 @@
 #include <phub/error.h>
 
 #include "hub/confirm.h"
+#include "hub/handover.h"
 #include "hub/move.h"
 #include "hub/redistribute.h"
 #include "hub/rows.h"
@@ -638,26 +639,9 @@ void phub__synced_restart(struct phub__hub *hub)
 static void keep_held(struct heard *heard,
                       const struct phub__op_view_sync *sync)
 {
-    const struct phub__op_held *in = sync->held.items;
-    size_t size = 0;
-    uint32_t i, count = sync->held.count;
-    uint8_t *bytes;
-
-    if (count == 0)
-        return;
-    for (i = 0; i < count; i++)
-        size += in[i].id.size;
-    heard->held = phub__malloc(count * sizeof *in + size);
-    if (heard->held == NULL)
-        return;
-    bytes = (uint8_t *)(heard->held + count);
-    for (i = 0; i < count; i++) {
-        heard->held[i] = in[i];
-        memcpy(bytes, in[i].id.data, in[i].id.size);
-        heard->held[i].id.data = bytes;
-        bytes += in[i].id.size;
-    }
-    heard->held_count = count;
+    heard->held = phub__held_copy(sync->held.items, sync->held.count);
+    if (heard->held != NULL)
+        heard->held_count = sync->held.count;
 }
 
 static void hear_leases(struct phub__hub *hub, struct heard *heard,
@@ -772,29 +756,28 @@ uint64_t phub__synced_holder(struct phub__hub *hub, struct phub_bytes id,
                              struct phub_epoch incarnation,
                              struct phub_epoch home_epoch)
 {
-    uint32_t i, k;
+    uint64_t best, rank, node;
+    uint32_t k;
 
     if (phub__moves_holds(hub, id, incarnation, home_epoch))
         return hub->node;
-    for (k = 0; k < hub->synced->heard_count; k++) {
+    best = phub__handover_holds(hub, id, incarnation, home_epoch);
+    node = best != 0 ? hub->node : 0;
+    for (k = 0; k < hub->synced->heard_count && best != UINT64_MAX; k++) {
         const struct heard *heard = hub->synced->heard[k];
 
-        if (heard->held_count == 0)
+        if (heard->held_count == 0 ||
+            phub__view_index(phub__hub_view(hub), heard->node) ==
+                PHUB__VIEW_NONE)
             continue;
-        if (phub__view_index(phub__hub_view(hub), heard->node) ==
-            PHUB__VIEW_NONE)
-            continue;
-        for (i = 0; i < heard->held_count; i++) {
-            const struct phub__op_held *held = &heard->held[i];
-
-            if (held->id.size == id.size &&
-                memcmp(held->id.data, id.data, id.size) == 0 &&
-                phub_epoch_cmp(held->incarnation, incarnation) == 0 &&
-                phub_epoch_cmp(held->epoch, home_epoch) == 0)
-                return heard->node;
+        rank = phub__held_rank(heard->held, heard->held_count, id,
+                               incarnation, home_epoch);
+        if (rank > best) {
+            best = rank;
+            node = heard->node;
         }
     }
-    return 0;
+    return node;
 }
 
 uint64_t phub__synced_lost(struct phub__hub *hub, uint32_t index,

@@ -87,6 +87,7 @@
 #define PHUB_SPEC_THAW 22
 #define PHUB_SPEC_HEALTH 23
 #define PHUB_SPEC_HEALTH_INTERVAL_MS 24
+#define PHUB_SPEC_CHECKPOINT_MS 25
 
 /* Verbs: name, what it answers.
  * start   one record per child: id, code, node, pid, text

@@ -57,6 +57,8 @@ const struct field spec_fields[] = {
       "fails when the child is not well" },
     { "health_interval_ms", FIELD_MS, PHUB_SPEC_HEALTH_INTERVAL_MS,
       "health-interval", "time between two looks" },
+    { "checkpoint_ms", FIELD_MS, PHUB_SPEC_CHECKPOINT_MS, "checkpoint",
+      "keep a copy of its state elsewhere, for a crash" },
     { "durable", FIELD_BOOL, 0, "durable",
       "started is said when its row is on the disk" },
     { "sticky", FIELD_BOOL, 0, "sticky", "stays where it is, if it can" },

@@ -197,7 +197,7 @@ static uint64_t put_spec(struct encoder *e, json_t *child)
 
     phub_cbor_write_uint(&e->w, PHUB_SPEC_RUNNER);
     phub_cbor_write_cstr(&e->w, "exec");
-    for (key = PHUB_SPEC_RUNNER + 1; key <= PHUB_SPEC_HEALTH_INTERVAL_MS;
+    for (key = PHUB_SPEC_RUNNER + 1; key <= PHUB_SPEC_CHECKPOINT_MS;
          key++)
         for (field = spec_fields; field->key != NULL; field++) {
             json_t *value = json_object_get(child, field->key);

@@ -191,6 +191,10 @@ static void spec_bytes(const struct sim_child *child,
     spec.ready_timeout_ms = 5000;
     spec.stop_timeout_ms = 2000;
     spec.state_timeout_ms = 3000;
+    if (strstr(child->argv, "checkpoint=") != NULL)
+        spec.checkpoint_ms = strtoull(
+            strstr(child->argv, "checkpoint=") + strlen("checkpoint="), NULL,
+            10);
     rc = phub__encode(&phub__spec_schema, &spec, builder);
     phub__assert(rc == 0);
 }

@@ -59,6 +59,7 @@ static const struct {
     { "flood=", 1, offsetof(struct phub__sim_manner, flood) },
     { "defer=", 1, offsetof(struct phub__sim_manner, defer) },
     { "version=", 1, offsetof(struct phub__sim_manner, version) },
+    { "checkpoint=", 1, offsetof(struct phub__sim_manner, checkpoint_ms) },
     { "old-on=", 1, offsetof(struct phub__sim_manner, old_on) },
     { "state-size=", 1, offsetof(struct phub__sim_manner, state_size) }
 };
@@ -377,18 +378,20 @@ static void done(struct phub__sim_child *child, uint64_t ref, int32_t code,
     step->body = phub__buf_ref(body);
 }
 
+/* With a code there is none: it begins empty. */
 static void put_state(struct phub__sim_child *child, uint64_t ref,
-                      struct phub_buf *body)
+                      int32_t code, struct phub_buf *body)
 {
     const struct phub__sim_watch *watch = child->world->options.watch;
-    int rc = child->manner.can & PHUB__CAN_STATE
-        ? phub__sim_child_load(child, body) : PHUB_EUNSUPPORTED;
+    int rc = !(child->manner.can & PHUB__CAN_STATE) ? PHUB_EUNSUPPORTED
+        : code != 0 ? 0 : phub__sim_child_load(child, body);
 
     introduce(child);
     if (rc == 0) {
         child->state_put = 1;
         if (watch != NULL && watch->state != NULL)
-            watch->state(watch->arg, child, 1, body->size);
+            watch->state(watch->arg, child, 1,
+                         body != NULL ? body->size : 0);
     }
     done(child, ref, rc, NULL, 0);
     if (!child->ready && child->state_expected && rc == 0)
@@ -453,7 +456,7 @@ void phub__sim_child_verb(struct phub__sim_child *child, enum phub__verb verb,
         take_state(child, ref);
         return;
     case PHUB__VERB_PUT_STATE:
-        put_state(child, ref, body);
+        put_state(child, ref, code, body);
         return;
     case PHUB__VERB_CONSENT:
         done(child, ref, child->deferred++ < child->manner.defer

@@ -27,6 +27,7 @@
  *   no-channel       speaks no protocol: acts as soon as it runs
  *   state-size=N     bytes of padding in its state
  *   version=N        of its state; it takes no later one
+ *   checkpoint=MS    for its spec: a copy of its state so often
  *   old-on=N         version is one less on the Nth node, from 1
  *
  * It acts (answers clients) when it is ready, not frozen, not a standby
