@@ -114,6 +114,7 @@ struct sim_judges {
     uint64_t tick_ns;           /* the next */
     uint64_t fault_ns;          /* the last fault of any kind */
     uint64_t lost;              /* frames, when last looked */
+    int calm;                   /* nothing happens but what people ask for */
 };
 
 int sim_judges_new(struct sim_case *c);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* judge_lost: promise 1: a child whose start was acknowledged, and that nobody
- * stopped, runs again once faults are over; and what is acknowledged is known
- * to two nodes.
+ * stopped, runs again once faults are over, and its row says where; and what is
+ * acknowledged is known to two nodes.
  *
  * What people want of a child is known from answers only (operator.c), so a
  * command whose answer never came excuses: it may have taken effect or not.
@@ -70,26 +70,53 @@ static int all_there(struct sim_case *c, const struct sim_child *child)
         && (alive >= asked || asked > SIM_LIVES_MAX);
 }
 
+/* Does the node on which it acts publish it?  Nobody finds it if not. */
+static int published(struct sim_case *c, const struct sim_child *child)
+{
+    for (uint32_t i = 0; i < SIM_LIVES_MAX; i++) {
+        const struct sim_life *life = &child->lives[i];
+        struct sim_daemon *daemon = sim_daemon(c, life->node);
+        struct phub__row_view row;
+        struct phub__half_view half;
+
+        if (life->serial == 0 || !life->acts || daemon == NULL)
+            continue;
+        if (phub__registry_get(daemon->hub->registry, sim_child_bytes(child),
+                               &row) != 0
+            || !phub__row_half_of(&row, c->node_ids[life->node], &half)
+            || half.state != PHUB_INSTANCE_RUNNING || half.pid != life->pid)
+            return 0;
+    }
+    return 1;
+}
+
+static const char *missing(struct sim_case *c, const struct sim_child *child)
+{
+    struct phub_epoch incarnation;
+
+    if (restless(child))
+        return sim_child_is(child, "exit-after")
+            || sim_rows_live(c, child, &incarnation) != 0
+            ? NULL : "no registry has it";
+    if (child->acting == 0)
+        return "no instance of it acts";
+    if (!all_there(c, child))
+        return "not as many as that are there";
+    return published(c, child) ? NULL : "no row says where it acts";
+}
+
 static int quiet(struct sim_case *c, const struct sim_child **child_,
                  char *text, size_t text_max)
 {
     for (uint32_t i = 0; i < c->options.children; i++) {
         const struct sim_child *child = &c->children[i];
-        struct phub_epoch incarnation;
+        const char *what = child->wish == SIM_RUN ? missing(c, child) : NULL;
 
-        if (child->wish != SIM_RUN)
-            continue;
-        if (restless(child) ? sim_child_is(child, "exit-after")
-                || sim_rows_live(c, child, &incarnation) != 0
-                            : all_there(c, child))
+        if (what == NULL)
             continue;
         if (text != NULL)
-            (void)snprintf(text, text_max, "child %s is wanted, and no "
-                           "%s (the last began on n%u)", child->id,
-                           restless(child) ? "registry has it"
-                                           : child->acting == 0
-                                           ? "instance of it acts"
-                                           : "more of it than that",
+            (void)snprintf(text, text_max, "child %s is wanted, and %s (the "
+                           "last began on n%u)", child->id, what,
                            child->last_node);
         *child_ = child;
         return 0;

@@ -11,6 +11,9 @@
  *   move   done        it acts, or has acted since, where it was sent
  *   any    refused     who refused, and why, is said in words
  *
+ * sim_judge_calm() adds an epilogue in which nothing excuses: what is wanted
+ * and can be, is done; what is so already, is said to be so.
+ *
  * An answer travels while the world goes on: what another command about the
  * same child did at the same time, and what a cut hides from the one who
  * answers, is no lie. */
@@ -19,6 +22,7 @@
 #include <stdio.h>
 
 #include "sim/judge.h"
+#include "sim/judge_scene.h"
 
 /* A node to which nothing happened for so long has no excuse. */
 #define WELL_NS (12 * PHUB__SIM_S)
@@ -95,9 +99,117 @@ static void move_answered(struct sim_case *c, struct sim_child *child,
                      "not acted on n%u", child->id, answer->target);
 }
 
+/* --- when nothing excuses ----------------------------------------------------- */
+
+#define CALM_CHILDREN 6u
+#define CALM_MS 9000u
+#define LEAVE_MS 30000u
+
+/* Those whose manner may stand in the way of a command. */
+static int wilful(const struct sim_child *child)
+{
+    static const char *const words[] = {
+        "crash-", "fail-start", "exit-after", "late-state", "never-state",
+        "old-on", "defer", "silent", "garbage"
+    };
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (sim_child_is(child, words[i]))
+            return 1;
+    return 0;
+}
+
+static int expected(const struct sim_answer *answer)
+{
+    int runs = answer->before == SIM_RUN;
+
+    switch (answer->op) {
+    case PHUB__OP_START:
+        return runs ? PHUB_EEXIST : 0;
+    case PHUB__OP_STOP:
+        return runs ? 0 : PHUB_ENOTFOUND;
+    default:
+        return 0;
+    }
+}
+
+/* What joined last may still get its share, and the same child is moved. */
+static int as_good(const struct sim_answer *answer)
+{
+    if (answer->op == PHUB__OP_STOP)
+        return answer->before != SIM_RUN && answer->code == 0;
+    return answer->op == PHUB__OP_MOVE
+        && (answer->code == PHUB_EREPEATED || answer->code == PHUB_EBUSY
+            || answer->code == PHUB_EMOVED);
+}
+
+static void calm_answered(struct sim_case *c, struct sim_child *child,
+                          const struct sim_answer *answer)
+{
+    int code = expected(answer);
+
+    if (answer->alone && answer->before != SIM_UNKNOWN && !wilful(child)
+        && answer->code != code && !as_good(answer))
+        sim_broken_child(c, 5, child, "nothing is wrong, and %s %s is "
+                         "answered with '%s', not '%s'",
+                         phub__op_name(answer->op), child->id,
+                         phub_strerror(answer->code),
+                         code == 0 ? "done" : phub_strerror(code));
+}
+
+static void calm_ask(struct sim_case *c, uint32_t index, int second)
+{
+    const struct sim_child *child = &c->children[index];
+    uint32_t node = UINT32_MAX, target = sim_where(c, index);
+
+    if (child->wish == SIM_RUN && index % 3 == 0 && target != UINT32_MAX) {
+        do
+            target = (target + 1) % c->options.nodes;
+        while (sim_daemon(c, target) == NULL || !c->present[target]);
+        if (target != sim_where(c, index))
+            sim_move(c, node, index, target);
+    } else if ((child->wish == SIM_RUN) == (second || index % 3 == 1)) {
+        sim_start(c, node, index, index + 1);
+    } else {
+        sim_stop(c, node, index, index + 1);
+    }
+}
+
+/* Nobody is on the way out, and somebody is here to stay. */
+static int nobody_leaves(struct sim_case *c)
+{
+    uint32_t staying = 0;
+
+    for (uint32_t i = 0; i < c->options.nodes; i++) {
+        if (sim_daemon(c, i) != NULL && !c->present[i])
+            return 0;
+        staying += sim_daemon(c, i) != NULL;
+    }
+    return staying != 0;
+}
+
+void sim_judge_calm(struct sim_case *c)
+{
+    uint32_t count = c->options.children;
+
+    if (!sim_run_until(c, LEAVE_MS, nobody_leaves) || c->broken)
+        return;
+    c->judges->calm = 1;
+    for (int round = 0; round < 2 && !c->broken; round++) {
+        for (uint32_t i = 0; i < count && i < CALM_CHILDREN; i++)
+            if (!wilful(&c->children[i]))
+                calm_ask(c, i, round);
+        sim_run(c, CALM_MS);
+    }
+    sim_judge_quiet(c);
+    c->judges->calm = 0;
+}
+
 static void answered(struct sim_case *c, struct sim_child *child,
                      const struct sim_answer *answer)
 {
+    if (c->judges->calm)
+        calm_answered(c, child, answer);
     if (answer->again)
         sim_broken_child(c, 5, child, "%s %s is answered twice",
                          phub__op_name(answer->op), child->id);

@@ -14,6 +14,10 @@ int sim_registries_equal(struct sim_case *c, char *text, size_t text_max);
 void sim_judge_repair(struct sim_case *c, uint32_t node, uint64_t away_ms,
                       void (*change)(struct sim_case *c));
 
+/* Promise 5: all is well and nothing happens any more: people start, stop and
+ * move some children once again, and get exactly what they ask for. */
+void sim_judge_calm(struct sim_case *c);
+
 /* Promise 9: a steady life for twice ms, that of churn() every second; tables
  * and memory are the same after its first half and after its second. */
 void sim_judge_steady(struct sim_case *c, uint64_t ms,

@@ -17,6 +17,7 @@
 #include "wire/assert.h"
 
 #define MARGIN_NS (3 * PHUB__SIM_S)
+#define MISTAKEN 92     /* of 100: above, they ask for what is so already */
 
 struct command {
     struct sim_case *c;
@@ -387,7 +388,7 @@ void sim_operate(struct sim_case *c)
         sim_move(c, UINT32_MAX, child, target);
     else if (dice < 45)
         sim_edit(c, UINT32_MAX, child);
-    else if (c->children[child].wish == SIM_RUN)
+    else if ((c->children[child].wish == SIM_RUN) == (dice < MISTAKEN))
         sim_stop(c, UINT32_MAX, child, child + 1);
     else
         sim_start(c, UINT32_MAX, child, child + 1);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/case.h"
+#include "sim/judge_scene.h"
 #include "sim/record.h"
 
 struct fault {
@@ -509,6 +509,8 @@ static void play(struct sim_case *c)
         options->record->end_ns = phub__world_now(c->world);
     mend(c, 1);
     sim_judge_quiet(c);
+    if (options->operators != 0)
+        sim_judge_calm(c);
     sim_run(c, options->linger_ms);
     sim_clients_stop(c);
 }

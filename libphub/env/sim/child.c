@@ -11,6 +11,7 @@
 #define STATE_MAGIC UINT64_C(0x7068756273696d31)
 #define STATE_WORDS (1 + PHUB__SIM_CLIENTS_MAX)
 #define READY_DELAY (300 * PHUB__SIM_US)
+#define PUT_LATE (100 * PHUB__SIM_MS)   /* of one that is early ready */
 #define VERB_WORK (30 * PHUB__SIM_US)
 #define STOP_DELAY (400 * PHUB__SIM_US)
 #define KILL_DELAY (150 * PHUB__SIM_US)
@@ -30,6 +31,7 @@ static const struct {
     { "consent", PHUB__CAN_CONSENT, 0 },
     { "role", PHUB__CAN_ROLE, 0 },
     { "never-state", 0, offsetof(struct phub__sim_manner, never_state) },
+    { "early-ready", 0, offsetof(struct phub__sim_manner, early_ready) },
     { "silent", 0, offsetof(struct phub__sim_manner, silent) },
     { "twice", 0, offsetof(struct phub__sim_manner, twice) },
     { "ignore-stop", 0, offsetof(struct phub__sim_manner, ignore_stop) },
@@ -239,6 +241,8 @@ void phub__sim_child_judge(struct phub__sim_child *child)
     const struct phub__sim_watch *watch = child->world->options.watch;
     int acts = !child->dead && child->ready && !child->frozen
         && (!child->standby || child->committed) && !child->passive
+        && (!child->manner.early_ready || !child->state_expected
+            || child->state_put)
         && (child->process == NULL || !child->process->frozen);
 
     if (acts == child->acts)
@@ -338,7 +342,8 @@ static void say_hello(struct step *step)
                     say_nonsense);
     if (child->manner.flood != 0)
         (void)later(child, FLOOD_PERIOD, flood);
-    if (!child->state_expected || child->state_put)
+    if (!child->state_expected || child->state_put
+        || child->manner.early_ready)
         (void)later(child, child->manner.slow_ready_ns
                     + jitter(child, READY_DELAY), get_ready);
 }
@@ -389,6 +394,7 @@ static void put_state(struct phub__sim_child *child, uint64_t ref,
     introduce(child);
     if (rc == 0) {
         child->state_put = 1;
+        phub__sim_child_judge(child);
         if (watch != NULL && watch->state != NULL)
             watch->state(watch->arg, child, 1,
                          body != NULL ? body->size : 0);
@@ -397,6 +403,21 @@ static void put_state(struct phub__sim_child *child, uint64_t ref,
     if (!child->ready && child->state_expected && rc == 0)
         (void)later(child, child->manner.slow_ready_ns
                     + jitter(child, READY_DELAY), get_ready);
+}
+
+static void put_state_now(struct step *step)
+{
+    put_state(step->child, step->ref, step->code, step->body);
+}
+
+static void put_state_late(struct phub__sim_child *child, uint64_t ref,
+                           int32_t code, struct phub_buf *body)
+{
+    struct step *step = later(child, PUT_LATE, put_state_now);
+
+    step->ref = ref;
+    step->code = code;
+    step->body = phub__buf_ref(body);
 }
 
 static void take_state(struct phub__sim_child *child, uint64_t ref)
@@ -456,7 +477,10 @@ void phub__sim_child_verb(struct phub__sim_child *child, enum phub__verb verb,
         take_state(child, ref);
         return;
     case PHUB__VERB_PUT_STATE:
-        put_state(child, ref, code, body);
+        if (child->manner.early_ready)
+            put_state_late(child, ref, code, body);
+        else
+            put_state(child, ref, code, body);
         return;
     case PHUB__VERB_CONSENT:
         done(child, ref, child->deferred++ < child->manner.defer

@@ -9,6 +9,7 @@
  *
  *   state freeze consent role   what it can (capabilities)
  *   slow-ready=MS    gets ready so late
+ *   early-ready      is ready before its state, which it takes late
  *   silent           answers no verb
  *   late-state=MS    answers TAKE_STATE so late
  *   never-state      does not answer TAKE_STATE
