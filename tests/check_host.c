@@ -351,6 +351,101 @@ START_TEST(a_damaged_store_stops_the_start)
 }
 END_TEST
 
+/* --- nodes and children ------------------------------------------------------ */
+
+static void look_at_labels(void)
+{
+    struct phub_bytes rack = hubs_bytes("rack"), ra = hubs_bytes("ra");
+    struct phub_bytes disk = hubs_bytes("disk"), value;
+    struct phub_view *view = host->view(ctx);
+    struct phub_view_node node = { .size = sizeof node };
+
+    ck_assert_int_eq(host->view_label(view, hubs.ids[0], &disk, &value), 0);
+    ck_assert_uint_eq(value.size, 3);
+    ck_assert_mem_eq(value.data, "ssd", 3);
+    ck_assert_int_eq(host->view_label(view, hubs.ids[1], &rack, &value), 0);
+    ck_assert_mem_eq(value.data, "2", 1);
+    ck_assert_int_eq(host->view_label(view, hubs.ids[1], &disk, &value),
+                     PHUB_ENOTFOUND);
+    ck_assert_int_eq(host->view_label(view, hubs.ids[1], &ra, &value),
+                     PHUB_ENOTFOUND);
+    ck_assert_int_eq(host->view_label(view, 12345, &rack, &value),
+                     PHUB_ENOTFOUND);
+    ck_assert_int_eq(host->view_node(view, 0, &node), 0);
+    ck_assert_uint_ne(node.labels.size, 0);
+}
+
+START_TEST(labels_of_all_members_are_in_the_view)
+{
+    begin(2);
+    as_strategy(look_at_labels);
+    hubs_free(&hubs);
+}
+END_TEST
+
+static void send_to_some(void)
+{
+    struct phub_bytes message = hubs_bytes("hello");
+    uint64_t nodes[3] = { hubs.ids[1], 12345, hubs.ids[2] };
+    uint32_t sent = 9;
+
+    ck_assert_int_eq(host->peer_multicast(ctx, nodes, 3, &message, &sent),
+                     PHUB_ENODEDOWN);
+    ck_assert_uint_eq(sent, 2);
+    ck_assert_int_eq(host->peer_multicast(ctx, nodes, 1, &message, NULL), 0);
+    ck_assert_int_eq(host->peer_congested(ctx, hubs.ids[1]), 0);
+    message.size = PHUB_PLUGIN_MESSAGE_MAX + 1;
+    ck_assert_int_eq(host->peer_multicast(ctx, nodes, 1, &message, &sent),
+                     PHUB_ELIMIT);
+    ck_assert_uint_eq(sent, 0);
+}
+
+START_TEST(a_message_goes_to_those_who_are_named)
+{
+    begin(3);
+    as_strategy(send_to_some);
+    hubs_free(&hubs);
+}
+END_TEST
+
+static void passive_then_stop(void)
+{
+    struct phub_bytes child = hubs_bytes("c"), none = hubs_bytes("none");
+
+    ck_assert_int_eq(host->child_role(ctx, &child, PHUB_ROLE_PASSIVE, 1), 0);
+    ck_assert_int_eq(host->child_role(ctx, &child, 2, 9), PHUB_EINVAL);
+    ck_assert_int_eq(host->child_role(ctx, &none, PHUB_ROLE_PASSIVE, 9),
+                     PHUB_ENOTFOUND);
+    ck_assert_int_eq(host->child_stop(ctx, &none, 5000, 2), 0);
+}
+
+static void stop_it(void)
+{
+    struct phub_bytes child = hubs_bytes("c");
+
+    ck_assert_int_eq(host->child_stop(ctx, &child, 5000, 3), 0);
+}
+
+START_TEST(a_child_hears_its_role_and_is_stopped)
+{
+    begin(1);
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim role"), 0);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", NULL), 1);
+    as_strategy(passive_then_stop);
+    hubs_run(&hubs, 6000);
+    ck_assert_uint_eq(counted("done-1"), 1);
+    ck_assert_uint_eq(counted("rc-1"), 0);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", NULL), 0);
+    ck_assert_uint_eq(counted("rc-2"), -PHUB_ENOTFOUND);
+    as_strategy(stop_it);
+    hubs_run(&hubs, 6000);
+    ck_assert_uint_eq(counted("done-3"), 1);
+    ck_assert_uint_eq(counted("rc-3"), 0);
+    ck_assert(hubs_is_gone(&hubs, "c"));
+    hubs_free(&hubs);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("host");
@@ -369,6 +464,11 @@ static Suite *suite(void)
     tcase_add_test(tc, a_full_disk_is_told_and_the_next_write_takes_all);
     tcase_add_test(tc, the_store_says_no_at_its_limits);
     tcase_add_test_raise_signal(tc, a_damaged_store_stops_the_start, SIGABRT);
+    suite_add_tcase(s, tc);
+    tc = tcase_create("peers");
+    tcase_add_test(tc, labels_of_all_members_are_in_the_view);
+    tcase_add_test(tc, a_message_goes_to_those_who_are_named);
+    tcase_add_test(tc, a_child_hears_its_role_and_is_stopped);
     suite_add_tcase(s, tc);
     return s;
 }

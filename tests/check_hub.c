@@ -147,6 +147,27 @@ START_TEST(a_parameter_that_no_strategy_knows_is_named)
 }
 END_TEST
 
+START_TEST(strategies_that_cannot_be_together_are_both_named)
+{
+    static const char *const params[] = { "factor=1" };
+    const char *build = getenv("PHUB_BUILDDIR");
+    char file[512];
+
+    snprintf(file, sizeof file, "%s/tests/.libs/distribution-first.so",
+             build != NULL ? build : ".");
+    made.options.strategies[PHUB_KIND_DISTRIBUTION].name = file;
+    made.options.strategies[PHUB_KIND_REDUNDANCY].name = "replication";
+    ck_assert_int_eq(make(), PHUB_ECONFIG);
+    ck_assert_str_eq(made.error, "distribution 'first' chooses one node for "
+                     "each child, and redundancy 'replication' wants "
+                     "several; configure redundancy singularity, or another "
+                     "distribution, such as consistent_hash");
+    made.options.strategies[PHUB_KIND_REDUNDANCY].params = params;
+    made.options.strategies[PHUB_KIND_REDUNDANCY].params_count = 1;
+    ck_assert_msg(make() == 0, "%s", made.error);
+}
+END_TEST
+
 START_TEST(a_full_disk_is_said_at_the_start)
 {
     phub__sim_node_disk_full(node, 1);
@@ -217,6 +238,7 @@ int main(void)
     tcase_add_loop_test(tc, a_strategy_that_is_not_there_is_named, 0, 5);
     tcase_add_test(tc, a_strategy_of_another_kind_is_named);
     tcase_add_test(tc, a_parameter_that_no_strategy_knows_is_named);
+    tcase_add_test(tc, strategies_that_cannot_be_together_are_both_named);
     tcase_add_test(tc, a_full_disk_is_said_at_the_start);
     tcase_add_test(tc, an_identity_lasts_from_start_to_start);
     tcase_add_test(tc, epochs_only_grow_even_over_a_power_cut);

@@ -80,9 +80,14 @@ TESTS          += tests/check_redistribute
 tests_check_redistribute_SOURCES = tests/check_redistribute.c $(hub_fixture)
 tests_check_redistribute_LDADD   = $(hub_ldadd)
 
+check_LTLIBRARIES += tests/distribution-first.la
+tests_distribution_first_la_SOURCES = tests/distribution-first.c
+tests_distribution_first_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version \
+	-rpath /nonexistent -export-symbols-regex '^phub_plugin_abi'
 check_PROGRAMS += tests/check_hub
 TESTS          += tests/check_hub
 tests_check_hub_LDADD = $(hub_ldadd)
+EXTRA_tests_check_hub_DEPENDENCIES = tests/distribution-first.la
 
 check_PROGRAMS += tests/check_edit
 TESTS          += tests/check_edit

@@ -37,6 +37,8 @@ static void *daemon_start(void *arg, struct phub__sim_node *node,
 
     phub__cluster_params_init(&o.cluster);
     snprintf(listen, sizeof listen, "tcp://%s:7000", o.name);
+    o.labels = phub__sim_node_index(node) % 2 == 0 ? "rack=1,disk=ssd"
+                                                   : "rack=2";
     o.strategies[PHUB_KIND_DISTRIBUTION].name =
         hubs->distribution != NULL ? hubs->distribution : "consistent_hash";
     o.strategies[PHUB_KIND_REDUNDANCY].name =

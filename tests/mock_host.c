@@ -479,6 +479,42 @@ static int host_peer_send(struct phub_ctx *ctx, uint64_t node,
 
 /* --- worlds and nodes ---------------------------------------------------- */
 
+static int host_view_label(const struct phub_view *view, uint64_t node,
+                           const struct phub_bytes *label,
+                           struct phub_bytes *value)
+{
+    (void)view;
+    (void)node;
+    (void)label;
+    (void)value;
+    return PHUB_ENOTFOUND;
+}
+
+static int host_peer_multicast(struct phub_ctx *ctx, const uint64_t *nodes,
+                               uint32_t count,
+                               const struct phub_bytes *message,
+                               uint32_t *sent)
+{
+    uint32_t i, reached = 0;
+    int rc = 0, one;
+
+    for (i = 0; i < count; i++) {
+        one = host_peer_send(ctx, nodes[i], message);
+        reached += one == 0;
+        rc = rc == 0 ? one : rc;
+    }
+    if (sent != NULL)
+        *sent = reached;
+    return rc;
+}
+
+static int host_peer_congested(struct phub_ctx *ctx, uint64_t node)
+{
+    (void)ctx;
+    (void)node;
+    return 0;
+}
+
 void mock_world_init(struct mock_world *world, uint64_t seed)
 {
     char error[PHUB__LOADER_ERROR_MAX];
@@ -506,6 +542,8 @@ struct mock *mock_new(struct mock_world *world)
         .view_has = host_view_has, .buf_new = host_buf_new,
         .buf_ref = host_buf_ref, .buf_unref = host_buf_unref,
         .buf_bytes = host_buf_bytes, .peer_send = host_peer_send,
+        .view_label = host_view_label, .peer_multicast = host_peer_multicast,
+        .peer_congested = host_peer_congested,
     };
 
     ck_assert_ptr_nonnull(mock);

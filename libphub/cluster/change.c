@@ -117,6 +117,8 @@ static struct phub_view *make_view(struct phub__cluster *c)
         n->name.size = strlen(e->pub.name);
         n->zone.data = (const uint8_t *)e->pub.zone;
         n->zone.size = strlen(e->pub.zone);
+        n->labels.data = (const uint8_t *)e->pub.labels;
+        n->labels.size = strlen(e->pub.labels);
         count++;
     }
     assert(count == live);

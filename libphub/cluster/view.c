@@ -71,7 +71,8 @@ struct phub_view *phub__view_new(const struct phub_view_node *nodes,
 
     assert(count <= PHUB__MEMBERS_MAX);
     for (uint32_t i = 0; i < count; i++)
-        texts += nodes[i].name.size + nodes[i].zone.size;
+        texts += nodes[i].name.size + nodes[i].zone.size +
+                 nodes[i].labels.size;
     view = calloc(1, size + texts);
     if (view == NULL)
         return NULL;
@@ -88,6 +89,7 @@ struct phub_view *phub__view_new(const struct phub_view_node *nodes,
         view->nodes[i].size = sizeof *nodes;
         at = copy_text(&view->nodes[i].name, at);
         at = copy_text(&view->nodes[i].zone, at);
+        at = copy_text(&view->nodes[i].labels, at);
     }
     if (hash_nodes(view) != 0) {
         free(view);

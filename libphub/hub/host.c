@@ -16,6 +16,7 @@
 #include "hub/local.h"
 #include "hub/move.h"
 #include "hub/redistribute.h"
+#include "hub/replica.h"
 #include "hub/rows.h"
 #include "hub/synced.h"
 #include "wire/memory.h"
@@ -293,43 +294,6 @@ static void host_buf_unref(struct phub_buf *buf)
 static struct phub_bytes host_buf_bytes(const struct phub_buf *buf)
 {
     return phub__buf_bytes(buf);
-}
-
-static int host_peer_send(struct phub_ctx *ctx, uint64_t node,
-                          const struct phub_bytes *message)
-{
-    struct phub__hub *hub = ctx->hub;
-    struct phub_view *view = phub__hub_view(hub);
-    const char *name = hub->strategies[ctx->kind]->name;
-    struct phub__op_plugin out = {
-        .kind = ctx->kind,
-        .name = { (const uint8_t *)name, strlen(name) }, .data = *message };
-    struct phub__builder builder;
-    struct phub_buf *body = NULL;
-    uint32_t i;
-    int rc, one;
-
-    if (message->size > PHUB_PLUGIN_MESSAGE_MAX)
-        return PHUB_ELIMIT;
-    phub__builder_init(&builder, PHUB__FRAME_MAX / 2);
-    rc = phub__encode(&phub__op_plugin_schema, &out, &builder);
-    if (rc == 0)
-        rc = phub__builder_take(&builder, &body);
-    phub__builder_fini(&builder);
-    if (rc != 0)
-        return rc;
-    if (node != 0)
-        rc = phub__peer_send(hub, node, PHUB__MESSAGE_PEER, body);
-    for (i = 0; node == 0 && i < phub__view_count(view); i++) {
-        uint64_t other = phub__view_at(view, i)->id;
-
-        if (other == hub->node)
-            continue;
-        one = phub__peer_send(hub, other, PHUB__MESSAGE_PEER, body);
-        rc = rc == 0 ? one : rc;
-    }
-    phub__buf_unref(&body);
-    return rc;
 }
 
 /* --- children ------------------------------------------------------------------------------ */
@@ -664,7 +628,7 @@ static const struct phub_host table = {
     .buf_ref = host_buf_ref,
     .buf_unref = host_buf_unref,
     .buf_bytes = host_buf_bytes,
-    .peer_send = host_peer_send,
+    .peer_send = phub__host_peer_send,
     .child_info = host_child_info,
     .child_instance = host_child_instance,
     .children_of = host_children_of,
@@ -699,6 +663,11 @@ static const struct phub_host table = {
     .cell_cas = phub__host_cell_cas,
     .cell_next = phub__host_cell_next,
     .cell_watch = phub__host_cell_watch,
+    .view_label = phub__host_view_label,
+    .peer_multicast = phub__host_peer_multicast,
+    .peer_congested = phub__host_peer_congested,
+    .child_role = phub__host_child_role,
+    .child_stop = phub__host_child_stop,
 };
 
 /* --- life ------------------------------------------------------------------------------------------ */
@@ -736,6 +705,31 @@ int phub__host_new(struct phub__hub *hub, char *error, size_t error_max)
     return rc;
 }
 
+/* Strategies of which each is right, and which cannot be together. */
+static int contradiction(struct phub__hub *hub, char *error, size_t error_max)
+{
+    const struct phub__strategy *d = hub->strategies[PHUB_KIND_DISTRIBUTION];
+    struct phub_view_node two[2] = { { .id = 1 }, { .id = 2 } };
+    struct phub_view *view;
+    uint32_t factor = 1;
+
+    if (!(d->flags & PHUB_FLAG_SINGLE))
+        return 0;
+    view = phub__view_new(two, 2);
+    if (view == NULL)
+        return PHUB_ENOMEM;
+    factor = phub__replica_factor(hub, view);
+    phub__view_unref(&view);
+    if (factor == 1)
+        return 0;
+    snprintf(error, error_max,
+             "distribution '%s' chooses one node for each child, and "
+             "redundancy '%s' wants several; configure redundancy "
+             "singularity, or another distribution, such as consistent_hash",
+             d->name, hub->strategies[PHUB_KIND_REDUNDANCY]->name);
+    return PHUB_ECONFIG;
+}
+
 int phub__host_open(struct phub__hub *hub, char *error, size_t error_max)
 {
     unsigned kind;
@@ -751,7 +745,7 @@ int phub__host_open(struct phub__hub *hub, char *error, size_t error_max)
                                  &hub->host->ctx[kind], &table, error,
                                  error_max);
     }
-    return rc;
+    return rc == 0 ? contradiction(hub, error, error_max) : rc;
 }
 
 void phub__host_free(struct phub__hub *hub)

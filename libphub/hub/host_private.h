@@ -69,6 +69,23 @@ int phub__host_store_drop(struct phub_ctx *ctx, const struct phub_bytes *key,
                           uint64_t token);
 int phub__host_store_sync(struct phub_ctx *ctx, uint64_t token);
 
+/* --- nodes and children (host_peers.c) --------------------------------------- */
+
+int phub__host_view_label(const struct phub_view *view, uint64_t node,
+                          const struct phub_bytes *label,
+                          struct phub_bytes *value);
+int phub__host_peer_send(struct phub_ctx *ctx, uint64_t node,
+                         const struct phub_bytes *message);
+int phub__host_peer_multicast(struct phub_ctx *ctx, const uint64_t *nodes,
+                              uint32_t count,
+                              const struct phub_bytes *message,
+                              uint32_t *sent);
+int phub__host_peer_congested(struct phub_ctx *ctx, uint64_t node);
+int phub__host_child_role(struct phub_ctx *ctx, const struct phub_bytes *child,
+                          uint32_t role, uint64_t token);
+int phub__host_child_stop(struct phub_ctx *ctx, const struct phub_bytes *child,
+                          uint32_t timeout_ms, uint64_t token);
+
 /* --- cells (host_cells.c) --------------------------------------------------- */
 
 int phub__host_cells_new(struct phub__hub *hub);

@@ -21,7 +21,8 @@ libphub_core_la_SOURCES += \
 	libphub/hub/handover.c libphub/hub/handover.h \
 	libphub/hub/hook.c libphub/hub/hook.h \
 	libphub/hub/host.c libphub/hub/host.h \
-	libphub/hub/host_private.h libphub/hub/host_cells.c libphub/hub/host_store.c \
+	libphub/hub/host_private.h libphub/hub/host_cells.c libphub/hub/host_peers.c \
+	libphub/hub/host_store.c \
 	libphub/hub/host_work.c \
 	libphub/hub/keeper.c libphub/hub/keeper.h \
 	libphub/hub/local.c libphub/hub/local.h \

@@ -30,7 +30,8 @@
  *   1.1  phub_partition_ops: electors, received, view_changed;
  *        phub_host: judge_again, defer, work, lease, store_put, store_get,
  *        store_drop, store_sync, cell_get, cell_put, cell_cas, cell_next,
- *        cell_watch.
+ *        cell_watch, view_label, peer_multicast, peer_congested, child_role,
+ *        child_stop; phub_view_node: labels; PHUB_FLAG_SINGLE.
  *        phub_redundancy_ops: signals.
  *
  * Manual: phub-strategy(7). */
@@ -64,7 +65,8 @@ enum phub_kind {
 #define PHUB_FLAG_MUST_MATCH 0x1ull  /* all nodes need it with equal params */
 #define PHUB_FLAG_PURE 0x2ull        /* assign: same answer on every node */
 #define PHUB_FLAG_MAJORITY 0x4ull    /* partition: leases need a majority */
-#define PHUB_FLAG_KNOWN 0x7ull
+#define PHUB_FLAG_SINGLE 0x8ull      /* distribution: one node per child */
+#define PHUB_FLAG_KNOWN 0xfull
 
 struct phub_ctx;   /* the hub, as this instance sees it */
 struct phub_buf;   /* counted bytes */
@@ -102,6 +104,9 @@ struct phub_view_node {
     uint64_t boot;
     struct phub_bytes name;   /* borrowed as long as the view */
     struct phub_bytes zone;
+
+    /* --- 1.1 ------------------------------------------------------------- */
+    struct phub_bytes labels; /* "rack=3,disk=ssd", by its configuration */
 };
 
 /* One running or recorded copy of a child. */
@@ -383,6 +388,30 @@ struct phub_host {
     /* Call completed(self, token, 0, ...) once when a cell is another one on
      * this node; result: text = its key.  PHUB_EBUSY: somebody waits. */
     int (*cell_watch)(struct phub_ctx *ctx, uint64_t token);
+
+    /* --- 1.1: nodes and children --- */
+    /* The value of a label of the node; borrowed as long as the view.
+     * PHUB_ENOTFOUND: no such member, or it has no such label. */
+    int (*view_label)(const struct phub_view *view, uint64_t node,
+                      const struct phub_bytes *label,
+                      struct phub_bytes *value);
+    /* As peer_send() to each of these, encoded once.  The first error, after
+     * all have been tried; *sent (may be NULL) = how many it went to. */
+    int (*peer_multicast)(struct phub_ctx *ctx, const uint64_t *nodes,
+                          uint32_t count, const struct phub_bytes *message,
+                          uint32_t *sent);
+    /* 1 if what is sent to node now waits behind a full window. */
+    int (*peer_congested)(struct phub_ctx *ctx, uint64_t node);
+    /* Tell the instance here this role (enum phub_role) once more, or another
+     * one; done when it has taken it.  What is published stays: that is the
+     * plan's.  Errors: PHUB_ENOTFOUND: none runs here; as the answer
+     * PHUB_EUNSUPPORTED: it knows no roles, PHUB_ETIMEDOUT, its own. */
+    int (*child_role)(struct phub_ctx *ctx, const struct phub_bytes *child,
+                      uint32_t role, uint64_t token);
+    /* Stop the child, as an operator does; done when no instance is left.
+     * PHUB_ENOTFOUND as the answer. */
+    int (*child_stop)(struct phub_ctx *ctx, const struct phub_bytes *child,
+                      uint32_t timeout_ms, uint64_t token);
 };
 
 #define PHUB_MOVE_STANDBY 1u          /* move_prepare flag */

@@ -51,6 +51,8 @@ OFFSET(struct phub_view_node, id, 8, 8);
 OFFSET(struct phub_view_node, boot, 16, 16);
 OFFSET(struct phub_view_node, name, 24, 24);
 OFFSET(struct phub_view_node, zone, 40, 32);
+/* 1.1 */
+OFFSET(struct phub_view_node, labels, 56, 40);
 
 SIZE(struct phub_instance, 32, 32);
 OFFSET(struct phub_instance, size, 0, 0);
@@ -136,6 +138,11 @@ OFFSET(struct phub_host, cell_put, 432, 220);
 OFFSET(struct phub_host, cell_cas, 440, 224);
 OFFSET(struct phub_host, cell_next, 448, 228);
 OFFSET(struct phub_host, cell_watch, 456, 232);
+OFFSET(struct phub_host, view_label, 464, 236);
+OFFSET(struct phub_host, peer_multicast, 472, 240);
+OFFSET(struct phub_host, peer_congested, 480, 244);
+OFFSET(struct phub_host, child_role, 488, 248);
+OFFSET(struct phub_host, child_stop, 496, 252);
 
 SIZE(struct phub_lease, 48, 48);
 OFFSET(struct phub_lease, size, 0, 0);
