@@ -92,6 +92,9 @@ int phub__keeper_may_not(struct phub__hub *hub, struct phub_bytes id,
 {
     if (hub->verdict != PHUB_VERDICT_CONTINUE) {
         *text = "the partition strategy forbids it";
+        phub__hub_cause(hub, id, "refused: the partition strategy '%s' "
+                        "forbids it",
+                        hub->strategies[PHUB_KIND_PARTITION]->name);
         return PHUB_EPARTITIONED;
     }
     *text = "the keeper does not know all rows yet";

@@ -41,6 +41,7 @@ libphub_core_la_SOURCES += \
 	libphub/hub/store.c libphub/hub/store.h \
 	libphub/hub/settle.c \
 	libphub/hub/linger.c libphub/hub/linger.h \
+	libphub/hub/synced_lost.c libphub/hub/synced_private.h \
 	libphub/hub/synced.c libphub/hub/synced.h \
 	libphub/hub/tally.c libphub/hub/tally.h \
 	libphub/hub/words.c

@@ -44,56 +44,14 @@
 #include "hub/redistribute.h"
 #include "hub/rows.h"
 #include "hub/synced.h"
+#include "hub/synced_private.h"
 #include "wire/memory.h"
 #include "wire/messages.h"
 
 #define NS_PER_MS 1000000ull
 #define MISSING_SIZE 524288u     /* bytes of one repair piece */
-#define LEASES_MAX 1024u         /* lost nodes told of in one message */
 #define SPREAD_NODES_MAX 1000u   /* more do not wait longer */
 #define SPREAD_NS 1000u          /* for each message between members */
-#define ABSENT_MS 10000u         /* for homes not seen since the start */
-
-/* The newest message of one member. */
-struct heard {
-    uint64_t node;
-    uint64_t view_hash;
-    uint64_t digest;
-    uint64_t recovering;
-    int covered;
-    int new_here;
-    int stuck;                   /* asked, and that did not help */
-    struct phub_buf *summary;    /* NULL: not known, or covered */
-    struct phub__op_held *held;  /* ids are owned, behind the array */
-    uint32_t held_count;
-    uint32_t leases_count;
-    struct told_lease {
-        uint64_t node;
-        uint64_t ready_ns;
-    } *leases;                   /* of nodes that are lost to it */
-};
-
-struct lost {
-    struct lost *next;
-    uint64_t node;
-    uint64_t ready_ns;
-    int left;
-};
-
-struct phub__synced {
-    struct heard **heard;        /* by node */
-    uint32_t heard_count, heard_room;
-    struct lost *lost;
-    struct phub__timer *tell_timer, *ask_timer;
-    int tell_due, tell_asks, ask_due; /* their timers run */
-    uint64_t told_digest;        /* what all have been told */
-    uint64_t asked;              /* has not answered yet; 0: nobody */
-    uint64_t asked_digest;       /* ours then */
-    int behind;                  /* somebody had to be asked */
-    uint32_t evaluated;          /* so many of the view are covered */
-    int complete, ever, stale;
-    uint64_t recovering;         /* 1: it may have forgotten rows (majority) */
-};
 
 static void tell_fired(void *arg);
 static void ask_fired(void *arg);
@@ -112,7 +70,7 @@ int phub__synced_new(struct phub__hub *hub)
         ? PHUB_ENOMEM : 0;
 }
 
-static void heard_clear(struct heard *heard)
+static void heard_clear(struct phub__heard *heard)
 {
     heard->covered = heard->stuck = 0;
     phub__buf_unref(&heard->summary);
@@ -126,7 +84,6 @@ static void heard_clear(struct heard *heard)
 
 void phub__synced_free(struct phub__hub *hub)
 {
-    struct lost *lost;
     uint32_t i;
 
     if (hub->synced == NULL)
@@ -140,10 +97,7 @@ void phub__synced_free(struct phub__hub *hub)
         hub->env->timer_free(hub->env, &hub->synced->tell_timer);
     if (hub->synced->ask_timer != NULL)
         hub->env->timer_free(hub->env, &hub->synced->ask_timer);
-    while ((lost = hub->synced->lost) != NULL) {
-        hub->synced->lost = lost->next;
-        phub__free(lost);
-    }
+    phub__lost_free(hub->synced);
     phub__free(hub->synced);
     hub->synced = NULL;
 }
@@ -176,7 +130,7 @@ static uint32_t heard_from(const struct phub__synced *synced, uint64_t node)
     return low;
 }
 
-static struct heard *heard_find(const struct phub__synced *synced,
+static struct phub__heard *heard_find(const struct phub__synced *synced,
                                 uint64_t node)
 {
     uint32_t at = heard_from(synced, node);
@@ -185,15 +139,15 @@ static struct heard *heard_find(const struct phub__synced *synced,
         ? synced->heard[at] : NULL;
 }
 
-static struct heard *heard_new(struct phub__synced *synced, uint64_t node)
+static struct phub__heard *heard_new(struct phub__synced *synced, uint64_t node)
 {
     uint32_t at = heard_from(synced, node);
-    struct heard *heard;
+    struct phub__heard *heard;
 
     if (synced->heard_count == synced->heard_room) {
         uint32_t room = synced->heard_room == 0 ? 8 : synced->heard_room * 2;
-        struct heard **all = phub__realloc(synced->heard,
-                                           room * sizeof(struct heard *));
+        struct phub__heard **all = phub__realloc(synced->heard,
+                                           room * sizeof(struct phub__heard *));
 
         if (all == NULL)
             return NULL;
@@ -205,16 +159,16 @@ static struct heard *heard_new(struct phub__synced *synced, uint64_t node)
         return NULL;
     heard->node = node;
     memmove(synced->heard + at + 1, synced->heard + at,
-            (synced->heard_count - at) * sizeof(struct heard *));
+            (synced->heard_count - at) * sizeof(struct phub__heard *));
     synced->heard[at] = heard;
     synced->heard_count++;
     return heard;
 }
 
 /* Its message of the view that we are in, or NULL. */
-static struct heard *heard_now(struct phub__hub *hub, uint64_t node)
+static struct phub__heard *heard_now(struct phub__hub *hub, uint64_t node)
 {
-    struct heard *heard = heard_find(hub->synced, node);
+    struct phub__heard *heard = heard_find(hub->synced, node);
 
     return heard != NULL &&
            heard->view_hash == phub__view_hash(phub__hub_view(hub))
@@ -223,40 +177,11 @@ static struct heard *heard_now(struct phub__hub *hub, uint64_t node)
 
 /* --- telling ------------------------------------------------------------------ */
 
-static struct lost *lost_find(struct phub__synced *synced, uint64_t node)
-{
-    struct lost *lost = synced->lost;
-
-    while (lost != NULL && lost->node != node)
-        lost = lost->next;
-    return lost;
-}
-
 enum tell {
     TELL_ASK = 1,          /* they shall tell theirs */
     TELL_SUMMARY = 2,
     TELL_UNHEARD = 4       /* only those that have not told in this view */
 };
-
-static uint32_t fill_leases(struct phub__hub *hub,
-                            struct phub__op_lease *leases)
-{
-    const struct lost *lost;
-    uint32_t count = 0;
-
-    for (lost = hub->synced->lost; lost != NULL && count < LEASES_MAX;
-         lost = lost->next) {
-        uint64_t left = phub__cluster_grant_remaining(
-            hub->cluster, lost->node, hub->env->boot_ns(hub->env));
-
-        /* Those whose lease is over, too: who comes after the loss and
-         * becomes a keeper has to know whose children need a home. */
-        if (left != UINT64_MAX)
-            leases[count++] = (struct phub__op_lease){
-                lost->node, left == 0 ? 0 : left / NS_PER_MS + 1 };
-    }
-    return count;
-}
 
 static int body_of(struct phub__hub *hub, struct phub__op_view_sync *sync,
                    unsigned how, struct phub_buf **buf)
@@ -295,14 +220,14 @@ static void tell(struct phub__hub *hub, uint64_t only, unsigned how)
         .recovering = hub->synced->recovering,
         .floor = phub__confirm_floor(hub) };
     uint32_t held_max = phub__moves_held(hub, NULL, PHUB__HELD_MAX);
-    struct phub__op_lease *leases = phub__calloc(LEASES_MAX, sizeof *leases);
+    struct phub__op_lease *leases = phub__calloc(PHUB__LEASES_MAX, sizeof *leases);
     struct phub__op_held *held = phub__calloc(held_max + 1, sizeof *held);
     struct phub_buf *buf = NULL;
     uint32_t i;
 
     if (held != NULL && leases != NULL) {
         sync.leases = (struct phub__list){ leases,
-                                           fill_leases(hub, leases) };
+                                           phub__lost_leases(hub, leases) };
         sync.held = (struct phub__list){
             held, phub__moves_held(hub, held, held_max) };
         (void)body_of(hub, &sync, how, &buf);
@@ -370,7 +295,7 @@ static void repair(struct phub__hub *hub, uint64_t node,
 
 /* --- complete? ------------------------------------------------------------------ */
 
-static int covered(struct phub__hub *hub, struct heard *heard)
+static int covered(struct phub__hub *hub, struct phub__heard *heard)
 {
     bool covers = heard->covered ||
                   heard->digest == phub__registry_digest(hub->registry);
@@ -407,7 +332,7 @@ static void ask_next(struct phub__hub *hub)
         return;
     for (i = synced->evaluated; i < phub__view_count(view); i++) {
         uint64_t node = phub__view_at(view, i)->id;
-        struct heard *heard = heard_now(hub, node);
+        struct phub__heard *heard = heard_now(hub, node);
 
         if (node == hub->node || heard == NULL || heard->stuck ||
             covered(hub, heard))
@@ -432,7 +357,7 @@ static void ask_fired(void *arg)
 static void company(struct phub__hub *hub)
 {
     struct phub_view *view = phub__hub_view(hub);
-    const struct heard *heard;
+    const struct phub__heard *heard;
     uint32_t i;
 
     if (!hub->lonely)
@@ -463,7 +388,7 @@ static int recovered(struct phub__hub *hub)
     members = nodes + phub__view_count(view);
     for (i = 0; i < phub__view_count(view); i++) {
         uint64_t node = phub__view_at(view, i)->id;
-        const struct heard *heard = heard_find(synced, node);
+        const struct phub__heard *heard = heard_find(synced, node);
 
         members[all++] = node;
         if (node == hub->node ? !synced->recovering : !heard->recovering)
@@ -489,7 +414,7 @@ static void evaluate(struct phub__hub *hub)
         return;
     for (; synced->evaluated < count; synced->evaluated++) {
         uint64_t node = phub__view_at(view, synced->evaluated)->id;
-        struct heard *heard;
+        struct phub__heard *heard;
 
         if (node == hub->node)
             continue;
@@ -521,73 +446,6 @@ void phub__synced_rows_applied(struct phub__hub *hub)
     phub__confirm_rows_applied(hub);
 }
 
-static struct lost *lost_new(struct phub__synced *synced, uint64_t node)
-{
-    struct lost *lost = phub__calloc(1, sizeof *lost);
-
-    if (lost == NULL)
-        return NULL;
-    lost->node = node;
-    lost->next = synced->lost;
-    synced->lost = lost;
-    return lost;
-}
-
-static void lost_add(struct phub__hub *hub, uint64_t node, int left)
-{
-    struct phub__synced *synced = hub->synced;
-    struct lost *lost = lost_find(synced, node);
-    uint64_t rest, now = hub->env->now_ns(hub->env);
-    uint32_t i, k;
-
-    if (lost == NULL)
-        lost = lost_new(synced, node);
-    if (lost == NULL)
-        return;
-    rest = phub__cluster_grant_remaining(hub->cluster, node,
-                                         hub->env->boot_ns(hub->env));
-    lost->left = left;
-    if (rest == UINT64_MAX || left)
-        rest = 0;
-    if (lost->ready_ns < now + rest)
-        lost->ready_ns = now + rest;
-    /* Who saw it go before us has told already, and does not tell again. */
-    for (k = 0; k < synced->heard_count && !left; k++) {
-        const struct heard *heard = synced->heard[k];
-
-        for (i = 0; i < heard->leases_count; i++)
-            if (heard->leases[i].node == node &&
-                lost->ready_ns < heard->leases[i].ready_ns)
-                lost->ready_ns = heard->leases[i].ready_ns;
-    }
-}
-
-/* It gets time to come back, longer than any lease of its could run. */
-void phub__synced_absent(struct phub__hub *hub, uint64_t node)
-{
-    struct lost *lost = lost_find(hub->synced, node);
-
-    if (lost != NULL)
-        return;
-    lost = lost_new(hub->synced, node);
-    if (lost != NULL)
-        lost->ready_ns = hub->env->now_ns(hub->env) + ABSENT_MS * NS_PER_MS;
-}
-
-static void lost_remove(struct phub__synced *synced, uint64_t node)
-{
-    struct lost **p = &synced->lost, *lost;
-
-    while ((lost = *p) != NULL) {
-        if (lost->node != node) {
-            p = &lost->next;
-            continue;
-        }
-        *p = lost->next;
-        phub__free(lost);
-    }
-}
-
 void phub__synced_view_changed(struct phub__hub *hub,
                                const struct phub__view_change *change)
 {
@@ -601,13 +459,13 @@ void phub__synced_view_changed(struct phub__hub *hub,
     for (i = 0; i < change->lost_count; i++)
         if (phub__view_index(change->new_view, change->lost[i].node) ==
             PHUB__VIEW_NONE)
-            lost_add(hub, change->lost[i].node, 0);
+            phub__lost_add(hub, change->lost[i].node, 0);
     for (i = 0; i < change->left_count; i++)
         if (phub__view_index(change->new_view, change->left[i].node) ==
             PHUB__VIEW_NONE)
-            lost_add(hub, change->left[i].node, 1);
+            phub__lost_add(hub, change->left[i].node, 1);
     for (i = 0; i < change->joined_count; i++) {
-        lost_remove(hub->synced, change->joined[i].node);
+        phub__lost_remove(hub->synced, change->joined[i].node);
         (void)phub__registry_node_seen(hub->registry,
                                        change->joined[i].node);
     }
@@ -636,7 +494,7 @@ void phub__synced_restart(struct phub__hub *hub)
 
 /* --- hearing --------------------------------------------------------------------- */
 
-static void keep_held(struct heard *heard,
+static void keep_held(struct phub__heard *heard,
                       const struct phub__op_view_sync *sync)
 {
     heard->held = phub__held_copy(sync->held.items, sync->held.count);
@@ -644,40 +502,12 @@ static void keep_held(struct heard *heard,
         heard->held_count = sync->held.count;
 }
 
-static void hear_leases(struct phub__hub *hub, struct heard *heard,
-                        const struct phub__op_view_sync *sync)
-{
-    struct phub__synced *synced = hub->synced;
-    const struct phub__op_lease *leases = sync->leases.items;
-    uint64_t now = hub->env->now_ns(hub->env);
-    uint32_t i;
-
-    heard->leases = phub__calloc(sync->leases.count + 1,
-                                 sizeof *heard->leases);
-    for (i = 0; i < sync->leases.count; i++) {
-        struct lost *lost = lost_find(synced, leases[i].node);
-        uint64_t ready = now;
-
-        if (leases[i].remaining_ms < 3600000)
-            ready += leases[i].remaining_ms * NS_PER_MS;
-        if (heard->leases != NULL)
-            heard->leases[heard->leases_count++] =
-                (struct told_lease){ leases[i].node, ready };
-        if (lost == NULL && leases[i].node != hub->node &&
-            phub__view_index(phub__hub_view(hub), leases[i].node) ==
-                PHUB__VIEW_NONE)
-            lost = lost_new(synced, leases[i].node);
-        if (lost != NULL && lost->ready_ns < ready)
-            lost->ready_ns = ready;
-    }
-}
-
 void phub__synced_received(struct phub__hub *hub, uint64_t from,
                            struct phub_buf *body)
 {
     struct phub__synced *synced = hub->synced;
     struct phub__op_view_sync sync;
-    struct heard *heard = heard_find(synced, from);
+    struct phub__heard *heard = heard_find(synced, from);
     uint32_t at = phub__view_index(phub__hub_view(hub), from);
     int answer;
 
@@ -699,7 +529,7 @@ void phub__synced_received(struct phub__hub *hub, uint64_t from,
     if (sync.summary.size != 0)
         heard->summary = phub__buf_copy(sync.summary.data, sync.summary.size);
     keep_held(heard, &sync);
-    hear_leases(hub, heard, &sync);
+    phub__lost_heard(hub, heard, &sync);
     if (sync.summary.size != 0)
         repair(hub, from, sync.summary);
     if (sync.ask)
@@ -733,25 +563,6 @@ void phub__synced_round(struct phub__hub *hub)
 
 /* --- asking ------------------------------------------------------------------------ */
 
-int phub__synced_lease_left(struct phub__hub *hub, uint64_t node)
-{
-    const struct lost *lost = lost_find(hub->synced, node);
-
-    return lost != NULL && hub->env->now_ns(hub->env) < lost->ready_ns;
-}
-
-int phub__synced_other_keeper(struct phub__hub *hub, struct phub_bytes id)
-{
-    const struct lost *lost;
-    uint64_t now = hub->env->now_ns(hub->env);
-
-    for (lost = hub->synced->lost; lost != NULL; lost = lost->next)
-        if (!lost->left && now < lost->ready_ns &&
-            phub__view_prefers(lost->node, hub->node, id))
-            return 1;
-    return 0;
-}
-
 uint64_t phub__synced_holder(struct phub__hub *hub, struct phub_bytes id,
                              struct phub_epoch incarnation,
                              struct phub_epoch home_epoch)
@@ -764,7 +575,7 @@ uint64_t phub__synced_holder(struct phub__hub *hub, struct phub_bytes id,
     best = phub__handover_holds(hub, id, incarnation, home_epoch);
     node = best != 0 ? hub->node : 0;
     for (k = 0; k < hub->synced->heard_count && best != UINT64_MAX; k++) {
-        const struct heard *heard = hub->synced->heard[k];
+        const struct phub__heard *heard = hub->synced->heard[k];
 
         if (heard->held_count == 0 ||
             phub__view_index(phub__hub_view(hub), heard->node) ==
@@ -778,18 +589,4 @@ uint64_t phub__synced_holder(struct phub__hub *hub, struct phub_bytes id,
         }
     }
     return node;
-}
-
-uint64_t phub__synced_lost(struct phub__hub *hub, uint32_t index,
-                           uint64_t *ready_ns, int *left)
-{
-    const struct lost *lost = hub->synced->lost;
-
-    while (lost != NULL && index-- > 0)
-        lost = lost->next;
-    if (lost == NULL)
-        return 0;
-    *ready_ns = lost->ready_ns;
-    *left = lost->left;
-    return lost->node;
 }

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* synced_private: what synced.c (complete?) and synced_lost.c (may they be
+ * replaced?) share. */
+#ifndef PHUB__HUB_SYNCED_PRIVATE_H
+#define PHUB__HUB_SYNCED_PRIVATE_H
+
+#include "hub/ops.h"
+#include "hub/synced.h"
+
+#define PHUB__LEASES_MAX 1024u   /* lost nodes told of in one message */
+
+/* The newest message of one member. */
+struct phub__heard {
+    uint64_t node;
+    uint64_t view_hash;
+    uint64_t digest;
+    uint64_t recovering;
+    int covered;
+    int new_here;
+    int stuck;                   /* asked, and that did not help */
+    struct phub_buf *summary;    /* NULL: not known, or covered */
+    struct phub__op_held *held;  /* ids are owned, behind the array */
+    uint32_t held_count;
+    uint32_t leases_count;
+    struct phub__told_lease {
+        uint64_t node;
+        uint64_t ready_ns;
+    } *leases;                   /* of nodes that are lost to it */
+};
+
+/* A node that is not in the view, and whose children may need a home. */
+struct phub__lost {
+    struct phub__lost *next;
+    uint64_t node;
+    uint64_t ready_ns;
+    int left;
+};
+
+struct phub__synced {
+    struct phub__heard **heard;        /* by node */
+    uint32_t heard_count, heard_room;
+    struct phub__lost *lost;
+    struct phub__timer *tell_timer, *ask_timer;
+    int tell_due, tell_asks, ask_due; /* their timers run */
+    uint64_t told_digest;        /* what all have been told */
+    uint64_t asked;              /* has not answered yet; 0: nobody */
+    uint64_t asked_digest;       /* ours then */
+    int behind;                  /* somebody had to be asked */
+    uint32_t evaluated;          /* so many of the view are covered */
+    int complete, ever, stale;
+    uint64_t recovering;         /* 1: it may have forgotten rows (majority) */
+};
+
+/* --- synced_lost.c --------------------------------------------------------- */
+void phub__lost_free(struct phub__synced *synced);
+void phub__lost_add(struct phub__hub *hub, uint64_t node, int left);
+void phub__lost_remove(struct phub__synced *synced, uint64_t node);
+/* Fill with what we tell of the lost, at most PHUB__LEASES_MAX. */
+uint32_t phub__lost_leases(struct phub__hub *hub,
+                           struct phub__op_lease *leases);
+/* What a member told of them. */
+void phub__lost_heard(struct phub__hub *hub, struct phub__heard *heard,
+                      const struct phub__op_view_sync *sync);
+
+#endif
