@@ -93,8 +93,10 @@ uint64_t phub__held_rank(const struct phub__op_held *held, uint32_t count,
 /* The instance of local runs, or does not any more. */
 void phub__checkpoint_changed(struct phub__local *local);
 void phub__checkpoint_free(struct phub__local *local);
+/* How much of a stop's time is for the states of what a drain cannot move. */
+uint64_t phub__presend_share(uint64_t deadline_ms);
 /* This node leaves: send the states of what is left here to their next
- * homes, all at once; done(hub) when all are there, or at the deadline. */
+ * homes, all at once; done(hub) when all are there, or at the deadline; at once if that is 0. */
 void phub__presend_start(struct phub__hub *hub, uint64_t deadline_ms,
                          void (*done)(struct phub__hub *hub));
 void phub__presend_free(struct phub__hub *hub);

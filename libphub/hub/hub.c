@@ -36,7 +36,6 @@
 #define ROUND_MS 5000u             /* level-triggered look at everything */
 #define ROUND_AGAIN_MS 1000u       /* while the registry is not complete */
 #define STOP_POLL_MS 20u
-#define PRESEND_MS 5000u      /* of a stop at most: states that go ahead */
 #define MOVES_LAST_MS 5000u   /* for decided moves, when all has ended here */
 #define GOODBYE_MS 150u            /* for the last frames to leave */
 #define SEEDS_AGAIN_MS 10000u
@@ -573,10 +572,7 @@ static void stop_drained(void *arg, int rc, uint32_t moved, uint32_t left)
     if (rc != 0 || left != 0)
         phub__hub_log(hub, PHUB__LOG_NOTICE,
                       "leaving: %u children moved, %u end here", moved, left);
-    if (left != 0 && hub->presend_ms != 0)
-        phub__presend_start(hub, hub->presend_ms, stop_presented);
-    else
-        stop_presented(hub);
+    phub__presend_start(hub, left != 0 ? hub->presend_ms : 0, stop_presented);
 }
 
 void phub__hub_stop(struct phub__hub *hub, uint64_t deadline_ms,
@@ -593,9 +589,7 @@ void phub__hub_stop(struct phub__hub *hub, uint64_t deadline_ms,
         on_stopped(arg);
         return;
     }
-    /* A part of the time is for the states of what a drain cannot move. */
-    hub->presend_ms = deadline_ms / 4 < PRESEND_MS ? deadline_ms / 4
-                                                   : PRESEND_MS;
+    hub->presend_ms = phub__presend_share(deadline_ms);
     if (deadline_ms == 0 || !hub->started ||
         phub__drain_start(hub, deadline_ms - hub->presend_ms, stop_drained,
                           hub) != 0)

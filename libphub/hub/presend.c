@@ -26,6 +26,7 @@
 #define CHECKPOINT_TIMEOUT_MS 30000u  /* to take one, and to send it */
 #define CHECKPOINT_TTL_TIMES 4u       /* intervals that one is kept, */
 #define CHECKPOINT_TTL_MS 60000u      /* and this much more */
+#define PRESEND_MS 5000u              /* of a stop at most */
 #define TELL_MS 500u                  /* for the news that a state is missing */
 
 /* Where the child would go without this node; 0: nowhere. */
@@ -444,10 +445,16 @@ static void presend_fired(void *arg)
             send(s, NULL, PHUB_ETIMEDOUT);
 }
 
+uint64_t phub__presend_share(uint64_t deadline_ms)
+{
+    return deadline_ms / 4 < PRESEND_MS ? deadline_ms / 4 : PRESEND_MS;
+}
+
 void phub__presend_start(struct phub__hub *hub, uint64_t deadline_ms,
                          void (*done)(struct phub__hub *hub))
 {
-    struct phub__presend *p = phub__calloc(1, sizeof *p);
+    struct phub__presend *p =
+        deadline_ms != 0 ? phub__calloc(1, sizeof *p) : NULL;
     struct phub_env *env = hub->env;
     struct phub__local *local;
 

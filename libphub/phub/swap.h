@@ -205,6 +205,60 @@ void phub_swap_handle_contraction(struct phub_swap *swap,
  * decided in deadline_ms (0 = no limit) is given up. */
 void phub_swap_handle_shutdown(struct phub_swap *swap, uint32_t deadline_ms);
 
+/* --- a strategy in one function ----------------------------------------------
+ * PHUB_SWAP_STRATEGY(name, next) makes the table name_ops and the rows
+ * name_params of a strategy whose instance is a struct phub_swap_strategy and
+ * whose order is next(); PHUB_PLUGIN_DEFINE takes both. */
+struct phub_swap_strategy {
+    struct phub_swap *swap;
+};
+
+#define PHUB_SWAP_STRATEGY(name_, next_)                                      \
+    static int name_##_open(void *self_, struct phub_ctx *ctx,                \
+                            const struct phub_host *host)                     \
+    {                                                                         \
+        struct phub_swap_options options = { .next = (next_) };               \
+        struct phub_swap_strategy *self = self_;                              \
+                                                                              \
+        if (phub_swap_options_read(ctx, host, &options) != 0)                 \
+            return PHUB_ECONFIG;                                              \
+        return phub_swap_new(ctx, host, &options, &self->swap);               \
+    }                                                                         \
+    static void name_##_close(void *self_)                                    \
+    {                                                                         \
+        phub_swap_free(&((struct phub_swap_strategy *)self_)->swap);          \
+    }                                                                         \
+    static int name_##_begin(void *self_, const struct phub_plan_item *items, \
+                             uint32_t count, uint32_t stride)                 \
+    {                                                                         \
+        return phub_swap_begin(((struct phub_swap_strategy *)self_)->swap,    \
+                               items, count, stride);                         \
+    }                                                                         \
+    static void name_##_completed(void *self_, uint64_t token, int32_t rc,    \
+                                  const struct phub_result *result)           \
+    {                                                                         \
+        (void)phub_swap_completed(                                            \
+            ((struct phub_swap_strategy *)self_)->swap, token, rc, result);   \
+    }                                                                         \
+    static void name_##_cancel(void *self_, const struct phub_bytes *child)   \
+    {                                                                         \
+        phub_swap_cancel(((struct phub_swap_strategy *)self_)->swap, child);  \
+    }                                                                         \
+    static void name_##_view_changed(void *self_,                             \
+                                     const struct phub_view *view)            \
+    {                                                                         \
+        phub_swap_handle_contraction(                                         \
+            ((struct phub_swap_strategy *)self_)->swap, view);                \
+    }                                                                         \
+    static const struct phub_migration_ops name_##_ops = {                    \
+        .size = sizeof name_##_ops,                                           \
+        .instance_size = sizeof(struct phub_swap_strategy),                   \
+        .open = name_##_open, .close = name_##_close,                         \
+        .begin = name_##_begin, .completed = name_##_completed,               \
+        .cancel = name_##_cancel, .view_changed = name_##_view_changed,       \
+    };                                                                        \
+    static const struct phub_param name_##_params[] = { PHUB_SWAP_PARAMS }
+
 #ifdef __cplusplus
 }
 #endif
