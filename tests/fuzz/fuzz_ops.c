@@ -148,7 +148,9 @@ const struct phub__fuzz_seed *phub__fuzz_seeds(size_t *count)
     struct phub__op_response response = { .transaction = 1,
                                           .answers = { &answer, 1 } };
     struct phub__op_lease lease = { 5, 1000 };
-    struct phub__op_held held = { hubs_bytes("c"), { 1, 2 }, { 1, 2 } };
+    struct phub__op_held held = { .id = hubs_bytes("c"),
+                                .incarnation = { 1, 2 },
+                                .epoch = { 1, 2 } };
     struct phub__op_view_sync sync = { .view_hash = 4,
                                        .summary = hubs_bytes("\xa0"),
                                        .leases = { &lease, 1 },
