@@ -329,7 +329,7 @@ static void settings_write(const struct sim_subset *s,
     fprintf(out, "nodes %u\nchildren %u\n", s->nodes, s->children);
     if (s->clients != usual.clients)
         fprintf(out, "clients %u\n", s->clients);
-    fprintf(out, "seed %" PRIu64 "\n%s", options->seed,
+    fprintf(out, "seed %" PRIu64 "\n%s", options->seed + s->seed_more,
             options->durable ? "durable\n" : "");
     for (uint32_t kind = 1; kind < PHUB__KINDS; kind++) {
         const struct phub__strategy_option *o = &options->strategies[kind];
@@ -377,4 +377,6 @@ void sim_record_write(const struct sim_record *record,
     time_write((subset->end_ns + subset->round_ns - 1) / subset->round_ns
                * subset->round_ns, out);
     fputs("mend\n", out);
+    if (record->calm)
+        fputs("wait until calm\n", out);
 }

@@ -44,6 +44,7 @@ struct sim_record {
     uint32_t count;
     uint32_t groups_used;
     int full;                  /* there was more to come */
+    int calm;                  /* judged to the end, with all that follows */
     uint64_t end_ns;           /* when it broke, or was judged; 0: neither */
     struct sim_action actions[SIM_ACTIONS_MAX];
     uint8_t groups[SIM_GROUPS_SIZE];   /* of each node, in every cut */
@@ -54,6 +55,7 @@ struct sim_subset {
     uint32_t nodes, children, clients;
     uint64_t round_ns;         /* of times; 1: as they were */
     uint64_t end_ns;           /* when all is mended */
+    uint64_t seed_more;        /* to the seed: another world's chance */
     uint8_t *node, *child, *action;
 };
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sim/judge_scene.h"
 #include "sim/scenario_tree.h"
 
 /* --- waiting -------------------------------------------------------------- */
@@ -262,6 +263,7 @@ static int play_wait_until(struct sim_play *p, const struct sim_arg *args)
 {
     const char *word;
     uint64_t at_ns;
+    int calm;
 
     if (sim_play_word(p, &args[0], &word) != 0
         || limit_of(p, &args[1], &at_ns) != 0)
@@ -269,13 +271,16 @@ static int play_wait_until(struct sim_play *p, const struct sim_arg *args)
     for (size_t i = 0; i < CONDITIONS; i++)
         if (strcmp(word, conditions[i].name) == 0)
             return wait_for(p, &conditions[i], at_ns);
-    if (strcmp(word, "quiet") != 0)
+    calm = strcmp(word, "calm") == 0;
+    if (strcmp(word, "quiet") != 0 && !calm)
         return sim_play_fail(p, "found '%s', allowed are agreed, answered, "
-                             "running, settled, quiet", word);
+                             "running, settled, quiet, calm", word);
     if (args[1].given)
         return sim_play_fail(p, "quiet has its own limit, and is not allowed "
                              "another");
     sim_judge_quiet(p->c);
+    if (calm)
+        sim_judge_calm(p->c);
     p->judged = 1;
     return 0;
 }

@@ -509,6 +509,9 @@ static void play(struct sim_case *c)
         options->record->end_ns = phub__world_now(c->world);
     mend(c, 1);
     sim_judge_quiet(c);
+    if (options->record != NULL)
+        options->record->calm = options->operators != 0;
+    c->options.record = NULL;       /* what follows is the judges' */
     if (options->operators != 0)
         sim_judge_calm(c);
     sim_run(c, options->linger_ms);
