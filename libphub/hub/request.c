@@ -235,6 +235,21 @@ static void retry(struct phub__request *request,
     wake(request, item->due_ns);
 }
 
+static void node_left(struct phub__request *request,
+                      struct phub__request_item *item, const char *name)
+{
+    char text[128];
+
+    if (request->op == PHUB__OP_STOP || request->op == PHUB__OP_COMPLETED) {
+        retry(request, item, PHUB_ENODEDOWN);
+        return;
+    }
+    snprintf(text, sizeof text, "node '%s' left the view before it answered",
+             name);
+    set_text(item, text, strlen(text));
+    item_done(request, item, PHUB_ENODEDOWN);
+}
+
 static void record_response(struct phub__request *request,
                             const struct phub__op_answer *answer)
 {
@@ -242,6 +257,10 @@ static void record_response(struct phub__request *request,
 
     if (answer->forwarded != 0) {
         item->node = answer->forwarded;
+        /* By one that had not missed it yet; nobody tells us again. */
+        if (phub__synced_is_lost(request->hub, item->node))
+            node_left(request, item,
+                      phub__hub_name_of(request->hub, item->node));
         return;
     }
     set_text(item, (const char *)answer->text.data, answer->text.size);
@@ -372,24 +391,14 @@ void phub__requests_node_down(struct phub__requests *requests, uint64_t node,
                               const char *name)
 {
     struct phub__request *request;
-    char text[128];
     uint32_t i;
 
-    snprintf(text, sizeof text, "node '%s' left the view before it answered",
-             name);
     for (request = requests->all; request != NULL; request = request->next) {
         for (i = 0; i < request->count; i++) {
             struct phub__request_item *item = &request->items[i];
 
-            if (item->state != PHUB__ITEM_SENT || item->node != node)
-                continue;
-            if (request->op == PHUB__OP_STOP ||
-                request->op == PHUB__OP_COMPLETED) {
-                retry(request, item, PHUB_ENODEDOWN);
-                continue;
-            }
-            set_text(item, text, strlen(text));
-            item_done(request, item, PHUB_ENODEDOWN);
+            if (item->state == PHUB__ITEM_SENT && item->node == node)
+                node_left(request, item, name);
         }
         finalize_if_complete(request);
     }

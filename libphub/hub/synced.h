@@ -28,6 +28,8 @@ void phub__synced_absent(struct phub__hub *hub, uint64_t node);
 int phub__synced_complete(const struct phub__hub *hub);
 /* The lease lapsed, and it has not been complete since. */
 int phub__synced_stale(const struct phub__hub *hub);
+/* Did that node leave the view, lost or not, and has not come back? */
+int phub__synced_is_lost(const struct phub__hub *hub, uint64_t node);
 /* A node that is gone may still run what it had: 1 if so. */
 int phub__synced_lease_left(struct phub__hub *hub, uint64_t node);
 /* Who holds the state of that home epoch, 0 if nobody. */

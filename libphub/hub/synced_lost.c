@@ -148,6 +148,11 @@ void phub__lost_heard(struct phub__hub *hub, struct phub__heard *heard,
 
 /* --- asking --------------------------------------------------------------- */
 
+int phub__synced_is_lost(const struct phub__hub *hub, uint64_t node)
+{
+    return lost_find(hub->synced, node) != NULL;
+}
+
 int phub__synced_lease_left(struct phub__hub *hub, uint64_t node)
 {
     const struct phub__lost *lost = lost_find(hub->synced, node);
