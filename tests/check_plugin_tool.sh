@@ -51,7 +51,7 @@ expect 2 'is not a kind' "$tool" exists synk pubsub
 expect 0 '' "$tool" exists sync pubsub --abi 1.2
 expect 0 '' "$tool" --path "$bad" exists distribution bad_open
 
-expect 0 "fits plugin ABI 1.0" "$tool" check "$bad/distribution-bad_future.so"
+expect 0 "fits plugin ABI 1.1" "$tool" check "$bad/distribution-bad_future.so"
 expect 1 'uses feature bit 33' "$tool" check "$bad/distribution-bad_flags.so"
 expect 1 'No such file' "$tool" check "$bad/none.so"
 expect 1 'is not an absolute path' "$tool" --path here list

@@ -95,7 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 /* --- seeds ---------------------------------------------------------------- */
 
-#define SEEDS 8u
+#define SEEDS 9u
 
 static struct phub__fuzz_seed seeds[SEEDS];
 
