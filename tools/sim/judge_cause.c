@@ -9,8 +9,8 @@
  *   a refusal        some node noted something about the child since people
  *                    asked
  *
- * A child that does not get ready in time is ended by its supervisor, and the
- * reason is noted with the end.
+ * A child that does not get ready, or refuses its state, is ended by its
+ * supervisor before it ever acted, and the reason is noted with the end.
  *
  * Only what its daemon asked for is an action: ends by itself, by the lease or
  * with its holder are not.  A daemon that started anew has an empty ring. */
@@ -20,7 +20,6 @@
 #include "sim/judge.h"
 
 #define LOOK_BACK 16u
-#define READY_NS (4 * PHUB__SIM_S)
 #define LATE_NS (5 * PHUB__SIM_S)
 
 static int of_this_daemon(const struct sim_case *c,
@@ -85,8 +84,7 @@ static void ended(struct sim_case *c, struct sim_child *child,
         || !phub__sim_node_runs(sim_node(c, life->node)))
         return;
     life->cause_last = sim_cause_newest(c, life->node, child);
-    if (!facts->ready && life->acted_ns == 0
-        && life->ended_ns >= life->began_ns + READY_NS)
+    if (!facts->ready && life->acted_ns == 0)
         return;
     if (why == PHUB__SIM_END_ASKED && life->cause_last <= life->cause)
         sim_broken_child(c, 11, child, "child %s on n%u/%lld is ended, and "

@@ -199,4 +199,5 @@ void sim_judge_delay(struct sim_case *c, uint32_t sick, enum sim_sick how,
     sim_measure_calls(c, sick, 400, during);
     recover(c, sick, how);
     sim_judge_calls(c, before, during);
+    sim_judge_quiet(c);     /* and no call leaves anything behind */
 }

@@ -6,6 +6,7 @@
  *
  *   start  done        an instance of that life has acted
  *   start  EEXIST      some registry has a live row of it
+ *   start  failed      no registry has a live row of it
  *   stop   done        nothing acts on a node that is well
  *   stop   ENOTFOUND   nothing acts, of what people knew to run
  *   move   done        it acts, or has acted since, where it was sent
@@ -36,6 +37,13 @@ static int acted(const struct sim_child *child, struct phub_epoch incarnation)
     return 0;
 }
 
+/* It was tried, and did not work: then nothing is left of it. */
+static int is_failure(int code)
+{
+    return code == PHUB_EFAILED || code == PHUB_ENOPLACE
+        || code == PHUB_EINVAL || code == PHUB_ESYS;
+}
+
 static void start_answered(struct sim_case *c, struct sim_child *child,
                            const struct sim_answer *answer)
 {
@@ -44,6 +52,16 @@ static void start_answered(struct sim_case *c, struct sim_child *child,
     if (answer->code == 0 && !acted(child, answer->incarnation)) {
         sim_broken_child(c, 5, child, "start %s is answered as done, and no "
                          "instance of it has acted", child->id);
+        return;
+    }
+    if (is_failure(answer->code) && answer->alone && !sim_was_cut(c)
+        && (answer->before == SIM_STOP || answer->before == SIM_NOTHING)
+        && sim_rows_live(c, child, &incarnation) != 0
+        && (c->disturbed_ns == 0
+            || phub__world_now(c->world) > c->disturbed_ns + WELL_NS)) {
+        sim_broken_child(c, 5, child, "start %s is answered with '%s', and "
+                         "its row is there", child->id,
+                         phub_strerror(answer->code));
         return;
     }
     if (answer->code == PHUB_EEXIST && answer->alone && !sim_was_cut(c)

@@ -10,7 +10,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "sim/case.h"
+#include "sim/judge.h"
 #include "hub/message.h"
 
 #define LETTER_MAX 64u
@@ -86,6 +86,14 @@ static void arrived(void *arg, const struct phub__sim_child *instance,
     if (s == NULL)
         return;
     phub__sim_child_facts(instance, &facts);
+    /* Where no fault ever was, nothing may be missing either. */
+    if (boot == s->seen_boot && s->seen != 0 && number > s->seen + 1
+        && c->judges->fault_ns == 0 && c->disturbed_ns == 0)
+        sim_broken(c, 3, "child %s on %s gets message %" PRIu64 " of n%u, and "
+                   "its message %" PRIu64 " never came",
+                   c->children[s->child].id,
+                   phub__sim_node_name(facts.node), number, s->node,
+                   s->seen + 1);
     if (boot == s->seen_boot && number <= s->seen && !sim_was_cut(c))
         sim_broken(c, 5, "child %s on %s gets message %" PRIu64 " of n%u "
                    "after its message %" PRIu64, c->children[s->child].id,

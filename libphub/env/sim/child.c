@@ -229,6 +229,9 @@ int phub__sim_child_load(struct phub__sim_child *child,
         return PHUB_EPROTO;
     if (state->version > child->manner.version)
         return PHUB_EVERSION;
+    for (size_t i = STATE_WORDS * sizeof(uint64_t); i < state->size; i++)
+        if (state->data[i] != 's')
+            return PHUB_ECHECKSUM; /* the padding is as good as the rest */
     memcpy(child->counters, state->data + sizeof(magic),
            sizeof(child->counters));
     return 0;
