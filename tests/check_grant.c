@@ -237,6 +237,23 @@ START_TEST(a_lease_takes_more_than_half_of_the_weight)
 }
 END_TEST
 
+START_TEST(who_outweighs_all_others_needs_nobody)
+{
+    static const uint64_t heavy[] = { 3, 1, 1 };
+    struct sim sim;
+
+    weights = heavy;
+    started(&sim, 1, 3, true);
+    for (uint32_t i = 0; i < 3; i++)
+        ck_assert(guard_runs(&sim.nodes[i]));
+    sim_partition(&sim, 1, true);
+    sim_run(&sim, 5 * SIM_S);
+    for (uint32_t i = 0; i < 3; i++)
+        ck_assert_int_eq(guard_runs(&sim.nodes[i]), i == 0);
+    sim_fini(&sim);
+}
+END_TEST
+
 START_TEST(between_two_sets_a_lease_takes_both)
 {
     struct phub__voter voters[5];
@@ -457,6 +474,7 @@ static Suite *suite(void)
     tcase_add_loop_test(t, no_majority_of_weights_replaces_who_still_runs,
                         0, sizeof weighings / sizeof weighings[0]);
     tcase_add_test(t, a_lease_takes_more_than_half_of_the_weight);
+    tcase_add_test(t, who_outweighs_all_others_needs_nobody);
     tcase_add_test(t, between_two_sets_a_lease_takes_both);
     tcase_add_test(t, who_knows_later_voters_does_not_count);
     tcase_add_test(t, nobody_replaces_who_still_runs_without_a_partition);

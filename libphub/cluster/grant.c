@@ -314,7 +314,7 @@ static void grant_self(struct phub__cluster *c)
     struct phub__grant *g = &c->grant;
     bool sole = g->majority ? sole_voter(c)
                             : c->members.in_state[PHUB__MEMBER_ALIVE] <= 1;
-    uint64_t from = g->company_ns;
+    uint64_t from = g->majority ? 0 : g->company_ns; /* nobody outvotes it */
 
     if (!sole || !c->started || c->left)
         return;

@@ -69,9 +69,9 @@ static void chain(struct sim_case *c, const struct sim_child *child)
             list[i].node, child->id, list[i].cause.text);
 }
 
-static void broken(struct sim_case *c, unsigned promise,
-                   const struct sim_child *child, const char *format,
-                   va_list list)
+static void __attribute__((format(printf, 4, 0)))
+broken(struct sim_case *c, unsigned promise, const struct sim_child *child,
+       const char *format, va_list list)
 {
     char text[600];
 
