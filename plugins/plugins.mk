@@ -8,8 +8,7 @@ plugin_LTLIBRARIES += \
 	plugins/redundancy-replication.la \
 	plugins/partition-dynamic_quorum.la \
 	plugins/partition-static_quorum.la \
-	plugins/redundancy-singularity.la \
-	plugins/sync-pubsub.la
+	plugins/redundancy-singularity.la
 plugins_distribution_consistent_hash_la_SOURCES = \
 	plugins/distribution-consistent_hash.c
 plugins_distribution_consistent_hash_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
@@ -25,8 +24,29 @@ plugins_partition_static_quorum_la_SOURCES = \
 plugins_partition_static_quorum_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
 plugins_redundancy_singularity_la_SOURCES = plugins/redundancy-singularity.c
 plugins_redundancy_singularity_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
+
+# Synchronisation: comparing is common to all, rumours to two.
+SYNC_SOURCES = plugins/sync/repair.c plugins/sync/repair.h \
+	plugins/sync/rumours.c plugins/sync/rumours.h
+noinst_LTLIBRARIES += libphubsync-core.la
+libphubsync_core_la_SOURCES = $(SYNC_SOURCES)
+libphubsync_core_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/plugins
+plugin_LTLIBRARIES += \
+	plugins/sync-auto.la \
+	plugins/sync-gossip.la \
+	plugins/sync-pubsub.la
+plugins_sync_auto_la_SOURCES = plugins/sync-auto.c
+plugins_sync_auto_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/plugins
+plugins_sync_auto_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
+plugins_sync_auto_la_LIBADD = libphubsync-core.la
+plugins_sync_gossip_la_SOURCES = plugins/sync-gossip.c
+plugins_sync_gossip_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/plugins
+plugins_sync_gossip_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
+plugins_sync_gossip_la_LIBADD = libphubsync-core.la
 plugins_sync_pubsub_la_SOURCES = plugins/sync-pubsub.c
+plugins_sync_pubsub_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/plugins
 plugins_sync_pubsub_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
+plugins_sync_pubsub_la_LIBADD = libphubsync-core.la
 
 # Partition strategies that count electors.
 QUORUM_SOURCES = plugins/quorum/electors.c plugins/quorum/electors.h \

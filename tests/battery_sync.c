@@ -217,7 +217,9 @@ static void fill(TCase *tc)
 
 int main(int argc, char **argv)
 {
-    static const char *const shipped[] = { "pubsub", NULL };
+    static const char *const shipped[] = {
+        "auto", "gossip", "pubsub", NULL
+    };
 
     return battery_main(argc, argv, "sync", shipped, fill);
 }

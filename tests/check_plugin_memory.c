@@ -22,6 +22,7 @@ void *failing_realloc(void *old, size_t size);
 
 extern const struct phub_plugin phub_plugin_abi1_consistent_hash;
 extern const struct phub_plugin phub_plugin_abi1_pubsub;
+extern const struct phub_plugin phub_plugin_abi1_gossip;
 extern const struct phub_plugin phub_plugin_abi1_coldswap;
 extern const struct phub_plugin phub_plugin_abi1_hotswap;
 
@@ -57,6 +58,8 @@ static struct mock *node_new(uint32_t nth)
                                       &phub_plugin_abi1_consistent_hash), 0);
     ck_assert_int_eq(phub__loader_add(world.loader,
                                       &phub_plugin_abi1_pubsub), 0);
+    ck_assert_int_eq(phub__loader_add(world.loader,
+                                      &phub_plugin_abi1_gossip), 0);
     ck_assert_int_eq(phub__loader_add(world.loader,
                                       &phub_plugin_abi1_coldswap), 0);
     ck_assert_int_eq(phub__loader_add(world.loader,
@@ -101,8 +104,9 @@ START_TEST(consistent_hash_says_so_and_goes_on)
 }
 END_TEST
 
-START_TEST(pubsub_converges_all_the_same)
+START_TEST(registries_converge_all_the_same)
 {
+    static const char *const names[] = { "gossip", "pubsub" };
     uint32_t nth = 0, i, author;
 
     do {
@@ -111,8 +115,8 @@ START_TEST(pubsub_converges_all_the_same)
         for (i = 0; i < 4; i++) {
             if (i > 0)
                 mock = mock_new(&world);
-            ck_assert_int_eq(mock_open(mock, PHUB_KIND_SYNC, "pubsub", NULL),
-                             0);
+            ck_assert_int_eq(mock_open(mock, PHUB_KIND_SYNC, names[_i],
+                                       NULL), 0);
         }
         mock_view_all(&world, 3);
         mock_write(world.nodes[0], 10);
@@ -180,7 +184,7 @@ int main(void)
 
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, consistent_hash_says_so_and_goes_on);
-    tcase_add_test(tc, pubsub_converges_all_the_same);
+    tcase_add_loop_test(tc, registries_converge_all_the_same, 0, 2);
     tcase_add_loop_test(tc, swaps_take_none_or_lose_none, 0, 2);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

@@ -36,6 +36,10 @@ check_PROGRAMS += tests/battery_sync
 TESTS          += tests/battery_sync
 tests_battery_sync_LDADD = tests/libmock.la $(LDADD)
 
+check_PROGRAMS += tests/check_rumours
+TESTS          += tests/check_rumours
+tests_check_rumours_LDADD = tests/libmock.la $(LDADD)
+
 dist_check_SCRIPTS += tests/check_plugin_tool.sh
 TESTS              += tests/check_plugin_tool.sh
 dist_check_SCRIPTS += tests/check_template.sh
@@ -49,8 +53,10 @@ TESTS          += tests/check_plugin_memory
 tests_check_plugin_memory_SOURCES = tests/check_plugin_memory.c \
 	plugins/distribution-consistent_hash.c \
 	plugins/migration-coldswap.c plugins/migration-hotswap.c \
-	plugins/sync-pubsub.c $(SWAP_SOURCES)
-tests_check_plugin_memory_CPPFLAGS = $(AM_CPPFLAGS) -DPHUB_PLUGIN_STATIC \
+	plugins/sync-gossip.c plugins/sync-pubsub.c $(SWAP_SOURCES) \
+	$(SYNC_SOURCES)
+tests_check_plugin_memory_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/plugins \
+	-DPHUB_PLUGIN_STATIC \
 	-Dmalloc=failing_malloc -Dcalloc=failing_calloc \
 	-Drealloc=failing_realloc
 tests_check_plugin_memory_LDADD = tests/libmock.la $(LDADD)
