@@ -274,7 +274,7 @@ END_TEST
 START_TEST(a_stop_that_a_full_disk_did_not_take_is_not_forgotten)
 {
     int stopped[6], i, count = 0;
-    char id[8];
+    char id[16];
 
     for (i = 0; i < 6; i++) {
         snprintf(id, sizeof id, "d%d", i);
