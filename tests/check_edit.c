@@ -171,7 +171,7 @@ END_TEST
 START_TEST(a_child_has_at_most_64_values)
 {
     uint64_t version = 0;
-    char key[8];
+    char key[16];
 
     begin(4);
     for (int i = 0; i < (int)PHUB__META_PAIRS_MAX; i++) {

@@ -240,7 +240,7 @@ static void holds_three(void)
 
 START_TEST(what_was_put_is_there_after_a_power_cut)
 {
-    char name[16];
+    char name[24];
     int i;
 
     begin(1);
