@@ -552,6 +552,7 @@ START_TEST(a_steady_life_takes_nothing)
 }
 END_TEST
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 static void leak(struct sim_case *of)
 {
     (void)sim_own(of, 10000);
@@ -564,6 +565,7 @@ START_TEST(memory_that_grows_is_told)
     end(9);
 }
 END_TEST
+#endif
 
 /* --- 10 --------------------------------------------------------------------- */
 
@@ -705,7 +707,10 @@ static void add_rest(TCase *t)
     tcase_add_test(t, timers_that_nobody_gives_back_are_told);
     tcase_add_test(t, a_request_that_stays_is_told);
     tcase_add_test(t, a_steady_life_takes_nothing);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    /* mallinfo2() knows nothing of another allocator's memory. */
     tcase_add_test(t, memory_that_grows_is_told);
+#endif
     tcase_add_loop_test(t, a_sick_peer_delays_no_call_of_others, 0, 3);
     tcase_add_test(t, calls_that_take_longer_are_told);
     tcase_add_test(t, a_slow_node_is_seen_in_the_calls);

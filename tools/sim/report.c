@@ -42,8 +42,9 @@ uint64_t sim_samples_at(struct sim_samples *samples, uint32_t permille)
 {
     if (samples->count == 0)
         return 0;
-    qsort(samples->values, samples->count, sizeof(*samples->values),
-          u64_cmp);
+    if (samples->count > 1)
+        qsort(samples->values, samples->count, sizeof(*samples->values),
+              u64_cmp);
     return samples->values[(uint64_t)(samples->count - 1) * permille / 1000];
 }
 
@@ -91,8 +92,9 @@ void sim_figures_write(const struct sim_figures *figures, FILE *out)
         number_write(*sums[i], out);
     for (uint32_t i = 0; i < LISTS; i++) {
         number_write(lists[i]->count, out);
-        (void)fwrite(lists[i]->values, sizeof(uint64_t), lists[i]->count,
-                     out);
+        if (lists[i]->count != 0)
+            (void)fwrite(lists[i]->values, sizeof(uint64_t), lists[i]->count,
+                         out);
     }
 }
 

@@ -661,6 +661,10 @@ void phub__sim_net_grow(struct phub__world *world)
 
 void phub__sim_net_fini(struct phub__world *world)
 {
+    uint32_t paths = world->paths_side * world->paths_side;
+
+    for (uint32_t i = 0; i < paths && world->paths_own != 0; i++)
+        free(world->paths[i].net);
     free(world->paths);
     phub__buf_unref(&world->hashed);
     phub__buf_unref(&world->whole);
