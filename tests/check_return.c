@@ -306,6 +306,46 @@ START_TEST(a_stop_is_done_when_a_lost_node_cannot_run_it_any_more)
 }
 END_TEST
 
+static int sees_home(struct hubs *h, const void *other)
+{
+    return phub__view_index(phub__hub_view(hubs_hub(h,
+                                *(const uint32_t *)other)),
+                            h->ids[home]) != PHUB__VIEW_NONE;
+}
+
+static int misses_home(struct hubs *h, const void *other)
+{
+    return !sees_home(h, other);
+}
+
+/* It was lost and is back, but its lease never passed, and it stands still
+ * again before it hears of the stop. */
+START_TEST(a_stop_is_done_when_who_comes_back_has_heard_of_it)
+{
+    struct hubs_result stop;
+    uint32_t other;
+
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim"), 0);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", &home), 1);
+    other = (home + 1 + (uint32_t)_i) % HUBS_OF_A_TEST;
+    phub__sim_node_freeze(hubs_node(&hubs, home));
+    ck_assert(hubs_until(&hubs, 10000, misses_home, &other));
+    hubs_stop_send(&hubs, other, "c", &stop);
+    hubs_run(&hubs, 20);
+    ck_assert_uint_eq(stop.done, 0);
+    phub__sim_node_thaw(hubs_node(&hubs, home));
+    ck_assert(hubs_until(&hubs, 1000, sees_home, &other));
+    phub__sim_node_freeze(hubs_node(&hubs, home));
+    while (stop.done == 0)
+        ck_assert(phub__world_step(hubs.world));
+    ck_assert_int_eq(stop.codes[0], 0);
+    ck_assert(hubs_is_gone(&hubs, "c"));
+    phub__sim_node_thaw(hubs_node(&hubs, home));
+    hubs_run(&hubs, 10000);
+    ck_assert(hubs_is_gone(&hubs, "c"));
+}
+END_TEST
+
 START_TEST(company_ends_the_wait_at_once)
 {
     ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim durable"), 0);
@@ -345,6 +385,8 @@ int main(void)
     tcase_add_test(tc, one_that_slept_past_its_lease_passes_a_move_on);
     tcase_add_loop_test(tc,
         a_stop_is_done_when_a_lost_node_cannot_run_it_any_more, 0, 8);
+    tcase_add_loop_test(tc,
+        a_stop_is_done_when_who_comes_back_has_heard_of_it, 0, 2);
     tcase_add_test(tc, company_ends_the_wait_at_once);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

@@ -24,7 +24,7 @@ libphub_core_la_SOURCES += \
 	libphub/hub/host_private.h libphub/hub/host_cells.c libphub/hub/host_peers.c \
 	libphub/hub/host_store.c \
 	libphub/hub/host_work.c \
-	libphub/hub/keeper.c libphub/hub/keeper.h \
+	libphub/hub/keeper.c libphub/hub/keeper.h libphub/hub/keeper_stop.c \
 	libphub/hub/lease.c libphub/hub/local.c libphub/hub/local.h \
 	libphub/hub/message.c libphub/hub/message.h \
 	libphub/hub/move.c libphub/hub/move.h libphub/hub/move_private.h \

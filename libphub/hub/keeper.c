@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* keeper: orders start, stop and re-homing of the children that rendezvous
- * hashing gives to this node in its view.
+/* keeper: orders start and re-homing of the children that rendezvous
+ * hashing gives to this node in its view (their stop: keeper_stop.c).
  *
  * A start is a claim: because one node orders the claims of an id, two nodes
  * cannot start the same name.  It is refused while a row of that id lives,
@@ -9,9 +9,6 @@
  * epoch and asks the home to run it.  The start is acknowledged when the child
  * runs and min(2, members) nodes hold its row: the home and we, or, if we are
  * the home, we and one more (HOLD).
- *
- * A stop is a write, too; it is acknowledged when no node in the view holds an
- * instance any more.
  *
  * A keeper that is new in its place decides nothing before its registry covers
  * those of all members (synced.c): it answers PHUB_EAGAIN. */
@@ -23,7 +20,6 @@
 #include <phub/error.h>
 
 #include "hub/keeper.h"
-#include "hub/linger.h"
 #include "hub/local.h"
 #include "hub/place.h"
 #include "hub/replica.h"
@@ -78,10 +74,7 @@ static int valid_id(struct phub_bytes id)
     return 1;
 }
 
-/* Rows may be missing here, or, before there is a lease, all of them: a node
- * that has just started and has not found the others, or only others like
- * it. */
-static int undecided(struct phub__hub *hub)
+int phub__keeper_undecided(struct phub__hub *hub)
 {
     return !phub__synced_complete(hub) || !phub__hub_settled_in(hub) ||
            hub->lease_boot_ns <= hub->env->boot_ns(hub->env);
@@ -117,7 +110,7 @@ static int refuse(struct phub__hub *hub, const struct phub__op_item *item,
         snprintf(text, max, "keeper '%s' is leaving", hub->name);
         return PHUB_EAGAIN; /* the next view has another one */
     }
-    if (undecided(hub)) {
+    if (phub__keeper_undecided(hub)) {
         snprintf(text, max, "keeper '%s' does not know all rows yet",
                  hub->name);
         return PHUB_EAGAIN;
@@ -643,139 +636,4 @@ void phub__keeper_rehome(struct phub__hub *hub, uint64_t lost,
                          NULL, 0);
     }
     phub__free(copies);
-}
-
-/* --- stop -------------------------------------------------------------------------------- */
-
-struct stop {
-    struct phub__hub *hub;
-    struct phub__reply reply;
-    uint64_t home;
-    int durable, code;
-    char text[160];
-    uint32_t id_size;
-    char id[];
-};
-
-static void stop_stored(void *arg, int rc)
-{
-    struct stop *stop = arg;
-
-    (void)rc; /* ended it is; that the disk is full was said */
-    phub__reply(stop->hub, &stop->reply, stop->code, stop->home, 0,
-                stop->text);
-    phub__free(stop);
-}
-
-/* It runs nowhere any more, be it on a node that was lost meanwhile. */
-static void stop_ended(void *arg, int rc)
-{
-    struct stop *stop = arg;
-
-    if (rc != 0) {
-        stop->code = rc;
-        snprintf(stop->text, sizeof stop->text, "%s", phub_strerror(rc));
-    }
-    /* No power cut may undo what people were told. */
-    if (stop->durable)
-        phub__store_sync(stop->hub, stop_stored, stop);
-    else
-        stop_stored(stop, 0);
-}
-
-static void stop_done(void *arg, struct phub__request *request)
-{
-    struct stop *stop = arg;
-    const char *text = "";
-    int code = 0;
-    uint32_t i;
-
-    for (i = 0; i < request->count; i++) {
-        const struct phub__request_item *item = &request->items[i];
-
-        if (item->code == 0 || item->code == PHUB_ENODEDOWN)
-            continue;
-        code = item->code;
-        text = item->text != NULL ? item->text : phub_strerror(code);
-    }
-    stop->code = code;
-    snprintf(stop->text, sizeof stop->text, "%s", text);
-    phub__linger_wait(stop->hub, (struct phub_bytes){
-        (const uint8_t *)stop->id, stop->id_size }, stop->home, stop_ended,
-        stop);
-}
-
-/* One that may start it yet. */
-static uint32_t add_holder(struct phub__hub *hub, uint64_t *nodes,
-                           uint32_t count, uint64_t node)
-{
-    if (count < PHUB__HOLDERS_MAX &&
-        !phub__replica_has(nodes, count, node) &&
-        phub__view_index(phub__hub_view(hub), node) != PHUB__VIEW_NONE)
-        nodes[count++] = node;
-    return count;
-}
-
-void phub__keeper_stop(struct phub__hub *hub,
-                       const struct phub__op_request *op,
-                       const struct phub__op_item *item)
-{
-    struct phub__reply reply = { op->origin, op->transaction, item->index };
-    struct phub__row_facts row;
-    struct phub__request *request;
-    struct stop *stop;
-    uint64_t nodes[PHUB__HOLDERS_MAX];
-    uint32_t count, i;
-
-    if (undecided(hub)) {
-        phub__reply(hub, &reply, PHUB_EAGAIN, hub->node, 0,
-                    "the keeper does not know all rows yet");
-        return;
-    }
-    phub__row_facts(hub, item->id, &row);
-    count = phub__row_holders(hub, item->id, nodes, PHUB__HOLDERS_MAX);
-    if (!row.exists || (!row.live && count == 0) ||
-        (item->incarnation.number != 0 &&
-         phub_epoch_cmp(item->incarnation, row.incarnation) != 0)) {
-        phub__reply(hub, &reply,
-                    item->incarnation.number != 0 ? 0 : PHUB_ENOTFOUND,
-                    hub->node, 0, row.exists ? "already stopped"
-                                             : "no such child");
-        return;
-    }
-    count = add_holder(hub, nodes, count, row.home);
-    for (i = 0; i < row.replicas_count; i++)
-        count = add_holder(hub, nodes, count, row.replicas[i]);
-    if (row.live) {
-        phub__hub_cause(hub, item->id, "stop: %.*s", (int)item->text.size,
-                        item->text.size != 0 ? (const char *)item->text.data
-                                             : "");
-        if (phub__row_stop(hub, item->id, row.incarnation) != 0) {
-            phub__reply(hub, &reply, PHUB_ENOMEM, hub->node, 0,
-                        "out of memory");
-            return;
-        }
-        phub__hub_hook(hub, PHUB_HOOK_child_unregistered, row.home, item->id,
-                       0, 1, "");
-    }
-    stop = phub__calloc(1, sizeof *stop + item->id.size);
-    request = phub__request_new(hub, PHUB__OP_END, count,
-                                op->timeout_ms != 0 ? op->timeout_ms : 10000);
-    if (stop == NULL || request == NULL) {
-        phub__free(stop);
-        phub__reply(hub, &reply, PHUB_ENOMEM, hub->node, 0, "out of memory");
-        return;
-    }
-    *stop = (struct stop){ .hub = hub, .reply = reply, .home = row.home,
-                           .durable = row.durable,
-                           .id_size = (uint32_t)item->id.size };
-    memcpy(stop->id, item->id.data, item->id.size);
-    for (i = 0; i < count; i++) {
-        request->items[i].op.id = phub__request_copy(request, item->id);
-        request->items[i].op.incarnation = row.incarnation;
-        request->items[i].op.target = nodes[i];
-    }
-    if (phub__rows_delta(hub, &item->id, 1, &request->rows) != 0)
-        request->rows = NULL;
-    phub__request_send(request, stop_done, stop);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* keeper: decisions about the children this node keeps; see keeper.c. */
+/* keeper: decisions about the children this node keeps; see keeper.c and
+ * keeper_stop.c. */
 #ifndef PHUB__HUB_KEEPER_H
 #define PHUB__HUB_KEEPER_H
 
@@ -14,6 +15,10 @@ void phub__keeper_start(struct phub__hub *hub,
 void phub__keeper_stop(struct phub__hub *hub,
                        const struct phub__op_request *op,
                        const struct phub__op_item *item);
+/* Rows may be missing here, or, before there is a lease, all of them: a node
+ * that has just started and has not found the others, or only others like
+ * it. */
+int phub__keeper_undecided(struct phub__hub *hub);
 /* Change the metadata of a child (edit.c). */
 void phub__keeper_edit(struct phub__hub *hub,
                        const struct phub__op_request *op,
