@@ -220,14 +220,15 @@ static int complain(struct sim_reader *r)
                                "(%s)", r->want, forms);
     if (used != 0)
         return sim_reader_fail(r, "found '%.*s', allowed is %s (%s)",
-                               (int)found->size, found->text, r->want, forms);
+                               sim_shown(found->size), found->text, r->want,
+                               forms);
     for (size_t i = 0; (form = sim_scenario_form(i)) != NULL; i++)
         if (is_first_of_its_word(i))
             add(forms, sizeof(forms), &used, ", ", form,
                 strcspn(form, " "));
     return sim_reader_fail(r, "found %s%.*s%s, allowed are %s",
                            found->size == 0 ? "the end of the line" : "'",
-                           (int)found->size, found->text,
+                           sim_shown(found->size), found->text,
                            found->size == 0 ? "" : "'", forms);
 }
 
@@ -261,7 +262,8 @@ static int line_read(struct sim_reader *r, const char *line, size_t size)
     else if (when(s) == SIM_SETTING && r->acts)
         return sim_reader_fail(r, "found the setting '%.*s' after an action, "
                                "allowed are settings before all actions",
-                               (int)r->tokens[0].size, r->tokens[0].text);
+                               sim_shown(r->tokens[0].size),
+                               r->tokens[0].text);
     *r->s->end = s;
     r->s->end = &s->next;
     return 0;

@@ -104,7 +104,7 @@ static int read_number(struct sim_reader *r, struct sim_token *token,
         token->kind = SIM_TOKEN_DECIMAL;
         if (digits > 9)
             return sim_reader_fail(r, "found '%.*s', allowed are 9 digits "
-                                   "before a point", (int)used, text);
+                                   "before a point", sim_shown(used), text);
         value *= NANO;
         for (used++; used < size && is_digit(text[used]); used++) {
             part /= 10;
@@ -112,7 +112,7 @@ static int read_number(struct sim_reader *r, struct sim_token *token,
         }
     } else if (digits > DIGITS_MAX) {
         return sim_reader_fail(r, "found '%.*s', allowed are %d digits",
-                               (int)used, text, DIGITS_MAX);
+                               sim_shown(used), text, DIGITS_MAX);
     }
     token->value = value;
     token->size = used;

@@ -126,6 +126,13 @@ struct sim_reader {
     size_t error_max;
 };
 
+/* How much of what was found is shown: what is allowed comes behind it. */
+#define SIM_SHOWN_MAX 60u
+static inline int sim_shown(size_t size)
+{
+    return size < SIM_SHOWN_MAX ? (int)size : (int)SIM_SHOWN_MAX;
+}
+
 void *sim_scenario_alloc(struct sim_scenario *s, size_t size);
 /* Fill the tokens from one line.  Errors: PHUB_EINVAL, told. */
 int sim_tokens_read(struct sim_reader *r, const char *line, size_t size);
