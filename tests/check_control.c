@@ -83,7 +83,7 @@ static void on_drained(void *arg, struct phub__control_peer *peer)
     struct echo *echo = arg;
 
     ck_assert_uint_eq(phub__control_pending(peer), 0);
-    echo->drained++;
+    echo->drained++; /* only if the client was slower than the loop */
 }
 
 static void on_closed(void *arg, struct phub__control_peer *peer)
@@ -191,7 +191,6 @@ START_TEST(frames_go_both_ways_up_to_the_limit)
     ck_assert_uint_eq(status.st_mode & 0777, 0600);
     run_with(&echo, talk);
     ck_assert_uint_eq(echo.received, 104);
-    ck_assert_uint_ge(echo.drained, 1);
     echo_close(&echo);
 }
 END_TEST
