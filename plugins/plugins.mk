@@ -51,9 +51,11 @@ plugins_sync_pubsub_la_LIBADD = libphubsync-core.la
 # Partition strategies that count electors.
 QUORUM_SOURCES = plugins/quorum/electors.c plugins/quorum/electors.h \
 	plugins/quorum/electors_life.c plugins/quorum/electors_private.h \
-	plugins/quorum/electors_wire.c
+	plugins/quorum/electors_wire.c \
+	plugins/quorum/strategy.c plugins/quorum/strategy.h
 noinst_LTLIBRARIES += libphubquorum-core.la
 libphubquorum_core_la_SOURCES = $(QUORUM_SOURCES)
+libphubquorum_core_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/plugins
 plugin_LTLIBRARIES += \
 	plugins/partition-keep_oldest.la \
 	plugins/partition-majority_quorum.la

@@ -23,9 +23,9 @@
  *
  * Who proposes: the elector with the lowest id in view, if its view has a
  * majority: new members are added, those that said goodbye are taken out.
- * Nodes that are merely lost stay, or an operator resets the set.  Two that
- * propose at once only delay.  Whoever comes is told the set, and each node
- * asks one other now and then, one without a set more often.
+ * Nodes that are merely lost stay.  Two that propose at once only delay.
+ * Whoever comes is told the set, and each node asks one other now and then,
+ * one without a set more often.
  *
  * Founding.  Without a set there is nobody to ask.  The lowest node of a view
  * of initial_size members proposes these as version 1, and all of them must

@@ -101,9 +101,6 @@ int electors_judge(struct electors *self, const struct phub_judge *judge,
 /* Are more than half of the weight in view, in both sets if there are two? */
 bool electors_quorum(const struct electors *self,
                      const struct phub_view *view);
-/* An operator vouches that no other node is left: the members of this view
- * are the set.  Errors: PHUB_EINVAL if they are not so many. */
-int electors_reset(struct electors *self, uint64_t members);
 
 /* --- electors_wire.c ------------------------------------------------------- */
 

@@ -15,7 +15,6 @@
 #define TICK_NS 250000000ull
 #define SLOW_TICK_NS 5000000000ull
 #define ATTEMPT_NS 1000000000ull   /* and as much again, by chance */
-#define RESET_VERSIONS 0x100000000ull
 
 /* --- the disk -------------------------------------------------------------- */
 
@@ -103,8 +102,8 @@ static int load(struct electors *self)
     self->host->buf_unref(value);
     if (rc != 0)
         return self->host->fail(self->ctx, rc, "the stored set of electors "
-                                "cannot be read; 'phub quorum reset' on "
-                                "another node makes a new one");
+                                "cannot be read; with an empty state "
+                                "directory this node begins as a new one");
     self->ballot = state.ballot;
     self->promised = state.promised;
     self->accepted = state.accepted;
@@ -449,30 +448,5 @@ int electors_fill(const struct electors *self, struct phub_elector *electors,
     qsort(electors, used, sizeof *electors, elector_cmp);
     *count = used;
     *version = c->version;
-    return 0;
-}
-
-int electors_reset(struct electors *self, uint64_t members)
-{
-    struct electors_config next;
-
-    if (members != self->members_count || members > PHUB_ELECTORS_MAX)
-        return PHUB_EINVAL;
-    memset(&next, 0, sizeof next);
-    next.nodes = calloc(2 * PHUB_ELECTORS_MAX + 1, sizeof *next.nodes);
-    if (next.nodes == NULL)
-        return PHUB_ENOMEM;
-    next.history = electors_founding(self)
-        ? self->host->random(self->ctx) | 1 : self->config.history;
-    next.version = self->config.version + RESET_VERSIONS;
-    for (uint32_t i = 0; i < self->config.is_count; i++)
-        if (electors_has(self->members, self->members_count,
-                         self->config.nodes[i]))
-            next.nodes[next.is_count++] = self->config.nodes[i];
-    for (uint32_t i = 0; i < self->members_count; i++)
-        if (!electors_has(next.nodes, next.is_count, self->members[i]))
-            next.nodes[next.is_count++] = self->members[i];
-    electors_adopt(self, &next);
-    electors_tell_all(self);
     return 0;
 }
