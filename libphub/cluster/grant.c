@@ -33,9 +33,9 @@
  *
  * Who may replace N's children.  Voters have weights (1 each, if the strategy
  * does not say otherwise), and a majority is more than half of their sum.
- * Under a majority strategy a majority must have said "remaining 0", each asked at the moment it
- * confirms, counting what it promised itself.  N's deadline is the latest time
- * until which a majority grants, N counting itself as a voter that never ends
+ * Under a majority strategy a majority must have said "remaining 0", each
+ * asked at the moment it confirms, counting what it promised itself.  N's
+ * deadline is the latest time until which a majority grants, N counting itself as a voter that never ends
  * if it is one.  The voters of the replacement and those behind N's deadline
  * share one (it is not N: N does not vote itself away), whose grant ends after
  * N's deadline, so when it says 0 N's guard has acted, and kill_margin is on
@@ -259,18 +259,6 @@ static uint64_t weight_of(const struct phub__grant *g, uint64_t node, int set)
     return voter == NULL ? 0 : voter->weight[set];
 }
 
-/* We are a majority ourselves. */
-static bool sole_voter(const struct phub__cluster *c)
-{
-    const struct phub__grant *g = &c->grant;
-
-    for (int set = 0; set < 2; set++)
-        if (g->weight[set] != 0
-            && 2 * weight_of(g, c->node, set) <= g->weight[set])
-            return false;
-    return true;
-}
-
 /* Until when voters of that set grant that are, with us, more than half of
  * its weight; 0 if there are not enough. */
 static uint64_t majority_end_of(const struct phub__cluster *c, int set)
@@ -312,7 +300,7 @@ static uint64_t majority_end(const struct phub__cluster *c)
 static void grant_self(struct phub__cluster *c)
 {
     struct phub__grant *g = &c->grant;
-    bool sole = g->majority ? sole_voter(c)
+    bool sole = g->majority ? phub__cluster_majority(c, &c->node, 1)
                             : c->members.in_state[PHUB__MEMBER_ALIVE] <= 1;
     uint64_t from = g->majority ? 0 : g->company_ns; /* nobody outvotes it */
 
@@ -345,7 +333,8 @@ void phub__grant_update(struct phub__cluster *c)
         deadline = majority_end(c);
     else
         deadline = contribution(c, PHUB__GRANTORS, alive == 0);
-    if (g->self_until_ns > deadline && (!g->majority || sole_voter(c)))
+    if (g->self_until_ns > deadline
+        && (!g->majority || phub__cluster_majority(c, &c->node, 1)))
         deadline = g->self_until_ns;
     if (c->left)
         deadline = 0;
