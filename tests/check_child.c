@@ -500,7 +500,7 @@ main(void)
     int failed;
 
     tcase_add_checked_fixture(tc, make_state_dir, remove_state_dir);
-    tcase_set_timeout(tc, 30);
+    tcase_set_timeout(tc, 120);
     tcase_add_test(tc, a_program_run_by_hand_is_told_so);
     tcase_add_test(tc, each_verb_makes_its_call_and_one_answer);
     tcase_add_test(tc, an_answer_may_come_later);

@@ -451,7 +451,7 @@ int main(void)
     SRunner *runner;
     int failed;
 
-    tcase_set_timeout(tcase, 30);
+    tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, frames_go_both_ways_up_to_the_limit);
     tcase_add_test(tcase,
                    a_peer_closed_by_the_hub_gets_what_was_sent_before);

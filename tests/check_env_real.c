@@ -665,7 +665,7 @@ int main(void)
     SRunner *runner;
     int failed;
 
-    tcase_set_timeout(net, 30);
+    tcase_set_timeout(net, 120);
     tcase_add_test(calls, timers_fire_in_order_and_never_early);
     tcase_add_test(calls, deferred_calls_run_after_the_event_in_order);
     tcase_add_test(calls, what_is_deferred_before_run_is_not_slept_over);

@@ -5,6 +5,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 
 #define LEASE_NS 60000000000u
 #define ARGS_MAX 8
+#define WORKERS_MAX 64 /* more than the pool has */
 
 struct hub {
     struct world world;
@@ -29,9 +31,9 @@ struct hub {
     char guard[600];
     uint64_t guard_id;
     uint32_t attached, started, failed, exited, adopted, holders;
-    uint32_t hellos, readies, dones;
-    uint32_t wanted;   /* stop the loop when this many events have come */
-    uint32_t events;
+    uint32_t hellos, readies, dones, publishes, commands, tails;
+    const uint32_t *waited; /* stop the loop once this count */
+    uint32_t until;         /* is so much */
     int64_t pid;
     int status;
     int rc;
@@ -47,7 +49,7 @@ struct hub {
 
 static void event(struct hub *hub)
 {
-    if (++hub->events == hub->wanted)
+    if (*hub->waited >= hub->until)
         phub__env_real_stop(hub->world.env);
 }
 
@@ -98,6 +100,7 @@ static void on_received(void *arg, uint64_t handle,
         snprintf(hub->published, sizeof hub->published, "%.*s=%.*s",
                  (int)message->text.size, (const char *)message->text.data,
                  (int)body.size, (const char *)body.data);
+        hub->publishes++;
         break;
     default:
         ck_abort_msg("a child does not say %d", (int)message->verb);
@@ -150,11 +153,13 @@ static void on_attached(void *arg, uint64_t guard_id)
     event(hub);
 }
 
-/* Run until count more events have come. */
-static void wait_events(struct hub *hub, uint32_t count)
+/* Run until so much was counted of what is waited for. */
+static void wait_for(struct hub *hub, const uint32_t *count, uint32_t until)
 {
-    hub->wanted = hub->events + count;
-    world_run(&hub->world);
+    hub->waited = count;
+    hub->until = until;
+    while (*count < until)
+        world_run(&hub->world);
 }
 
 static const char *build_dir(void)
@@ -177,6 +182,8 @@ static void hub_attach(struct hub *hub)
     options.state_dir = hub->world.dir;
     options.guard_program = hub->guard;
     world_open(&hub->world, &options);
+    hub->waited = &hub->attached;
+    hub->until = UINT32_MAX;
     hub->runner = hub->world.env->runner(hub->world.env, "exec");
     ck_assert_ptr_nonnull(hub->runner);
     ck_assert_msg(hub->runner->attach(hub->runner, &hub_events, on_attached,
@@ -190,7 +197,7 @@ static void hub_open(struct hub *hub)
 {
     dir_make(&hub->world);
     hub_attach(hub);
-    wait_events(hub, 1);
+    wait_for(hub, &hub->attached, 1);
     ck_assert_uint_eq(hub->attached, 1);
     ck_assert_uint_ne(hub->guard_id, 0);
 }
@@ -266,6 +273,7 @@ static void on_tail(void *arg, int rc, struct phub_bytes text)
     free(tail_text);
     tail_text = strndup(text.size > 0 ? (const char *)text.data : "",
                         text.size);
+    hub->tails++;
     event(hub);
 }
 
@@ -273,7 +281,7 @@ static const char *read_tail(struct hub *hub, const char *id, uint32_t max)
 {
     ck_assert_int_eq(phub__exec_log_tail(hub->world.env, bytes_of(id), max,
                                          on_tail, hub), 0);
-    wait_events(hub, 1);
+    wait_for(hub, &hub->tails, hub->tails + 1);
     return tail_text;
 }
 
@@ -288,10 +296,9 @@ START_TEST(a_child_starts_with_its_environment_and_ends)
     hub_open(&hub);
     start_shell(&hub, &job, "one/child", "echo $PHUB_CHILD_ID $PHUB_NODE"
                 " $PHUB_EPOCH $COLOUR; echo $PHUB_CHILD_DIR; pwd; exit 3");
-    wait_events(&hub, 2);
+    wait_for(&hub, &hub.exited, 1);
     ck_assert_uint_eq(hub.started, 1);
     ck_assert_int_gt(hub.pid, 0);
-    ck_assert_uint_eq(hub.exited, 1);
     ck_assert_int_eq(hub.status, 3);
     ck_assert_int_eq(hub.cause, PHUB__END_SELF);
     snprintf(expected, sizeof expected, "one/child here 11.7 green\n"
@@ -312,8 +319,7 @@ START_TEST(a_missing_program_fails_and_is_named)
     job_init(&job, 1, "x");
     job_args(&job, &job.spec.argv, "/nonexistent/program", NULL, NULL);
     ck_assert_int_eq(hub.runner->start(hub.runner, &job.start), 0);
-    wait_events(&hub, 1);
-    ck_assert_uint_eq(hub.failed, 1);
+    wait_for(&hub, &hub.failed, 1);
     ck_assert_int_eq(hub.rc, PHUB_ESPAWN);
     ck_assert_ptr_nonnull(strstr(hub.text, "/nonexistent/program"));
     job.spec.argv.count = 0;
@@ -334,19 +340,18 @@ START_TEST(kill_is_soft_then_hard)
              "trap 'echo soft; exit 5' USR1; echo up;"
              "while :; do sleep 0.05; done");
     ck_assert_int_eq(hub.runner->start(hub.runner, &job.start), 0);
-    wait_events(&hub, 1);
     while (strcmp(read_tail(&hub, "x", 100), "up\n") != 0)
         ;
     ck_assert_int_eq(hub.runner->kill(hub.runner, 1, 0), 0);
-    wait_events(&hub, 1);
+    wait_for(&hub, &hub.exited, 1);
     ck_assert_int_eq(hub.status, 5);
     ck_assert_int_eq(hub.cause, PHUB__END_SIGNAL);
     /* The shell may mention the signal before. */
     ck_assert_ptr_nonnull(strstr(read_tail(&hub, "x", 100), "soft\n"));
     start_shell(&hub, &job, "y", "trap '' TERM; exec sleep 1000");
-    wait_events(&hub, 1);
+    wait_for(&hub, &hub.started, 2);
     ck_assert_int_eq(hub.runner->kill(hub.runner, job.start.handle, 1), 0);
-    wait_events(&hub, 1);
+    wait_for(&hub, &hub.exited, 2);
     ck_assert_int_eq(hub.status, -SIGKILL);
     hub_close(&hub);
 }
@@ -365,7 +370,7 @@ START_TEST(output_is_kept_in_whole_lines_and_bounded)
     start_shell(&hub, &job, "loud", "i=0; while [ $i -lt 30000 ]; do"
                 " echo \"line $i of many that are written here\";"
                 " i=$((i+1)); done; echo last");
-    wait_events(&hub, 2);
+    wait_for(&hub, &hub.exited, 1);
     text = read_tail(&hub, "loud", 100000);
     size = strlen(text);
     ck_assert_uint_le(size, 100000);
@@ -382,6 +387,45 @@ START_TEST(output_is_kept_in_whole_lines_and_bounded)
     read_tail(&hub, "never", 100);
     ck_assert_int_eq(tail_rc, PHUB_ENOTFOUND);
     hub_close(&hub);
+}
+END_TEST
+
+/* A worker of the pool that does nothing until it is let go. */
+static void hold(void *arg)
+{
+    sem_wait(arg);
+}
+
+static void on_let_go(void *arg)
+{
+    (void)arg;
+}
+
+START_TEST(last_words_are_kept_while_the_disk_is_slow)
+{
+    struct hub hub = { 0 };
+    struct phub_env *env;
+    struct job job;
+    const char *text;
+    sem_t gate;
+
+    hub_open(&hub);
+    env = hub.world.env;
+    ck_assert_int_eq(sem_init(&gate, 0, 0), 0);
+    for (int i = 0; i < WORKERS_MAX; i++)
+        ck_assert_int_eq(env->work(env, hold, on_let_go, on_let_go,
+                                   &gate), 0);
+    /* One batch is with a worker, a full one waits, the rest in the pipe. */
+    start_shell(&hub, &job, "loud",
+                "head -c 129999 /dev/zero | tr '\\0' x; echo; echo last");
+    wait_for(&hub, &hub.exited, 1);
+    for (int i = 0; i < WORKERS_MAX; i++)
+        sem_post(&gate);
+    text = read_tail(&hub, "loud", 200000);
+    ck_assert_uint_eq(strlen(text), 130005);
+    ck_assert_str_eq(text + 129999, "\nlast\n");
+    hub_close(&hub);
+    sem_destroy(&gate);
 }
 END_TEST
 
@@ -417,31 +461,26 @@ START_TEST(verbs_reach_a_child_and_its_answers_come_back)
 
     hub_open(&hub);
     start_counter(&hub, &job, 1);
-    wait_events(&hub, 1);
-    ck_assert_uint_eq(hub.started, 1);
+    wait_for(&hub, &hub.started, 1);
     /* The state comes before readiness, and HELLO's version is its own. */
     ck_assert_int_eq(ask(&hub, 1, PHUB__VERB_PUT_STATE, 5, "41"), 0);
-    while (hub.readies == 0)
-        wait_events(&hub, 1);
+    wait_for(&hub, &hub.readies, 1);
     ck_assert_uint_eq(hub.dones, 1);
     ck_assert_int_eq(hub.rc, 0);
     ck_assert_int_eq(hub.code, PHUB__CAN_FREEZE | PHUB__CAN_STATE);
-    while (hub.published[0] == '\0')
-        wait_events(&hub, 1);
+    wait_for(&hub, &hub.publishes, 1);
     ck_assert_mem_eq(hub.published, "port=", 5);
     ck_assert_int_eq(ask(&hub, 1, PHUB__VERB_FREEZE, 6, NULL), 0);
-    wait_events(&hub, 1);
+    wait_for(&hub, &hub.dones, 2);
     ck_assert_int_eq(ask(&hub, 1, PHUB__VERB_TAKE_STATE, 7, NULL), 0);
-    wait_events(&hub, 1);
-    ck_assert_uint_eq(hub.dones, 3);
+    wait_for(&hub, &hub.dones, 3);
     ck_assert_uint_eq(hub.version, 1);
     ck_assert_uint_eq(hub.body->size, 2);
     ck_assert_mem_eq(hub.body->data, "41", 2);
     ck_assert_int_eq(ask(&hub, 1, PHUB__VERB_READY, 0, NULL), PHUB_EINVAL);
     ck_assert_int_eq(ask(&hub, 2, PHUB__VERB_THAW, 8, NULL), PHUB_ENOTFOUND);
     ck_assert_int_eq(ask(&hub, 1, PHUB__VERB_STOP, 0, NULL), 0);
-    wait_events(&hub, 1);
-    ck_assert_uint_eq(hub.exited, 1);
+    wait_for(&hub, &hub.exited, 1);
     ck_assert_int_eq(hub.status, 0);
     hub_close(&hub);
 }
@@ -455,15 +494,13 @@ START_TEST(the_next_hub_adopts_what_runs)
 
     hub_open(&first);
     start_counter(&first, &job, 0);
-    while (first.readies == 0)
-        wait_events(&first, 1);
+    wait_for(&first, &first.readies, 1);
     first.runner->detach(first.runner);
     world_close(&first.world);
     memcpy(next.world.dir, first.world.dir, sizeof next.world.dir);
     hub_attach(&next);
-    wait_events(&next, 2);
+    wait_for(&next, &next.attached, 1);
     ck_assert_uint_eq(next.adopted, 1);
-    ck_assert_uint_eq(next.attached, 1);
     ck_assert_uint_eq(next.guard_id, first.guard_id);
     ck_assert_str_eq(next.found_id, "counter");
     ck_assert_int_eq(next.found.pid, first.pid);
@@ -471,13 +508,12 @@ START_TEST(the_next_hub_adopts_what_runs)
     ck_assert_uint_eq(next.found.incarnation.number, 10);
     ck_assert_uint_eq(next.found.incarnation.node, 9);
     ck_assert_uint_ne(next.found.handle, 0);
-    while (next.readies == 0 || next.hellos < 2)
-        wait_events(&next, 1);
+    wait_for(&next, &next.readies, 1);
+    wait_for(&next, &next.hellos, 2);
     ck_assert_uint_eq(next.hellos, 2);
     ck_assert_int_eq(next.runner->kill(next.runner, next.found.handle, 0),
                      0);
-    wait_events(&next, 1);
-    ck_assert_uint_eq(next.exited, 1);
+    wait_for(&next, &next.exited, 1);
     hub_close(&next);
 }
 END_TEST
@@ -490,19 +526,18 @@ START_TEST(a_guard_that_dies_takes_its_children_and_is_replaced)
 
     dir_make(&hub.world);
     hub_attach(&hub);
-    wait_events(&hub, 1);
+    wait_for(&hub, &hub.attached, 1);
     env = hub.world.env;
     start_shell(&hub, &job, "x", "exec sleep 1000");
-    wait_events(&hub, 1);
+    wait_for(&hub, &hub.started, 1);
     ck_assert_int_eq(kill((pid_t)phub__exec_guard_pid(env), SIGKILL), 0);
-    wait_events(&hub, 2);
-    ck_assert_uint_eq(hub.exited, 1);
+    wait_for(&hub, &hub.exited, 1);
     ck_assert_int_eq(hub.status, -SIGKILL);
-    ck_assert_uint_eq(hub.holders, 1);
+    wait_for(&hub, &hub.holders, 1);
     ck_assert_uint_ge(hub.world.logged, 1);
     start_shell(&hub, &job, "x", "exit 0");
-    wait_events(&hub, 2);
-    ck_assert_uint_eq(hub.exited, 2);
+    wait_for(&hub, &hub.exited, 2);
+    ck_assert_int_eq(hub.status, 0);
     hub_close(&hub);
 }
 END_TEST
@@ -532,6 +567,7 @@ static void on_command(void *arg, const struct phub__command_result *result)
              (int)(out.size < TEXT_MAX ? out.size : TEXT_MAX - 1),
              out.size > 0 ? (const char *)out.data : "");
     snprintf(answer->text, sizeof answer->text, "%s", result->text);
+    answer->hub->commands++;
     event(answer->hub);
 }
 
@@ -547,7 +583,7 @@ static void command(struct hub *hub, struct job *job, struct answer *answer,
     ck_assert_int_eq(hub->runner->command(hub->runner, &job->start, &argv,
                                           input, timeout_ms, on_command,
                                           answer), 0);
-    wait_events(hub, 1);
+    wait_for(hub, &hub->commands, hub->commands + 1);
     ck_assert_int_eq(answer->count, 1);
 }
 
@@ -596,7 +632,7 @@ START_TEST(a_command_that_fails_says_why)
     answer.hub = &hub;
     ck_assert_int_eq(hub.runner->command(hub.runner, &job.start, &argv, NULL,
                                          1000, on_command, &answer), 0);
-    wait_events(&hub, 1);
+    wait_for(&hub, &hub.commands, hub.commands + 1);
     ck_assert_int_eq(answer.rc, PHUB_ESPAWN);
     ck_assert_ptr_nonnull(strstr(answer.text, "/nonexistent/command"));
     hub_close(&hub);
@@ -612,15 +648,15 @@ START_TEST(a_command_knows_what_its_child_published)
 
     hub_open(&hub);
     start_counter(&hub, &job, 0);
-    while (hub.readies == 0 || hub.published[0] == '\0')
-        wait_events(&hub, 1);
+    wait_for(&hub, &hub.readies, 1);
+    wait_for(&hub, &hub.publishes, 1);
     command(&hub, &job, &answer, "echo $PHUB_META_PORT $PHUB_CHILD_PID",
             NULL, 10000);
     snprintf(expected, sizeof expected, "%s %lld\n", hub.published + 5,
              (long long)hub.pid);
     ck_assert_str_eq(answer.out, expected);
     hub.runner->kill(hub.runner, 1, 1);
-    wait_events(&hub, 1);
+    wait_for(&hub, &hub.exited, 1);
     hub_close(&hub);
 }
 END_TEST
@@ -633,12 +669,13 @@ int main(void)
     SRunner *runner;
     int failed;
 
-    tcase_set_timeout(children, 30);
-    tcase_set_timeout(commands, 30);
+    tcase_set_timeout(children, 120);
+    tcase_set_timeout(commands, 120);
     tcase_add_test(children, a_child_starts_with_its_environment_and_ends);
     tcase_add_test(children, a_missing_program_fails_and_is_named);
     tcase_add_test(children, kill_is_soft_then_hard);
     tcase_add_test(children, output_is_kept_in_whole_lines_and_bounded);
+    tcase_add_test(children, last_words_are_kept_while_the_disk_is_slow);
     tcase_add_test(children, verbs_reach_a_child_and_its_answers_come_back);
     tcase_add_test(children, the_next_hub_adopts_what_runs);
     tcase_add_test(children,

@@ -747,7 +747,7 @@ main(void)
     int failed;
 
     tcase_add_checked_fixture(tc, make_state_dir, remove_state_dir);
-    tcase_set_timeout(tc, 30);
+    tcase_set_timeout(tc, 120);
     tcase_add_test(tc, a_child_runs_with_its_environment_and_its_output_arrives);
     tcase_add_test(tc, a_child_has_no_descriptors_but_its_own);
     tcase_add_test(tc, a_missing_program_is_named_with_its_reason);

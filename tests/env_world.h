@@ -14,7 +14,7 @@
 #include "env/real/real.h"
 
 #define TEXT_MAX 512
-#define PATIENCE_NS 10000000000u
+#define PATIENCE_NS 60000000000u
 #define MILLISECOND_NS 1000000u
 
 struct world {

@@ -303,6 +303,10 @@ static void on_lost(void *arg, const char *why)
         uint64_t handle = child->handle;
         bool started = child->pid != 0;
 
+        phub__exec_child_drain(child); /* may detach us */
+        child = phub__exec_find(exec, handle);
+        if (child == NULL)
+            continue;
         table_remove(child);
         phub__exec_child_free(&child);
         if (exec->events == NULL)

@@ -20,6 +20,8 @@
 #define PHUB__EXEC_LOG_TAIL_MAX (2u * PHUB__EXEC_LOG_MAX)
 #define PHUB__EXEC_LOG_WAITING_MAX 65536u /* bytes not written; then the pipe
                                            * is not read, the child waits */
+#define PHUB__EXEC_LOG_LAST_MAX (1024u * 1024u) /* bytes more at a child's end:
+                                                 * the largest of pipes */
 #define PHUB__EXEC_COMMANDS_MAX 256u      /* running; PHUB_EBUSY */
 #define PHUB__EXEC_COMMAND_OUTPUT_MAX (1024u * 1024u * 1024u) /* bytes */
 #define PHUB__EXEC_COMMAND_TEXT_MAX 255u  /* bytes of the last line */

@@ -9,7 +9,8 @@
  *
  * Output is read a bounded amount a turn, and not at all while its log has no
  * room: the child then waits in write(2), and nobody else notices.  What a
- * child said and wrote before its end is handed over before the end is. */
+ * child said and wrote before its end is handed over before the end is, room
+ * or not: nobody reads that pipe later. */
 #include "config.h"
 
 #include <errno.h>
@@ -25,6 +26,8 @@
 
 #define READ_TURN_MAX 16384u /* bytes of output */
 #define DRAIN_TURNS_MAX 64   /* of channel and output, after the end */
+_Static_assert(DRAIN_TURNS_MAX * READ_TURN_MAX >= PHUB__EXEC_LOG_LAST_MAX,
+               "a full pipe is drained");
 /* Unlike any ref of the supervisor, which count from 1. */
 #define IDENTIFY_REF UINT64_MAX
 
@@ -344,19 +347,23 @@ static void output_close(struct phub__exec_child *child)
 }
 
 /* Read once.  False at the end, or if there is nothing (now). */
-static bool output_read(struct phub__exec_child *child, bool *ended)
+static bool output_read(struct phub__exec_child *child, bool last,
+                        bool *ended)
 {
     uint8_t data[READ_TURN_MAX];
-    size_t room = phub__exec_log_room(child->log);
+    size_t room = phub__exec_log_room(child->log, last);
     ssize_t got;
 
     *ended = false;
     if (room == 0)
         return false;
-    got = read(child->output, data, room < sizeof data ? room : sizeof data);
+    do
+        got = read(child->output, data,
+                   room < sizeof data ? room : sizeof data);
+    while (got < 0 && errno == EINTR);
     if (got > 0)
         phub__exec_log_write(child->log, data, (size_t)got);
-    *ended = got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
+    *ended = got == 0 || (got < 0 && errno != EAGAIN);
     return got > 0;
 }
 
@@ -374,10 +381,10 @@ static void on_output(struct phub__real_poll *poll, int events)
     bool ended;
 
     (void)events;
-    output_read(child, &ended);
+    output_read(child, false, &ended);
     if (ended)
         output_close(child);
-    else if (phub__exec_log_room(child->log) == 0)
+    else if (phub__exec_log_room(child->log, false) == 0)
         phub__real_poll_set(poll, 0);
 }
 
@@ -425,7 +432,7 @@ void phub__exec_child_drain(struct phub__exec_child *child)
     bool ended = false;
 
     for (int i = 0; i < DRAIN_TURNS_MAX && child->output >= 0; i++)
-        if (!output_read(child, &ended))
+        if (!output_read(child, true, &ended))
             break;
     for (int i = 0; i < DRAIN_TURNS_MAX && poll != NULL &&
          poll->owner != NULL; i++) {

@@ -3,7 +3,8 @@
  *
  * Bytes gather in memory and are written by a worker, one batch of a log at a
  * time, so a slow disk holds up nobody but the children that write a lot: with
- * LOG_WAITING_MAX bytes waiting their pipes are not read.  A file that is full
+ * LOG_WAITING_MAX bytes waiting their pipes are not read.  What is in the pipe
+ * of a child that has ended is taken even then.  A file that is full
  * becomes .log.1 at the end of a line, and its predecessor goes.  A disk that
  * takes nothing loses lines; files.c is who complains about that.
  *
@@ -22,6 +23,7 @@
 #include "env/real/exec_private.h"
 
 #define LOG_LINE_MAX 4096u /* a longer one may be cut when the file turns */
+#define WAITING_LAST_MAX (PHUB__EXEC_LOG_WAITING_MAX + PHUB__EXEC_LOG_LAST_MAX)
 #define FILE_NAME_MAX (PHUB__EXEC_NAME_MAX + 8)
 
 struct tail {
@@ -276,6 +278,10 @@ static void on_work_done(uv_work_t *work, int status)
     struct phub__env_real *real = log->exec->real;
 
     (void)status;
+    if (log->writing.size > PHUB__EXEC_LOG_WAITING_MAX) {
+        phub__builder_fini(&log->writing);
+        phub__builder_init(&log->writing, WAITING_LAST_MAX);
+    }
     phub__builder_reset(&log->writing);
     answer_tail(log); /* the log is still busy, so it stays */
     if (log->room != NULL && !real->freed)
@@ -331,8 +337,8 @@ struct phub__exec_log *phub__exec_log_open(struct phub__exec *exec,
     log->hash = hash;
     log->refs = 1;
     memcpy(log->name, name, sizeof name);
-    phub__builder_init(&log->waiting, PHUB__EXEC_LOG_WAITING_MAX);
-    phub__builder_init(&log->writing, PHUB__EXEC_LOG_WAITING_MAX);
+    phub__builder_init(&log->waiting, WAITING_LAST_MAX);
+    phub__builder_init(&log->writing, WAITING_LAST_MAX);
     log->next = exec->logs[hash % PHUB__EXEC_BUCKETS];
     exec->logs[hash % PHUB__EXEC_BUCKETS] = log;
     return log;
@@ -350,9 +356,11 @@ void phub__exec_log_close(struct phub__exec_log **log_ptr)
     log_release(log);
 }
 
-size_t phub__exec_log_room(const struct phub__exec_log *log)
+size_t phub__exec_log_room(const struct phub__exec_log *log, bool last)
 {
-    return PHUB__EXEC_LOG_WAITING_MAX - log->waiting.size;
+    size_t max = last ? WAITING_LAST_MAX : PHUB__EXEC_LOG_WAITING_MAX;
+
+    return log->waiting.size < max ? max - log->waiting.size : 0;
 }
 
 void phub__exec_log_write(struct phub__exec_log *log, const uint8_t *data,

@@ -137,9 +137,10 @@ int phub__exec_status(int wait_status);
 struct phub__exec_log *phub__exec_log_open(struct phub__exec *exec,
                                            struct phub_bytes id);
 void phub__exec_log_close(struct phub__exec_log **log);
-/* Room for more bytes, and take them.  room is called from the loop when there
+/* Room for more bytes, and take them.  There is more for the last words of a
+ * child, since it can no longer wait.  room is called from the loop when there
  * is some again after there was none. */
-size_t phub__exec_log_room(const struct phub__exec_log *log);
+size_t phub__exec_log_room(const struct phub__exec_log *log, bool last);
 void phub__exec_log_write(struct phub__exec_log *log, const uint8_t *data,
                           size_t size);
 void phub__exec_log_notify(struct phub__exec_log *log,
