@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "env/sim/guard.h"
 #include "hub/message.h"
 #include "hub/request.h"
 #include "hub/rows.h"
@@ -215,6 +216,21 @@ START_TEST(a_fault_excuses_what_went_before_and_nothing_after)
     sim_judges_acked(c, &c->children[1], 0, owed + 1, owed + 1);
     ck_assert_uint_eq(c->children[1].journals[0].owed, owed + 1);
     sim_judges_gap(c, &c->children[1], 0, owed, &facts);
+    end(3);
+}
+END_TEST
+
+START_TEST(a_message_that_does_not_arrive_is_told)
+{
+    struct phub__sim_child_facts facts;
+
+    scene();
+    facts_of(0, &facts);
+    phub__sim_child_find(facts.node, facts.pid)->manner.silent = 1;
+    sim_senders_start(c, 0, 1, 50 * PHUB__SIM_MS);
+    sim_run(c, 200);
+    sim_senders_stop(c);
+    sim_run(c, 4000);
     end(3);
 }
 END_TEST
@@ -440,6 +456,37 @@ START_TEST(what_acts_without_its_state_is_told)
     sim_judge_ready.acting(c, &c->children[0],
                            sim_life_find(&c->children[0], facts.serial),
                            &facts, 1);
+    end(7);
+}
+END_TEST
+
+static void told_as_started(void *arg)
+{
+    struct phub_hook_event event = {
+        .size = sizeof(event), .hook = PHUB_HOOK_child_started,
+        .node = hub(*(uint32_t *)arg)->node, .child = c->children[0].id,
+        .text = "", .count = 1 };
+
+    phub__hooks_run(hub(*(uint32_t *)arg)->hooks, &event);
+}
+
+/* Its hub said so, and nobody else has looked yet. */
+START_TEST(a_standby_that_its_hub_says_to_run_is_told)
+{
+    struct phub__sim_child_facts facts;
+    struct phub__sim_child *instance;
+    uint32_t node;
+
+    scene();
+    sim_clients_stop(c);
+    facts_of(0, &facts);
+    node = phub__sim_node_index(facts.node);
+    instance = phub__sim_child_find(facts.node, facts.pid);
+    instance->standby = 1;
+    instance->committed = 0;
+    phub__sim_node_at(facts.node, phub__world_now(c->world), told_as_started,
+                      NULL, &node);
+    sim_run(c, 1);
     end(7);
 }
 END_TEST
@@ -680,6 +727,7 @@ static void add_first(TCase *t)
     tcase_add_test(t, an_update_that_is_missing_is_told_by_the_client);
     tcase_add_test(t, an_update_that_is_missing_is_told_in_the_end);
     tcase_add_test(t, a_fault_excuses_what_went_before_and_nothing_after);
+    tcase_add_test(t, a_message_that_does_not_arrive_is_told);
     tcase_add_test(t, an_update_that_nobody_sent_is_told);
     tcase_add_test(t, what_people_stopped_and_runs_is_resurrected);
     tcase_add_test(t, what_begins_after_its_stop_is_told_at_once);
@@ -699,6 +747,7 @@ static void add_rest(TCase *t)
     tcase_add_loop_test(t, the_repair_of_two_rows_is_small, 0, 2);
     tcase_add_test(t, a_repair_that_is_too_much_is_told);
     tcase_add_test(t, what_is_published_and_not_ready_is_told);
+    tcase_add_test(t, a_standby_that_its_hub_says_to_run_is_told);
     tcase_add_test(t, what_acts_without_its_state_is_told);
     tcase_add_test(t, placing_what_was_lost_before_the_verdict_is_told);
     tcase_add_test(t, placing_against_the_verdict_is_told);

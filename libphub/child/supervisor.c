@@ -155,7 +155,7 @@ static void over(struct phub__instance *instance, int status,
     instance->ready = 0;
     instance->loaded = 0;
     instance->loading = instance->load_owed = 0;
-    instance->commit_owed = 0;
+    instance->commit_owed = instance->committing = 0;
     instance->kill_owed = 0;
     phub__instance_unpublish(instance);
     timer_off(instance);
@@ -601,6 +601,36 @@ void phub__instance_unsettle(struct phub__instance *instance)
     instance->settle_owed = 0;
 }
 
+/* One that does not answer is started anew. */
+static void settled_commit(void *arg, int rc, const char *text,
+                           struct phub_buf *body)
+{
+    struct phub__instance *instance = arg;
+
+    (void)text;
+    (void)body;
+    if (instance->ended || instance->handle == 0)
+        return;
+    instance->committing = 0;
+    if (rc != 0)
+        phub__instance_kill(instance, 1);
+    else
+        phub__instance_check_ready(instance);
+}
+
+/* An adopted standby has its state; it runs once it has heard COMMIT. */
+static void settle_standby(struct phub__instance *instance)
+{
+    uint32_t timeout_ms = (uint32_t)instance->spec.ready_timeout_ms;
+
+    instance->adopted = 0;
+    instance->committing = 1;
+    instance->phase = PHUB__PHASE_STARTING;
+    timer_in(instance, timeout_ms);
+    phub__instance_call(instance, PHUB__VERB_COMMIT, NULL, timeout_ms,
+                        settled_commit, instance);
+}
+
 void phub__instance_settle(struct phub__instance *instance)
 {
     struct phub_env *env = instance->supervisor->env;
@@ -620,9 +650,11 @@ void phub__instance_settle(struct phub__instance *instance)
         instance->phase != PHUB__PHASE_RUNNING &&
         instance->phase != PHUB__PHASE_FROZEN)
         return;
-    if (instance->was_standby)
-        phub__instance_call(instance, PHUB__VERB_COMMIT, NULL, 0, NULL, NULL);
-    else if (instance->was_frozen || instance->spec.cmd_thaw.count != 0)
+    if (instance->was_standby) {
+        settle_standby(instance);
+        return;
+    }
+    if (instance->was_frozen || instance->spec.cmd_thaw.count != 0)
         phub__instance_thaw(instance);
     instance->adopted = 0;
     if (instance->phase == PHUB__PHASE_RUNNING)

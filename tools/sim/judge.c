@@ -258,6 +258,35 @@ static void begun(void *arg, const struct phub_plan_item *items,
         TELL(begun, daemon->c, index_of(daemon), items[0].cause);
 }
 
+/* What a hub says of an instance of its own the moment that it runs. */
+static void started(void *arg, const struct phub_hook_event *event)
+{
+    struct sim_daemon *daemon = arg;
+    struct sim_child *child = sim_child_by_id(
+        daemon->c, (struct phub_bytes){ (const uint8_t *)event->child,
+                                        strlen(event->child) });
+    struct sim_published p = { .reader = index_of(daemon),
+                               .node = index_of(daemon) };
+    struct phub__sim_child *instance;
+    struct phub__sim_child_facts facts;
+    struct phub__row_view row;
+    struct phub__half_view half;
+
+    if (child == NULL
+        || phub__registry_get(daemon->hub->registry, sim_child_bytes(child),
+                              &row) != 0
+        || !phub__row_half_of(&row, daemon->hub->node, &half))
+        return;
+    instance = phub__sim_child_find(daemon->node, half.pid);
+    if (instance == NULL)
+        return;
+    p.pid = half.pid;
+    p.state = half.state;
+    p.epoch = half.epoch;
+    phub__sim_child_facts(instance, &facts);
+    sim_judges_published(daemon->c, child, &p, &facts);
+}
+
 const struct phub__call_watch sim_judges_calls = {
     .view_changed = view_changed, .judged = judged, .assigned = assigned,
     .begun = begun
@@ -267,7 +296,7 @@ void sim_judges_made(struct sim_case *c, uint32_t node)
 {
     struct sim_daemon *daemon = &c->daemons[node];
     struct sim_node_model *model = &c->judges->nodes[node];
-    uint64_t left = model->left_ns, ended = model->ended_ns;
+    uint64_t left = model->left_ns, ended = model->ended_ns, handle;
 
     daemon->calls = sim_judges_calls;
     daemon->calls.arg = daemon;
@@ -275,6 +304,9 @@ void sim_judges_made(struct sim_case *c, uint32_t node)
         if (kind == PHUB_KIND_PARTITION || kind == PHUB_KIND_DISTRIBUTION
             || kind == PHUB_KIND_MIGRATION)
             daemon->hub->strategies[kind]->watch = &daemon->calls;
+    if (phub__hooks_add(daemon->hub->hooks, "child_started", 0, started,
+                        daemon, &handle) != 0)
+        phub__world_note(c->world, daemon->node, "nobody watches starts");
     memset(model, 0, sizeof(*model));
     model->began_ns = phub__world_now(c->world);
     model->left_ns = left;

@@ -84,7 +84,8 @@ static void ended(struct sim_case *c, struct sim_child *child,
         || !phub__sim_node_runs(sim_node(c, life->node)))
         return;
     life->cause_last = sim_cause_newest(c, life->node, child);
-    if (!facts->ready && life->acted_ns == 0)
+    if (life->acted_ns == 0 && (!facts->ready || (facts->state_expected
+                                                  && !facts->state_put)))
         return;
     if (why == PHUB__SIM_END_ASKED && life->cause_last <= life->cause)
         sim_broken_child(c, 11, child, "child %s on n%u/%lld is ended, and "

@@ -14,6 +14,8 @@
 #include "hub/message.h"
 
 #define LETTER_MAX 64u
+#define UNSEEN_MAX 512u         /* sent, and not arrived yet */
+#define LATE_NS (3 * PHUB__SIM_S)
 
 struct sim_sender {
     struct sim_sender *next;
@@ -22,6 +24,7 @@ struct sim_sender {
     uint64_t pace_ns;
     uint64_t boot, number;         /* the life of its node, and sent in it */
     uint64_t seen_boot, seen;      /* what arrived last */
+    uint64_t sent_ns[UNSEEN_MAX];  /* by number */
 };
 
 static void send_one(void *arg)
@@ -46,7 +49,29 @@ static void send_one(void *arg)
                         (struct phub_bytes){ (const uint8_t *)text,
                                              (size_t)size },
                         SIM_OP_TIMEOUT_MS, NULL, NULL) == 0)
-        s->number++;
+        s->sent_ns[++s->number % UNSEEN_MAX] =
+            phub__world_now(s->c->world);
+}
+
+static int no_fault_ever(const struct sim_case *c)
+{
+    return c->judges->fault_ns == 0 && c->disturbed_ns == 0;
+}
+
+/* 1 if something is on its way; where no fault ever was it must arrive. */
+static int on_its_way(struct sim_sender *s)
+{
+    struct sim_case *c = s->c;
+    uint64_t next = s->boot == s->seen_boot ? s->seen + 1 : 1;
+
+    if (!no_fault_ever(c) || next > s->number)
+        return 0;
+    if (phub__world_now(c->world) - s->sent_ns[next % UNSEEN_MAX] > LATE_NS)
+        sim_broken(c, 3, "message %" PRIu64 " of n%u to child %s has not "
+                   "arrived after %u s", next, s->node,
+                   c->children[s->child].id, (unsigned)(LATE_NS
+                                                        / PHUB__SIM_S));
+    return !c->broken;
 }
 
 static void tick(void *arg)
@@ -55,9 +80,9 @@ static void tick(void *arg)
     struct sim_case *c = s->c;
     uint64_t now = phub__world_now(c->world);
 
-    if (!c->senders_on)
+    if (!on_its_way(s) && !c->senders_on)
         return;
-    if (sim_daemon(c, s->node) != NULL
+    if (c->senders_on && sim_daemon(c, s->node) != NULL
         && !phub__sim_node_frozen(sim_node(c, s->node)))
         phub__sim_node_at(sim_node(c, s->node), now, send_one, NULL, s);
     phub__world_at(c->world, now + s->pace_ns / 2
@@ -88,7 +113,7 @@ static void arrived(void *arg, const struct phub__sim_child *instance,
     phub__sim_child_facts(instance, &facts);
     /* Where no fault ever was, nothing may be missing either. */
     if (boot == s->seen_boot && s->seen != 0 && number > s->seen + 1
-        && c->judges->fault_ns == 0 && c->disturbed_ns == 0)
+        && no_fault_ever(c))
         sim_broken(c, 3, "child %s on %s gets message %" PRIu64 " of n%u, and "
                    "its message %" PRIu64 " never came",
                    c->children[s->child].id,

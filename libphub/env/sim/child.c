@@ -32,6 +32,7 @@ static const struct {
     { "role", PHUB__CAN_ROLE, 0 },
     { "never-state", 0, offsetof(struct phub__sim_manner, never_state) },
     { "early-ready", 0, offsetof(struct phub__sim_manner, early_ready) },
+    { "refuse-freeze", 0, offsetof(struct phub__sim_manner, refuse_freeze) },
     { "silent", 0, offsetof(struct phub__sim_manner, silent) },
     { "twice", 0, offsetof(struct phub__sim_manner, twice) },
     { "ignore-stop", 0, offsetof(struct phub__sim_manner, ignore_stop) },
@@ -442,7 +443,8 @@ static void take_state(struct phub__sim_child *child, uint64_t ref)
 
 static void set_frozen(struct phub__sim_child *child, uint64_t ref, int frozen)
 {
-    if (!(child->manner.can & PHUB__CAN_FREEZE)) {
+    if (!(child->manner.can & PHUB__CAN_FREEZE)
+        || (frozen && child->manner.refuse_freeze)) {
         done(child, ref, PHUB_EUNSUPPORTED, NULL, 0);
         return;
     }

@@ -18,7 +18,7 @@ struct phub__sim_manner {
     uint64_t crash_after_ns, exit_after_ns, defer, state_size, version,
         old_on, checkpoint_ms;
     uint64_t slow_exec_ns, garbage_ns, flood;
-    int never_state, early_ready;
+    int never_state, early_ready, refuse_freeze;
     int silent, twice, ignore_stop, crash_loop, fail_start, no_channel;
 };
 
