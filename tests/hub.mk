@@ -89,6 +89,16 @@ TESTS          += tests/check_hub
 tests_check_hub_LDADD = $(hub_ldadd)
 EXTRA_tests_check_hub_DEPENDENCIES = tests/distribution-first.la
 
+check_PROGRAMS += tests/check_hooks
+TESTS          += tests/check_hooks
+tests_check_hooks_SOURCES = tests/check_hooks.c $(hub_fixture)
+tests_check_hooks_LDADD   = $(hub_ldadd)
+
+check_PROGRAMS += tests/check_alter
+TESTS          += tests/check_alter
+tests_check_alter_SOURCES = tests/check_alter.c $(hub_fixture)
+tests_check_alter_LDADD   = $(hub_ldadd)
+
 check_PROGRAMS += tests/check_edit
 TESTS          += tests/check_edit
 tests_check_edit_SOURCES = tests/check_edit.c $(hub_fixture)

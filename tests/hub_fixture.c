@@ -55,8 +55,11 @@ static void *daemon_start(void *arg, struct phub__sim_node *node,
     o.strategies[PHUB_KIND_PARTITION].params = hubs->partition_params;
     o.strategies[PHUB_KIND_PARTITION].params_count =
         hubs->partition_params_count;
-    if (phub__hub_new(env, &o, &hub, error, sizeof error) != 0 ||
-        phub__hub_start(hub, error, sizeof error) != 0)
+    if (phub__hub_new(env, &o, &hub, error, sizeof error) != 0)
+        must(0, error);
+    if (hubs->made != NULL)
+        hubs->made(hubs, phub__sim_node_index(node), hub);
+    if (phub__hub_start(hub, error, sizeof error) != 0)
         must(0, error);
     hubs->ids[phub__sim_node_index(node)] = hub->node;
     return hub;

@@ -31,6 +31,8 @@ struct hubs {
     const char *redundancy;      /* NULL: singularity; kept by hubs_new */
     const char *const *redundancy_params;
     uint32_t redundancy_params_count;
+    /* NULL, or told of each hub before it starts; kept by hubs_new */
+    void (*made)(struct hubs *hubs, uint32_t node, struct phub__hub *hub);
     uint32_t nodes;              /* added */
     uint32_t doubled;            /* times a second one began to act */
     int stopped[HUBS_MAX];       /* phub__hub_stop is through */

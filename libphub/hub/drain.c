@@ -230,6 +230,8 @@ int phub__drain_start(struct phub__hub *hub, uint64_t deadline_ms,
     hub->draining = 1;
     phub__hub_cause(hub, PHUB_BYTES_NONE, "drain of %u children asked for",
                     left_here(hub));
+    phub__hub_hook(hub, PHUB_HOOK_drain_started, hub->node, PHUB_BYTES_NONE,
+                   0, left_here(hub), "");
     env->timer_start(env, drain->timer, env->now_ns(env));
     return 0;
 }

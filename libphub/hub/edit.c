@@ -202,5 +202,7 @@ void phub__keeper_edit(struct phub__hub *hub,
     }
     phub__hub_cause(hub, item->id, "edit of %u values: version %llu",
                     item->metadata.count, (unsigned long long)version);
+    phub__hub_hook(hub, PHUB_HOOK_metadata_changed, edit->home, item->id, 0,
+                   1, "");
     hold(edit, item->id, incarnation);
 }

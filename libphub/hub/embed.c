@@ -698,6 +698,35 @@ int phub_hook_add(struct phub_hub *hub, const char *name, int priority,
     return rc;
 }
 
+struct alter_ask {
+    int priority;
+    phub_alter_fn *fn;
+    void *arg;
+    uint64_t handle;
+};
+
+static int alter_add(struct phub_hub *hub, void *arg)
+{
+    struct alter_ask *ask = arg;
+
+    return phub__hooks_add_alter(hub->hub->hooks, ask->priority, ask->fn,
+                                 ask->arg, &ask->handle);
+}
+
+int phub_alter_add(struct phub_hub *hub, int priority, phub_alter_fn *fn,
+                   void *arg, uint64_t *handle)
+{
+    struct alter_ask ask = { priority, fn, arg, 0 };
+    int rc;
+
+    if (!valid(hub) || fn == NULL)
+        return PHUB_EINVAL;
+    rc = phub__embed_run(hub, alter_add, &ask);
+    if (rc == 0 && handle != NULL)
+        *handle = ask.handle;
+    return rc;
+}
+
 static int hook_cancel(struct phub_hub *hub, void *arg)
 {
     return phub__hooks_cancel(hub->hub->hooks, *(uint64_t *)arg);

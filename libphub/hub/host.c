@@ -409,6 +409,8 @@ struct consent {
     struct phub__hub *hub;
     enum phub_kind kind;
     uint64_t token;
+    uint32_t id_size;
+    char id[PHUB_CHILD_ID_MAX];
 };
 
 static void consented(void *arg, int rc, const char *text,
@@ -417,6 +419,12 @@ static void consented(void *arg, int rc, const char *text,
     struct consent *consent = arg;
 
     (void)body;
+    if (rc != 0)
+        phub__hub_hook(consent->hub, PHUB_HOOK_migration_deferred,
+                       consent->hub->node,
+                       (struct phub_bytes){ (const uint8_t *)consent->id,
+                                            consent->id_size }, rc, 1,
+                       text != NULL ? text : "");
     phub__host_complete(consent->hub, consent->kind, consent->token, rc, 0,
                         text);
     phub__free(consent);
@@ -434,7 +442,10 @@ static int host_child_consent(struct phub_ctx *ctx,
     consent = phub__calloc(1, sizeof *consent);
     if (consent == NULL)
         return PHUB_ENOMEM;
-    *consent = (struct consent){ ctx->hub, ctx->kind, token };
+    *consent = (struct consent){ .hub = ctx->hub, .kind = ctx->kind,
+                                 .token = token,
+                                 .id_size = (uint32_t)child->size };
+    memcpy(consent->id, child->data, child->size);
     phub__instance_consent(local->instance, timeout_ms, consented, consent);
     return 0;
 }

@@ -389,6 +389,8 @@ static void round_fired(void *arg)
         phub__drain_pass_on(hub);
     hub->round_lamport = hub->lamport;
     phub__store_round(hub);
+    phub__hub_hook(hub, PHUB_HOOK_reconcile_round, hub->node, PHUB_BYTES_NONE,
+                   0, phub__locals_count(hub->locals), "");
     (void)phub__registry_stable(hub->registry, 4096);
     env->timer_start(env, hub->round_timer,
                      env->now_ns(env) + (phub__synced_complete(hub)

@@ -158,6 +158,7 @@ struct phub__hub {
     struct phub__tally tallies[PHUB__KINDS];  /* of the strategies */
 
     int attached;       /* runners told what they hold */
+    int recovered;      /* the first round of starts is over */
     int started, identity_failed;
     uint64_t started_ns;            /* when, now clock */
     int lonely;         /* others were known before this start; settle.c */
@@ -236,6 +237,18 @@ void phub__hub_cause(struct phub__hub *hub, struct phub_bytes child,
 void phub__hub_hook(struct phub__hub *hub, enum phub_hook hook, uint64_t node,
                     struct phub_bytes child, int code, uint32_t count,
                     const char *text);
+/* An event about many; hook_children is worth making only if wanted. */
+struct phub__hook_child {
+    struct phub_bytes id;
+    uint64_t node, from;
+    int64_t pid;
+    int code;
+};
+int phub__hub_hook_wanted(const struct phub__hub *hub, enum phub_hook hook);
+void phub__hub_hook_children(struct phub__hub *hub, enum phub_hook hook,
+                             uint64_t node,
+                             const struct phub__hook_child *children,
+                             uint32_t count, const char *text);
 
 /* Decode a body; what it points to lives until phub__hub_decoded().  Refusals
  * are counted.  Nested use is not allowed. */

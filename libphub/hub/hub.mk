@@ -15,6 +15,7 @@ dist_pkgdata_DATA += defaults.conf
 pkginclude_HEADERS += libphub/phub/phub.h libphub/phub/control.h
 libphub_core_la_SOURCES += \
 	libphub/hub/hub.c libphub/hub/hub.h \
+	libphub/hub/alter.c libphub/hub/alter.h \
 	libphub/hub/arrival.c libphub/hub/cause.c libphub/hub/cause.h \
 	libphub/hub/command.c libphub/hub/command.h \
 	libphub/hub/drain.c libphub/hub/drain.h libphub/hub/edit.c \

@@ -19,6 +19,7 @@
 
 #include <phub/error.h>
 
+#include "hub/alter.h"
 #include "hub/keeper.h"
 #include "hub/local.h"
 #include "hub/place.h"
@@ -33,6 +34,7 @@
 #define REHOME_BATCH 256u
 #define ALL UINT32_MAX
 #define REPLACED_MAX 4u            /* homes tried for one claim */
+#define ALTERED_MAX (64u << 20)    /* bytes that hooks may add to a batch */
 
 /* One claim of a batch. */
 struct claim {
@@ -54,6 +56,7 @@ struct batch {
     uint32_t holds;                /* requests to hold under way */
     int held_back;                 /* being built */
     int storing;                   /* durable rows on their way to the disk */
+    enum phub_cause cause;
     uint64_t timeout_ms;
     struct phub__arena arena;
     uint32_t count;
@@ -239,11 +242,34 @@ static void run_answered(void *arg, struct phub__request *request,
     claim_settled(batch, claim);
 }
 
+static void tell_started(struct batch *batch)
+{
+    struct phub__hook_child *children = NULL;
+    uint32_t i;
+
+    if (batch->count != 0 &&
+        phub__hub_hook_wanted(batch->hub, PHUB_HOOK_post_children_start))
+        children = phub__calloc(batch->count, sizeof *children);
+    for (i = 0; children != NULL && i < batch->count; i++) {
+        const struct claim *claim = &batch->claims[i];
+
+        children[i] = (struct phub__hook_child){
+            .id = claim->id, .node = claim->home, .pid = claim->pid,
+            .code = claim->code };
+    }
+    if (children != NULL)
+        phub__hub_hook_children(batch->hub, PHUB_HOOK_post_children_start,
+                                batch->hub->node, children, batch->count,
+                                phub__cause_name(batch->cause));
+    phub__free(children);
+}
+
 static void run_done(void *arg, struct phub__request *request)
 {
     struct batch *batch = arg;
 
     (void)request;
+    tell_started(batch);
     batch->run = NULL;
     batch_free(batch);
 }
@@ -390,7 +416,7 @@ static void launch(struct batch *batch)
 }
 
 static struct batch *batch_new(struct phub__hub *hub, uint32_t count,
-                               uint64_t timeout_ms)
+                               uint64_t timeout_ms, enum phub_cause cause)
 {
     struct batch *batch =
         phub__calloc(1, sizeof *batch + count * sizeof batch->claims[0]);
@@ -399,6 +425,7 @@ static struct batch *batch_new(struct phub__hub *hub, uint32_t count,
         return NULL;
     batch->hub = hub;
     batch->timeout_ms = timeout_ms;
+    batch->cause = cause;
     phub__arena_init(&batch->arena, NULL, 0, SIZE_MAX / 2);
     batch->run = phub__request_new(hub, PHUB__OP_RUN, count, timeout_ms);
     if (batch->run == NULL) {
@@ -447,15 +474,32 @@ static int write_claim(struct batch *batch, struct claim *claim,
     return 0;
 }
 
-void phub__keeper_start(struct phub__hub *hub,
-                        const struct phub__op_request *op,
-                        const struct phub__op_item *const *items,
-                        uint32_t count)
+static void tell_starting(struct phub__hub *hub, uint64_t origin,
+                          const struct phub__op_item *const *items,
+                          uint32_t count)
 {
-    struct phub_bytes *ids = phub__calloc(count, sizeof *ids);
-    const struct phub__op_item **good = phub__calloc(count, sizeof *good);
-    struct phub__places p = { .nodes = NULL };
-    struct batch *batch = NULL;
+    struct phub__hook_child *children = NULL;
+    uint32_t i;
+
+    if (count != 0 &&
+        phub__hub_hook_wanted(hub, PHUB_HOOK_pre_children_start))
+        children = phub__calloc(count, sizeof *children);
+    for (i = 0; children != NULL && i < count; i++)
+        children[i] = (struct phub__hook_child){ .id = items[i]->id };
+    if (children != NULL)
+        phub__hub_hook_children(hub, PHUB_HOOK_pre_children_start, origin,
+                                children, count, "");
+    phub__free(children);
+}
+
+/* Those of items that may be started, as hooks have made them: good and their
+ * ids are filled; the others are answered. */
+static uint32_t take_good(struct phub__hub *hub,
+                          const struct phub__op_request *op,
+                          const struct phub__op_item *const *items,
+                          uint32_t count, const struct phub__op_item **good,
+                          struct phub_bytes *ids, struct phub__arena *arena)
+{
     char text[256];
     uint32_t i, n = 0;
     int rc;
@@ -466,20 +510,41 @@ void phub__keeper_start(struct phub__hub *hub,
 
         rc = ids == NULL || good == NULL ? PHUB_ENOMEM
             : refuse(hub, items[i], text, sizeof text);
-        if (rc != 0) {
+        if (rc == 0)
+            good[n++] = items[i];
+        else
             phub__reply(hub, &reply, rc, hub->node, 0,
                         rc == PHUB_ENOMEM ? "out of memory" : text);
-            continue;
-        }
-        good[n] = items[i];
-        ids[n++] = items[i]->id;
     }
+    tell_starting(hub, op->origin, good, n);
+    n = phub__alter_items(hub, op, good, n, arena);
+    for (i = 0; i < n; i++)
+        ids[i] = good[i]->id;
+    return n;
+}
+
+void phub__keeper_start(struct phub__hub *hub,
+                        const struct phub__op_request *op,
+                        const struct phub__op_item *const *items,
+                        uint32_t count)
+{
+    struct phub_bytes *ids = phub__calloc(count, sizeof *ids);
+    const struct phub__op_item **good = phub__calloc(count, sizeof *good);
+    struct phub__places p = { .nodes = NULL };
+    struct phub__arena arena;
+    struct batch *batch = NULL;
+    char text[256];
+    uint32_t i, n;
+    int rc;
+
+    phub__arena_init(&arena, NULL, 0, ALTERED_MAX);
+    n = take_good(hub, op, items, count, good, ids, &arena);
     if (n == 0)
         goto out;
     rc = phub__place(hub, phub__hub_view(hub), ids, NULL, n, PHUB_CAUSE_START, &p,
                text, sizeof text);
     if (rc == 0)
-        batch = batch_new(hub, n, op->timeout_ms);
+        batch = batch_new(hub, n, op->timeout_ms, PHUB_CAUSE_START);
     for (i = 0; i < n; i++) {
         struct phub__reply reply = { op->origin, op->transaction,
                                      good[i]->index };
@@ -514,6 +579,7 @@ void phub__keeper_start(struct phub__hub *hub,
         phub__request_send(batch->run, run_done, batch);
     }
 out:
+    phub__arena_fini(&arena);
     phub__places_fini(&p);
     phub__free(ids);
     phub__free(good);
@@ -534,6 +600,37 @@ static void note_rehomed(struct phub__hub *hub, struct phub_bytes id,
                     holds ? ", it holds the state" : "");
 }
 
+/* Before anything of it is written. */
+static void tell_rehoming(struct phub__hub *hub, const struct phub_view *view,
+                          const struct phub_bytes *ids, uint32_t count,
+                          uint64_t lost, const struct phub__places *p,
+                          enum phub_cause cause)
+{
+    struct phub__hook_child *children = NULL;
+    struct phub__row_facts row;
+    uint32_t i;
+
+    if (count != 0 && phub__hub_hook_wanted(
+                          hub, PHUB_HOOK_pre_children_redistribution))
+        children = phub__calloc(count, sizeof *children);
+    for (i = 0; children != NULL && i < count; i++) {
+        uint64_t node;
+
+        phub__row_facts(hub, ids[i], &row);
+        node = phub__synced_holder(hub, ids[i], row.incarnation,
+                                   row.home_epoch);
+        if (node == 0)
+            node = phub__place_home(hub, view, ids[i], p, i);
+        children[i] = (struct phub__hook_child){ .id = ids[i], .node = node,
+                                                 .from = lost };
+    }
+    if (children != NULL)
+        phub__hub_hook_children(hub, PHUB_HOOK_pre_children_redistribution,
+                                lost, children, count,
+                                phub__cause_name(cause));
+    phub__free(children);
+}
+
 /* A batch of children whose home is gone: new homes, and run.  reply (of a
  * single one) may be NULL.  Gives how many found a home. */
 static int rehome(struct phub__hub *hub, const struct phub_view *view,
@@ -542,7 +639,7 @@ static int rehome(struct phub__hub *hub, const struct phub_view *view,
                   uint32_t replaced)
 {
     uint64_t homes[REHOME_BATCH], seats[PHUB__INSTANCES_MAX];
-    struct batch *batch = batch_new(hub, count, RUN_TIMEOUT_MS);
+    struct batch *batch = batch_new(hub, count, RUN_TIMEOUT_MS, cause);
     struct phub__places p;
     char text[256];
     uint32_t i;
@@ -557,6 +654,8 @@ static int rehome(struct phub__hub *hub, const struct phub_view *view,
     if (rc != 0)
         phub__hub_log(hub, PHUB__LOG_ERROR, "cannot place %u children: %s",
                       count, text);
+    else
+        tell_rehoming(hub, view, ids, count, lost, &p, cause);
     for (i = 0; rc == 0 && i < count; i++) {
         struct claim *claim = &batch->claims[batch->count];
         struct phub__row_facts row;

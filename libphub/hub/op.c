@@ -336,6 +336,9 @@ static void forward(struct phub__hub *hub, const struct phub__op_request *op,
     if (phub__hub_send_op(hub, node, &on) != 0)
         phub__reply(hub, &reply, PHUB_EAGAIN, hub->node, 0,
                     "could not be passed on");
+    else if (item->id.size == 0 || item->id.data[0] != 1) /* no cell */
+        phub__hub_hook(hub, PHUB_HOOK_children_forwarded, node, item->id, 0,
+                       1, phub__op_name((enum phub__op)op->op));
 }
 
 /* Claims must be where they belong; 1 if this item is ours. */

@@ -143,6 +143,19 @@ static void stop(struct phub__local *local, const char *why)
     phub__instance_stop(local->instance, 0, why);
 }
 
+/* Somebody else has more right to run it: told once. */
+static void stop_told(struct phub__local *local, const char *why,
+                      enum phub_hook hook, uint64_t node)
+{
+    int goes_on =
+        phub__instance_phase(local->instance) != PHUB__PHASE_STOPPING;
+
+    stop(local, why);
+    if (goes_on)
+        phub__hub_hook(local->hub, hook, node, phub__local_id(local), 0, 1,
+                       why);
+}
+
 static int may_settle(const struct phub__hub *hub)
 {
     return hub->attached && !hub->stopping && phub__hub_in_charge(hub);
@@ -225,7 +238,8 @@ static void check_instance(struct phub__local *local,
     if (!same(phub__instance_incarnation(instance), row->incarnation)) {
         if (phub_epoch_cmp(phub__instance_incarnation(instance),
                            row->incarnation) < 0)
-            stop(local, "a newer start of this name won");
+            stop_told(local, "a newer start of this name won",
+                      PHUB_HOOK_start_overruled, row->incarnation.node);
         return;
     }
     if (!row->live) {
@@ -271,7 +285,7 @@ static void check_instance(struct phub__local *local,
         return;
     phub__hub_node_name(hub, row->home, name, sizeof name);
     snprintf(why, sizeof why, "its home is %s by a newer epoch", name);
-    stop(local, why);
+    stop_told(local, why, PHUB_HOOK_reconcile_duplicate, row->home);
 }
 
 /* A node that is being drained begins nothing new, but what it alone holds
@@ -499,6 +513,26 @@ void phub__locals_end_all(struct phub__hub *hub, int hard, const char *why)
 
 /* --- what the supervisor says --------------------------------------------- */
 
+/* Once for each time that it comes to run: not when it publishes, or is
+ * thawed. */
+static void tell_running(struct phub__local *local,
+                         const struct phub__instance *instance)
+{
+    struct phub__hub *hub = local->hub;
+    uint32_t restarts = phub__instance_restarts(instance);
+    int again = local->told == instance;
+
+    if (again && local->told_restarts == restarts)
+        return;
+    local->told = instance;
+    local->told_restarts = restarts;
+    phub__hub_hook(hub, PHUB_HOOK_child_started, hub->node,
+                   phub__local_id(local), 0, 1, "");
+    if (again)
+        phub__hub_hook(hub, PHUB_HOOK_child_pid_updated, hub->node,
+                       phub__local_id(local), 0, restarts, "");
+}
+
 static void on_changed(void *arg, struct phub__instance *instance)
 {
     struct phub__local *local = phub__instance_owner(instance);
@@ -518,8 +552,7 @@ static void on_changed(void *arg, struct phub__instance *instance)
     phub__checkpoint_changed(local);
     if (phub__instance_phase(instance) == PHUB__PHASE_RUNNING) {
         local->came_from = 0;
-        phub__hub_hook(hub, PHUB_HOOK_child_started, hub->node,
-                       phub__local_id(local), 0, 1, "");
+        tell_running(local, instance);
         phub__local_answer(local, PHUB__WANT_RUNNING, 0, "");
     } else if (phub__instance_phase(instance) == PHUB__PHASE_BACKOFF) {
         hub->counters.restarts++;
@@ -585,6 +618,7 @@ static void on_ended(void *arg, struct phub__instance *instance,
                            ? PHUB_INSTANCE_FAILED : PHUB_INSTANCE_GONE,
                        text);
     local->instance = NULL;
+    local->told = NULL;
     phub__checkpoint_changed(local);
     if (why == PHUB__ENDED_FAILED && phub__instance_state(instance) != NULL) {
         /* It never took it, and there may be no other copy. */
@@ -616,6 +650,9 @@ static void on_adopted(void *arg, struct phub__instance *instance)
     if (local == NULL || local->instance != NULL) {
         phub__hub_cause(hub, phub__instance_id(instance),
                         "stop here: a second one of its name");
+        phub__hub_hook(hub, PHUB_HOOK_reconcile_duplicate, hub->node,
+                       phub__instance_id(instance), 0, 1,
+                       "a second one of its name");
         phub__instance_stop(instance, 1, "a second one of its name");
         return;
     }

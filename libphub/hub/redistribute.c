@@ -48,6 +48,7 @@ struct phub__redistribution {
     int watched;                   /* and somebody waits for these */
     int settled;                   /* the current view has been judged */
     int joined;                    /* plan for who came */
+    int open;                      /* post_redistribution is to come */
     int scheduled;
 };
 
@@ -282,7 +283,8 @@ void phub__plan_home(struct phub__hub *hub,
 
 /* --- the work that waits for its conditions ------------------------------------------ */
 
-static void replace_lost(struct phub__hub *hub)
+/* 1 if the lease of a lost node still runs. */
+static int replace_lost(struct phub__hub *hub)
 {
     struct phub_env *env = hub->env;
     uint64_t now = env->now_ns(env), ready, next = UINT64_MAX, node;
@@ -301,18 +303,52 @@ static void replace_lost(struct phub__hub *hub)
     }
     if (next != UINT64_MAX)
         env->timer_start(env, hub->redistribution->timer, next);
+    return next != UINT64_MAX;
+}
+
+/* Children of ours that do not run yet. */
+static uint32_t to_start(struct phub__hub *hub)
+{
+    uint64_t homes = phub__registry_home_count(hub->registry, hub->node);
+    const struct phub__local *local;
+
+    for (local = phub__locals_first(hub->locals); local != NULL && homes != 0;
+         local = local->next)
+        homes -= local->instance != NULL;
+    return (uint32_t)homes;
+}
+
+/* The first time that this node may start what belongs here. */
+static void recover(struct phub__hub *hub)
+{
+    uint32_t count;
+
+    if (hub->recovered || !phub__hub_may_run(hub))
+        return;
+    hub->recovered = 1;
+    count = to_start(hub);
+    if (count != 0)
+        phub__hub_hook(hub, PHUB_HOOK_pre_recovery_replay, hub->node,
+                       PHUB_BYTES_NONE, 0, count, "");
+    phub__reconcile_home(hub);
+    phub__hub_hook(hub, PHUB_HOOK_post_recovery_replay, hub->node,
+                   PHUB_BYTES_NONE, 0, count, "");
+    phub__hub_hook(hub, PHUB_HOOK_recovery_state_changed, hub->node,
+                   PHUB_BYTES_NONE, 0, 0, "recovering to normal");
 }
 
 static void work(void *arg)
 {
     struct phub__hub *hub = arg;
     struct phub__redistribution *r = hub->redistribution;
+    int waits;
 
     r->scheduled = 0;
     if (!hub->attached || !phub__synced_complete(hub))
         return;
     phub__rows_retire_own(hub);
     phub__reconcile_adopted(hub);
+    recover(hub);
     phub__reconcile_home(hub);
     phub__reconcile_replicas(hub);
     if (!r->settled || hub->verdict != PHUB_VERDICT_CONTINUE)
@@ -321,10 +357,13 @@ static void work(void *arg)
         return; /* whoever is keeper after us does it */
     if (!phub__hub_in_charge(hub))
         return; /* stopped for long, say: the next lease comes here again */
-    replace_lost(hub);
+    waits = replace_lost(hub);
     if (r->joined && phub__hub_may_run(hub) && !hub->draining) {
         r->joined = 0;
         phub__plan_home(hub, plan);
+    }
+    if (r->open && !waits && (!r->joined || hub->draining)) {
+        r->open = 0;
         phub__hub_hook(hub, PHUB_HOOK_post_redistribution, 0,
                        PHUB_BYTES_NONE, 0, 0, "");
     }
@@ -447,8 +486,12 @@ void phub__redistribution_view_settled(struct phub__hub *hub,
     struct phub__redistribution *r = hub->redistribution;
 
     judge(hub, c);
-    phub__hub_hook(hub, PHUB_HOOK_pre_redistribution, 0, PHUB_BYTES_NONE, 0,
-                   0, "");
+    phub__hub_hook(hub, PHUB_HOOK_pre_redistribution, 0, PHUB_BYTES_NONE,
+                   hub->verdict, 0, c->joined_count == 0 ? "nodes went"
+                   : c->lost_count + c->left_count == 0 ? "nodes came"
+                                                        : "nodes came and "
+                                                          "went");
+    r->open = 1;
     r->settled = 1;
     if (c->joined_count != 0)
         r->joined = 1;

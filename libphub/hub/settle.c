@@ -49,10 +49,15 @@ static bool is_in_view(void *arg, uint64_t node)
 
 void phub__hub_look_around(struct phub__hub *hub)
 {
-    if (phub__registry_knows_other(hub->registry, is_in_view, hub))
-        hub->lonely = 1;
-    else
+    if (!phub__registry_knows_other(hub->registry, is_in_view, hub)) {
         phub__hub_company(hub);
+        return;
+    }
+    if (!hub->lonely)
+        phub__hub_hook(hub, PHUB_HOOK_recovery_parked, hub->node,
+                       PHUB_BYTES_NONE, PHUB_EAGAIN, 0,
+                       "others were known before this start");
+    hub->lonely = 1;
 }
 
 void phub__hub_company(struct phub__hub *hub)

@@ -236,6 +236,8 @@ static void appended(void *arg, int rc)
                       "they live in memory only until this works again",
                       phub_strerror(rc));
     hub->store->failed = 1;
+    phub__hub_hook(hub, PHUB_HOOK_store_failed, hub->node, PHUB_BYTES_NONE,
+                   rc, 0, phub_strerror(rc));
 }
 
 static void rewritten(void *arg, int rc)

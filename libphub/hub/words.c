@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "hub/hub.h"
+#include "wire/memory.h"
 
 void phub__hub_log(struct phub__hub *hub, enum phub__log_level level,
                    const char *format, ...)
@@ -56,6 +57,61 @@ void phub__hub_hook(struct phub__hub *hub, enum phub_hook hook, uint64_t node,
         event.child = id;
     }
     phub__hooks_run(hub->hooks, &event);
+}
+
+int phub__hub_hook_wanted(const struct phub__hub *hub, enum phub_hook hook)
+{
+    return phub__hooks_wanted(hub->hooks, hook);
+}
+
+/* Pointers, what they point to, and the ids, in one piece. */
+static const struct phub_hook_child **
+list_children(const struct phub__hook_child *children, uint32_t count)
+{
+    const struct phub_hook_child **list;
+    struct phub_hook_child *child;
+    size_t bytes = 0;
+    uint32_t i;
+    char *id;
+
+    for (i = 0; i < count; i++)
+        bytes += children[i].id.size + 1;
+    list = phub__calloc(1, count * (sizeof *list + sizeof *child) + bytes);
+    if (list == NULL)
+        return NULL;
+    child = (struct phub_hook_child *)(void *)(list + count);
+    id = (char *)(child + count);
+    for (i = 0; i < count; i++, child++) {
+        *child = (struct phub_hook_child){
+            .size = sizeof *child, .code = children[i].code, .id = id,
+            .node = children[i].node, .from = children[i].from,
+            .pid = children[i].pid };
+        memcpy(id, children[i].id.data, children[i].id.size);
+        id += children[i].id.size + 1;
+        list[i] = child;
+    }
+    return list;
+}
+
+void phub__hub_hook_children(struct phub__hub *hub, enum phub_hook hook,
+                             uint64_t node,
+                             const struct phub__hook_child *children,
+                             uint32_t count, const char *text)
+{
+    struct phub_hook_event event = { .size = sizeof event, .hook = hook,
+                                     .node = node, .text = text,
+                                     .count = count };
+    const struct phub_hook_child **list;
+
+    if (count == 0 || !phub__hooks_wanted(hub->hooks, hook))
+        return;
+    list = list_children(children, count);
+    if (list != NULL) {
+        event.children = list;
+        event.children_count = count;
+    }
+    phub__hooks_run(hub->hooks, &event);
+    phub__free(list);
 }
 
 const char *phub__hub_name_of(const struct phub__hub *hub, uint64_t node)

@@ -275,13 +275,40 @@ void phub_actor_exit(struct phub_actor *actor, int code);
     X(handover_delivered, "a state has reached its new instance here")        \
     X(drain_completed, "everything movable has left, or time was up")         \
     X(partitioned, "the partition strategy's verdict changed")                \
-    X(shutdown, "the hub is about to stop")
+    X(shutdown, "the hub is about to stop")                                   \
+    X(pre_children_start, "starts were found good here, at their keeper")     \
+    X(post_children_start, "what came of them")                               \
+    X(pre_children_redistribution, "children of a node that is gone get homes")\
+    X(children_forwarded, "an operation was passed on to another node")       \
+    X(child_pid_updated, "an instance here was restarted in place")           \
+    X(migration_deferred, "a child of here asked to be moved later")          \
+    X(drain_started, "everything is to leave this node")                      \
+    X(scoreboard_updated, "a strategy scored the nodes")                      \
+    X(recovery_state_changed, "this node decides and starts from now on")     \
+    X(recovery_parked, "this node waits for others that it knows")            \
+    X(pre_recovery_replay, "what belongs here is about to be started")        \
+    X(post_recovery_replay, "the first round of starts is over")              \
+    X(reconcile_round, "rows and reality were compared")                      \
+    X(reconcile_duplicate, "a second instance here ends")                     \
+    X(start_overruled, "a newer start of the same name won")                  \
+    X(store_failed, "durable rows could not be written")                      \
+    X(metadata_changed, "a child's metadata was set here, at its keeper")
 
 enum phub_hook {
 #define PHUB_HOOK_ENUM_(name, help) PHUB_HOOK_##name,
     PHUB_HOOKS(PHUB_HOOK_ENUM_)
 #undef PHUB_HOOK_ENUM_
     PHUB_HOOK_COUNT
+};
+
+/* One child of an event about many. */
+struct phub_hook_child {
+    uint32_t size;
+    int32_t code;               /* what came of it: 0 or PHUB_E* */
+    const char *id;
+    uint64_t node;              /* where it belongs now, or runs */
+    uint64_t from;              /* where it was before, or 0 */
+    int64_t pid;
 };
 
 struct phub_hook_event {
@@ -292,6 +319,8 @@ struct phub_hook_event {
     const char *text;           /* for people, or "" */
     int32_t code;
     uint32_t count;             /* children concerned, where many are */
+    const struct phub_hook_child *const *children; /* those; or NULL */
+    uint32_t children_count;    /* 0, too, when there was no memory for them */
 };
 
 typedef void phub_hook_fn(void *arg, const struct phub_hook_event *event);
@@ -304,6 +333,34 @@ int phub_hook_add(struct phub_hub *hub, const char *name, int priority,
 int phub_hook_cancel(struct phub_hub *hub, uint64_t handle);
 /* "pre_node_join", or NULL. */
 const char *phub_hook_name(enum phub_hook hook);
+
+/* The alter hook of the reference's child_data_alter: fn sees each child that
+ * is about to be started, where its keeper orders it, may change it, and gives
+ * 0, or refuses the start with a PHUB_E*.  Handlers form a chain, by priority
+ * and order of adding as above: each sees what those before it made of it.
+ * Any node may be a child's keeper, so all add the same ones.
+ * phub_hook_cancel() takes the handle.  Errors: as phub_hook_add. */
+struct phub_alter;
+typedef int phub_alter_fn(void *arg, struct phub_alter *alter);
+int phub_alter_add(struct phub_hub *hub, int priority, phub_alter_fn *fn,
+                   void *arg, uint64_t *handle);
+/* Only inside fn.  Texts borrow until it returns.  What is set is copied;
+ * errors: PHUB_EINVAL, PHUB_ELIMIT, PHUB_ENOMEM, PHUB_EUNSUPPORTED (the
+ * child is no program, so it has no environment). */
+const char *phub_alter_id(const struct phub_alter *alter);
+uint64_t phub_alter_origin(const struct phub_alter *alter); /* who asked */
+/* NULL: it has none of that key. */
+const char *phub_alter_metadata(struct phub_alter *alter, const char *key);
+/* value "" takes the key away. */
+int phub_alter_set_metadata(struct phub_alter *alter, const char *key,
+                            const char *value);
+int phub_alter_has_tag(const struct phub_alter *alter, const char *tag);
+int phub_alter_add_tag(struct phub_alter *alter, const char *tag);
+/* value NULL takes the variable away. */
+int phub_alter_set_env(struct phub_alter *alter, const char *name,
+                       const char *value);
+/* Say why; gives PHUB_EREFUSED, to be returned. */
+int phub_alter_refuse(struct phub_alter *alter, const char *text);
 
 #ifdef __cplusplus
 }
