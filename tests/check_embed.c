@@ -488,7 +488,7 @@ int main(void)
     SRunner *runner;
     int failed;
 
-    tcase_set_timeout(tc, 60);
+    tcase_set_timeout(tc, 120);
     tcase_add_test(tc, a_wrong_setting_is_refused_with_what_is_allowed);
     tcase_add_test(tc, a_strategy_that_is_not_there_is_named);
     tcase_add_test(tc, a_start_beyond_children_max_is_refused);

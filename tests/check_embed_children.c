@@ -5,6 +5,7 @@
 
 #include <poll.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -77,6 +78,83 @@ START_TEST(a_full_mailbox_delays_and_loses_nothing)
     ck_assert_msg(rc == 0, "%s", phub_strerror(rc));
     ck_assert_int_eq(count, COUNT);
     hubs_free();
+}
+END_TEST
+
+static sem_t gates[2];
+static atomic_int held;
+
+static void hold_hub(void *arg, const struct phub_hook_event *event)
+{
+    (void)event;
+    atomic_fetch_add(&held, 1);
+    sem_wait(arg);
+}
+
+static void no_event(void *arg, const struct phub_hook_event *event)
+{
+    (void)arg;
+    (void)event;
+}
+
+/* Hold the threads of both hubs, from when some child starts there. */
+static void hold_both(void)
+{
+    char id[16];
+    struct phub_child other = child(id);
+
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(sem_init(&gates[i], 0, 0), 0);
+        ck_assert_int_eq(phub_hook_add(hubs[i], "child_started", 0, hold_hub,
+                                       &gates[i], NULL), 0);
+    }
+    for (int i = 0; i < 32; i++) {
+        snprintf(id, sizeof id, "y%d", i);
+        ck_assert_int_eq(phub_start(hubs[0], &other, 1, 0, 0, NULL), 0);
+    }
+    while (atomic_load(&held) < 2)
+        sched_yield();
+}
+
+static void let_go(int i)
+{
+    for (int n = 0; n < 32; n++)
+        sem_post(&gates[i]);
+}
+
+START_TEST(what_a_busy_hub_takes_is_not_lost)
+{
+    struct phub_place place = { .size = sizeof place };
+    struct phub_future *future = NULL;
+    static const char letter[8192] = "+"; /* more than the backlog's bytes */
+    int sent = 0, count = 0, rc;
+
+    hubs_make(2, "hotswap");
+    start_one(hubs[0], "x");
+    ck_assert_int_eq(phub_lookup(hubs[0], "x", &place), 0);
+    if (place.node == phub_hub_node(hubs[0])) {
+        ck_assert_int_eq(phub_move(hubs[0], "x", "b", 0, &future), 0);
+        ck_assert_int_eq(finish(&future, NULL), 0);
+    }
+    hold_both();
+    while ((rc = phub_send(hubs[0], "x", letter, sizeof letter)) == 0)
+        sent++;
+    ck_assert_int_eq(rc, PHUB_EBUSY);
+    let_go(0);
+    do /* behind all that was sent */
+        rc = phub_hook_add(hubs[0], "shutdown", 0, no_event, NULL, NULL);
+    while (rc == PHUB_EBUSY);
+    ck_assert_int_eq(rc, 0);
+    let_go(1);
+    do
+        rc = phub_call(hubs[0], "x", "?", 1, &count, sizeof count, NULL,
+                       WAIT_MS);
+    while (rc == PHUB_EBUSY);
+    ck_assert_msg(rc == 0, "%s", phub_strerror(rc));
+    ck_assert_int_eq(count, sent);
+    hubs_free();
+    for (int i = 0; i < 2; i++)
+        sem_destroy(&gates[i]);
 }
 END_TEST
 
@@ -458,9 +536,10 @@ int main(void)
     SRunner *runner;
     int failed;
 
-    tcase_set_timeout(tc, 60);
+    tcase_set_timeout(tc, 120);
     tcase_add_test(tc, a_call_reaches_an_actor_on_another_node);
     tcase_add_test(tc, what_is_sent_arrives_in_order_and_before_a_later_call);
+    tcase_add_test(tc, what_a_busy_hub_takes_is_not_lost);
     tcase_add_loop_test(tc, a_full_mailbox_delays_and_loses_nothing, 0, 2);
     tcase_add_test(tc, a_call_that_is_not_answered_fails_and_does_not_wait);
     tcase_add_test(tc, metadata_of_row_and_instance_are_found);

@@ -245,7 +245,7 @@ static void settings_cases(Suite *suite)
 {
     TCase *tc = tcase_create("settings");
 
-    tcase_set_timeout(tc, 60);
+    tcase_set_timeout(tc, 120);
     tcase_add_test(tc, strategies_come_from_the_defaults);
     tcase_add_test(tc, without_defaults_a_hub_has_no_strategies);
     tcase_add_test(tc, a_setting_wins_over_the_defaults);
@@ -266,7 +266,7 @@ int main(void)
     int failed;
 
     settings_cases(suite);
-    tcase_set_timeout(tc, 60);
+    tcase_set_timeout(tc, 120);
     tcase_add_test(tc, one_pattern_starts_many_and_each_has_its_answer);
     tcase_add_test(tc, many_need_a_pattern_and_have_a_limit);
     tcase_add_test(tc, a_program_older_than_count_starts_one);

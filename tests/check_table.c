@@ -248,7 +248,7 @@ int main(void)
     SRunner *runner;
     int failures;
 
-    tcase_set_timeout(tc, 60);
+    tcase_set_timeout(tc, 120);
     tcase_add_test(tc, a_table_finds_what_is_in_it_and_nothing_else);
     tcase_add_test(tc, a_look_up_copies_what_fits_and_counts_the_rest);
     tcase_add_test(tc,

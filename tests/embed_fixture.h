@@ -102,6 +102,9 @@ static void hub_make(int i, const char *migration)
         "hub.listen=tcp://127.0.0.1:0", "members.settle_ms=20",
         "strategies.distribution=consistent_hash", "strategies.sync=pubsub",
         "strategies.redundancy=singularity", "strategies.partition=divergence",
+        /* a thread that gets no time is not a node that is lost */
+        "members.lease_ms=30000", "members.suspicion_ms=30000",
+        "members.suspicion_min_ms=30000",
         "hub.log_level=error" };
     char error[512] = "";
     int rc;

@@ -3,8 +3,9 @@
  *
  * A message that cannot go now, because its way is full or its home is being
  * decided, is parked and tried again, in order per child: one child that
- * cannot be reached never delays another (promise 10).  The park is bounded,
- * and a message that finds no way for PARKED_AGE_MS is counted as dropped.
+ * cannot be reached never delays another (promise 10).  At most LETTERS_MAX are
+ * asked or parked; beyond, send says so, and what it has taken has a place.  A
+ * message that finds no way for PARKED_AGE_MS is counted as dropped.
  * A call is not parked: its caller asks again until its time is up. */
 #include "config.h"
 
@@ -17,7 +18,7 @@
 #include "hub/message.h"
 #include "wire/memory.h"
 
-#define PARKED_MAX 16384u
+#define LETTERS_MAX 16384u   /* taken and not sent; PHUB_EBUSY */
 #define PARKED_AGE_MS 10000u
 #define PARKED_RETRY_MS 5u
 #define LANES 1024u          /* children by hash: who waits makes others wait */
@@ -36,7 +37,7 @@ struct letter {
 
 struct phub__parked {
     struct letter *first, *last;
-    atomic_uint count;
+    atomic_uint count;        /* letters there are, parked or not yet */
     uint32_t lanes[LANES];    /* parked letters per lane */
     uint8_t blocked[LANES];   /* in this round */
     struct phub__timer *timer;
@@ -57,6 +58,12 @@ static int passing(int rc)
 static int try(struct phub_hub *hub, struct letter *letter)
 {
     return phub__mail_send(hub->hub, letter->id, letter->data, 0, NULL, NULL);
+}
+
+static void letter_free(struct phub_hub *hub, struct letter *letter)
+{
+    atomic_fetch_sub(&hub->parked->count, 1);
+    phub__free(letter);
 }
 
 /* --- the park -------------------------------------------------------------------- */
@@ -86,8 +93,7 @@ static void round_fired(void *arg)
             hub->hub->counters.messages_dropped++;
         *p = letter->next;
         parked->lanes[letter->lane]--;
-        atomic_fetch_sub(&parked->count, 1);
-        phub__free(letter);
+        letter_free(hub, letter);
     }
     if (parked->first != NULL)
         env->timer_start(env, parked->timer,
@@ -110,7 +116,6 @@ static void park(struct phub_hub *hub, struct letter *letter)
     }
     parked->last = letter;
     parked->lanes[letter->lane]++;
-    atomic_fetch_add(&parked->count, 1);
 }
 
 int phub__parked_new(struct phub_hub *hub)
@@ -149,19 +154,18 @@ static void letter_run(struct phub_hub *hub, struct phub__ask *ask)
     int rc = hub->parked->lanes[letter->lane] != 0 ? PHUB_EBUSY
                                                    : try(hub, letter);
 
-    if (passing(rc) && atomic_load(&hub->parked->count) < PARKED_MAX) {
+    if (passing(rc)) {
         park(hub, letter);
         return;
     }
     if (rc != 0)
         hub->hub->counters.messages_dropped++;
-    phub__free(letter);
+    letter_free(hub, letter);
 }
 
 static void letter_cancel(struct phub_hub *hub, struct phub__ask *ask)
 {
-    (void)hub;
-    phub__free(ask);
+    letter_free(hub, (struct letter *)ask);
 }
 
 static uint32_t lane_of(struct phub_bytes id)
@@ -206,19 +210,19 @@ static int check(const struct phub_hub *hub, const char *id, const void *data,
 int phub_send(struct phub_hub *hub, const char *id, const void *data,
               size_t size)
 {
-    struct letter *letter;
+    struct letter *letter = NULL;
     int rc = check(hub, id, data, size);
 
     if (rc != 0)
         return rc;
-    if (atomic_load(&hub->parked->count) >= PARKED_MAX)
-        return PHUB_EBUSY;
-    letter = letter_new(id, data, size);
-    if (letter == NULL)
-        return PHUB_ENOMEM;
-    rc = phub__embed_ask(hub, &letter->ask);
+    rc = PHUB_EBUSY;
+    if (atomic_fetch_add(&hub->parked->count, 1) < LETTERS_MAX) {
+        letter = letter_new(id, data, size);
+        rc = letter != NULL ? phub__embed_ask(hub, &letter->ask)
+                            : PHUB_ENOMEM;
+    }
     if (rc != 0)
-        phub__free(letter);
+        letter_free(hub, letter);
     return rc;
 }
 
