@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of libphubswap through the two shipped strategies, and of the library
- * alone through a third one written here.  Whatever the answers are, each item
+ * alone (check_third.c has a third one).  Whatever the answers are, each item
  * is reported once, the child ends up in one place, and the mock's judge has
  * nothing to say. */
 #include "config.h"
@@ -10,42 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <phub/swap.h>
-
-#include "mock_host.h"
-
-#define CAN_ALL (PHUB_CHILD_CAN_FREEZE | PHUB_CHILD_CAN_STATE)
-#define A 1u   /* the origin */
-#define B 2u
-#define C 3u
-
-static struct mock_world world;
-static struct mock *origin;
-static const char *const swaps[] = { "coldswap", "hotswap" };
-static const uint64_t to_b[] = { B };
-static const uint64_t to_b_c[] = { B, C };
-
-static void start_with(const char *swap, uint32_t children, uint32_t flags,
-                       const char *const *params)
-{
-    const uint64_t ids[] = { A, B, C };
-
-    mock_world_init(&world, 1);
-    origin = mock_new(&world);
-    mock_view(origin, ids, 3);
-    mock_children(origin, children, flags);
-    ck_assert_int_eq(mock_open(origin, PHUB_KIND_MIGRATION, swap, params), 0);
-}
-
-static void start(const char *swap, uint32_t children, uint32_t flags)
-{
-    start_with(swap, children, flags, NULL);
-}
-
-static void finish(void)
-{
-    mock_world_fini(&world);
-}
+#include "swap_fixture.h"
 
 /* One child to b, all well: what was done, letter by letter. */
 static void order_is(const char *swap, uint32_t flags,
@@ -141,28 +106,6 @@ static const struct mock_script wrongs[] = {
 static int always_completes(uint32_t step)
 {
     return step == MOCK_DECIDE || step == MOCK_ABORT || step == MOCK_END;
-}
-
-static void settled(uint32_t count, const char *what)
-{
-    uint32_t i;
-
-    for (i = 0; i < count; i++) {
-        struct mock_child *child = &origin->children[i];
-
-        ck_assert_msg(child->reports == 1, "%s: c%u has %u reports: %s", what,
-                      i, child->reports, child->trace);
-        ck_assert_msg((child->rc == 0) == (child->runs_on != A),
-                      "%s: c%u reported %d but runs on %u: %s", what, i,
-                      child->rc, (unsigned)child->runs_on, child->trace);
-        ck_assert_msg(child->runs_on != 0, "%s: c%u is lost: %s", what, i,
-                      child->trace);
-        ck_assert_msg(child->runs_on != A ||
-                          child->state == PHUB_INSTANCE_RUNNING,
-                      "%s: c%u does not run on: %s", what, i, child->trace);
-    }
-    ck_assert_msg(origin->moves_open == 0, "%s: %u moves left open", what,
-                  origin->moves_open);
 }
 
 static void fails_at(const char *swap, uint32_t step,
@@ -517,136 +460,6 @@ START_TEST(closing_reports_what_is_left)
 }
 END_TEST
 
-/* --- a third swap -------------------------------------------------------- */
-
-/* Start standbys everywhere first, then switch all at once. */
-static uint32_t third_next(void *arg, const struct phub_swap_info *info)
-{
-    (void)arg;
-    switch (info->step) {
-    case PHUB_SWAP_QUEUED: return PHUB_SWAP_STANDBY;
-    case PHUB_SWAP_STANDBY: return PHUB_SWAP_HOLD;
-    case PHUB_SWAP_HOLD: return PHUB_SWAP_FREEZE;
-    case PHUB_SWAP_FREEZE: return PHUB_SWAP_TAKE;
-    case PHUB_SWAP_TAKE: return PHUB_SWAP_STORE;
-    case PHUB_SWAP_STORE: return PHUB_SWAP_DECIDE;
-    default: return 0;
-    }
-}
-
-static void third_completed(void *arg, uint64_t token, int32_t rc,
-                            const struct phub_result *result)
-{
-    ck_assert_int_eq(phub_swap_completed(arg, token, rc, result), 1);
-}
-
-static struct phub_swap *third_start(uint32_t children, uint32_t parallel,
-                                     uint32_t (*next)(void *,
-                                         const struct phub_swap_info *))
-{
-    struct phub_swap_options options = {
-        .size = sizeof options, .moves_parallel = parallel, .handover = 1,
-        .prepare_timeout_ms = 1000, .state_query_timeout_ms = 1000,
-        .state_ttl_ms = 10000, .consent_timeout_ms = 1000,
-        .consent_retry_ms = 1000, .consent_max_defer_ms = 10000,
-        .next = next };
-    struct phub_swap *swap;
-
-    mock_world_init(&world, 1);
-    origin = mock_new(&world);
-    mock_view(origin, (const uint64_t[]){ A, B, C }, 3);
-    mock_children(origin, children, CAN_ALL | PHUB_CHILD_CAN_CONSENT);
-    ck_assert_int_eq(phub_swap_new((struct phub_ctx *)(void *)origin,
-                                   &origin->host, &options, &swap), 0);
-    origin->completed = third_completed;
-    origin->completed_arg = swap;
-    return swap;
-}
-
-static int third_begin(struct phub_swap *swap, const char *id, uint32_t flags)
-{
-    struct phub_plan_item item = { .size = sizeof item, .flags = flags };
-
-    item.id = (struct phub_bytes){ (const uint8_t *)id, strlen(id) };
-    item.targets = to_b;
-    item.targets_count = 1;
-    return phub_swap_begin(swap, &item, 1, sizeof item);
-}
-
-START_TEST(outsiders_can_build_a_third_swap)
-{
-    struct phub_swap *swap = third_start(3, 10, third_next);
-
-    ck_assert_int_eq(third_begin(swap, "c0", PHUB_PLAN_NO_CONSENT), 0);
-    ck_assert_int_eq(third_begin(swap, "c1", PHUB_PLAN_NO_CONSENT), 0);
-    ck_assert_int_eq(third_begin(swap, "c2", PHUB_PLAN_NO_CONSENT), 0);
-    (void)mock_run(&world, 60000);
-    ck_assert_uint_eq(phub_swap_count(swap, PHUB_SWAP_HOLD), 3);
-    ck_assert_str_eq(origin->children[2].trace, "oP");
-    phub_swap_release(swap);
-    (void)mock_run(&world, 1000);
-    ck_assert_uint_eq(phub_swap_count(swap, 0), 0);
-    ck_assert_str_eq(origin->children[2].trace, "oPftsdFR");
-    settled(3, "third");
-    phub_swap_free(&swap);
-    finish();
-}
-END_TEST
-
-static uint32_t careless_next(void *arg, const struct phub_swap_info *info)
-{
-    (void)arg;
-    switch (info->step) {
-    case PHUB_SWAP_QUEUED: return PHUB_SWAP_PREPARE;
-    case PHUB_SWAP_PREPARE: return PHUB_SWAP_TAKE;
-    default: return PHUB_SWAP_DECIDE;   /* and the state? */
-    }
-}
-
-START_TEST(a_careless_order_cannot_lose_a_state)
-{
-    struct phub_swap *swap = third_start(1, 10, careless_next);
-
-    ck_assert_int_eq(third_begin(swap, "c0", PHUB_PLAN_NO_CONSENT), 0);
-    (void)mock_run(&world, 1000);
-    ck_assert_str_eq(origin->children[0].trace, "optaR");
-    ck_assert_str_eq(origin->children[0].text,
-                     "b: the strategy asked for a step out of order");
-    settled(1, "careless");
-    phub_swap_free(&swap);
-    finish();
-}
-END_TEST
-
-static uint32_t cold_next(void *arg, const struct phub_swap_info *info)
-{
-    (void)arg;
-    switch (info->step) {
-    case PHUB_SWAP_QUEUED: return PHUB_SWAP_PREPARE;
-    case PHUB_SWAP_PREPARE: return PHUB_SWAP_END;
-    default: return PHUB_SWAP_DECIDE;
-    }
-}
-
-START_TEST(shutdown_sends_everything_away_and_asks_nobody)
-{
-    struct phub_swap *swap = third_start(200, 10, cold_next);
-
-    origin->script[MOCK_CONSENT] =
-        (struct mock_script){ MOCK_FAIL, PHUB_EBUSY, UINT32_MAX, 0, 0 };
-    ck_assert_int_eq(third_begin(swap, "c7", 0), 0);
-    (void)mock_run(&world, 100);
-    ck_assert_str_eq(origin->children[7].trace, "c");
-    phub_swap_handle_shutdown(swap, 60000);
-    (void)mock_run(&world, 50000);
-    settled(200, "shutdown");
-    ck_assert_str_eq(origin->children[7].trace, "copesdFR");
-    ck_assert_str_eq(origin->children[8].trace, "opesdFR");
-    phub_swap_free(&swap);
-    finish();
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("swap");
@@ -682,9 +495,6 @@ int main(void)
     tcase_add_loop_test(tc, cancel_gives_up_at_any_step_but_decide, 0, 20);
     tcase_add_test(tc, a_target_that_leaves_the_view_is_left_for_the_next);
     tcase_add_loop_test(tc, closing_reports_what_is_left, 0, 20);
-    tcase_add_test(tc, outsiders_can_build_a_third_swap);
-    tcase_add_test(tc, a_careless_order_cannot_lose_a_state);
-    tcase_add_test(tc, shutdown_sends_everything_away_and_asks_nobody);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -141,3 +141,15 @@ check_PROGRAMS += tests/check_handover
 TESTS          += tests/check_handover
 tests_check_handover_SOURCES = tests/check_handover.c $(hub_fixture)
 tests_check_handover_LDADD   = $(hub_ldadd)
+
+# A third swap: what somebody can build who has the installed headers.
+check_LTLIBRARIES += tests/migration-together.la
+tests_migration_together_la_SOURCES = tests/migration-together.c
+tests_migration_together_la_LIBADD = libphubswap.la
+tests_migration_together_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version \
+	-rpath /nonexistent -export-symbols-regex '^phub_plugin_abi'
+check_PROGRAMS += tests/check_together
+TESTS          += tests/check_together
+tests_check_together_SOURCES = tests/check_together.c $(hub_fixture)
+tests_check_together_LDADD   = $(hub_ldadd)
+EXTRA_tests_check_together_DEPENDENCIES = tests/migration-together.la

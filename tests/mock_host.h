@@ -12,6 +12,7 @@
  *
  *   c consent  o open  p prepare  P prepare a standby  f freeze  t take state
  *   e end      s send state      d decide   a abort    F finish  R report
+ *   h its state goes ahead
  *
  * Answers are scripted per step: failures, silence, lateness, repetition. */
 #ifndef MOCK_HOST_H
@@ -29,7 +30,7 @@
 
 enum mock_step {
     MOCK_CONSENT, MOCK_OPEN, MOCK_PREPARE, MOCK_FREEZE, MOCK_TAKE, MOCK_END,
-    MOCK_SEND, MOCK_DECIDE, MOCK_ABORT, MOCK_STEPS
+    MOCK_SEND, MOCK_DECIDE, MOCK_ABORT, MOCK_PRESEND, MOCK_STEPS
 };
 
 enum mock_mode {

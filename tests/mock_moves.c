@@ -15,7 +15,7 @@
 
 static const char *const names[MOCK_STEPS] = {
     "consent", "open", "prepare", "freeze", "take", "end", "send", "decide",
-    "abort"
+    "abort", "presend"
 };
 
 /* --- children ------------------------------------------------------------ */
@@ -241,6 +241,20 @@ static int host_child_consent(struct phub_ctx *ctx,
         return PHUB_ENOTFOUND;
     trace(child, 'c');
     return answer(mock, MOCK_CONSENT, 0, timeout_ms, token, 0, 0);
+}
+
+static int host_child_presend(struct phub_ctx *ctx,
+                              const struct phub_bytes *id, uint64_t token)
+{
+    struct mock *mock = mock_of(ctx);
+    struct mock_child *child = mock_child(mock, id);
+
+    if (child == NULL || (child->flags & PHUB_CHILD_CAN_STATE) == 0)
+        return PHUB_ENOTFOUND;
+    if (child->state != PHUB_INSTANCE_RUNNING)
+        mock_violate(mock->world, "a state of one that does not run here");
+    trace(child, 'h');
+    return answer(mock, MOCK_PRESEND, 0, 0, token, 0, 0);
 }
 
 static int host_move_open(struct phub_ctx *ctx, const struct phub_bytes *id,
@@ -482,6 +496,7 @@ void mock_moves_host(struct phub_host *host)
     host->children_of = host_children_of;
     host->assign_for = host_assign_for;
     host->child_consent = host_child_consent;
+    host->child_presend = host_child_presend;
     host->move_open = host_move_open;
     host->move_prepare = host_move_prepare;
     host->move_freeze = host_move_freeze;

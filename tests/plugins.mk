@@ -11,6 +11,13 @@ tests_libmock_la_LIBADD = libphub-core.la
 check_PROGRAMS += tests/check_swap
 TESTS          += tests/check_swap
 tests_check_swap_LDADD = tests/libmock.la libphubswap.la $(LDADD)
+tests_check_swap_SOURCES = tests/check_swap.c tests/swap_fixture.h
+
+check_PROGRAMS += tests/check_third
+TESTS          += tests/check_third
+tests_check_third_SOURCES = tests/check_third.c tests/swap_fixture.h
+tests_check_third_LDADD = tests/libmock.la libphubswap.la $(LDADD)
+EXTRA_tests_check_third_DEPENDENCIES = tests/migration-together.la
 
 check_PROGRAMS += tests/battery_distribution
 TESTS          += tests/battery_distribution

@@ -95,10 +95,15 @@ void phub__checkpoint_changed(struct phub__local *local);
 void phub__checkpoint_free(struct phub__local *local);
 /* How much of a stop's time is for the states of what a drain cannot move. */
 uint64_t phub__presend_share(uint64_t deadline_ms);
-/* This node leaves: send the states of what is left here to their next
- * homes, all at once; done(hub) when all are there, or at the deadline; at once if that is 0. */
+/* This node leaves: the states of what is left here go to their next homes,
+ * all at once, as the migration strategy says in leave(), or all of them.
+ * done(hub) when they are there, or at the deadline; at once if that is 0. */
 void phub__presend_start(struct phub__hub *hub, uint64_t deadline_ms,
                          void (*done)(struct phub__hub *hub));
+/* One of them.  done() once, on a later turn; not if this fails. */
+int phub__presend_child(struct phub__hub *hub, struct phub_bytes id,
+                        void (*done)(void *arg, int rc, const char *text),
+                        void *arg);
 void phub__presend_free(struct phub__hub *hub);
 
 #endif

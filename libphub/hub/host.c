@@ -679,6 +679,7 @@ static const struct phub_host table = {
     .peer_congested = phub__host_peer_congested,
     .child_role = phub__host_child_role,
     .child_stop = phub__host_child_stop,
+    .child_presend = phub__host_child_presend,
 };
 
 /* --- life ------------------------------------------------------------------------------------------ */

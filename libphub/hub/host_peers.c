@@ -7,6 +7,7 @@
 #include <phub/error.h>
 
 #include "hub/command.h"
+#include "hub/handover.h"
 #include "hub/host_private.h"
 #include "hub/local.h"
 #include "hub/request.h"
@@ -174,6 +175,31 @@ int phub__host_child_stop(struct phub_ctx *ctx, const struct phub_bytes *child,
     if (asked == NULL)
         return PHUB_ENOMEM;
     rc = phub__command_stop(ctx->hub, child, 1, timeout_ms, stopped, asked);
+    if (rc != 0)
+        phub__free(asked);
+    return rc;
+}
+
+static void presented(void *arg, int rc, const char *text)
+{
+    struct asked asked = *(struct asked *)arg;
+
+    phub__free(arg);
+    phub__host_complete(asked.hub, asked.kind, asked.token, rc, 0, text);
+}
+
+int phub__host_child_presend(struct phub_ctx *ctx,
+                             const struct phub_bytes *child, uint64_t token)
+{
+    struct asked *asked;
+    int rc;
+
+    if (ctx->kind != PHUB_KIND_MIGRATION)
+        return PHUB_EINVAL;
+    asked = asked_new(ctx, token);
+    if (asked == NULL)
+        return PHUB_ENOMEM;
+    rc = phub__presend_child(ctx->hub, *child, presented, asked);
     if (rc != 0)
         phub__free(asked);
     return rc;

@@ -85,6 +85,8 @@ int phub__host_child_role(struct phub_ctx *ctx, const struct phub_bytes *child,
                           uint32_t role, uint64_t token);
 int phub__host_child_stop(struct phub_ctx *ctx, const struct phub_bytes *child,
                           uint32_t timeout_ms, uint64_t token);
+int phub__host_child_presend(struct phub_ctx *ctx,
+                             const struct phub_bytes *child, uint64_t token);
 
 /* --- cells (host_cells.c) --------------------------------------------------- */
 

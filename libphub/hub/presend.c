@@ -7,9 +7,10 @@
  * last has ended, well or not.
  *
  * Leaving.  What a drain could not move is ended by the node's stop, and would
- * be started elsewhere without its state.  So each such child is frozen, if it
- * can, its state is taken and sent to its next home, all of them at once and
- * under one deadline.  A child that does not answer costs itself only: its next
+ * be started elsewhere without its state.  The migration strategy says for
+ * which of them that must not be; one that has no word for it means all.  Each
+ * is frozen, if it can, its state is taken and sent to its next home, all of
+ * them at once and under one deadline.  A child that does not answer costs itself only: its next
  * home is told that the state is missing, which is not an empty state. */
 #include "config.h"
 
@@ -20,6 +21,7 @@
 #include "hub/handover.h"
 #include "hub/keeper.h"
 #include "hub/move.h"
+#include "strategy/caller.h"
 #include "wire/memory.h"
 
 #define NS_PER_MS 1000000ull
@@ -216,6 +218,9 @@ struct sending {
     uint64_t target;
     struct phub_epoch incarnation, epoch;
     struct phub__state_out *stream;
+    void (*done)(void *arg, int rc, const char *text);  /* NULL: nobody's */
+    void *arg;
+    int code;                     /* there is no state, and this is why */
     int told;                     /* there, or given up */
     uint32_t id_size;
     char id[PHUB_CHILD_ID_MAX];
@@ -241,6 +246,8 @@ void phub__presend_free(struct phub__hub *hub)
     while ((s = p->first) != NULL) {
         p->first = s->next;
         phub__state_cancel(&s->stream);
+        if (!s->told && s->done != NULL)
+            s->done(s->arg, PHUB_ETIMEDOUT, "the node's time is up");
         phub__free(s);
     }
     hub->env->timer_free(hub->env, &p->timer);
@@ -255,11 +262,13 @@ static void presend_over(struct phub__hub *hub)
     done(hub);
 }
 
-static void told(struct sending *s)
+static void told(struct sending *s, int rc, const char *text)
 {
     struct phub__presend *p = s->hub->presend;
 
     s->told = 1;
+    if (s->done != NULL)
+        s->done(s->arg, rc != 0 ? rc : s->code, text);
     if (--p->left == 0) /* from the loop: we may be inside its start */
         s->hub->env->timer_start(s->hub->env, p->timer,
                                  s->hub->env->now_ns(s->hub->env));
@@ -276,7 +285,7 @@ static void sent(void *arg, int rc, const char *text)
     else
         phub__hub_cause(s->hub, id, "its state could not be sent ahead: %s",
                         text);
-    told(s);
+    told(s, rc, text);
 }
 
 /* The state, or with code the news that there is none. */
@@ -291,6 +300,7 @@ static void send(struct sending *s, struct phub_buf *state, int code)
     uint64_t left_ms = s->hub->presend->deadline_ns > now
         ? (s->hub->presend->deadline_ns - now) / NS_PER_MS : 0;
 
+    s->code = code;
     if (state == NULL)
         state = none = phub__buf_copy("", 0);
     if (state == NULL || state->size > PHUB_STATE_SIZE_MAX ||
@@ -300,7 +310,7 @@ static void send(struct sending *s, struct phub_buf *state, int code)
                          s->incarnation, s->epoch, state, &as,
                          (uint32_t)left_ms + TELL_MS, sent, s,
                          &s->stream) != 0)
-        told(s);
+        told(s, PHUB_EFAILED, "its state could not be sent");
     phub__buf_unref(&none);
 }
 
@@ -393,25 +403,31 @@ static int has_state(const struct phub__local *local,
            (phub__instance_can(local->instance) & PHUB__CAN_STATE) != 0;
 }
 
-static void begin(struct phub__local *local)
+int phub__presend_child(struct phub__hub *hub, struct phub_bytes id,
+                        void (*done)(void *arg, int rc, const char *text),
+                        void *arg)
 {
-    struct phub__hub *hub = local->hub;
+    struct phub__local *local = phub__local_find(hub, id);
     struct phub__presend *p = hub->presend;
     struct phub__row_facts row;
     struct sending *s;
+    uint64_t target;
 
-    phub__row_facts(hub, phub__local_id(local), &row);
-    if (!has_state(local, &row))
-        return;
+    if (p == NULL || p->late)
+        return PHUB_EINVAL;
+    phub__row_facts(hub, id, &row);
+    if (local == NULL || !has_state(local, &row))
+        return PHUB_ENOTFOUND;
+    target = next_home(hub, id);
+    if (target == 0)
+        return PHUB_ENOPLACE;
     s = phub__calloc(1, sizeof *s);
     if (s == NULL)
-        return;
-    s->target = next_home(hub, phub__local_id(local));
-    if (s->target == 0) {
-        phub__free(s);
-        return;
-    }
+        return PHUB_ENOMEM;
     s->hub = hub;
+    s->target = target;
+    s->done = done;
+    s->arg = arg;
     s->serial = ++hub->checkpoint_serial;
     s->incarnation = row.incarnation;
     s->epoch = row.home_epoch;
@@ -424,6 +440,7 @@ static void begin(struct phub__local *local)
         ask(local, s);
     else
         send(s, local->kept, 0);
+    return 0;
 }
 
 /* All are there; or the deadline: who has not answered has no state. */
@@ -468,9 +485,11 @@ void phub__presend_start(struct phub__hub *hub, uint64_t deadline_ms,
     p->done = done;
     p->deadline_ns = env->now_ns(env) + deadline_ms * NS_PER_MS;
     hub->presend = p;
-    for (local = phub__locals_first(hub->locals); local != NULL;
-         local = local->next)
-        begin(local);
+    if (!phub__call_leave(hub->strategies[PHUB_KIND_MIGRATION],
+                          (uint32_t)deadline_ms))
+        for (local = phub__locals_first(hub->locals); local != NULL;
+             local = local->next)
+            (void)phub__presend_child(hub, phub__local_id(local), NULL, NULL);
     env->timer_start(env, p->timer, p->left != 0 ? p->deadline_ns
                                                  : env->now_ns(env));
 }

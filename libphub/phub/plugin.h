@@ -31,8 +31,9 @@
  *        phub_host: judge_again, defer, work, lease, store_put, store_get,
  *        store_drop, store_sync, cell_get, cell_put, cell_cas, cell_next,
  *        cell_watch, view_label, peer_multicast, peer_congested, child_role,
- *        child_stop; phub_view_node: labels; PHUB_FLAG_SINGLE.
- *        phub_redundancy_ops: signals.
+ *        child_stop, child_presend; phub_view_node: labels;
+ *        PHUB_FLAG_SINGLE; phub_redundancy_ops: signals;
+ *        phub_migration_ops: leave.
  *
  * Manual: phub-strategy(7). */
 #ifndef PHUB_PLUGIN_H
@@ -412,6 +413,15 @@ struct phub_host {
      * PHUB_ENOTFOUND as the answer. */
     int (*child_stop)(struct phub_ctx *ctx, const struct phub_bytes *child,
                       uint32_t timeout_ms, uint64_t token);
+    /* Migration strategies, from leave() on: freeze the child, take its state
+     * and give it to its next home, which keeps it until the child starts
+     * there; done when it is there.  A child that gives none before the
+     * deadline of leave() costs itself only: its next home is told that the
+     * state is missing, and that is done then, with the child's error.
+     * Errors: PHUB_EINVAL: this node does not leave; PHUB_ENOTFOUND: no state
+     * of it is here; PHUB_ENOPLACE. */
+    int (*child_presend)(struct phub_ctx *ctx, const struct phub_bytes *child,
+                         uint64_t token);
 };
 
 #define PHUB_MOVE_STANDBY 1u          /* move_prepare flag */
@@ -552,6 +562,13 @@ struct phub_migration_ops {
     void (*received)(void *self, uint64_t node,
                      const struct phub_bytes *message);
     void (*view_changed)(void *self, const struct phub_view *view);
+
+    /* --- 1.1 ------------------------------------------------------------- */
+
+    /* Optional: this node leaves, and what begin() was asked to move away in
+     * time is moved.  What is still here ends in deadline_ms: its states may
+     * go ahead, by child_presend().  Without it all of them do. */
+    void (*leave)(void *self, uint32_t deadline_ms);
 };
 
 enum phub_verdict {

@@ -8,6 +8,7 @@
  *     completed    -> phub_swap_completed
  *     cancel       -> phub_swap_cancel
  *     view_changed -> phub_swap_handle_contraction
+ *     leave        -> phub_swap_handle_shutdown
  *
  * and the strategy says one thing itself, in next(): which step follows which.
  * ColdSwap and HotSwap are two such functions.  What must hold for every
@@ -201,8 +202,11 @@ void phub_swap_dispatch_migration_hook(struct phub_swap *swap, uint32_t moved,
 /* The view changed: what goes to a node that left takes its next target. */
 void phub_swap_handle_contraction(struct phub_swap *swap,
                                   const struct phub_view *view);
-/* This node leaves: nobody is asked for consent any more, and what is not
- * decided in deadline_ms (0 = no limit) is given up. */
+/* This node leaves: nobody is asked for consent any more, what is not decided
+ * in deadline_ms (0 = no limit) is given up, and the states of all that still
+ * run here go ahead, all at once, to be kept by their next homes until they
+ * start there.  Whose state does not come in time costs itself only: its next
+ * home is told that it is missing.  Counters states_ahead, states_missing. */
 void phub_swap_handle_shutdown(struct phub_swap *swap, uint32_t deadline_ms);
 
 /* --- a strategy in one function ----------------------------------------------
@@ -250,12 +254,18 @@ struct phub_swap_strategy {
         phub_swap_handle_contraction(                                         \
             ((struct phub_swap_strategy *)self_)->swap, view);                \
     }                                                                         \
+    static void name_##_leave(void *self_, uint32_t deadline_ms)              \
+    {                                                                         \
+        phub_swap_handle_shutdown(                                            \
+            ((struct phub_swap_strategy *)self_)->swap, deadline_ms);         \
+    }                                                                         \
     static const struct phub_migration_ops name_##_ops = {                    \
         .size = sizeof name_##_ops,                                           \
         .instance_size = sizeof(struct phub_swap_strategy),                   \
         .open = name_##_open, .close = name_##_close,                         \
         .begin = name_##_begin, .completed = name_##_completed,               \
         .cancel = name_##_cancel, .view_changed = name_##_view_changed,       \
+        .leave = name_##_leave,                                               \
     };                                                                        \
     static const struct phub_param name_##_params[] = { PHUB_SWAP_PARAMS }
 

@@ -373,6 +373,16 @@ void phub__call_cancel(struct phub__strategy *strategy,
     leave(strategy);
 }
 
+int phub__call_leave(struct phub__strategy *strategy, uint32_t deadline_ms)
+{
+    if (strategy->ops.migration.leave == NULL)
+        return 0;
+    enter(strategy, PHUB_KIND_MIGRATION, "leave");
+    strategy->ops.migration.leave(strategy->self, deadline_ms);
+    leave(strategy);
+    return 1;
+}
+
 /* --- every kind ---------------------------------------------------------- */
 
 void phub__call_view_changed(struct phub__strategy *strategy,

@@ -67,6 +67,8 @@ void phub__call_cancel(struct phub__strategy *strategy,
                        const struct phub_bytes *child);
 
 /* Every kind; nothing happens where a kind or a plugin does not have it. */
+/* 0: it has nothing to say about that. */
+int phub__call_leave(struct phub__strategy *strategy, uint32_t deadline_ms);
 void phub__call_view_changed(struct phub__strategy *strategy,
                              const struct phub_view *view);
 void phub__call_completed(struct phub__strategy *strategy, uint64_t token,

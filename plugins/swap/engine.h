@@ -5,7 +5,8 @@
  * child (a hash table) and by time (a heap over due_ns, one host timer for the
  * first).  A token is bit 63, 31 bits of sequence, 32 bits of slot: every
  * request to the host takes a new sequence, so an answer that comes late or
- * twice fits no move any more.  The timer is the last slot. */
+ * twice fits no move any more.  The timer is the last slot, and states that go
+ * ahead are the one before. */
 #ifndef PHUB_SWAP_ENGINE_H
 #define PHUB_SWAP_ENGINE_H
 
@@ -17,6 +18,7 @@
 #define NEVER UINT64_MAX
 #define TOKEN_OURS (1ull << 63)
 #define TOKEN_TIMER_SLOT UINT32_MAX
+#define TOKEN_AHEAD_SLOT (UINT32_MAX - 1)
 #define WATCHDOG_MS 1000u       /* beyond the host's own timeout */
 #define BUSY_FIRST_MS 20u       /* pause, doubled each time */
 #define BUSY_LAST_MS 1000u
@@ -91,6 +93,9 @@ struct phub_swap {
     uint32_t groups_turn;        /* where the next turn begins */
     uint32_t under_way;
     uint32_t sequence;
+    uint32_t ahead;              /* states on their way, without a move */
+    uint32_t ahead_there;
+    uint32_t ahead_missing;
     uint32_t steps[PHUB_SWAP_ABORT + 1];  /* moves in each step */
     bool leaving;                /* nobody is asked for consent */
 };
@@ -143,6 +148,11 @@ void phub__swap_ended(struct phub_swap *swap, struct phub_swap_move *move,
 /* Give up this attempt for why (static); last: no other target. */
 void phub__swap_fail(struct phub_swap *swap, struct phub_swap_move *move,
                      int rc, const char *why, bool last);
+/* A state that was sent ahead is there, or missing. */
+void phub__swap_ahead_ended(struct phub_swap *swap, int rc);
+void phub__swap_counter_add(struct phub_swap *swap, const char *name,
+                            uint64_t n);
+void phub__swap_log(struct phub_swap *swap, uint32_t level, const char *text);
 /* Start what may start. */
 void phub__swap_pump(struct phub_swap *swap);
 void phub__swap_note(struct phub_swap *swap,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* life: making and ending a swap, and what reaches it from outside: batches,
  * cancels, views, the end of the node. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -310,28 +311,46 @@ void phub_swap_handle_contraction(struct phub_swap *swap,
 
 /* --- the end of the node ------------------------------------------------- */
 
-/* Move one child wherever it belongs when this node is gone. */
-static void child_send_away(struct phub_swap *swap,
-                            const struct phub_bytes *child,
-                            uint32_t deadline_ms)
+static void ahead_tell(struct phub_swap *swap)
 {
-    struct phub_plan_item item = { .size = sizeof item };
-    uint64_t nodes[PHUB_SWAP_TARGETS_MAX];
-    uint32_t count = 0;
+    char text[96];
 
-    if (phub__swap_find(swap, child) != NULL ||
-        swap->host->assign_for(swap->ctx, child, PHUB_CAUSE_DRAIN, nodes,
-                               PHUB_SWAP_TARGETS_MAX, &count) != 0)
-        return;
-    item.id = *child;
-    item.cause = PHUB_CAUSE_DRAIN;
-    item.targets = nodes;
-    item.targets_count = count;
-    item.deadline_ms = deadline_ms;
-    (void)phub_swap_begin(swap, &item, 1, sizeof item);
+    phub__swap_counter_add(swap, "states_ahead", swap->ahead_there);
+    phub__swap_counter_add(swap, "states_missing", swap->ahead_missing);
+    (void)snprintf(text, sizeof text, "states sent ahead=%u missing=%u",
+                   swap->ahead_there, swap->ahead_missing);
+    phub__swap_log(swap, swap->ahead_missing > 0 ? 2 : 3, text);
+    swap->ahead_there = swap->ahead_missing = 0;
 }
 
-static void children_send_away(struct phub_swap *swap, uint32_t deadline_ms)
+void phub__swap_ahead_ended(struct phub_swap *swap, int rc)
+{
+    if (swap->ahead == 0)
+        return;   /* told twice */
+    if (rc == 0)
+        swap->ahead_there++;
+    else
+        swap->ahead_missing++;
+    if (--swap->ahead == 0)
+        ahead_tell(swap);
+}
+
+static void state_send_ahead(struct phub_swap *swap,
+                             const struct phub_bytes *child)
+{
+    int rc;
+
+    if (phub__swap_find(swap, child) != NULL)
+        return;   /* its move takes it along */
+    rc = swap->host->child_presend(swap->ctx, child, phub__swap_token_of(
+                                       swap, TOKEN_AHEAD_SLOT));
+    if (rc == 0)
+        swap->ahead++;
+    else if (rc != PHUB_ENOTFOUND)
+        swap->ahead_missing++;
+}
+
+static void states_send_ahead(struct phub_swap *swap)
 {
     struct phub_bytes ids[PAGE];
     uint64_t me = swap->host->self(swap->ctx), cursor = 0;
@@ -339,7 +358,7 @@ static void children_send_away(struct phub_swap *swap, uint32_t deadline_ms)
     uint8_t *copies;
 
     if (!PHUB_HAS(swap->host, children_of) ||
-        !PHUB_HAS(swap->host, assign_for))
+        !PHUB_HAS(swap->host, child_presend))
         return;
     copies = malloc((size_t)PAGE * PHUB_CHILD_ID_MAX);
     if (copies == NULL)
@@ -357,9 +376,11 @@ static void children_send_away(struct phub_swap *swap, uint32_t deadline_ms)
             ids[i].data = copy;
         }
         for (i = 0; i < count; i++)
-            child_send_away(swap, &ids[i], deadline_ms);
+            state_send_ahead(swap, &ids[i]);
     }
     free(copies);
+    if (swap->ahead == 0 && swap->ahead_missing > 0)
+        ahead_tell(swap);
 }
 
 void phub_swap_handle_shutdown(struct phub_swap *swap, uint32_t deadline_ms)
@@ -388,6 +409,7 @@ void phub_swap_handle_shutdown(struct phub_swap *swap, uint32_t deadline_ms)
         }
         phub__swap_due(swap, move, move->step_due_ns);
     }
-    children_send_away(swap, deadline_ms);
+    if (swap->options.handover)
+        states_send_ahead(swap);
     phub__swap_pump(swap);
 }

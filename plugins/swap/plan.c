@@ -141,9 +141,10 @@ static void group_drop_if_idle(struct phub_swap *swap,
 int phub_swap_group_children_by_node(struct phub_swap *swap,
                                      struct phub_swap_move *move)
 {
-    struct phub_swap_group *group =
-        group_make(swap, move->targets[move->attempt]);
+    struct phub_swap_group *group;
 
+    phub__swap_under_way(swap, move, false);
+    group = group_make(swap, move->targets[move->attempt]);
     if (group == NULL)
         return PHUB_ENOMEM;
     phub__swap_step_set(swap, move, PHUB_SWAP_QUEUED);

@@ -60,14 +60,14 @@ static const char *why_of(struct phub_swap_move *move, int rc,
     return said;
 }
 
-static void counter_add(struct phub_swap *swap, const char *name, uint64_t n)
+void phub__swap_counter_add(struct phub_swap *swap, const char *name,
+                            uint64_t n)
 {
     if (PHUB_HAS(swap->host, counter_add) && n > 0)
         swap->host->counter_add(swap->ctx, name, n);
 }
 
-static void log_write(struct phub_swap *swap, uint32_t level,
-                      const char *text)
+void phub__swap_log(struct phub_swap *swap, uint32_t level, const char *text)
 {
     if (PHUB_HAS(swap->host, log))
         swap->host->log(swap->ctx, level, text);
@@ -108,11 +108,11 @@ void phub_swap_dispatch_migration_hook(struct phub_swap *swap, uint32_t moved,
 
     if (moved + failed == 0)
         return;
-    counter_add(swap, "moves_done", moved);
-    counter_add(swap, "moves_failed", failed);
+    phub__swap_counter_add(swap, "moves_done", moved);
+    phub__swap_counter_add(swap, "moves_failed", failed);
     (void)snprintf(text, sizeof text, "migration completed moved=%u stayed=%u",
                    moved, failed);
-    log_write(swap, failed > 0 ? 2 : 3, text);
+    phub__swap_log(swap, failed > 0 ? 2 : 3, text);
 }
 
 static void batch_count(struct phub_swap *swap, struct phub_swap_batch *batch,
@@ -272,7 +272,7 @@ static void consent_ended(struct phub_swap *swap, struct phub_swap_move *move,
             return;
         }
         phub__swap_note(swap, move, "moved without consent: put off too long");
-        counter_add(swap, "moves_forced", 1);
+        phub__swap_counter_add(swap, "moves_forced", 1);
     }
     move->ask = false;
     requeue(swap, move);
@@ -283,7 +283,7 @@ static void deferred_ended(struct phub_swap *swap,
 {
     if (phub__swap_now(swap) >= move->force_ns) {
         phub__swap_note(swap, move, "moved without consent: put off too long");
-        counter_add(swap, "moves_forced", 1);
+        phub__swap_counter_add(swap, "moves_forced", 1);
         move->ask = false;
     }
     requeue(swap, move);
@@ -308,7 +308,7 @@ static void state_ended(struct phub_swap *swap, struct phub_swap_move *move,
         move->flags &= ~PHUB_SWAP_CAN_FREEZE;
         phub__swap_note(swap, move,
                         "cannot freeze: ended here before it starts there");
-        log_write(swap, 3, "a child cannot freeze: moved in ColdSwap order");
+        phub__swap_log(swap, 3, "a child cannot freeze: moved in ColdSwap order");
     } else if (rc == 0) {
         move->flags |= PHUB_SWAP_TAKEN;
         move->state_size = result != NULL ? result->value : 0;
@@ -431,10 +431,12 @@ int phub_swap_completed(struct phub_swap *swap, uint64_t token, int32_t rc,
         now_ns = phub__swap_now(swap);
         while ((move = phub__swap_due_first(swap, now_ns)) != NULL)
             due_fired(swap, move, now_ns);
-    } else if ((move = phub__swap_by_token(swap, token)) != NULL)
+    } else if ((uint32_t)token == TOKEN_AHEAD_SLOT)
+        phub__swap_ahead_ended(swap, rc);
+    else if ((move = phub__swap_by_token(swap, token)) != NULL)
         phub__swap_ended(swap, move, rc, result);
     else
-        counter_add(swap, "moves_late_answers", 1);
+        phub__swap_counter_add(swap, "moves_late_answers", 1);
     phub__swap_pump(swap);
     return 1;
 }

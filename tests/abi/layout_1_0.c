@@ -143,6 +143,7 @@ OFFSET(struct phub_host, peer_multicast, 472, 240);
 OFFSET(struct phub_host, peer_congested, 480, 244);
 OFFSET(struct phub_host, child_role, 488, 248);
 OFFSET(struct phub_host, child_stop, 496, 252);
+OFFSET(struct phub_host, child_presend, 504, 256);
 
 SIZE(struct phub_lease, 48, 48);
 OFFSET(struct phub_lease, size, 0, 0);
@@ -213,6 +214,8 @@ OFFSET(struct phub_migration_ops, completed, 32, 20);
 OFFSET(struct phub_migration_ops, cancel, 40, 24);
 OFFSET(struct phub_migration_ops, received, 48, 28);
 OFFSET(struct phub_migration_ops, view_changed, 56, 32);
+/* 1.1 */
+OFFSET(struct phub_migration_ops, leave, 64, 36);
 
 SIZE(struct phub_judge, 56, 40);
 OFFSET(struct phub_judge, size, 0, 0);
