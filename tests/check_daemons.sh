@@ -137,6 +137,41 @@ expect 0 "counter-1 .*ok" phub move counter-1 "$to"
 [ "$(node_of counter-1)" = "$to" ] || wrong "counter-1 is not on $to"
 no_loss move
 
+# --- versions of states ----------------------------------------------------------------
+
+# A child whose program is another on each node: nobody is given a state that
+# its program cannot read, and then the child goes on where it is.
+count_of() {
+    local port
+    port=$(phub show versioned | sed -n 's/.*port=\([0-9]*\).*/\1/p')
+    exec 5<>"/dev/tcp/127.0.0.1/$port"
+    echo "$1" >&5
+    read -r count <&5
+    exec 5>&-
+    echo "$count"
+}
+for name in a b c; do echo 3 >"$scratch/version.$name"; done
+# shellcheck disable=SC2016
+expect 0 'versioned .*ok' phub start versioned --ready -- /bin/sh -c \
+    'exec "$1" "$(cat "$0/version.$PHUB_NODE")"' "$scratch" "$counter"
+must 10 'ten run' running 10
+from=$(node_of versioned)
+for to in a b c; do [ "$to" = "$from" ] || break; done
+pid=$(pid_of_child versioned)
+[ "$(count_of inc)" = 1 ] || wrong 'the count does not begin with 1'
+echo 2 >"$scratch/version.$to"
+expect 1 'version 3.*its own is 2' phub move versioned "$to"
+[ "$(row_of versioned | awk '{print $2, $3, $4}')" = "$from running $pid" ] ||
+    wrong 'a child whose state was refused is not where it was'
+[ "$(count_of inc)" = 2 ] || wrong 'a refused move lost the count'
+echo 4 >"$scratch/version.$to"
+expect 0 'versioned .*ok' phub move versioned "$to"
+[ "$(count_of inc)" = 3 ] || wrong 'a later version lost the count'
+expect 1 'version 4.*its own is 3' phub move versioned "$from"
+[ "$(node_of versioned)" = "$to" ] || wrong 'it went back with its state'
+expect 0 'versioned .*ok' phub stop versioned
+must 10 'nine run again' running 9
+
 # --- a daemon that is back before anybody notices ------------------------------------
 
 # Not counter-1: it was moved, and may go home when the view changes.

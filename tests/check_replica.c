@@ -184,6 +184,83 @@ START_TEST(a_move_to_where_one_waits_takes_the_state_along)
 }
 END_TEST
 
+/* --- handover ----------------------------------------------------------------- */
+
+static int left;
+
+static void on_left(void *arg)
+{
+    (void)arg;
+    left = 1;
+}
+
+static void leave(struct phub__hub *hub, void *arg)
+{
+    (void)arg;
+    phub__hub_stop(hub, 8000, on_left, NULL);
+}
+
+static int has_left(struct hubs *h, const void *arg)
+{
+    (void)h;
+    (void)arg;
+    return left;
+}
+
+/* The active one's node ends in peace. */
+static void active_leaves(void)
+{
+    uint32_t active;
+
+    (void)acting_serial(&active);
+    left = 0;
+    hubs_do(&hubs, active, leave, NULL);
+    ck_assert(hubs_until(&hubs, 60000, has_left, NULL));
+    phub__sim_node_kill(hubs_node(&hubs, active));
+}
+
+START_TEST(the_state_of_one_whose_node_leaves_goes_to_the_new_active_one)
+{
+    uint32_t i;
+
+    begin(4, "factor=3", "mode=active_passive");
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", MANNER), 0);
+    becomes(3, 1);
+    for (i = 0; i < 3; i++) {
+        hubs_update(&hubs, "c", 5 * i + 1, 5 * i + 5);
+        active_leaves();
+        becomes(i == 0 ? 3 : 3 - i, 1);
+        ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5 * i + 5);
+    }
+    ck_assert_uint_eq(hubs.doubled, 0);
+    end();
+}
+END_TEST
+
+/* No move is possible: the other nodes migrate by another strategy. */
+START_TEST(a_state_that_goes_ahead_reaches_the_one_that_is_promoted)
+{
+    uint32_t nodes = _i == 0 ? 2 : 4, i;
+
+    begin(nodes, _i == 0 ? "factor=2" : "factor=3", "mode=active_passive");
+    for (i = 1; i < nodes; i++)
+        phub__sim_node_power_off(hubs_node(&hubs, i));
+    hubs_run(&hubs, 20000);
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", MANNER), 0);
+    hubs.migration = "coldswap";
+    for (i = 1; i < nodes; i++)
+        phub__sim_node_start(hubs_node(&hubs, i));
+    hubs_settle(&hubs);
+    becomes(_i == 0 ? 2 : 3, 1);
+    hubs_update(&hubs, "c", 1, 5);
+    active_leaves();
+    becomes(_i == 0 ? 1 : 3, 1);
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5);
+    ck_assert_uint_eq(hubs.doubled, 0);
+    end();
+}
+END_TEST
+
 START_TEST(there_is_one_on_each_node_as_nodes_come_and_go)
 {
     uint32_t i;
@@ -283,6 +360,10 @@ int main(void)
         tc, one_that_waits_is_promoted_where_it_is_when_the_active_is_lost);
     tcase_add_test(tc, one_that_waits_is_replaced_and_the_active_one_goes_on);
     tcase_add_test(tc, a_move_to_where_one_waits_takes_the_state_along);
+    tcase_add_test(
+        tc, the_state_of_one_whose_node_leaves_goes_to_the_new_active_one);
+    tcase_add_loop_test(
+        tc, a_state_that_goes_ahead_reaches_the_one_that_is_promoted, 0, 2);
     tcase_add_test(tc, there_is_one_on_each_node_as_nodes_come_and_go);
     tcase_add_test(tc, one_that_does_not_take_its_role_is_started_anew);
     tcase_add_test(tc, every_node_knows_which_one_is_active);

@@ -9,7 +9,8 @@
  * client, so nothing is answered, until THAW.  Clients of a frozen counter wait
  * until it ends, then look its name up again.
  *
- * Run by hand it prints its port and serves. */
+ * "counter 3" gives states of version 3, and refuses later ones.  Run by hand it
+ * prints its port and serves. */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
@@ -41,6 +42,7 @@ struct client {
 struct counter {
     struct phub_child *child; /* NULL when run by hand */
     unsigned long long count;
+    uint32_t version; /* of the states it gives */
     int listener;
     bool serving;
     bool stopping;
@@ -95,7 +97,8 @@ on_get_state(void *arg, uint64_t ref)
     char text[32];
     int size = snprintf(text, sizeof text, "%llu", counter->count);
 
-    return phub_child_give_state(counter->child, ref, 1, text, (size_t)size);
+    return phub_child_give_state(counter->child, ref, counter->version, text,
+                                 (size_t)size);
 }
 
 static int
@@ -108,7 +111,9 @@ on_put_state(void *arg, uint64_t ref, const struct phub_child_state *state)
     counter->serving = !phub_child_standby(counter->child);
     if (state->code != 0)
         return 0; /* there is none: begin at 0 */
-    if (state->size == 0 || state->size >= sizeof text || state->version != 1)
+    if (state->version > counter->version)
+        return PHUB_EVERSION;
+    if (state->size == 0 || state->size >= sizeof text)
         return PHUB_EINVAL;
     memcpy(text, state->data, state->size);
     text[state->size] = 0;
@@ -259,18 +264,19 @@ turn(struct counter *counter)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
     static struct counter counter;
     char port[16];
     int rc;
 
     signal(SIGPIPE, SIG_IGN);
+    counter.version = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 1;
     if (listen_somewhere(&counter, port, sizeof port) < 0)
         return 1;
     rc = phub_child_open(&counter.child, &calls,
-                         PHUB_CHILD_CAN_FREEZE | PHUB_CHILD_CAN_STATE, 1,
-                         &counter);
+                         PHUB_CHILD_CAN_FREEZE | PHUB_CHILD_CAN_STATE,
+                         counter.version, &counter);
     if (rc == 0) {
         rc = phub_child_publish(counter.child, "port", port);
         counter.serving = !phub_child_standby(counter.child)

@@ -357,7 +357,8 @@ int phub__handover_chunk(struct phub__hub *hub, uint64_t from,
 
 /* --- whose it is -------------------------------------------------------------- */
 
-/* Somebody may have run it after this state was taken. */
+/* Somebody may have run it after this state was taken.  One that waits has
+ * not, whatever its epoch. */
 static int overtaken(struct phub__hub *hub, const struct entry *entry)
 {
     struct phub__row_view view;
@@ -371,7 +372,8 @@ static int overtaken(struct phub__hub *hub, const struct entry *entry)
     for (i = 0; i < view.instances_count; i++) {
         phub__row_half_at(&view, i, &half);
         if (phub_epoch_cmp(half.incarnation, entry->incarnation) == 0 &&
-            phub_epoch_cmp(half.epoch, entry->epoch) > 0)
+            phub_epoch_cmp(half.epoch, entry->epoch) > 0 &&
+            half.role == PHUB_ROLE_ACTIVE)
             return 1;
     }
     return 0;
@@ -423,6 +425,19 @@ int phub__handover_drop(struct phub__hub *hub, struct phub_bytes id)
         return 0;
     entry_free(hub->handover, entry);
     return 1;
+}
+
+int phub__handover_waits(struct phub__hub *hub, struct phub_bytes id,
+                         const struct phub__row_facts *row)
+{
+    const struct entry *entry;
+
+    if (hub->handover->count == 0)
+        return 0;
+    phub__handover_row_changed(hub, id);
+    entry = find(hub->handover, id, 1);
+    return entry != NULL && entry->code == 0 &&
+           phub_epoch_cmp(row->home_epoch, entry->epoch) > 0;
 }
 
 void phub__handover_deliver(struct phub__local *local,

@@ -61,6 +61,9 @@ int phub__handover_keep(struct phub__hub *hub, uint64_t from,
  * goes to local->kept or kept_code. */
 void phub__handover_deliver(struct phub__local *local,
                             const struct phub__row_facts *row);
+/* Is there a state that the child, home here by that row, goes on with? */
+int phub__handover_waits(struct phub__hub *hub, struct phub_bytes id,
+                         const struct phub__row_facts *row);
 /* Is there anything of that child? */
 int phub__handover_knows(struct phub__hub *hub, struct phub_bytes id);
 /* The row changed: drop what it overtakes. */

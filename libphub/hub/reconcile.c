@@ -227,6 +227,7 @@ static void check_instance(struct phub__local *local,
     struct phub__hub *hub = local->hub;
     struct phub__instance *instance = local->instance;
     struct phub_epoch epoch = phub__instance_epoch(instance);
+    struct phub_bytes id = phub__local_id(local);
     char why[128], name[PHUB_NODE_NAME_MAX + 24];
 
     if (!row->exists) {
@@ -268,6 +269,12 @@ static void check_instance(struct phub__local *local,
         return;
     if (row->home == hub->node && hub->stopping && local->replica) {
         stop(local, "the node is leaving"); /* its keeper is told so, too */
+        return;
+    }
+    if (row->home == hub->node &&
+        phub__instance_role(instance) == PHUB_ROLE_PASSIVE &&
+        phub__handover_waits(hub, id, row)) {
+        stop(local, "it is active now, and goes on with the state that waits");
         return;
     }
     if (row->home == hub->node) {
