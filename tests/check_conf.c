@@ -155,6 +155,64 @@ START_TEST(an_unknown_section_names_the_nearest)
 }
 END_TEST
 
+START_TEST(a_command_of_an_event_is_words_with_a_path_first)
+{
+    const struct phub_bytes *argv;
+
+    ck_assert_int_eq(whole(
+        GOOD "[hooks]\nhook_timeout_ms = 500\n"
+        "child_failed = /bin/page  --to \"a b\"c \"\" ; comment\n"
+        "* = /bin/log\nchild_failed = /bin/log\n"), 0);
+    ck_assert_uint_eq(config.hooks.hook_timeout_ms, 500);
+    ck_assert_uint_eq(config.hooks.hook_queue_max, 256);
+    ck_assert_uint_eq(config.commands_count, 3);
+    ck_assert_str_eq(config.commands[0].event, "child_failed");
+    ck_assert_uint_eq(config.commands[0].argv.count, 4);
+    argv = config.commands[0].argv.items;
+    ck_assert_str_eq((const char *)argv[0].data, "/bin/page");
+    ck_assert_str_eq((const char *)argv[1].data, "--to");
+    ck_assert_str_eq((const char *)argv[2].data, "a bc");
+    ck_assert_uint_eq(argv[3].size, 0);
+    ck_assert_str_eq(config.commands[1].event, "*");
+    ck_assert_str_eq(config.commands[2].event, "child_failed");
+}
+END_TEST
+
+START_TEST(an_unknown_event_names_the_nearest_and_what_is_allowed)
+{
+    char text[4096] = "[hooks]\n";
+    size_t i;
+
+    wrong("[hooks]\nchild_faild = /bin/x\n",
+          "f:2: [hooks] child_faild: unknown event, nearest is child_failed; "
+          "allowed are * and those of phub_hook_add(3)\n");
+    wrong("[hooks]\n\nhook_timeout = 1\n",
+          "f:3: [hooks] hook_timeout: unknown event, nearest is "
+          "hook_timeout_ms; allowed are * and those of phub_hook_add(3)\n");
+    wrong("[hooks]\nchild_data_alter = /bin/x\n",
+          "f:2: [hooks] child_data_alter: it changes what is started, which "
+          "no command can do: phub_alter_add(3)\n");
+    wrong("[hooks]\nshutdown = bin/x\n",
+          "f:2: [hooks] shutdown = \"bin/x\": allowed is a program's "
+          "absolute path and its arguments, 32 words at most\n");
+    wrong("[hooks]\nshutdown = /bin/x \"y\n",
+          "f:2: [hooks] shutdown = \"/bin/x \"y\": allowed is a program's "
+          "absolute path and its arguments, 32 words at most\n");
+    wrong("[hooks]\nshutdown = /x 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 "
+          "3 4 5 6 7 8 9 0 1 2 3\n",
+          "f:2: [hooks] shutdown = \"/x 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 "
+          "0 1 2 3 4 5 6 7 8 9 0 1 2 3\": allowed is a program's absolute "
+          "path and its arguments, 32 words at most\n");
+    wrong("[hooks]\nhook_queue_max = 0\n",
+          "f:2: [hooks] hook_queue_max = \"0\": allowed is an integer of 1 "
+          "to 65536\n");
+    for (i = 0; i <= PHUB__CONFIG_COMMANDS_MAX; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text),
+                 "shutdown = /bin/x\n");
+    wrong(text, "f:34: [hooks] shutdown: at most 32 commands\n");
+}
+END_TEST
+
 START_TEST(an_unknown_key_names_the_nearest)
 {
     wrong("[members]\nsetle_ms = 1\n",
@@ -430,7 +488,8 @@ START_TEST(what_is_printed_reads_the_same)
     FILE *out = open_memstream(&first, &size);
 
     ck_assert_int_eq(whole("[hub]\nid = h\nseeds = ipc:///a ipc:///b\n"
-                           STRATEGIES "[sync all]\nx = a=b\n"), 0);
+                           STRATEGIES "[sync all]\nx = a=b\n"
+                           "[hooks]\n* = /x \"a b\" c\n"), 0);
     phub__config_print(&config, out);
     fclose(out);
     phub__config_fini(&config);
@@ -440,6 +499,7 @@ START_TEST(what_is_printed_reads_the_same)
     fclose(out);
     ck_assert_str_eq(first, second);
     ck_assert_ptr_nonnull(strstr(first, "[sync all]\nx = a=b\n"));
+    ck_assert_ptr_nonnull(strstr(first, "\n* = /x \"a b\" c\n"));
     free(first);
     free(second);
 }
@@ -545,6 +605,9 @@ int main(void)
     tcase_add_test(tcase, flags_win_over_the_file);
     tcase_add_test(tcase, wrong_flags_are_usage_errors);
     tcase_add_test(tcase, what_is_printed_reads_the_same);
+    tcase_add_test(tcase, a_command_of_an_event_is_words_with_a_path_first);
+    tcase_add_test(tcase,
+                   an_unknown_event_names_the_nearest_and_what_is_allowed);
     tcase_add_test(tcase, the_table_is_sound);
     tcase_add_test(tcase, every_key_is_in_the_manual);
     tcase_add_test(tcase, the_example_is_a_good_file);

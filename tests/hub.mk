@@ -94,6 +94,11 @@ TESTS          += tests/check_hooks
 tests_check_hooks_SOURCES = tests/check_hooks.c $(hub_fixture)
 tests_check_hooks_LDADD   = $(hub_ldadd)
 
+check_PROGRAMS += tests/check_hook_command
+TESTS          += tests/check_hook_command
+tests_check_hook_command_SOURCES = tests/check_hook_command.c $(hub_fixture)
+tests_check_hook_command_LDADD   = $(hub_ldadd)
+
 check_PROGRAMS += tests/check_alter
 TESTS          += tests/check_alter
 tests_check_alter_SOURCES = tests/check_alter.c $(hub_fixture)

@@ -33,7 +33,9 @@ static void *daemon_start(void *arg, struct phub__sim_node *node,
     struct phub__hub_options o = {
         .hub_id = "check", .name = phub__sim_node_name(node),
         .listen = listen, .weight = 1000, .seeds = seeds, .seeds_count = 2,
-        .drain_timeout_ms = 30000, .plugin_path = hubs->path };
+        .drain_timeout_ms = 30000, .plugin_path = hubs->path,
+        .hooks = hubs->hooks, .hooks_count = hubs->hooks_count,
+        .hook_timeout_ms = 5000, .hook_queue_max = hubs->hook_queue_max };
 
     phub__cluster_params_init(&o.cluster);
     snprintf(listen, sizeof listen, "tcp://%s:7000", o.name);
@@ -132,6 +134,7 @@ void hubs_new(struct hubs *hubs, uint32_t count, const char *migration,
     snprintf(hubs->path, sizeof hubs->path, "%s",
              path != NULL ? path : "plugins/.libs");
     hubs->watch.acting = on_acting;
+    hubs->watch.hook = hubs->hook;
     hubs->watch.arg = hubs;
     phub__world_options_init(&options, seed);
     options.watch = &hubs->watch;

@@ -31,6 +31,12 @@ struct hubs {
     const char *redundancy;      /* NULL: singularity; kept by hubs_new */
     const char *const *redundancy_params;
     uint32_t redundancy_params_count;
+    const struct phub__hook_option *hooks;  /* commands; kept by hubs_new */
+    uint32_t hooks_count;
+    uint64_t hook_queue_max;
+    /* NULL, or told of what commands of hooks got; kept by hubs_new */
+    void (*hook)(void *hubs, struct phub__sim_node *node,
+                 struct phub_bytes word, struct phub_bytes input);
     /* NULL, or told of each hub before it starts; kept by hubs_new */
     void (*made)(struct hubs *hubs, uint32_t node, struct phub__hub *hub);
     uint32_t nodes;              /* added */

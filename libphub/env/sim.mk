@@ -3,6 +3,7 @@
 noinst_LTLIBRARIES += libphub-sim.la
 libphub_sim_la_SOURCES = \
 	libphub/env/sim/child.c libphub/env/sim/child.h \
+	libphub/env/sim/command.c \
 	libphub/env/sim/disk.c libphub/env/sim/guard.h \
 	libphub/env/sim/index.c \
 	libphub/env/sim/net.c libphub/env/sim/node.c \

@@ -238,6 +238,15 @@ static void row_of_section(struct reader *r, const char *key,
     uint8_t *given;
     int rc;
 
+    if (!row && strcmp(r->section, "hooks") == 0) {
+        char where[SECTION_MAX];
+
+        snprintf(where, sizeof where, "%.96s:%u: [hooks]", r->name, r->line);
+        if (phub__config_hook(r->config, key, value, where, r->errors) ==
+            PHUB_ENOMEM)
+            r->rc = PHUB_ENOMEM;
+        return;
+    }
     if (!row) {
         unknown_key(r, key);
         return;

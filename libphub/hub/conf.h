@@ -29,6 +29,7 @@
 #include <stdio.h>
 
 #include "cluster/cluster.h"
+#include "hub/hub.h"
 
 #define PHUB__CONFIG_BYTES_MAX (1u << 20)  /* of a file */
 #define PHUB__CONFIG_PLUGINS_MAX 16u       /* sections of strategies */
@@ -37,6 +38,8 @@
 #define PHUB__CONFIG_ERRORS_MAX 20u        /* told; the rest is counted */
 #define PHUB__CONFIG_ERRORS_BYTES 8192u
 #define PHUB__CONFIG_KINDS 5u
+#define PHUB__CONFIG_COMMANDS_MAX 32u      /* of hooks */
+#define PHUB__CONFIG_WORDS_MAX 32u         /* of one of them */
 
 enum phub__config_type {
     PHUB__CONFIG_UINT = 1,  /* uint64_t */
@@ -84,6 +87,11 @@ struct phub__config {
     struct {
         uint64_t children_max;
     } limits;
+    struct {
+        uint64_t hook_timeout_ms, hook_queue_max;
+    } hooks;
+    struct phub__hook_option commands[PHUB__CONFIG_COMMANDS_MAX]; /* owned */
+    size_t commands_count;
     struct phub__config_plugin plugins[PHUB__CONFIG_PLUGINS_MAX];
     size_t plugins_count;
     /* by row: 0, 1 file, 2 flag, 3 defaults (embed_conf.c) */
@@ -138,6 +146,10 @@ int phub__config_set(struct phub__config *config,
 /* Set a row of a strategy, "KIND.NAME.KEY=VALUE", as a flag does. */
 int phub__config_set_param(struct phub__config *config, const char *text,
                            struct phub__config_errors *errors);
+/* Run a command at an event, "EVENT=COMMAND", as a flag does: beside those of
+ * the file. */
+int phub__config_set_hook(struct phub__config *config, const char *text,
+                          struct phub__config_errors *errors);
 /* Fill defaults in and check that the whole makes sense; name as in parse. */
 int phub__config_finish(struct phub__config *config, const char *name,
                         struct phub__config_errors *errors);

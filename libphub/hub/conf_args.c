@@ -17,7 +17,7 @@
 #define DEFAULT_FILE PHUB_SYSCONF_DIR "/phub.conf"
 
 static const char *const own_flags[] = {
-    "--config", "--check-config", "--param", "--help", "--version", NULL
+    "--config", "--check-config", "--param", "--hook", "--help", "--version", NULL
 };
 
 const char *phub__config_flag_of(const struct phub__config_row *row,
@@ -143,7 +143,7 @@ struct args {
 static bool takes_value(const char *flag)
 {
     return row_of_flag(flag) || strcmp(flag, "--config") == 0 ||
-           strcmp(flag, "--param") == 0;
+           strcmp(flag, "--param") == 0 || strcmp(flag, "--hook") == 0;
 }
 
 static void unknown_flag(const char *word,
@@ -232,6 +232,8 @@ static int set_flags(struct phub__config *config, int argc,
             rc_one = phub__config_set(config, row, args.value, errors);
         else if (strcmp(args.flag, "--param") == 0)
             rc_one = phub__config_set_param(config, args.value, errors);
+        else if (strcmp(args.flag, "--hook") == 0)
+            rc_one = phub__config_set_hook(config, args.value, errors);
         rc = rc ? rc : rc_one;
     }
     return rc;
@@ -302,6 +304,7 @@ void phub__config_help(FILE *out)
           "  --check-config         print the configuration in force, or "
           "what is wrong with it\n"
           "  --param K.NAME.KEY=V   an option of a strategy of kind K\n"
+          "  --hook EVENT=COMMAND   run COMMAND at each such event\n"
           "  --help, --version\n\n"
           "Each key of phub.conf(5) is a flag too, and wins over the file:\n",
           out);

@@ -34,6 +34,14 @@ int phub__config_plugin_param(struct phub__config_plugin *plugin,
                               const char *key, const char *value,
                               bool replace);
 
+/* A row of [hooks] that is no key of the table: EVENT = COMMAND.  where says
+ * whose it is, "phub.conf:12: [hooks]". */
+int phub__config_hook(struct phub__config *config, const char *event,
+                      const char *value, const char *where,
+                      struct phub__config_errors *errors);
+void phub__config_hooks_fini(struct phub__config *config);
+void phub__config_hooks_print(const struct phub__config *config, FILE *out);
+
 /* Quote what was found for a terminal: no control bytes, not too long. */
 #define PHUB__CONFIG_SHOWN_MAX 96u
 const char *phub__config_shown(const char *found,

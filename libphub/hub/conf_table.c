@@ -79,6 +79,11 @@ static const struct phub__config_row rows[] = {
 
     ROW(limits, children_max, UINT, "", "1000000", 1, 10000000,
         "rows of the registry, stopped ones too; starts beyond are refused"),
+
+    ROW(hooks, hook_timeout_ms, UINT, "ms", "10000", 1, 3600000,
+        "a command of an event that takes longer is killed"),
+    ROW(hooks, hook_queue_max, UINT, "", "256", 1, 65536,
+        "events that may wait for one command; further ones are dropped"),
 };
 
 static_assert(sizeof rows / sizeof rows[0] <= PHUB__CONFIG_ROWS_MAX,
@@ -86,7 +91,7 @@ static_assert(sizeof rows / sizeof rows[0] <= PHUB__CONFIG_ROWS_MAX,
 
 /* Those with rows, and one that is kept for later. */
 static const char *const sections[] = {
-    "hub", "strategies", "members", "limits", "security", NULL
+    "hub", "strategies", "members", "limits", "hooks", "security", NULL
 };
 
 static const char *const kinds[PHUB__CONFIG_KINDS + 1] = {

@@ -22,6 +22,7 @@ void phub__config_fini(struct phub__config *config)
 
     for (size_t i = 0; i < count; i++)
         phub__config_drop(config, &rows[i]);
+    phub__config_hooks_fini(config);
     for (size_t i = 0; i < config->plugins_count; i++) {
         struct phub__config_plugin *p = &config->plugins[i];
 
@@ -274,6 +275,7 @@ void phub__config_print(const struct phub__config *config, FILE *out)
         }
         print_row(config, &rows[i], out);
     }
+    phub__config_hooks_print(config, out); /* [hooks] is the last of them */
     for (size_t i = 0; i < config->plugins_count; i++) {
         const struct phub__config_plugin *p = &config->plugins[i];
 

@@ -150,6 +150,9 @@ static void set(struct phub__config *config, const char *setting,
     row = phub__config_row(copy, dot + 1);
     if (row != NULL)
         set_row(config, setting, row, sign + 1, errors);
+    else if (strcmp(copy, "hooks") == 0)
+        (void)phub__config_hook(config, dot + 1, sign + 1, "setting hooks",
+                                errors);
     else if (is_kind(copy))
         set_param(config, copy, dot + 1, sign + 1, errors);
     else

@@ -15,6 +15,7 @@
 
 #include "hub/confirm.h"
 #include "hub/drain.h"
+#include "hub/hook_command.h"
 #include "hub/handover.h"
 #include "hub/host.h"
 #include "hub/hub.h"
@@ -489,7 +490,8 @@ static void stop_poll(void *arg)
         hub->stop_by_ns = 0;
     else if (hub->stop_by_ns == 0)
         hub->stop_by_ns = now + MOVES_LAST_MS * NS_PER_MS;
-    if (local == NULL && (phub__moves_count(hub->moves) == 0 ||
+    if (local == NULL && ((phub__moves_count(hub->moves) == 0 &&
+                           !phub__hook_commands_busy(hub)) ||
                           now >= hub->stop_by_ns)) {
         phub__cluster_leave(hub->cluster, env->boot_ns(env));
         hub->env->timer_free(env, &hub->stop_timer);
@@ -572,6 +574,33 @@ static const char *const *keep_list(struct phub__hub *hub,
     return copy;
 }
 
+static const struct phub__hook_option *
+keep_hooks(struct phub__hub *hub, const struct phub__hook_option *hooks,
+           uint32_t count)
+{
+    struct phub__hook_option *copy =
+        phub__arena_alloc(&hub->arena, count + 1u, sizeof *copy);
+    uint32_t i, k;
+
+    for (i = 0; copy != NULL && i < count; i++) {
+        const struct phub_bytes *from = hooks[i].argv.items;
+        struct phub_bytes *to = phub__arena_alloc(
+            &hub->arena, hooks[i].argv.count + 1u, sizeof *to);
+
+        copy[i].event = keep(hub, hooks[i].event);
+        copy[i].argv = (struct phub__list){ to, hooks[i].argv.count };
+        for (k = 0; to != NULL && k < hooks[i].argv.count; k++) {
+            uint8_t *word = phub__arena_alloc(&hub->arena, from[k].size + 1,
+                                              1);
+
+            if (word != NULL)
+                memcpy(word, from[k].data, from[k].size);
+            to[k] = (struct phub_bytes){ word, from[k].size };
+        }
+    }
+    return copy;
+}
+
 static int options_copy(struct phub__hub *hub,
                         const struct phub__hub_options *o)
 {
@@ -585,6 +614,7 @@ static int options_copy(struct phub__hub *hub,
     to->labels = keep(hub, o->labels);
     to->plugin_path = keep(hub, o->plugin_path);
     to->seeds = keep_list(hub, o->seeds, o->seeds_count);
+    to->hooks = keep_hooks(hub, o->hooks, o->hooks_count);
     for (kind = 1; kind < PHUB__KINDS; kind++) {
         to->strategies[kind].name = keep(hub, o->strategies[kind].name);
         to->strategies[kind].params =
@@ -648,6 +678,8 @@ static int parts_new(struct phub__hub *hub)
     if (rc == 0)
         rc = phub__redistribution_new(hub);
     if (rc == 0)
+        rc = phub__hook_commands_new(hub);
+    if (rc == 0)
         rc = phub__supervisor_new(env, hub->node, hub->name,
                                   &phub__local_events, hub,
                                   &hub->supervisor);
@@ -698,6 +730,7 @@ void phub__hub_free(struct phub__hub **result)
     hub->stopping = 1; /* who is told of the end below begins nothing */
     if (hub->supervisor != NULL)
         phub__supervisor_free(&hub->supervisor);
+    phub__hook_commands_free(hub);
     if (hub->locals != NULL)
         phub__locals_forget_instances(hub->locals);
     phub__lingers_close(hub);

@@ -66,6 +66,7 @@ struct phub__seeds;
 struct phub__state_out;
 struct phub__handover;
 struct phub__presend;
+struct phub__hook_commands;
 
 #define PHUB__KINDS 6u  /* strategies by enum phub_kind; [0] unused */
 
@@ -73,6 +74,12 @@ struct phub__strategy_option {
     const char *name;
     const char *const *params;      /* "key=value" */
     uint32_t params_count;
+};
+
+/* A program that is run at an event ("*": at all). */
+struct phub__hook_option {
+    const char *event;
+    struct phub__list argv;         /* struct phub_bytes */
 };
 
 struct phub__hub_options {
@@ -90,6 +97,9 @@ struct phub__hub_options {
     struct phub__cluster_params cluster;
     uint64_t drain_timeout_ms;
     uint32_t children_max;          /* rows here; 0 = PHUB__ROWS_MAX */
+    const struct phub__hook_option *hooks;
+    uint32_t hooks_count;
+    uint64_t hook_timeout_ms, hook_queue_max;
 };
 
 /* Numbers for phub status; every refusal of bytes from outside is one. */
@@ -133,6 +143,7 @@ struct phub__hub {
     struct phub__strategy *strategies[PHUB__KINDS];
     struct phub__causes *causes;
     struct phub__hooks *hooks;
+    struct phub__hook_commands *hook_commands;
     struct phub__requests *requests;
     struct phub__peers *peers;
     struct phub__locals *locals;

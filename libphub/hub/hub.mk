@@ -6,6 +6,7 @@ libphub_core_la_SOURCES += libphub/hub/error.c
 libphub_core_la_SOURCES += \
 	libphub/hub/confirm.c libphub/hub/confirm.h \
 	libphub/hub/conf.c libphub/hub/conf.h libphub/hub/conf_args.c \
+	libphub/hub/conf_hooks.c \
 	libphub/hub/conf_private.h libphub/hub/conf_table.c \
 	libphub/hub/conf_value.c libphub/hub/conf_whole.c
 dist_phubsysconf_DATA += phub.conf.example
@@ -21,6 +22,8 @@ libphub_core_la_SOURCES += \
 	libphub/hub/drain.c libphub/hub/drain.h libphub/hub/edit.c \
 	libphub/hub/handover.c libphub/hub/handover.h \
 	libphub/hub/hook.c libphub/hub/hook.h \
+	libphub/hub/hook_command.c libphub/hub/hook_command.h \
+	libphub/hub/hook_json.c \
 	libphub/hub/host.c libphub/hub/host.h \
 	libphub/hub/host_private.h libphub/hub/host_cells.c libphub/hub/host_peers.c \
 	libphub/hub/host_store.c \

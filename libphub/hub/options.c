@@ -63,5 +63,9 @@ int phub__options_fill(const struct phub__config *config,
     o->cluster = config->members.params;
     o->drain_timeout_ms = config->hub.drain_timeout_ms;
     o->children_max = (uint32_t)config->limits.children_max;
+    o->hooks = config->commands;
+    o->hooks_count = (uint32_t)config->commands_count;
+    o->hook_timeout_ms = config->hooks.hook_timeout_ms;
+    o->hook_queue_max = config->hooks.hook_queue_max;
     return o->name[0] != '\0' ? 0 : PHUB_ECONFIG;
 }

@@ -17,6 +17,7 @@
 
 #include "hub/command.h"
 #include "hub/handover.h"
+#include "hub/hook_command.h"
 #include "hub/keeper.h"
 #include "hub/local.h"
 #include "hub/move.h"
@@ -675,6 +676,7 @@ static void serve_status(struct reply *reply)
     ONE(frames_malformed); ONE(frames_foreign); ONE(frames_stale);
     ONE(frames_unknown); ONE(bodies_malformed); ONE(control_malformed);
     phub__handover_tell(hub, counter, reply);
+    phub__hook_commands_tell(hub, counter, reply);
 #undef ONE
     counter(reply, "cluster_malformed", cluster.malformed);
     counter(reply, "cluster_refused", cluster.refused);

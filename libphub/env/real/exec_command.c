@@ -34,6 +34,7 @@ struct phub__exec_command {
     struct phub__exec_command *next;
     struct phub__exec *exec;
     uint64_t guard_handle;
+    size_t out_max;
     int out;
     int err;
     struct phub__real_poll *err_poll;
@@ -155,7 +156,7 @@ static int take_out(const struct phub__exec_command *command,
     if (fstat(command->out, &status) != 0)
         return PHUB_EIO;
     size = (size_t)status.st_size;
-    if (size >= PHUB__EXEC_COMMAND_OUTPUT_MAX)
+    if (size >= command->out_max)
         return PHUB_ELIMIT;
     if (size > 0 && phub__childmsg_seal(command->out) == 0)
         return map_out(command->out, size, out);
@@ -219,11 +220,12 @@ static struct phub__exec_command *command_of(struct phub__exec *exec,
 bool phub__exec_command_started(struct phub__exec *exec, uint64_t handle,
                                 int64_t pid)
 {
-    const struct rlimit limit = { PHUB__EXEC_COMMAND_OUTPUT_MAX,
-                                  PHUB__EXEC_COMMAND_OUTPUT_MAX };
+    const struct phub__exec_command *command = command_of(exec, handle);
+    struct rlimit limit;
 
-    if (command_of(exec, handle) == NULL)
+    if (command == NULL)
         return false;
+    limit.rlim_cur = limit.rlim_max = command->out_max;
     /* It may have ended already; its size is checked again then. */
     prlimit((pid_t)pid, RLIMIT_FSIZE, &limit, NULL);
     return true;
@@ -391,6 +393,8 @@ int phub__exec_command(struct phub__runner *runner,
     if (command == NULL)
         return PHUB_ENOMEM;
     command->exec = exec;
+    command->out_max = start->output_max != 0 ? start->output_max
+                                              : PHUB__EXEC_COMMAND_OUTPUT_MAX;
     command->out = -1;
     command->err = -1;
     command->done = done;

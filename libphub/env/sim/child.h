@@ -31,6 +31,9 @@
  *   checkpoint=MS    for its spec: a copy of its state so often
  *   old-on=N         version is one less on the Nth node, from 1
  *
+ * Commands of hooks are words, too: hook-ok; hook-slow takes a second;
+ * hook-fail, hook-flood and hook-hang end as real ones do.
+ *
  * It acts (answers clients) when it is ready, not frozen, not a standby
  * before COMMIT, not passive (if it knows roles), and, as an actor, its
  * process runs. */
@@ -70,6 +73,9 @@ struct phub__sim_watch {
     /* A message reached it, in this order.  It answers with the same bytes. */
     void (*message)(void *arg, const struct phub__sim_child *child,
                     struct phub_bytes data);
+    /* A command of a hook was run, with this on its standard input. */
+    void (*hook)(void *arg, struct phub__sim_node *node,
+                 struct phub_bytes word, struct phub_bytes input);
     void *arg;
 };
 

@@ -263,6 +263,14 @@ void phub__sim_disk_wipe(struct phub__sim_node *node);
 void phub__sim_runners_init(struct phub__sim_process *process);
 void phub__sim_runners_end(struct phub__sim_process *process);
 struct phub__runner *phub__sim_runner(struct phub_env *env, const char *name);
+/* command.c: runner->command */
+int phub__sim_command(struct phub__runner *base,
+                      const struct phub__runner_start *start,
+                      const struct phub__list *argv, struct phub_buf *input,
+                      uint32_t timeout_ms,
+                      void (*done)(void *arg,
+                                   const struct phub__command_result *result),
+                      void *arg);
 void phub__sim_guard_power_off(struct phub__sim_node *node);
 void phub__sim_guard_recheck(struct phub__sim_node *node);
 /* Actors act while their process runs. */

@@ -16,7 +16,6 @@
 #define CHANNEL_DELAY (20 * PHUB__SIM_US)
 #define SPAWN_DELAY (400 * PHUB__SIM_US)
 #define ATTACH_DELAY (500 * PHUB__SIM_US)
-#define COMMAND_DELAY (900 * PHUB__SIM_US)
 #define END_DELAY (1 * PHUB__SIM_MS)
 
 static uint64_t moment(struct phub__world *world, uint64_t mean)
@@ -390,7 +389,7 @@ static int runner_start(struct phub__runner *base,
     return 0;
 }
 
-/* --- verbs, signals, commands --------------------------------------------- */
+/* --- verbs, signals ------------------------------------------------------ */
 
 struct order {
     struct phub__sim_child *child;
@@ -465,100 +464,6 @@ static int runner_kill(struct phub__runner *base, uint64_t handle, int hard)
     if (child == NULL)
         return PHUB_ENOTFOUND;
     order_send(child, 0, 0, hard, NULL);
-    return 0;
-}
-
-struct command {
-    struct phub__sim_process *process;
-    char word[16];
-    struct phub_buf *input;
-    uint64_t epoch;
-    void (*done)(void *arg, const struct phub__command_result *result);
-    void *arg;
-    uint32_t id_size;
-    char id[];
-};
-
-static void command_free(void *arg)
-{
-    struct command *command = arg;
-
-    phub__buf_unref(&command->input);
-    free(command);
-}
-
-static void put_for_next(struct phub__sim_guard *guard,
-                         const struct command *command)
-{
-    struct phub__sim_put *put =
-        phub__sim_alloc(1, sizeof(*put) + command->id_size + 1);
-
-    put->id_size = command->id_size;
-    memcpy(put->id, command->id, command->id_size);
-    put->state = phub__buf_ref(command->input);
-    put->next = guard->puts;
-    guard->puts = put;
-}
-
-static void command_ran(void *arg)
-{
-    struct command *command = arg;
-    struct phub__sim_node *node = command->process->node;
-    struct phub__command_result result = { .text = "" };
-    struct phub__sim_child *child = node->world->children;
-
-    while (child != NULL && (child->node != node || child->process != NULL
-           || child->id_size != command->id_size
-           || memcmp(child->id, command->id, child->id_size) != 0))
-        child = child->next;
-    if (strcmp(command->word, "state-put") == 0 && node->guard != NULL) {
-        put_for_next(node->guard, command);
-    } else if (child == NULL || strcmp(command->word, "fail") == 0) {
-        result.rc = PHUB_EFAILED;
-        result.status = 1;
-        result.text = "it failed";
-    } else if (strcmp(command->word, "state-get") == 0) {
-        result.out = phub__sim_child_state(child);
-    } else if (strcmp(command->word, "freeze") == 0
-               || strcmp(command->word, "thaw") == 0) {
-        child->frozen = command->word[0] == 'f';
-        phub__sim_child_judge(child);
-    }
-    command->done(command->arg, &result);
-    phub__buf_unref(&result.out);
-    command_free(command);
-}
-
-static int runner_command(struct phub__runner *base,
-                          const struct phub__runner_start *start,
-                          const struct phub__list *argv,
-                          struct phub_buf *input, uint32_t timeout_ms,
-                          void (*done)(void *arg,
-                              const struct phub__command_result *result),
-                          void *arg)
-{
-    struct phub__sim_process *process = self_of(base)->process;
-    const struct phub_bytes *words = argv->items;
-    struct command *command;
-
-    (void)timeout_ms;
-    if (!phub__sim_effect(process))
-        return 0;
-    if (argv->count == 0)
-        return PHUB_EINVAL;
-    command = phub__sim_alloc(1, sizeof(*command) + start->id.size + 1);
-    command->process = process;
-    (void)snprintf(command->word, sizeof(command->word), "%.*s",
-                   (int)words[0].size, (const char *)words[0].data);
-    command->input = phub__buf_ref(input);
-    command->done = done;
-    command->arg = arg;
-    command->id_size = (uint32_t)start->id.size;
-    memcpy(command->id, start->id.data, start->id.size);
-    (void)phub__sim_event(process->world, process->world->now
-                          + moment(process->world, COMMAND_DELAY), process,
-                          PHUB__SIM_RUNNER, 3, command_ran, command_free,
-                          command);
     return 0;
 }
 
@@ -709,7 +614,7 @@ void phub__sim_runners_init(struct phub__sim_process *process)
     static const struct phub__runner functions = {
         .attach = runner_attach, .detach = runner_detach,
         .start = runner_start, .send = runner_send, .kill = runner_kill,
-        .command = runner_command, .deadline = runner_deadline
+        .command = phub__sim_command, .deadline = runner_deadline
     };
 
     process->exec.runner = process->actor.runner = functions;
