@@ -7,7 +7,7 @@
  *   start  done        an instance of that life has acted
  *   start  EEXIST      some registry has a live row of it
  *   start  failed      no registry has a live row of it
- *   stop   done        nothing acts on a node that is well
+ *   stop   done        nothing of it lives on a node that is well
  *   stop   ENOTFOUND   nothing acts, of what people knew to run
  *   move   done        it acts, or has acted since, where it was sent
  *   any    refused     who refused, and why, is said in words
@@ -77,14 +77,15 @@ static void stop_answered(struct sim_case *c, struct sim_child *child,
     for (uint32_t i = 0; i < SIM_LIVES_MAX; i++) {
         const struct sim_life *life = &child->lives[i];
 
-        if (life->serial == 0 || !life->acts || !answer->alone
+        if (life->serial == 0 || life->ended_ns != 0 || !answer->alone
             || !sim_was_well(c, life->node, WELL_NS))
             continue;
         if (answer->code == 0)
             sim_broken_child(c, 5, child, "stop %s is answered as done, and "
-                             "it acts on n%u/%lld", child->id, life->node,
+                             "it %s on n%u/%lld", child->id,
+                             life->acts ? "acts" : "still lives", life->node,
                              (long long)life->pid);
-        else if (answer->code == PHUB_ENOTFOUND
+        else if (answer->code == PHUB_ENOTFOUND && life->acts
                  && answer->before == SIM_RUN
                  && life->acted_ns < answer->issued_ns)
             sim_broken_child(c, 5, child, "stop %s is answered with 'not "
