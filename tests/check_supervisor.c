@@ -137,6 +137,65 @@ START_TEST(a_program_that_cannot_be_made_fails_the_first_start)
 }
 END_TEST
 
+static void cannot_fork(uint32_t times)
+{
+    while (times-- > 0) {
+        sup.events->failed(sup.events_arg, sup.handle, PHUB_ESYS,
+                           "cannot fork");
+        sup_run(&sup, 10000);
+    }
+}
+
+START_TEST(a_machine_that_cannot_begin_it_costs_the_child_no_restart)
+{
+    struct phub__spec spec = sup_spec();
+
+    spec.restart = _i ? PHUB__RESTART_TEMPORARY : PHUB__RESTART_PERMANENT;
+    spec.restarts_max = 1;
+    begin(&spec, 0);
+    cannot_fork(20);
+    ck_assert_uint_eq(sup.ended, 0);
+    ck_assert_uint_eq(sup.starts, 21);
+    sup_up(&sup, 0);
+    ck_assert_int_eq(sup_phase(&sup), PHUB__PHASE_RUNNING);
+    ck_assert_uint_eq(phub__instance_restarts(sup.instance), 0);
+}
+END_TEST
+
+START_TEST(a_machine_that_cannot_begin_it_is_backed_off_from)
+{
+    struct phub__spec spec = sup_spec();
+
+    spec.backoff_ms = 100;
+    spec.backoff_max_ms = 10000;
+    begin(&spec, 0);
+    cannot_fork(20);
+    sup.events->failed(sup.events_arg, sup.handle, PHUB_ESYS, "cannot fork");
+    sup_run(&sup, spec.backoff_max_ms - 1);
+    ck_assert_uint_eq(sup.starts, 21);
+    sup_run(&sup, 1);
+    ck_assert_uint_eq(sup.starts, 22);
+    sup_up(&sup, 0);
+    sup_exit(&sup, 1);
+    sup_run(&sup, 0);
+    ck_assert_uint_eq(sup.starts, 23);
+    sup.events->failed(sup.events_arg, sup.handle, PHUB_ESYS, "cannot fork");
+    sup_run(&sup, spec.backoff_ms);
+    ck_assert_uint_eq(sup.starts, 24);
+}
+END_TEST
+
+START_TEST(a_machine_that_cannot_begin_it_fails_a_start_that_is_awaited)
+{
+    struct phub__spec spec = sup_spec();
+
+    begin(&spec, SUP_FIRST);
+    cannot_fork(1);
+    ck_assert_int_eq(sup.why, PHUB__ENDED_FAILED);
+    ck_assert_int_eq(sup.rc, PHUB_ESYS);
+}
+END_TEST
+
 START_TEST(a_runner_that_refuses_is_told_from_the_loop)
 {
     struct phub__spec spec = sup_spec();
@@ -706,6 +765,11 @@ int main(void)
     tcase_add_test(tc, a_first_start_that_ends_before_ready_fails_and_says_how);
     tcase_add_test(tc, a_start_that_is_awaited_later_fails_by_its_next_end);
     tcase_add_test(tc, a_program_that_cannot_be_made_fails_the_first_start);
+    tcase_add_loop_test(
+        tc, a_machine_that_cannot_begin_it_costs_the_child_no_restart, 0, 2);
+    tcase_add_test(tc, a_machine_that_cannot_begin_it_is_backed_off_from);
+    tcase_add_test(tc,
+                   a_machine_that_cannot_begin_it_fails_a_start_that_is_awaited);
     tcase_add_test(tc, a_runner_that_refuses_is_told_from_the_loop);
     tcase_add_test(tc, a_restart_that_is_never_ready_is_killed_and_tried_again);
     tcase_add_test(tc, it_is_not_running_before_it_has_its_state);

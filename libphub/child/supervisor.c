@@ -107,14 +107,32 @@ void phub__instance_stop(struct phub__instance *instance, int hard,
 
 /* --- restart -------------------------------------------------------------- */
 
+static uint64_t delay_after(const struct phub__spec *spec, uint32_t times)
+{
+    uint64_t delay = spec->backoff_ms;
+    uint32_t i;
+
+    for (i = 1; i < times && delay < spec->backoff_max_ms; i++)
+        delay *= 2;
+    if (delay > spec->backoff_max_ms)
+        delay = spec->backoff_max_ms;
+    return times == 0 ? 0 : delay;
+}
+
+/* The machine could not begin it (no process, no memory, no guard), which is
+ * no fault of the child's: it is tried until it can. */
+static void machine_could_not(struct phub__instance *instance)
+{
+    timer_in(instance, delay_after(&instance->spec, ++instance->not_begun));
+    phub__instance_set_phase(instance, PHUB__PHASE_BACKOFF);
+}
+
 static void back_off(struct phub__instance *instance, const char *text)
 {
     const struct phub__spec *spec = &instance->spec;
     struct phub_env *env = instance->supervisor->env;
     uint64_t now = env->now_ns(env);
-    uint64_t delay = spec->backoff_ms;
     char why[256];
-    uint32_t i;
 
     if (instance->running_since != 0 &&
         now - instance->running_since >=
@@ -130,16 +148,8 @@ static void back_off(struct phub__instance *instance, const char *text)
         phub__instance_end(instance, PHUB__ENDED_FAILED, PHUB_EFAILED, why);
         return;
     }
-    for (i = 1; i < instance->restarts_row && delay < spec->backoff_max_ms;
-         i++)
-        delay *= 2;
-    if (delay > spec->backoff_max_ms)
-        delay = spec->backoff_max_ms;
-    if (instance->restarts_row == 0)
-        delay = 0;
-    instance->restarts_row++;
+    timer_in(instance, delay_after(spec, instance->restarts_row++));
     instance->restarts++;
-    timer_in(instance, delay);
     phub__instance_set_phase(instance, PHUB__PHASE_BACKOFF);
 }
 
@@ -179,6 +189,8 @@ static void over(struct phub__instance *instance, int status,
         /* A start that somebody waits for, or a frozen one whose state is
          * going elsewhere: the owner decides. */
         phub__instance_end(instance, PHUB__ENDED_FAILED, rc, text);
+    } else if (rc == PHUB_ESYS) {
+        machine_could_not(instance);
     } else if (instance->state == NULL && /* or it never ran here: again */
                (instance->spec.restart == PHUB__RESTART_TEMPORARY ||
                 (instance->spec.restart == PHUB__RESTART_TRANSIENT &&
@@ -475,6 +487,7 @@ static void on_started(void *arg, uint64_t handle, int64_t pid)
         return;
     instance->pid = pid;
     instance->started = 1;
+    instance->not_begun = 0;
     if (instance->phase == PHUB__PHASE_STOPPING && instance->kill_owed)
         phub__instance_kill(instance, instance->kill_owed == 2);
     if (instance->phase != PHUB__PHASE_STARTING)

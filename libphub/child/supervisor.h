@@ -16,7 +16,9 @@
  * exactly one ended() event, after which the owner frees it.
  *
  * Back-off doubles from backoff_ms to backoff_max_ms and forgets after one
- * healthy restart_window_ms; one crashing child never touches another.
+ * healthy restart_window_ms; one crashing child never touches another.  A
+ * machine that cannot begin a process (PHUB_ESYS) is backed off from as well,
+ * but costs the child none of its restarts.
  *
  * Thread: the hub's.  Callbacks may call back in, but for free. */
 #ifndef PHUB__CHILD_SUPERVISOR_H

@@ -46,6 +46,7 @@ struct phub__instance {
     uint32_t capabilities;
     uint32_t restarts;
     uint32_t restarts_row;                /* since the last healthy run */
+    uint32_t not_begun;                   /* times since it began last */
     uint32_t unhealthy;
     uint64_t running_since;
     int spawn_rc;

@@ -232,7 +232,8 @@ static void run_answered(void *arg, struct phub__request *request,
         claim->code = item->code;
         snprintf(claim->text, sizeof claim->text, "%s",
                  item->text != NULL ? item->text : phub_strerror(item->code));
-        if (item->code == PHUB_ESHUTDOWN && replace(batch, claim))
+        if ((item->code == PHUB_ESHUTDOWN || item->code == PHUB_ESYS) &&
+            replace(batch, claim))
             claim->reply.transaction = 0; /* another batch answers */
         else if (item->code != PHUB_ENODEDOWN &&
                  item->code != PHUB_ESTOPPED && item->code != PHUB_EMOVED &&
@@ -690,7 +691,8 @@ static int rehome(struct phub__hub *hub, const struct phub_view *view,
     return placed;
 }
 
-/* A home that is leaving does not take what it was given: the next one.
+/* A home that is leaving does not take what it was given, or its machine can
+ * begin no process: the next one.
  * Returns 1 if somebody else is asked, who will answer. */
 static int replace(struct batch *batch, const struct claim *claim)
 {

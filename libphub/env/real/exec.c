@@ -213,6 +213,23 @@ static void on_started(void *arg, const struct phub__guard_child *started)
     exec->events->started(exec->arg, child->handle, started->pid);
 }
 
+/* Who is to blame: the program, the machine, or the clock. */
+static int failure_of(int sys_errno)
+{
+    switch (sys_errno) {
+    case ETIME: /* the lease ended on the way, or had not yet come there */
+        return PHUB_EAGAIN;
+    case EAGAIN:
+    case ENOMEM:
+    case EMFILE:
+    case ENFILE:
+    case ENOSPC:
+        return PHUB_ESYS;
+    default:
+        return PHUB_ESPAWN;
+    }
+}
+
 static void on_failed(void *arg, uint64_t handle, int sys_errno,
                       const char *text)
 {
@@ -228,9 +245,7 @@ static void on_failed(void *arg, uint64_t handle, int sys_errno,
     ours = child->handle;
     table_remove(child);
     phub__exec_child_free(&child);
-    /* ETIME: the lease ended on the way, or had not yet come to the guard. */
-    exec->events->failed(exec->arg, ours,
-                         sys_errno == ETIME ? PHUB_EAGAIN : PHUB_ESPAWN, text);
+    exec->events->failed(exec->arg, ours, failure_of(sys_errno), text);
 }
 
 static enum phub__end_cause cause_of(enum phub__guard_cause cause)
@@ -314,7 +329,7 @@ static void on_lost(void *arg, const char *why)
         if (started)
             exec->events->exited(exec->arg, handle, -SIGKILL, PHUB__END_SELF);
         else
-            exec->events->failed(exec->arg, handle, PHUB_ESPAWN,
+            exec->events->failed(exec->arg, handle, PHUB_ESYS,
                                  "the guard is gone");
     }
 }

@@ -334,7 +334,8 @@ static void spawned(void *arg)
     if (fails != NULL || late
         || (guard == NULL && !spawn->runner->actor)) {
         tell(spawn->runner, &(struct tale){ .news = NEWS_FAILED,
-             .handle = like->handle, .status = PHUB_ESPAWN,
+             .handle = like->handle, .status = like->manner.fail_start ? PHUB_ESPAWN
+                 : late ? PHUB_EAGAIN : PHUB_ESYS,
              .text = fails != NULL ? fails : "the lease has passed" });
         spawn_free(spawn);
         return;
