@@ -516,6 +516,23 @@ static void asked_done(void *arg, struct phub_bytes id, int rc,
     phub__free(asked);
 }
 
+/* Its home is here; it does not run, and is not on its way: 0, or why.  Where
+ * it may run as well, as an older row says, is of no concern to a move. */
+static int not_here(struct phub__hub *hub, struct phub_bytes id, char *text,
+                    size_t max)
+{
+    const struct phub__local *local = phub__local_find(hub, id);
+
+    if (local != NULL && (local->instance != NULL || local->move != NULL))
+        return 0;
+    if (local != NULL && local->failed_epoch.number != 0) {
+        snprintf(text, max, "it failed here, and does not run");
+        return PHUB_EFAILED;
+    }
+    snprintf(text, max, "it does not run here yet");
+    return PHUB_EAGAIN;
+}
+
 void phub__redistribution_move(struct phub__hub *hub,
                                const struct phub__op_request *op,
                                const struct phub__op_item *item)
@@ -538,6 +555,8 @@ void phub__redistribution_move(struct phub__hub *hub,
                PHUB__VIEW_NONE) {
         snprintf(text, sizeof text, "%s is not a member", name);
         rc = PHUB_ENODEDOWN;
+    } else {
+        rc = not_here(hub, item->id, text, sizeof text);
     }
     asked = rc == 0 ? phub__calloc(1, sizeof *asked) : NULL;
     if (rc == 0 && asked == NULL) {
