@@ -268,6 +268,24 @@ START_TEST(what_begins_after_its_stop_is_told_at_once)
 }
 END_TEST
 
+START_TEST(a_standby_may_begin_after_the_stop_and_may_not_act)
+{
+    struct phub__sim_child_facts facts;
+    struct sim_life *life;
+
+    scene();
+    facts_of(2, &facts);
+    c->children[2].wish = SIM_STOP;
+    c->children[2].stopped = c->children[2].incarnation;
+    facts.standby = 1;
+    life = sim_life_find(&c->children[2], facts.serial);
+    sim_judge_resurrected.began(c, &c->children[2], life, &facts);
+    ck_assert_msg(!c->broken, "%s", c->story);
+    sim_judge_resurrected.acting(c, &c->children[2], life, &facts, 1);
+    end(4);
+}
+END_TEST
+
 /* --- 5 ---------------------------------------------------------------------- */
 
 static struct sim_answer answer(enum phub__op op, int code)
@@ -731,6 +749,7 @@ static void add_first(TCase *t)
     tcase_add_test(t, an_update_that_nobody_sent_is_told);
     tcase_add_test(t, what_people_stopped_and_runs_is_resurrected);
     tcase_add_test(t, what_begins_after_its_stop_is_told_at_once);
+    tcase_add_test(t, a_standby_may_begin_after_the_stop_and_may_not_act);
     tcase_add_test(t, a_start_that_is_done_and_never_acted_is_a_lie);
     tcase_add_test(t, exists_for_what_no_registry_has_is_a_lie);
     tcase_add_test(t, a_stop_that_is_done_while_it_acts_is_a_lie);

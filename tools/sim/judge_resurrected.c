@@ -3,8 +3,9 @@
  *
  * Nothing begins that nobody asked for.  Once a stop was acknowledged, no
  * instance of that life begins any more, unless a cut separates it from those
- * who know, or its spawner was at work already; in the end none runs, whoever
- * was away. */
+ * who know, or its spawner was at work already.  A standby may begin, because
+ * the word of a move that ended with the stop travels still, but never acts.
+ * In the end none runs, whoever was away. */
 #include "config.h"
 
 #include <stdio.h>
@@ -13,17 +14,32 @@
 
 #define SPAWN_NS (5 * PHUB__SIM_MS)  /* a spawn takes that long at most */
 
+static void judge(struct sim_case *c, const struct sim_child *child,
+                  const struct sim_life *life, const char *does)
+{
+    if (phub_epoch_cmp(life->incarnation, child->stopped) <= 0
+        && child->wish == SIM_STOP && !sim_was_cut(c)
+        && phub__world_now(c->world) > child->wished_ns + SPAWN_NS)
+        sim_broken_child(c, 4, child, "child %s %s on n%u, and its stop "
+                         "was acknowledged", child->id, does, life->node);
+}
+
 static void began(struct sim_case *c, struct sim_child *child,
                   struct sim_life *life, sim_facts *facts)
 {
     if (!child->asked_to_start)
         sim_broken_child(c, 4, child, "child %s begins on n%u, and nobody "
                          "asked for it", child->id, life->node);
-    if (phub_epoch_cmp(facts->incarnation, child->stopped) <= 0
-        && child->wish == SIM_STOP && !sim_was_cut(c)
-        && phub__world_now(c->world) > child->wished_ns + SPAWN_NS)
-        sim_broken_child(c, 4, child, "child %s begins on n%u, and its stop "
-                         "was acknowledged", child->id, life->node);
+    if (!facts->standby)
+        judge(c, child, life, "begins");
+}
+
+static void acting(struct sim_case *c, struct sim_child *child,
+                   struct sim_life *life, sim_facts *facts, int acts)
+{
+    (void)facts;
+    if (acts)
+        judge(c, child, life, "acts");
 }
 
 static void answered(struct sim_case *c, struct sim_child *child,
@@ -59,5 +75,5 @@ static int quiet(struct sim_case *c, const struct sim_child **child_,
 const struct sim_judge sim_judge_resurrected = {
     .name = "resurrected", .promise = 4,
     .claim = "no stopped child comes back",
-    .began = began, .answered = answered, .quiet = quiet
+    .began = began, .acting = acting, .answered = answered, .quiet = quiet
 };
