@@ -264,6 +264,72 @@ START_TEST(an_unknown_name_cannot_be_stopped)
 }
 END_TEST
 
+/* Those that are here have lost their rows; it runs where nobody can ask. */
+START_TEST(what_a_node_that_is_away_may_know_is_not_said_to_be_unknown)
+{
+    struct hubs_result move;
+    uint32_t home = 9, i;
+
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim"), 0);
+    (void)hubs_acting(&hubs, "c", &home);
+    phub__sim_node_freeze(hubs_node(&hubs, home));
+    for (i = 1; i < 3; i++)
+        phub__sim_node_power_off(hubs_node(&hubs, (home + i) % 3));
+    for (i = 1; i < 3; i++)
+        phub__sim_node_start(hubs_node(&hubs, (home + i) % 3));
+    i = (home + 1) % 3;
+    hubs_move_send(&hubs, i, "c", (i + 1) % 3, &move);
+    ck_assert_int_eq(hubs_stop(&hubs, i, "c"), PHUB_ETIMEDOUT);
+    ck_assert_ptr_nonnull(strstr(hubs_last.text, "which is away"));
+    hubs_wait(&hubs, &move);
+    ck_assert_int_eq(move.codes[0], PHUB_ETIMEDOUT);
+    ck_assert_ptr_nonnull(strstr(move.text, "which is away"));
+    hubs_run(&hubs, 20000);
+    ck_assert_int_eq(hubs_stop(&hubs, i, "c"), PHUB_ENOTFOUND);
+    ck_assert_ptr_nonnull(strstr(hubs_last.text, "which is away"));
+    phub__sim_node_thaw(hubs_node(&hubs, home));
+    hubs_settle(&hubs);
+    ck_assert_int_eq(hubs_move(&hubs, i, "d", home), PHUB_ENOTFOUND);
+    ck_assert_str_eq(hubs_last.text, "no such child");
+    ck_assert_int_eq(hubs_stop(&hubs, i, "c"), 0);
+    ck_assert(hubs_is_gone(&hubs, "c"));
+    ck_assert_int_eq(hubs_stop(&hubs, i, "c"), PHUB_ENOTFOUND);
+}
+END_TEST
+
+START_TEST(one_that_stayed_knows_what_is_unknown)
+{
+    phub__sim_node_power_off(hubs_node(&hubs, 0));
+    phub__sim_node_power_off(hubs_node(&hubs, 1));
+    phub__sim_node_start(hubs_node(&hubs, 1));
+    hubs_run(&hubs, 30000);
+    ck_assert_int_eq(hubs_stop(&hubs, 1, "c"), PHUB_ENOTFOUND);
+    ck_assert_int_eq(hubs_stop(&hubs, 2, "c"), PHUB_ENOTFOUND);
+}
+END_TEST
+
+START_TEST(a_machine_that_cannot_begin_a_child_does_not_keep_it)
+{
+    uint32_t home = 9, at = 9, i;
+
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim"), 0);
+    (void)hubs_acting(&hubs, "c", &home);
+    ck_assert_int_eq(hubs_stop(&hubs, 0, "c"), 0);
+    phub__sim_node_no_exec(hubs_node(&hubs, home), 1);
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim"), 0);
+    (void)hubs_acting(&hubs, "c", &at);
+    ck_assert_uint_ne(at, home);
+    for (i = 0; i < 3; i++)
+        phub__sim_node_no_exec(hubs_node(&hubs, i), 1);
+    phub__sim_child_crash(hubs_child(&hubs, "c"), 1);
+    hubs_run(&hubs, 120000);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", NULL), 0);
+    for (i = 0; i < 3; i++)
+        phub__sim_node_no_exec(hubs_node(&hubs, i), 0);
+    ck_assert(hubs_until(&hubs, 11000, hubs_acts, "c"));
+}
+END_TEST
+
 START_TEST(a_child_that_ignores_stop_is_killed)
 {
     ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim ignore-stop"), 0);
@@ -417,6 +483,10 @@ static void add_stops(TCase *tc)
     tcase_add_loop_test(tc, a_stop_is_answered_when_nothing_runs_any_more, 0,
                         3);
     tcase_add_test(tc, an_unknown_name_cannot_be_stopped);
+    tcase_add_test(tc,
+        what_a_node_that_is_away_may_know_is_not_said_to_be_unknown);
+    tcase_add_test(tc, one_that_stayed_knows_what_is_unknown);
+    tcase_add_test(tc, a_machine_that_cannot_begin_a_child_does_not_keep_it);
     tcase_add_test(tc, a_child_that_ignores_stop_is_killed);
     tcase_add_loop_test(tc, a_stop_while_it_starts_ends_both, 1, 8);
     tcase_add_test(tc, a_stopped_name_starts_again_when_the_old_one_is_gone);

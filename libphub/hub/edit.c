@@ -165,14 +165,14 @@ void phub__keeper_edit(struct phub__hub *hub,
     struct phub_epoch incarnation;
     struct edit *edit;
     const char *text = "";
-    char refusal[96];
+    char refusal[PHUB__NO_SUCH_MAX];
     uint64_t version = 0;
     int rc = phub__keeper_may_not(hub, item->id, &text);
 
     if (rc == 0 && (phub__registry_get(hub->registry, item->id, &view) != 0 ||
                     !view.live)) {
-        rc = PHUB_ENOTFOUND;
-        text = "no such child";
+        rc = phub__hub_no_such(hub, refusal);
+        text = refusal;
     }
     if (rc == 0 && item->epoch.number != 0 &&
         item->epoch.number != view.edit.number) {

@@ -233,6 +233,13 @@ void phub__hub_settle_in(struct phub__hub *hub);
 /* Is it lonely in its view?  At the start, with what was on the disk, and
  * whenever it is synced. */
 void phub__hub_look_around(struct phub__hub *hub);
+/* A node that was known once and is not in the view; 0: there is none. */
+uint64_t phub__hub_away(struct phub__hub *hub);
+#define PHUB__NO_SUCH_MAX 160u
+/* The answer about a child that no row names, and text for it: there is none,
+ * PHUB_ENOTFOUND; or PHUB_EAGAIN, if a node that is away may know of it and
+ * may be back soon.  The text names it, with either code. */
+int phub__hub_no_such(struct phub__hub *hub, char text[PHUB__NO_SUCH_MAX]);
 /* It is synced with a node that has settled in. */
 void phub__hub_company(struct phub__hub *hub);
 int phub__hub_may_run(const struct phub__hub *hub);

@@ -171,6 +171,7 @@ void phub__keeper_stop(struct phub__hub *hub,
     struct phub__reply reply = { op->origin, op->transaction, item->index };
     struct phub__row_facts row;
     struct stop *stop;
+    char text[PHUB__NO_SUCH_MAX];
     uint64_t holder;
     uint32_t i;
     int rc;
@@ -185,10 +186,12 @@ void phub__keeper_stop(struct phub__hub *hub,
         (!row.live && phub__row_holders(hub, item->id, &holder, 1) == 0) ||
         (item->incarnation.number != 0 &&
          phub_epoch_cmp(item->incarnation, row.incarnation) != 0)) {
-        phub__reply(hub, &reply,
-                    item->incarnation.number != 0 ? 0 : PHUB_ENOTFOUND,
-                    hub->node, 0, row.exists ? "already stopped"
-                                             : "no such child");
+        rc = phub__hub_no_such(hub, text);
+        if (item->incarnation.number != 0)
+            rc = 0;
+        phub__reply(hub, &reply, rc, hub->node, 0,
+                    row.exists && rc != PHUB_EAGAIN ? "already stopped"
+                                                    : text);
         return;
     }
     stop = phub__calloc(1, sizeof *stop + item->id.size);

@@ -95,7 +95,8 @@ PHUB__SCHEMA(phub__op_view_sync_schema, V,
     PHUB__U64(6, V, digest),
     PHUB__U64(7, V, new_here, PHUB__MAX(1)),
     PHUB__U64(8, V, recovering, PHUB__MAX(1)),
-    PHUB__U64(9, V, floor));
+    PHUB__U64(9, V, floor),
+    PHUB__U64(10, V, partial, PHUB__MAX(2)));
 
 #define B struct phub__op_cover
 PHUB__SCHEMA(phub__op_cover_schema, B,
@@ -346,7 +347,9 @@ static int ours(struct phub__hub *hub, const struct phub__op_request *op,
                 const struct phub__op_item *item)
 {
     struct phub__reply reply = { op->origin, op->transaction, item->index };
+    char text[PHUB__NO_SUCH_MAX];
     uint64_t node = hub->node;
+    int rc;
 
     switch ((enum phub__op)op->op) {
     case PHUB__OP_START:
@@ -359,8 +362,8 @@ static int ours(struct phub__hub *hub, const struct phub__op_request *op,
     case PHUB__OP_MOVE:
         node = phub__hub_home(hub, item->id);
         if (node == 0) {
-            phub__reply(hub, &reply, PHUB_ENOTFOUND, hub->node, 0,
-                        "no such child");
+            rc = phub__hub_no_such(hub, text);
+            phub__reply(hub, &reply, rc, hub->node, 0, text);
             return 0;
         }
         break;

@@ -114,6 +114,7 @@ struct phub__op_view_sync {
     uint64_t digest;                /* of what summary would say */
     uint64_t new_here;              /* 1: has not settled in itself */
     uint64_t recovering;            /* 1: the sender may have forgotten rows */
+    uint64_t partial;               /* enum phub__partial, of the sender */
     uint64_t floor;                 /* epochs are reserved up to here */
 };
 

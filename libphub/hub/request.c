@@ -420,9 +420,10 @@ void phub__requests_view_changed(struct phub__requests *requests)
 
 /* --- sending -------------------------------------------------------------- */
 
-/* Where an item belongs now; 0 and a code if nowhere. */
+/* Where an item belongs now; 0 if nowhere, with a code and its text. */
 static uint64_t route(struct phub__request *request,
-                      const struct phub__request_item *item, int *code)
+                      const struct phub__request_item *item, int *code,
+                      char text[PHUB__NO_SUCH_MAX])
 {
     struct phub__hub *hub = request->hub;
     uint64_t home;
@@ -437,13 +438,13 @@ static uint64_t route(struct phub__request *request,
         return phub__view_keeper(phub__hub_view(hub), item->op.id);
     case PHUB__OP_MOVE:
         home = phub__hub_home(hub, item->op.id);
-        if (home == 0 && phub__synced_complete(hub) &&
-            phub__hub_settled_in(hub))
-            *code = PHUB_ENOTFOUND; /* else its row may be on its way here */
-        else if (phub__view_index(phub__hub_view(hub), home) ==
-                 PHUB__VIEW_NONE)
-            return 0;
-        return home;
+        if (phub__view_index(phub__hub_view(hub), home) != PHUB__VIEW_NONE)
+            return home;
+        if (home == 0)
+            *code = phub__hub_no_such(hub, text);
+        else
+            snprintf(text, PHUB__NO_SUCH_MAX, "its home is no member now");
+        return 0;
     case PHUB__OP_RUN:
     case PHUB__OP_HOLD:
     case PHUB__OP_END:
@@ -453,6 +454,7 @@ static uint64_t route(struct phub__request *request,
     case PHUB__OP_DRAIN:
     case PHUB__OP_CAUSES:
         *code = PHUB_ENODEDOWN;
+        snprintf(text, PHUB__NO_SUCH_MAX, "%s", phub_strerror(*code));
         return item->op.target;
     }
     return 0;
@@ -567,6 +569,7 @@ static void dispatch(struct phub__request *request)
     struct placed *placed = phub__calloc(request->count, sizeof *placed);
     uint32_t *order = phub__calloc(piece, sizeof *order);
     struct phub__op_item *copies = phub__calloc(piece, sizeof *copies);
+    char text[PHUB__NO_SUCH_MAX];
     uint32_t i, count = 0, first;
     int code;
 
@@ -582,12 +585,12 @@ static void dispatch(struct phub__request *request)
             retry(request, item, PHUB_ENOMEM);
             continue;
         }
-        node = route(request, item, &code);
+        node = route(request, item, &code, text);
         if (node != 0) {
             placed[count++] = (struct placed){ node, i };
             continue;
         }
-        set_text(item, phub_strerror(code), strlen(phub_strerror(code)));
+        set_text(item, text, strlen(text));
         if (code == PHUB_EAGAIN)
             retry(request, item, code);
         else

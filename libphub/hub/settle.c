@@ -12,10 +12,16 @@
  * It cannot wait for ever, for they may be dead.  Whoever lives and once knew
  * it tries to reach it every rejoin_interval_max at the latest; when that has
  * passed too, it is alone as far as anybody can tell: a partition, for which
- * there is a strategy. */
+ * there is a strategy.  That there is no such child it does not claim as long
+ * (synced.c: partial). */
 #include "config.h"
 
+#include <stdio.h>
+
+#include <phub/error.h>
+
 #include "hub/hub.h"
+#include "hub/synced.h"
 
 #define NS_PER_MS 1000000ull
 
@@ -42,14 +48,54 @@ void phub__hub_settle_in(struct phub__hub *hub)
                           (at > now ? at : now) + NS_PER_MS);
 }
 
+struct around {
+    struct phub__hub *hub;
+    uint64_t away;
+};
+
 static bool is_in_view(void *arg, uint64_t node)
 {
-    return phub__view_index(phub__hub_view(arg), node) != PHUB__VIEW_NONE;
+    struct around *around = arg;
+
+    around->away = node;
+    return phub__view_index(phub__hub_view(around->hub), node) !=
+           PHUB__VIEW_NONE;
+}
+
+uint64_t phub__hub_away(struct phub__hub *hub)
+{
+    struct around around = { .hub = hub };
+
+    return phub__registry_knows_other(hub->registry, is_in_view, &around)
+        ? around.away : 0;
+}
+
+int phub__hub_no_such(struct phub__hub *hub, char text[PHUB__NO_SUCH_MAX])
+{
+    char name[PHUB_NODE_NAME_MAX + 24];
+    enum phub__partial partial;
+    uint64_t away;
+
+    if (!phub__synced_complete(hub) || !phub__hub_settled_in(hub)) {
+        snprintf(text, PHUB__NO_SUCH_MAX, "node '%s' does not know all rows "
+                 "yet", hub->name);
+        return PHUB_EAGAIN;
+    }
+    snprintf(text, PHUB__NO_SUCH_MAX, "no such child");
+    partial = phub__synced_partial(hub);
+    if (partial == PHUB__WHOLE)
+        return PHUB_ENOTFOUND;
+    away = phub__hub_away(hub);
+    if (away != 0)
+        phub__hub_node_name(hub, away, name, sizeof name);
+    snprintf(text, PHUB__NO_SUCH_MAX, "no member knows it, and %s, which is "
+             "away, may", away != 0 ? name : "another node");
+    return partial == PHUB__PARTIAL ? PHUB_EAGAIN : PHUB_ENOTFOUND;
 }
 
 void phub__hub_look_around(struct phub__hub *hub)
 {
-    if (!phub__registry_knows_other(hub->registry, is_in_view, hub)) {
+    if (phub__hub_away(hub) == 0) {
         phub__hub_company(hub);
         return;
     }

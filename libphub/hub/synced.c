@@ -29,6 +29,14 @@
  * For the same reason a keeper does not follow a lost one before that one's
  * lease has run out: a keeper decides under its lease only.
  *
+ * Complete is not *whole*: those who ran through the last years may all be
+ * away just now, and what is here have started since, without the rows that
+ * are not durable.  A node is partial when it starts, and whole from when it
+ * is complete in a view with one that is, or with all nodes that it has ever
+ * known of.  Who is partial decides (settle.c bounds the wait), but does not
+ * say of a child that there is none; after PATIENCE_MS it says so, and who may
+ * know better.
+ *
  * Whoever receives a summary sends what its writer lacks.  Leases: a lost
  * node's children may be replaced once *all* members of the view have said
  * that their grants have run out (hub.h, grant.c). */
@@ -50,6 +58,7 @@
 
 #define NS_PER_MS 1000000ull
 #define MISSING_SIZE 524288u     /* bytes of one repair piece */
+#define PATIENCE_MS 30000u       /* with those who are away */
 #define SPREAD_NODES_MAX 1000u   /* more do not wait longer */
 #define SPREAD_NS 1000u          /* for each message between members */
 
@@ -64,6 +73,7 @@ int phub__synced_new(struct phub__hub *hub)
     if (synced == NULL)
         return PHUB_ENOMEM;
     synced->recovering = 1;
+    synced->partial = PHUB__PARTIAL;
     synced->tell_timer = hub->env->timer_new(hub->env, tell_fired, hub);
     synced->ask_timer = hub->env->timer_new(hub->env, ask_fired, hub);
     return synced->tell_timer == NULL || synced->ask_timer == NULL
@@ -218,6 +228,7 @@ static void tell(struct phub__hub *hub, uint64_t only, unsigned how)
         .digest = phub__registry_digest(hub->registry),
         .new_here = !phub__hub_settled_in(hub),
         .recovering = hub->synced->recovering,
+        .partial = phub__synced_partial(hub),
         .floor = phub__confirm_floor(hub) };
     uint32_t held_max = phub__moves_held(hub, NULL, PHUB__HELD_MAX);
     struct phub__op_lease *leases = phub__calloc(PHUB__LEASES_MAX, sizeof *leases);
@@ -404,6 +415,41 @@ static int recovered(struct phub__hub *hub)
     return good;
 }
 
+/* What those in the view say of theirs, each of which this one covers. */
+static enum phub__partial vouched_for(struct phub__hub *hub)
+{
+    struct phub_view *view = phub__hub_view(hub);
+    const struct phub__heard *heard;
+    enum phub__partial said = PHUB__PARTIAL;
+    uint32_t i;
+
+    for (i = 0; i < phub__view_count(view); i++) {
+        heard = heard_now(hub, phub__view_at(view, i)->id);
+        if (heard != NULL && heard->partial == PHUB__WHOLE)
+            return PHUB__WHOLE;
+        if (heard != NULL && heard->partial == PHUB__RESIGNED)
+            said = PHUB__RESIGNED;
+    }
+    return said;
+}
+
+enum phub__partial phub__synced_partial(struct phub__hub *hub)
+{
+    struct phub__synced *synced = hub->synced;
+    enum phub__partial said;
+
+    if (synced->partial == PHUB__WHOLE || !synced->complete)
+        return synced->partial;
+    said = vouched_for(hub);
+    if (phub__hub_majority(hub) || said == PHUB__WHOLE ||
+        (phub__hub_settled_in(hub) && phub__hub_away(hub) == 0))
+        synced->partial = PHUB__WHOLE;
+    else if (said == PHUB__RESIGNED || hub->env->now_ns(hub->env) >=
+                 hub->started_ns + PATIENCE_MS * NS_PER_MS)
+        synced->partial = PHUB__RESIGNED;
+    return synced->partial;
+}
+
 static void evaluate(struct phub__hub *hub)
 {
     struct phub__synced *synced = hub->synced;
@@ -435,6 +481,7 @@ static void evaluate(struct phub__hub *hub)
     synced->complete = 1;
     synced->stale = 0;
     synced->ever = 1;
+    (void)phub__synced_partial(hub);
     company(hub);
     phub__confirm_complete(hub);
     phub__redistribution_ready(hub);
@@ -523,6 +570,7 @@ void phub__synced_received(struct phub__hub *hub, uint64_t from,
     heard->digest = sync.digest;
     heard->new_here = sync.new_here != 0;
     heard->recovering = sync.recovering;
+    heard->partial = (enum phub__partial)sync.partial;
     phub__confirm_floor_seen(hub, sync.floor);
     if (at < synced->evaluated)
         synced->evaluated = at;
@@ -552,6 +600,7 @@ void phub__synced_round(struct phub__hub *hub)
     struct phub__synced *synced = hub->synced;
     uint32_t i;
 
+    (void)phub__synced_partial(hub);
     if (synced->complete)
         return;
     for (i = 0; i < synced->heard_count; i++)

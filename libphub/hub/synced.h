@@ -26,6 +26,13 @@ void phub__synced_rows_applied(struct phub__hub *hub);
 void phub__synced_absent(struct phub__hub *hub, uint64_t node);
 /* This registry covers those of all members of this view. */
 int phub__synced_complete(const struct phub__hub *hub);
+/* May a name that is not in this registry be one that somebody runs? */
+enum phub__partial {
+    PHUB__WHOLE,                /* no node that is away can know of one */
+    PHUB__PARTIAL,              /* one may, and is likely to come back */
+    PHUB__RESIGNED              /* one may, and was waited for in vain */
+};
+enum phub__partial phub__synced_partial(struct phub__hub *hub);
 /* The lease lapsed, and it has not been complete since. */
 int phub__synced_stale(const struct phub__hub *hub);
 /* Did that node leave the view, lost or not, and has not come back? */

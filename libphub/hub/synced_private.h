@@ -15,6 +15,7 @@ struct phub__heard {
     uint64_t view_hash;
     uint64_t digest;
     uint64_t recovering;
+    enum phub__partial partial;
     int covered;
     int new_here;
     int stuck;                   /* asked, and that did not help */
@@ -49,6 +50,7 @@ struct phub__synced {
     uint32_t evaluated;          /* so many of the view are covered */
     int complete, ever, stale;
     uint64_t recovering;         /* 1: it may have forgotten rows (majority) */
+    enum phub__partial partial;
 };
 
 /* --- synced_lost.c --------------------------------------------------------- */

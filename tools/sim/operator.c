@@ -51,24 +51,29 @@ static enum sim_wish after_start(int code)
     }
 }
 
-static enum sim_wish after_stop(int code)
+/* That no member knows it, and one who is away may, is no knowledge. */
+static enum sim_wish after_stop(int code, const char *text)
 {
     switch (code) {
     case 0:
-    case PHUB_ENOTFOUND:
         return SIM_STOP;
+    case PHUB_ENOTFOUND:
+        return text != NULL && strstr(text, "which is away") != NULL
+            ? SIM_UNKNOWN : SIM_STOP;
     default:
         return SIM_UNKNOWN;
     }
 }
 
 /* Commands that overlap may take effect in any order. */
-static void learned(struct command *command, uint32_t index, int code)
+static void learned(struct command *command, uint32_t index, int code,
+                    const char *text)
 {
     struct sim_case *c = command->c;
     struct sim_child *child = &c->children[index];
     enum sim_wish wish = command->op == PHUB__OP_START ? after_start(code)
-                                                       : after_stop(code);
+                                                       : after_stop(code,
+                                                                    text);
 
     child->commands--;
     child->told = code;
@@ -145,7 +150,8 @@ static void answered(void *arg, struct phub__request *request)
         if (command->op != PHUB__OP_DRAIN)
             tell(command, i, &request->items[i]);
         if (command->op == PHUB__OP_START || command->op == PHUB__OP_STOP)
-            learned(command, command->first + i, request->items[i].code);
+            learned(command, command->first + i, request->items[i].code,
+                    request->items[i].text);
         else
             phub__world_note(c->world, command->node, "%s: %s %s",
                              phub__op_name(command->op),
