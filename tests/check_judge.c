@@ -254,34 +254,23 @@ START_TEST(what_people_stopped_and_runs_is_resurrected)
 }
 END_TEST
 
+/* A standby may begin, and may not act. */
 START_TEST(what_begins_after_its_stop_is_told_at_once)
 {
+    const struct sim_judge *judge = &sim_judge_resurrected;
     struct phub__sim_child_facts facts;
+    struct sim_child *child;
 
     scene();
+    child = &c->children[2];
     facts_of(2, &facts);
-    c->children[2].wish = SIM_STOP;
-    c->children[2].stopped = c->children[2].incarnation;
-    facts.serial += 1000;
-    sim_judges_began(c, &facts);
-    end(4);
-}
-END_TEST
-
-START_TEST(a_standby_may_begin_after_the_stop_and_may_not_act)
-{
-    struct phub__sim_child_facts facts;
-    struct sim_life *life;
-
-    scene();
-    facts_of(2, &facts);
-    c->children[2].wish = SIM_STOP;
-    c->children[2].stopped = c->children[2].incarnation;
-    facts.standby = 1;
-    life = sim_life_find(&c->children[2], facts.serial);
-    sim_judge_resurrected.began(c, &c->children[2], life, &facts);
-    ck_assert_msg(!c->broken, "%s", c->story);
-    sim_judge_resurrected.acting(c, &c->children[2], life, &facts, 1);
+    child->wish = SIM_STOP;
+    child->stopped = child->incarnation;
+    facts.standby = _i;
+    judge->began(c, child, sim_life_find(child, facts.serial), &facts);
+    ck_assert_int_ne(c->broken, _i);
+    if (_i)
+        judge->acting(c, child, sim_life_find(child, facts.serial), &facts, 1);
     end(4);
 }
 END_TEST
@@ -748,8 +737,7 @@ static void add_first(TCase *t)
     tcase_add_test(t, a_message_that_does_not_arrive_is_told);
     tcase_add_test(t, an_update_that_nobody_sent_is_told);
     tcase_add_test(t, what_people_stopped_and_runs_is_resurrected);
-    tcase_add_test(t, what_begins_after_its_stop_is_told_at_once);
-    tcase_add_test(t, a_standby_may_begin_after_the_stop_and_may_not_act);
+    tcase_add_loop_test(t, what_begins_after_its_stop_is_told_at_once, 0, 2);
     tcase_add_test(t, a_start_that_is_done_and_never_acted_is_a_lie);
     tcase_add_test(t, exists_for_what_no_registry_has_is_a_lie);
     tcase_add_test(t, a_stop_that_is_done_while_it_acts_is_a_lie);
