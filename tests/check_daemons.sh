@@ -50,6 +50,7 @@ expect 1 'PHUB_ENOTFOUND\|not found' phub stop nobody
 expect 1 "no child is called 'nobody'" phub show nobody
 expect 1 'not found\|no such child' phub move nobody b
 expect 1 'no member has that name' phub move counter-1 nowhere
+expect 1 'no member has that name' phub move counter-1 a --replica nowhere
 expect 0 '^no children' phub ls --tag nothing
 expect 0 'owner=test' phub show counter-1
 expect 0 'port ' env viewer="$(node_of counter-1)" \

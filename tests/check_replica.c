@@ -184,6 +184,71 @@ START_TEST(a_move_to_where_one_waits_takes_the_state_along)
 }
 END_TEST
 
+/* --- one that waits moves ------------------------------------------------------- */
+
+static int move_replica(uint32_t from, uint32_t to)
+{
+    hubs_replica = hubs.ids[from];
+    hubs_move(&hubs, (from + 1) % hubs.nodes, "c", to);
+    hubs_replica = 0;
+    return hubs_last.codes[0];
+}
+
+START_TEST(one_that_waits_can_be_moved_by_its_node)
+{
+    uint64_t serial, active;
+    uint32_t from, home, to = 0;
+
+    begin(4, "factor=2", "mode=active_passive");
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", MANNER), 0);
+    becomes(2, 1);
+    active = acting_serial(&home);
+    from = waiting_node(&serial);
+    while (to == home || to == from)
+        to++;
+    ck_assert_int_eq(move_replica(from, to), 0);
+    ck_assert(waits_on(to, &serial));
+    becomes(2, 1);
+    ck_assert_uint_eq(waiting_node(&serial), to);
+    ck_assert_uint_eq(acting_serial(&home), active);
+    ck_assert_int_eq(move_replica(from, to), PHUB_ENOTFOUND);
+    ck_assert_int_eq(move_replica(to, home), PHUB_EREPEATED);
+    ck_assert_int_eq(move_replica(to, to), PHUB_EREPEATED);
+    becomes(2, 1);
+    phub__sim_node_power_off(hubs_node(&hubs, home));
+    becomes(2, 1);
+    (void)acting_serial(&home);
+    ck_assert_uint_eq(home, to);
+    ck_assert_uint_eq(hubs.doubled, 0);
+    end();
+}
+END_TEST
+
+START_TEST(one_that_waits_moves_although_its_target_dies)
+{
+    struct hubs_result result;
+    uint64_t serial;
+    uint32_t from, home, to = 0;
+
+    begin(4, "factor=2", "mode=active_passive");
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", MANNER), 0);
+    becomes(2, 1);
+    (void)acting_serial(&home);
+    from = waiting_node(&serial);
+    while (to == home || to == from)
+        to++;
+    hubs_replica = hubs.ids[from];
+    hubs_move_send(&hubs, home, "c", to, &result);
+    hubs_replica = 0;
+    hubs_run(&hubs, 4 * (uint64_t)_i);
+    phub__sim_node_power_off(hubs_node(&hubs, to));
+    hubs_wait(&hubs, &result);
+    ck_assert_int_ne(result.codes[0], PHUB_ETIMEDOUT);
+    becomes(2, 1);
+    end();
+}
+END_TEST
+
 /* --- handover ----------------------------------------------------------------- */
 
 static int left;
@@ -360,6 +425,9 @@ int main(void)
         tc, one_that_waits_is_promoted_where_it_is_when_the_active_is_lost);
     tcase_add_test(tc, one_that_waits_is_replaced_and_the_active_one_goes_on);
     tcase_add_test(tc, a_move_to_where_one_waits_takes_the_state_along);
+    tcase_add_test(tc, one_that_waits_can_be_moved_by_its_node);
+    tcase_add_loop_test(tc, one_that_waits_moves_although_its_target_dies, 0,
+                        10);
     tcase_add_test(
         tc, the_state_of_one_whose_node_leaves_goes_to_the_new_active_one);
     tcase_add_loop_test(

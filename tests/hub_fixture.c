@@ -342,7 +342,7 @@ static void give(struct phub__hub *hub, void *arg)
                                 command->result);
     } else {
         rc = phub__command_move(hub, ids, count, command->target,
-                                HUBS_TIMEOUT_MS, hubs_done, command->result);
+                                hubs_replica, HUBS_TIMEOUT_MS, hubs_done, command->result);
     }
     must(rc == 0, "a command was refused");
     phub__buf_unref(&spec);
@@ -403,6 +403,8 @@ int hubs_stop(struct hubs *hubs, uint32_t node, const char *ids)
     hubs_wait(hubs, &hubs_last);
     return hubs_last.codes[0];
 }
+
+uint64_t hubs_replica;
 
 int hubs_move(struct hubs *hubs, uint32_t node, const char *ids,
               uint32_t target)

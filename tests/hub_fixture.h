@@ -94,6 +94,8 @@ void hubs_move_send(struct hubs *hubs, uint32_t node, const char *ids,
 int hubs_start(struct hubs *hubs, uint32_t node, const char *ids,
                const char *words);
 int hubs_stop(struct hubs *hubs, uint32_t node, const char *ids);
+/* Durable id of the node whose replica hubs_move() moves; 0: the active. */
+extern uint64_t hubs_replica;
 int hubs_move(struct hubs *hubs, uint32_t node, const char *ids,
               uint32_t target);
 void hubs_wait(struct hubs *hubs, const struct hubs_result *result);

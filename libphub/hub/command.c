@@ -177,7 +177,7 @@ int phub__command_start(struct phub__hub *hub,
 
 static int by_ids(struct phub__hub *hub, enum phub__op op,
                   const struct phub_bytes *ids, uint32_t count,
-                  uint64_t target, uint64_t timeout_ms,
+                  uint64_t target, uint64_t replica, uint64_t timeout_ms,
                   phub__command_done *done, void *arg)
 {
     struct phub__request *request;
@@ -194,6 +194,7 @@ static int by_ids(struct phub__hub *hub, enum phub__op op,
     for (i = 0; i < count; i++) {
         request->items[i].op.id = phub__request_copy(request, ids[i]);
         request->items[i].op.target = target;
+        request->items[i].op.epoch.node = replica;
         if (ids[i].size == 0 || ids[i].size > PHUB_CHILD_ID_MAX) {
             request->items[i].op.id.size = 0;
             phub__request_answer(request, i, PHUB_ENOTFOUND,
@@ -208,15 +209,17 @@ int phub__command_stop(struct phub__hub *hub, const struct phub_bytes *ids,
                        uint32_t count, uint64_t timeout_ms,
                        phub__command_done *done, void *arg)
 {
-    return by_ids(hub, PHUB__OP_STOP, ids, count, 0, timeout_ms, done, arg);
+    return by_ids(hub, PHUB__OP_STOP, ids, count, 0, 0, timeout_ms, done,
+                  arg);
 }
 
 int phub__command_move(struct phub__hub *hub, const struct phub_bytes *ids,
-                       uint32_t count, uint64_t target, uint64_t timeout_ms,
-                       phub__command_done *done, void *arg)
+                       uint32_t count, uint64_t target, uint64_t replica,
+                       uint64_t timeout_ms, phub__command_done *done,
+                       void *arg)
 {
-    return by_ids(hub, PHUB__OP_MOVE, ids, count, target, timeout_ms, done,
-                  arg);
+    return by_ids(hub, PHUB__OP_MOVE, ids, count, target, replica, timeout_ms,
+                  done, arg);
 }
 
 int phub__command_edit(struct phub__hub *hub, struct phub_bytes id,

@@ -234,7 +234,7 @@ static int begin(struct phub_future *future)
     }
     target = phub__hub_node_by_name(hub, future->target);
     if (target != 0)
-        return phub__command_move(hub, future->ids, count, target,
+        return phub__command_move(hub, future->ids, count, target, 0,
                                   future->timeout_ms, done, future);
     snprintf(text, sizeof text, "no node of this hub is called '%.*s'",
              (int)PHUB_NODE_NAME_MAX, future->target);

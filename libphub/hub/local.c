@@ -12,6 +12,7 @@
 #include "hub/handover.h"
 #include "hub/local.h"
 #include "hub/move.h"
+#include "hub/replica.h"
 #include "hub/rows.h"
 #include "wire/memory.h"
 
@@ -151,6 +152,7 @@ static void local_free(struct phub__local *local)
     }
     phub__arrival_forget(local);
     phub__checkpoint_free(local);
+    phub__replica_reseat_free(local);
     phub__buf_unref(&local->kept);
     local->magic = 0;
     phub__free(local);

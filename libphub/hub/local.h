@@ -55,6 +55,7 @@ struct phub__local {
     struct phub_epoch given_back;      /* home epoch that says so; what is
                                         * kept stays until it runs there */
     int replica;                       /* the row has one here */
+    struct phub__reseat *reseat;       /* a replica of it moves (home) */
     /* confirm.c: the home epoch that a majority holds, or is asked for */
     struct phub_epoch confirm_epoch;
     struct phub__local *confirm_next, **confirm_link;

@@ -379,6 +379,7 @@ static void reconcile_once(struct phub__local *local)
         check_instance(local, &row);
     phub__row_facts(hub, phub__local_id(local), &row); /* writes end it */
     local->replica = row.live && row.replica;
+    phub__replica_reseat_look(local, &row);
     if (!row.live || (row.home != hub->node && !row.replica))
         phub__confirm_drop(local);
     if (!row.live) {

@@ -558,6 +558,10 @@ void phub__redistribution_move(struct phub__hub *hub,
     } else {
         rc = not_here(hub, item->id, text, sizeof text);
     }
+    if (rc == 0 && item->epoch.node != 0 && item->epoch.node != hub->node) {
+        phub__replica_move(hub, item, &reply);
+        return;
+    }
     asked = rc == 0 ? phub__calloc(1, sizeof *asked) : NULL;
     if (rc == 0 && asked == NULL) {
         snprintf(text, sizeof text, "out of memory");

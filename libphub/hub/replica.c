@@ -14,6 +14,8 @@
  *   lost replica, too few, too many   home (upkeep)
  *   a join     home: replicas that no longer belong are cut, upkeep fills
  *   a move     the target leaves the replicas as it becomes home
+ *   a replica is to be on another node   home: its seat is given up at once,
+ *              and upkeep prefers that node when it fills the gap
  *
  * Never more than asked for: a replica is added only once the instances that
  * were cut are gone, and a lost one is replaced once its lease has run out.
@@ -31,6 +33,7 @@
 #include "hub/redistribute.h"
 #include "hub/replica.h"
 #include "hub/synced.h"
+#include "wire/memory.h"
 
 uint32_t phub__replica_factor(struct phub__hub *hub,
                               const struct phub_view *view)
@@ -162,14 +165,114 @@ uint32_t phub__replica_lingering(struct phub__hub *hub, struct phub_bytes id,
     return count;
 }
 
-/* Append to nodes, up to max of them, from where the child belongs. */
-static uint32_t fill(struct phub__hub *hub, struct phub_bytes id,
-                     uint64_t *nodes, uint32_t count, uint32_t max,
-                     uint32_t factor)
+/* --- a replica that moves ------------------------------------------------------ */
+
+struct phub__reseat {
+    uint64_t to;
+    struct phub__reply reply;
+};
+
+static void reseat_end(struct phub__local *local, int rc, const char *text)
 {
+    struct phub__reseat *reseat = local->reseat;
+
+    local->reseat = NULL;
+    phub__reply(local->hub, &reseat->reply, rc, reseat->to, 0, text);
+    phub__free(reseat);
+}
+
+void phub__replica_reseat_free(struct phub__local *local)
+{
+    phub__free(local->reseat);
+    local->reseat = NULL;
+}
+
+void phub__replica_reseat_look(struct phub__local *local,
+                               const struct phub__row_facts *row)
+{
+    struct phub__hub *hub = local->hub;
+    struct phub_epoch epoch;
+    int64_t pid;
+    uint32_t state;
+    uint64_t to;
+
+    if (local->reseat == NULL)
+        return;
+    to = local->reseat->to;
+    state = phub__row_state_on(hub, phub__local_id(local), to, &epoch, &pid);
+    if (!row->live)
+        reseat_end(local, PHUB_ESTOPPED, "stopped meanwhile");
+    else if (row->home != hub->node)
+        reseat_end(local, PHUB_EMOVED, "its home is another node now");
+    else if (phub__view_index(phub__hub_view(hub), to) == PHUB__VIEW_NONE)
+        reseat_end(local, PHUB_ENODEDOWN, "the node is not there any more");
+    else if (phub__replica_has(row->replicas, row->replicas_count, to) &&
+             state == PHUB_INSTANCE_RUNNING)
+        reseat_end(local, 0, "moved");
+    else if (phub__replica_has(row->replicas, row->replicas_count, to) &&
+             state == PHUB_INSTANCE_FAILED)
+        reseat_end(local, PHUB_EFAILED, "it does not start there");
+}
+
+void phub__replica_move(struct phub__hub *hub,
+                        const struct phub__op_item *item,
+                        const struct phub__reply *reply)
+{
+    struct phub__local *local = phub__local_find(hub, item->id);
+    uint64_t nodes[PHUB__INSTANCES_MAX], from = item->epoch.node;
+    struct phub__row_facts row;
+    uint32_t i, count = 0;
+    const char *text = NULL;
+    int rc = 0;
+
+    phub__row_facts(hub, item->id, &row);
+    for (i = 0; i < row.replicas_count; i++)
+        if (row.replicas[i] != from)
+            nodes[count++] = row.replicas[i];
+    if (local == NULL || !row.live || row.home != hub->node ||
+        !may_decide(hub, local)) {
+        rc = PHUB_EAGAIN;
+        text = "its home cannot decide about replicas now";
+    } else if (count == row.replicas_count) {
+        rc = PHUB_ENOTFOUND;
+        text = "that node has no replica of it";
+    } else if (item->target == from) {
+        rc = PHUB_EREPEATED;
+        text = "it is there already";
+    } else if (phub__replica_has(nodes, count, item->target)) {
+        rc = PHUB_EEXIST;
+        text = "the node has another replica of it";
+    } else if (local->reseat != NULL) {
+        rc = PHUB_EBUSY;
+        text = "another replica of it moves";
+    } else if ((local->reseat = phub__calloc(1, sizeof *local->reseat)) ==
+               NULL) {
+        rc = PHUB_ENOMEM;
+        text = phub_strerror(rc);
+    }
+    if (rc != 0) {
+        phub__reply(hub, reply, rc, hub->node, 0, text);
+        return;
+    }
+    *local->reseat = (struct phub__reseat){ item->target, *reply };
+    write_seats(hub, item->id, &row, nodes, count);
+}
+
+/* --- upkeep -------------------------------------------------------------------- */
+
+/* Append to nodes, up to max of them: the one that a replica is to move to,
+ * then from where the child belongs. */
+static uint32_t fill(const struct phub__local *local, uint64_t *nodes,
+                     uint32_t count, uint32_t max, uint32_t factor)
+{
+    struct phub__hub *hub = local->hub;
+    struct phub_bytes id = phub__local_id(local);
     uint64_t places[PHUB__INSTANCES_MAX];
     uint32_t i, n = 0;
 
+    if (local->reseat != NULL && count < max &&
+        !phub__replica_has(nodes, count, local->reseat->to))
+        nodes[count++] = local->reseat->to;
     if (phub__keeper_places(hub, phub__hub_view(hub), &id, &hub->node, 1,
                             factor, PHUB_CAUSE_RETRY, places, &n, NULL,
                             0) != 0)
@@ -201,8 +304,7 @@ void phub__replica_upkeep(struct phub__local *local,
         old = phub__replica_lingering(hub, phub__local_id(local), row,
                                       hub->node);
         if (kept + 1 + old < factor)
-            count = fill(hub, phub__local_id(local), nodes, kept,
-                         factor - 1 - old, factor);
+            count = fill(local, nodes, kept, factor - 1 - old, factor);
     }
     if (count != row->replicas_count || kept != row->replicas_count)
         write_seats(hub, phub__local_id(local), row, nodes, count);

@@ -8,6 +8,7 @@
 #include <phub/types.h>
 
 #include "hub/local.h"
+#include "hub/ops.h"
 #include "hub/rows.h"
 #include "registry/registry.h"
 
@@ -45,6 +46,16 @@ void phub__replica_upkeep(struct phub__local *local,
  * nodes; upkeep fills the gaps. */
 void phub__replica_keep(struct phub__hub *hub, struct phub_bytes id,
                         const uint64_t *nodes, uint32_t count);
+
+/* OP_MOVE of the replica on item->epoch.node: answered when one runs on
+ * item->target, or cannot. */
+void phub__replica_move(struct phub__hub *hub,
+                        const struct phub__op_item *item,
+                        const struct phub__reply *reply);
+/* The row changed: is such a move over? */
+void phub__replica_reseat_look(struct phub__local *local,
+                               const struct phub__row_facts *row);
+void phub__replica_reseat_free(struct phub__local *local);
 
 static inline int phub__replica_has(const uint64_t *nodes, uint32_t count,
                                     uint64_t node)

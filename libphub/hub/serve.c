@@ -56,7 +56,7 @@ struct question {
     uint64_t reference;
     struct phub_bytes verb;
     struct phub__list ids, children;
-    struct phub_bytes node, tag, state;
+    struct phub_bytes node, tag, state, replica;
     uint64_t timeout_ms, count, version;
     bool rollback, no_wait;
 };
@@ -75,7 +75,8 @@ static PHUB__SCHEMA(question_schema, Q,
     PHUB__BOOL(PHUB_CONTROL_ROLLBACK, Q, rollback),
     PHUB__BOOL(PHUB_CONTROL_NO_WAIT, Q, no_wait),
     PHUB__U64(PHUB_CONTROL_COUNT, Q, count),
-    PHUB__U64(PHUB_CONTROL_VERSION, Q, version));
+    PHUB__U64(PHUB_CONTROL_VERSION, Q, version),
+    PHUB__TEXT(PHUB_CONTROL_REPLICA, Q, replica, 255));
 
 /* Whom to answer, from a question that cannot be decoded. */
 static PHUB__SCHEMA(head_schema, Q,
@@ -264,22 +265,29 @@ static void forgotten(void *arg, struct phub__request *request)
     (void)request;
 }
 
+/* The member of that name, or 0 and the answer. */
+static uint64_t node_named(struct reply *reply, struct phub_bytes text)
+{
+    char name[256];
+    uint64_t node;
+
+    snprintf(name, sizeof name, "%.*s", (int)text.size,
+             text.size != 0 ? (const char *)text.data : "");
+    node = phub__hub_node_by_name(reply->hub, name);
+    if (node == 0)
+        reply_end(reply, PHUB_ENOTFOUND, "no member has that name; phub "
+                  "nodes shows who is there");
+    return node;
+}
+
 static void serve_drain(struct reply *reply, const struct question *q)
 {
     struct phub__hub *hub = reply->hub;
     struct phub__request *request;
-    char name[256];
     uint64_t node = hub->node;
 
-    snprintf(name, sizeof name, "%.*s", (int)q->node.size,
-             q->node.size != 0 ? (const char *)q->node.data : "");
-    if (name[0] != '\0')
-        node = phub__hub_node_by_name(hub, name);
-    if (node == 0) {
-        reply_end(reply, PHUB_ENOTFOUND, "no member has that name; phub "
-                  "nodes shows who is there");
+    if (q->node.size != 0 && (node = node_named(reply, q->node)) == 0)
         return;
-    }
     request = phub__request_new(hub, PHUB__OP_DRAIN, 1,
                                 q->timeout_ms != 0 ? q->timeout_ms : 60000);
     if (request == NULL) {
@@ -295,8 +303,7 @@ static void serve_operation(struct reply *reply, const struct question *q)
     struct phub__hub *hub = reply->hub;
     phub__command_done *done = q->no_wait ? forgotten : operated;
     void *arg = q->no_wait ? NULL : (void *)reply;
-    char name[256];
-    uint64_t target = 0;
+    uint64_t target, replica = 0;
     int rc;
 
     if (is(q->verb, "start")) {
@@ -312,16 +319,15 @@ static void serve_operation(struct reply *reply, const struct question *q)
              : phub__command_edit(hub, child->id, &child->metadata,
                                   q->version, q->timeout_ms, done, arg);
     } else {
-        snprintf(name, sizeof name, "%.*s", (int)q->node.size,
-                 q->node.size != 0 ? (const char *)q->node.data : "");
-        target = phub__hub_node_by_name(hub, name);
-        if (target == 0) {
-            reply_end(reply, PHUB_ENOTFOUND, "no member has that name; phub "
-                      "nodes shows who is there");
+        target = node_named(reply, q->node);
+        if (target == 0)
             return;
-        }
+        if (q->replica.size != 0 &&
+            (replica = node_named(reply, q->replica)) == 0)
+            return;
         rc = phub__command_move(hub, q->ids.items, q->ids.count, target,
-                                q->timeout_ms != 0 ? q->timeout_ms : 60000,
+                                replica, q->timeout_ms != 0 ? q->timeout_ms
+                                                            : 60000,
                                 done, arg);
     }
     if (rc != 0)

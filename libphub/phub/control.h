@@ -22,6 +22,8 @@
 #define PHUB_CONTROL_NO_WAIT 10    /* bool: answer at once */
 #define PHUB_CONTROL_COUNT 11      /* uint: causes, lines */
 #define PHUB_CONTROL_VERSION 12    /* uint: set; 0 = whichever */
+#define PHUB_CONTROL_REPLICA 13    /* text: move: not the active instance, but
+                                    * the one on this node */
 
 /* Child, in CHILDREN. */
 #define PHUB_CONTROL_CHILD_ID 1        /* text */

@@ -49,6 +49,8 @@ static const struct option options[] = {
       "if one cannot be started, stop the others again" },
     { "if-version", OPTION_NUMBER, "N", " set ",
       "only if nobody has changed it since version N" },
+    { "replica", OPTION_TEXT, "NODE", " move ",
+      "not the active instance, but the one that waits on NODE" },
     { "no-wait", OPTION_FLAG, NULL, " start stop move set ",
       "do not wait for the outcome" },
     { "timeout", OPTION_MS, "TIME", " start stop move drain set ",

@@ -91,6 +91,7 @@ static uint64_t put_question(struct phub_cbor_writer *w,
     put_flag(w, PHUB_CONTROL_NO_WAIT, q->no_wait, &pairs);
     put_number(w, PHUB_CONTROL_COUNT, q->count, &pairs);
     put_number(w, PHUB_CONTROL_VERSION, q->version, &pairs);
+    put_text(w, PHUB_CONTROL_REPLICA, q->replica, &pairs);
     return pairs;
 }
 

@@ -110,7 +110,7 @@ struct question {
     const json_t *ids;            /* array of texts, or NULL */
     const struct spec_child *children;
     size_t children_count;
-    const char *node, *tag, *state;
+    const char *node, *tag, *state, *replica;
     uint64_t timeout_ms, count, version;
     bool rollback, no_wait;
 };

@@ -124,6 +124,7 @@ static int run_move(const struct args *args)
     size_t last = json_array_size(ids) - 1;
     struct question question = {
         .verb = "move", .ids = ids, .node = args_operand(args, last),
+        .replica = args_text(args, "replica"),
         .no_wait = args_flag(args, "no-wait"),
         .timeout_ms = args_number(args, "timeout", 0) };
     int rc;
