@@ -227,7 +227,7 @@ START_TEST(a_message_that_does_not_arrive_is_told)
     scene();
     facts_of(0, &facts);
     phub__sim_child_find(facts.node, facts.pid)->manner.silent = 1;
-    sim_senders_start(c, 0, 1, 50 * PHUB__SIM_MS);
+    sim_senders_start(c, 0, 1, 50 * PHUB__SIM_MS, 1);
     sim_run(c, 200);
     sim_senders_stop(c);
     sim_run(c, 4000);

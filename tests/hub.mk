@@ -58,6 +58,11 @@ TESTS          += tests/check_message
 tests_check_message_SOURCES = tests/check_message.c $(hub_fixture)
 tests_check_message_LDADD   = $(hub_ldadd)
 
+check_PROGRAMS += tests/check_order
+TESTS          += tests/check_order
+tests_check_order_SOURCES = tests/check_order.c $(hub_fixture)
+tests_check_order_LDADD   = $(hub_ldadd)
+
 check_PROGRAMS += tests/check_store tests/check_drain
 TESTS          += tests/check_store tests/check_drain
 tests_check_store_SOURCES = tests/check_store.c $(hub_fixture)
@@ -98,11 +103,6 @@ check_PROGRAMS += tests/check_hook_command
 TESTS          += tests/check_hook_command
 tests_check_hook_command_SOURCES = tests/check_hook_command.c $(hub_fixture)
 tests_check_hook_command_LDADD   = $(hub_ldadd)
-
-check_PROGRAMS += tests/check_watch
-TESTS          += tests/check_watch
-tests_check_watch_SOURCES = tests/check_watch.c $(hub_fixture)
-tests_check_watch_LDADD   = $(hub_ldadd)
 
 check_PROGRAMS += tests/check_alter
 TESTS          += tests/check_alter

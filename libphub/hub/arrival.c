@@ -14,6 +14,7 @@
 
 #include <phub/error.h>
 
+#include "hub/message.h"
 #include "hub/move_private.h"
 #include "hub/rows.h"
 #include "wire/memory.h"
@@ -398,8 +399,7 @@ int phub__arrival_activate(struct phub__local *local)
     if (arrival->activated)
         return 0;
     arrival->activated = 1;
-    local->mail_origin = arrival->origin;
-    local->mail_origin_boot = arrival->origin_boot;
+    phub__mail_comes(local, arrival->origin, arrival->origin_boot);
     prepare_answer(arrival, 0, "");
     if (local->instance != NULL) {
         phub__instance_set_epoch(local->instance, row.home_epoch);

@@ -56,6 +56,7 @@ struct phub__redistribution;
 struct phub__moves;
 struct phub__host;
 struct phub__mailroom;
+struct phub__order_sent;
 struct phub__answers;
 struct phub__dirty;
 struct phub__store;
@@ -67,7 +68,6 @@ struct phub__state_out;
 struct phub__handover;
 struct phub__presend;
 struct phub__hook_commands;
-struct phub__watches;
 
 #define PHUB__KINDS 6u  /* strategies by enum phub_kind; [0] unused */
 
@@ -145,7 +145,6 @@ struct phub__hub {
     struct phub__causes *causes;
     struct phub__hooks *hooks;
     struct phub__hook_commands *hook_commands;
-    struct phub__watches *watches;
     struct phub__requests *requests;
     struct phub__peers *peers;
     struct phub__locals *locals;
@@ -153,6 +152,7 @@ struct phub__hub {
     struct phub__redistribution *redistribution;
     struct phub__host *host;
     struct phub__mailroom *mailroom;
+    struct phub__order_sent *order_sent;
     struct phub__synced *synced;
     struct phub__confirm *confirm;
     struct phub__store *store;

@@ -34,6 +34,7 @@ libphub_core_la_SOURCES += \
 	libphub/hub/move.c libphub/hub/move.h libphub/hub/move_private.h \
 	libphub/hub/op.c libphub/hub/ops.h \
 	libphub/hub/options.c libphub/hub/options.h \
+	libphub/hub/order.c libphub/hub/order.h \
 	libphub/hub/peer.c libphub/hub/peer.h libphub/hub/presend.c \
 	libphub/hub/reconcile.c \
 	libphub/hub/redistribute.c libphub/hub/redistribute.h \
@@ -47,9 +48,7 @@ libphub_core_la_SOURCES += \
 	libphub/hub/linger.c libphub/hub/linger.h \
 	libphub/hub/synced_lost.c libphub/hub/synced_private.h \
 	libphub/hub/synced.c libphub/hub/synced.h \
-	libphub/hub/tagged.c libphub/hub/tagged.h \
 	libphub/hub/tally.c libphub/hub/tally.h \
-	libphub/hub/watch.c libphub/hub/watch.h \
 	libphub/hub/words.c
 
 # One node in the real world, and phubd.

@@ -12,6 +12,7 @@
 #include "hub/handover.h"
 #include "hub/local.h"
 #include "hub/move.h"
+#include "hub/order.h"
 #include "hub/replica.h"
 #include "hub/rows.h"
 #include "wire/memory.h"
@@ -153,6 +154,7 @@ static void local_free(struct phub__local *local)
     phub__arrival_forget(local);
     phub__checkpoint_free(local);
     phub__replica_reseat_free(local);
+    phub__order_forget(local);
     phub__buf_unref(&local->kept);
     local->magic = 0;
     phub__free(local);
@@ -167,6 +169,9 @@ void phub__local_drop(struct phub__local **local)
         l->mail_first != NULL || l->confirming ||
         l->claims != 0 || l->busy || l->replica || l->failed_epoch.number != 0)
         return;
+    if (l->heard != NULL &&
+        phub__hub_home(l->hub, phub__local_id(l)) == l->hub->node)
+        return; /* its next start here gets nothing twice */
     local_free(l);
     *local = NULL;
 }

@@ -20,6 +20,7 @@ struct phub__move;
 struct phub__state_out;
 struct phub__arrival;
 struct phub__mail;
+struct phub__order_heard;
 struct phub__checkpoint;
 
 enum phub__wanted { PHUB__WANT_RUNNING = 1, PHUB__WANT_ENDED };
@@ -51,6 +52,8 @@ struct phub__local {
     int mail_busy;                     /* tried again in a moment */
     uint64_t mail_origin;              /* its queue comes first; 0 = no more */
     uint64_t mail_origin_boot;
+    uint64_t mail_since_ns;            /* waiting for that */
+    struct phub__order_heard *heard;   /* who sent what it was given */
     uint64_t came_from;                /* origin to give it back to */
     struct phub_epoch given_back;      /* home epoch that says so; what is
                                         * kept stays until it runs there */

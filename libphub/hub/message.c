@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* message: routes messages to children and replies back; see message.h.
  *
- * Order: a sender's messages go to the home over one session, and wait there
- * in one queue, so they reach the child in the order in which they were sent.
- * After a move the origin forwards what waited there and closes with an END;
- * the target holds what comes to it directly until then (schedule 10 of the
- * design), or until the origin leaves the view.  What a sender that does not
- * know of the move yet sends to the origin after the END may be overtaken by
- * what it sends to the target next.
- * A reply goes straight back to the sender's node. */
+ * What waits for a child waits in one queue, that of one sender in the order
+ * of sending.  After a move the origin forwards what waited there and closes
+ * with an END, which says what the child was given; the target gives nothing
+ * until then (schedule 10 of the design), or until the origin leaves the view.
+ * What takes other ways, before and after that, is put in order by its marks:
+ * see order.c.  A reply goes straight back to the sender's node. */
 #include "config.h"
 
 #include <string.h>
@@ -17,6 +15,7 @@
 
 #include "hub/message.h"
 #include "hub/move_private.h"
+#include "hub/order.h"
 #include "hub/rows.h"
 #include "wire/memory.h"
 #include "wire/messages.h"
@@ -31,6 +30,8 @@
 struct phub__mail {
     struct phub__mail *next;
     uint64_t origin, reference, hops, timeout_ms;
+    uint64_t since_ns;             /* it is here */
+    struct phub__mark mark;
     struct phub_buf *data;
 };
 
@@ -52,7 +53,7 @@ struct busy {
 };
 
 struct phub__mailroom {
-    uint64_t last_reference;
+    uint64_t last_reference, last_number;
     uint32_t waiting;
     struct busy *busy;
     struct phub__timer *busy_timer;
@@ -150,18 +151,21 @@ static void answered(void *arg, int rc, const char *text,
     phub__free(d);
 }
 
-/* Must what comes from this node wait for the origin's END? */
-static int held_back(struct phub__local *local, uint64_t from)
+/* Must all wait for the origin's END? */
+static int held_back(struct phub__local *local)
 {
+    struct phub_env *env = local->hub->env;
     const struct phub_view_node *node;
 
     if (local->mail_origin != 0) {
         node = phub__view_find(phub__hub_view(local->hub),
                                local->mail_origin);
-        if (node == NULL || node->boot != local->mail_origin_boot)
+        if (node == NULL || node->boot != local->mail_origin_boot ||
+            env->now_ns(env) - local->mail_since_ns >=
+                PHUB__ORDER_HOLD_MS * NS_PER_MS)
             local->mail_origin = 0; /* what waited there is gone with it */
     }
-    return local->mail_origin != 0 && local->mail_origin != from;
+    return local->mail_origin != 0;
 }
 
 static int takes(const struct phub__local *local)
@@ -249,32 +253,62 @@ static void busy_fired(void *arg)
     }
 }
 
+/* To the node by the way that the row names, or nowhere. */
+static int post(struct phub__hub *hub, struct phub_bytes id, uint64_t node,
+                struct phub__op_message *out)
+{
+    struct phub__row_view row;
+    int rc;
+
+    if (phub__registry_get(hub->registry, id, &row) != 0)
+        return PHUB_ENOTFOUND;
+    if (out->mark.number != 0)
+        phub__order_link(hub, out->origin, &row, node, &out->mark);
+    rc = phub__peer_send_struct(hub, node, PHUB__MESSAGE_CHILD_MESSAGE,
+                                &phub__op_message_schema, out);
+    if (rc == 0 && out->mark.number != 0)
+        phub__order_sent(hub, out->origin, &row, node, &out->mark);
+    return rc;
+}
+
+static void drop(struct phub__hub *hub, struct phub_bytes id,
+                 const struct phub__mail *mail, int rc)
+{
+    hub->counters.messages_dropped++;
+    reply(hub, mail->origin, mail->reference, id, rc, NULL);
+}
+
 static void pass_on(struct phub__hub *hub, struct phub_bytes id,
                     const struct phub__mail *mail, uint64_t node)
 {
     struct phub__op_message out = {
         .origin = mail->origin, .reference = mail->reference,
         .hops = mail->hops + 1, .timeout_ms = mail->timeout_ms, .id = id,
-        .data = phub__buf_bytes(mail->data) };
-    int rc = mail->hops >= HOPS_MAX ? PHUB_EVIEW
-        : phub__peer_send_struct(hub, node, PHUB__MESSAGE_CHILD_MESSAGE,
-                                 &phub__op_message_schema, &out);
+        .data = phub__buf_bytes(mail->data), .mark = mail->mark };
+    int rc = mail->hops >= HOPS_MAX ? PHUB_EVIEW : post(hub, id, node, &out);
 
-    if (rc != 0) {
-        hub->counters.messages_dropped++;
-        reply(hub, mail->origin, mail->reference, id, rc, NULL);
-    }
+    if (rc != 0)
+        drop(hub, id, mail, rc);
+}
+
+/* The one behind before, or the first. */
+static struct phub__mail *take_behind(struct phub__local *local,
+                                      struct phub__mail *before)
+{
+    struct phub__mail **p = before != NULL ? &before->next
+                                           : &local->mail_first;
+    struct phub__mail *mail = *p;
+
+    *p = mail->next;
+    if (mail->next == NULL)
+        local->mail_last = before;
+    local->hub->mailroom->waiting--;
+    return mail;
 }
 
 static struct phub__mail *take(struct phub__local *local)
 {
-    struct phub__mail *mail = local->mail_first;
-
-    local->mail_first = mail->next;
-    if (mail->next == NULL)
-        local->mail_last = NULL;
-    local->hub->mailroom->waiting--;
-    return mail;
+    return take_behind(local, NULL);
 }
 
 static void mail_free(struct phub__mail *mail)
@@ -283,21 +317,42 @@ static void mail_free(struct phub__mail *mail)
     phub__free(mail);
 }
 
+/* Give what may be given. */
+static void give_all(struct phub__local *local)
+{
+    struct phub__mail *mail, *before = NULL;
+    enum phub__order order;
+
+    while (takes(local) && !held_back(local)) {
+        mail = before != NULL ? before->next : local->mail_first;
+        if (mail == NULL)
+            break;
+        order = phub__order_judge(local, mail->origin, &mail->mark,
+                                  mail->since_ns);
+        if (order == PHUB__ORDER_WAIT) {
+            before = mail;
+            continue;
+        }
+        if (order == PHUB__ORDER_LATE)
+            drop(local->hub, phub__local_id(local), mail, PHUB_EAGAIN);
+        else if (give(local, mail) == PHUB_EBUSY)
+            break;
+        else
+            phub__order_given(local, mail->origin, &mail->mark);
+        mail_free(take_behind(local, before));
+    }
+    if (local->mail_first != NULL && takes(local))
+        give_again(local);
+}
+
 void phub__mail_child_changed(struct phub__hub *hub,
                               struct phub__local *local)
 {
     struct phub__row_facts row;
     struct phub__mail *mail;
 
-    while (local->mail_first != NULL && takes(local) &&
-           !held_back(local, 0)) {
-        if (give(local, local->mail_first) == PHUB_EBUSY) {
-            give_again(local);
-            return;
-        }
-        mail_free(take(local));
-    }
-    if (local->mail_first == NULL)
+    give_all(local);
+    if (local->mail_first == NULL || takes(local))
         return;
     phub__row_facts(hub, phub__local_id(local), &row);
     if (row.live && (row.home == hub->node || collects(local)))
@@ -316,44 +371,141 @@ void phub__mail_child_changed(struct phub__hub *hub,
 void phub__mail_moved(struct phub__hub *hub, struct phub__local *local,
                       uint64_t target)
 {
-    struct phub__mail *mail;
-
     struct phub__op_message end = { .origin = hub->node, .end = 1,
                                     .id = phub__local_id(local) };
+    struct phub__op_heard *heard;
+    struct phub__mail *mail;
 
     if (target == hub->node)
         return;
+    if (held_back(local)) {
+        end.mark.via = local->mail_origin;
+        end.mark.via_boot = local->mail_origin_boot;
+    }
     while (local->mail_first != NULL) {
         mail = take(local);
         pass_on(hub, phub__local_id(local), mail, target);
         mail_free(mail);
     }
+    heard = phub__calloc(PHUB__MEMBERS_MAX, sizeof *heard);
+    if (heard != NULL)
+        end.heard = (struct phub__list){ heard,
+                                         phub__order_heard(local, heard) };
     (void)phub__peer_send_struct(hub, target, PHUB__MESSAGE_CHILD_MESSAGE,
                                  &phub__op_message_schema, &end);
+    phub__free(heard);
+}
+
+void phub__mail_comes(struct phub__local *local, uint64_t origin,
+                      uint64_t origin_boot)
+{
+    struct phub_env *env = local->hub->env;
+
+    local->mail_origin = origin;
+    local->mail_origin_boot = origin_boot;
+    local->mail_since_ns = env->now_ns(env);
+}
+
+/* Of its sender's the last one that was sent before it, NULL if none waits,
+ * and in *before the one of all after which it has to stand. */
+static struct phub__mail *place(const struct phub__local *local,
+                                const struct phub__mail *mail,
+                                struct phub__mail **before)
+{
+    struct phub__mail *m, *last = NULL;
+
+    *before = NULL;
+    for (m = local->mail_first; m != NULL; m = m->next) {
+        if (m->origin == mail->origin && m->mark.boot == mail->mark.boot) {
+            if (m->mark.number > mail->mark.number)
+                return last;
+            last = m;
+        }
+        *before = m;
+    }
+    return last;
 }
 
 static void queue(struct phub__local *local, const struct phub__mail *mail)
 {
     struct phub__hub *hub = local->hub;
-    struct phub__mail *copy;
+    struct phub__mail *copy, *before = local->mail_last, *earlier;
 
     copy = hub->mailroom->waiting < PHUB__MAIL_WAITING_MAX
                ? phub__calloc(1, sizeof *copy) : NULL;
     if (copy == NULL) {
-        hub->counters.messages_dropped++;
-        reply(hub, mail->origin, mail->reference, phub__local_id(local),
-              PHUB_EBUSY, NULL);
+        drop(hub, phub__local_id(local), mail, PHUB_EBUSY);
         return;
     }
     *copy = *mail;
-    copy->next = NULL;
     copy->data = phub__buf_ref(mail->data);
-    if (local->mail_last != NULL)
-        local->mail_last->next = copy;
-    else
-        local->mail_first = copy;
-    local->mail_last = copy;
+    if (!phub__order_queued(local, copy->origin, &copy->mark)) {
+        earlier = place(local, copy, &before);
+        if (earlier != NULL)
+            phub__order_behind(hub, earlier->mark.number, &copy->mark);
+    }
+    copy->next = before != NULL ? before->next : local->mail_first;
+    *(before != NULL ? &before->next : &local->mail_first) = copy;
+    if (copy->next == NULL)
+        local->mail_last = copy;
     hub->mailroom->waiting++;
+}
+
+/* The origin has forwarded all; and this is what the child was given there.
+ * If it went on before it had the END of its own origin, that is still to
+ * come, by way of it. */
+static void ended(struct phub__hub *hub, struct phub__op_message *end)
+{
+    struct phub__local *local = phub__local_find(hub, end->id);
+    uint64_t home = phub__hub_home(hub, end->id);
+
+    if (local != NULL && (home == hub->node || collects(local) ||
+                          local->arrival != NULL)) {
+        phub__order_told(local, end->heard.items, end->heard.count);
+        if (local->mail_origin == end->origin) {
+            local->mail_origin = end->mark.via;
+            local->mail_origin_boot = end->mark.via_boot;
+        }
+        phub__mail_child_changed(hub, local);
+    } else if (home != 0 && end->hops++ < HOPS_MAX)
+        (void)phub__peer_send_struct(hub, home, PHUB__MESSAGE_CHILD_MESSAGE,
+                                     &phub__op_message_schema, end);
+}
+
+static void arrived(struct phub__hub *hub, struct phub_bytes id,
+                    struct phub__mail *mail)
+{
+    struct phub__local *local = phub__local_find(hub, id);
+    int taken = local != NULL && takes(local);
+    struct phub__row_view row;
+    uint64_t home = 0;
+
+    if (phub__registry_get(hub->registry, id, &row) == 0 && row.live) {
+        home = row.home;
+        /* One before it may have been passed on from here. */
+        phub__order_link(hub, mail->origin, &row, hub->node, &mail->mark);
+    }
+    if (taken && local->mail_first == NULL && !held_back(local) &&
+        phub__order_judge(local, mail->origin, &mail->mark,
+                          mail->since_ns) == PHUB__ORDER_NOW &&
+        give(local, mail) != PHUB_EBUSY) {
+        phub__order_given(local, mail->origin, &mail->mark);
+        return;
+    }
+    if (taken || home == hub->node || collects(local) ||
+        (home != 0 && local != NULL && local->mail_first != NULL)) {
+        local = phub__local_get(hub, id);
+        if (local == NULL) {
+            drop(hub, id, mail, PHUB_ENOMEM);
+            return;
+        }
+        queue(local, mail);
+        if (taken || home != hub->node)
+            phub__mail_child_changed(hub, local);
+    } else if (home != 0)
+        pass_on(hub, id, mail, home);
+    else
+        drop(hub, id, mail, PHUB_ENOTFOUND);
 }
 
 void phub__mail_received(struct phub__hub *hub, uint64_t from,
@@ -361,17 +513,12 @@ void phub__mail_received(struct phub__hub *hub, uint64_t from,
 {
     struct phub__op_message in;
     struct phub__mail mail = { .next = NULL };
-    struct phub__local *local;
-    uint64_t home;
 
     if (phub__hub_decode(hub, &phub__op_message_schema, body, &in) != 0)
         return;
-    local = phub__local_find(hub, in.id);
+    (void)from;
     if (in.end) {
-        if (local != NULL && local->mail_origin == from) {
-            local->mail_origin = 0;
-            phub__mail_child_changed(hub, local);
-        }
+        ended(hub, &in);
         phub__hub_decoded(hub);
         return;
     }
@@ -379,24 +526,13 @@ void phub__mail_received(struct phub__hub *hub, uint64_t from,
     mail.reference = in.reference;
     mail.hops = in.hops;
     mail.timeout_ms = in.timeout_ms;
+    mail.since_ns = hub->env->now_ns(hub->env);
+    mail.mark = in.mark;
     mail.data = phub__buf_copy(in.data.data, in.data.size);
-    home = phub__hub_home(hub, in.id);
     if (mail.data == NULL)
-        reply(hub, in.origin, in.reference, in.id, PHUB_ENOMEM, NULL);
-    else if (local != NULL && takes(local) && !held_back(local, from) &&
-             (local->mail_first == NULL || local->mail_origin == from)) {
-        if (give(local, &mail) == PHUB_EBUSY) {
-            queue(local, &mail);
-            give_again(local);
-        }
-    } else if (home == hub->node || collects(local)) {
-        local = phub__local_get(hub, in.id);
-        if (local != NULL)
-            queue(local, &mail);
-    } else if (home != 0)
-        pass_on(hub, in.id, &mail, home);
+        drop(hub, in.id, &mail, PHUB_ENOMEM);
     else
-        reply(hub, in.origin, in.reference, in.id, PHUB_ENOTFOUND, NULL);
+        arrived(hub, in.id, &mail);
     phub__buf_unref(&mail.data);
     phub__hub_decoded(hub);
 }
@@ -409,7 +545,8 @@ int phub__mail_send(struct phub__hub *hub, struct phub_bytes id,
 {
     struct phub__op_message out = { .origin = hub->node,
                                     .timeout_ms = timeout_ms, .id = id,
-                                    .data = data };
+                                    .data = data,
+                                    .mark = { .boot = hub->boot } };
     uint64_t home = phub__hub_home(hub, id);
     struct call *call = NULL, **bucket;
     int rc;
@@ -435,8 +572,8 @@ int phub__mail_send(struct phub__hub *hub, struct phub_bytes id,
         call->arg = arg;
         out.reference = call->reference;
     }
-    rc = phub__peer_send_struct(hub, home, PHUB__MESSAGE_CHILD_MESSAGE,
-                                &phub__op_message_schema, &out);
+    out.mark.number = ++hub->mailroom->last_number;
+    rc = post(hub, id, home, &out);
     if (rc != 0) {
         if (call != NULL)
             hub->env->timer_free(hub->env, &call->timer);
@@ -477,6 +614,7 @@ void phub__mail_free(struct phub__hub *hub)
     }
     if (hub->mailroom->busy_timer != NULL)
         hub->env->timer_free(hub->env, &hub->mailroom->busy_timer);
+    phub__order_sent_free(&hub->order_sent);
     phub__free(hub->mailroom);
     hub->mailroom = NULL;
 }

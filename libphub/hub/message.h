@@ -28,6 +28,10 @@ void phub__mail_replied(struct phub__hub *hub, uint64_t from,
 /* The child may take messages now, or has gone. */
 void phub__mail_child_changed(struct phub__hub *hub,
                               struct phub__local *local);
+/* It comes from there, and the messages that wait there come first. */
+void phub__mail_comes(struct phub__local *local, uint64_t origin,
+                      uint64_t origin_boot);
+/* It has gone to target: what waits goes there, and END. */
 void phub__mail_moved(struct phub__hub *hub, struct phub__local *local,
                       uint64_t target);
 

@@ -128,6 +128,12 @@ PHUB__SCHEMA(phub__op_state_ack_schema, K,
     PHUB__TEXT(5, K, text, 256),
     PHUB__U64(6, K, kind));
 
+#define D struct phub__op_heard
+static PHUB__SCHEMA(heard_schema, D,
+    PHUB__U64(1, D, node, PHUB__REQUIRED),
+    PHUB__U64(2, D, boot, PHUB__REQUIRED),
+    PHUB__U64(3, D, number, PHUB__REQUIRED));
+
 #define M struct phub__op_message
 PHUB__SCHEMA(phub__op_message_schema, M,
     PHUB__U64(1, M, origin, PHUB__REQUIRED),
@@ -137,7 +143,13 @@ PHUB__SCHEMA(phub__op_message_schema, M,
     PHUB__U64(6, M, timeout_ms),
     PHUB__TEXT(7, M, id, PHUB_CHILD_ID_MAX, PHUB__REQUIRED),
     PHUB__BYTES(8, M, data, PHUB_MESSAGE_SIZE_MAX),
-    PHUB__U64(9, M, end));
+    PHUB__U64(9, M, end),
+    PHUB__U64(10, M, mark.boot),
+    PHUB__U64(11, M, mark.number),
+    PHUB__U64(12, M, mark.after),
+    PHUB__U64(13, M, mark.via),
+    PHUB__U64(14, M, mark.via_boot),
+    PHUB__LIST(15, M, heard, PHUB__MEMBERS_MAX, &heard_schema));
 
 #define G struct phub__op_plugin
 PHUB__SCHEMA(phub__op_plugin_schema, G,

@@ -151,6 +151,19 @@ struct phub__op_state_ack {
     uint64_t kind;
 };
 
+/* The place of a message among those of its sender (hub/order.c). */
+struct phub__mark {
+    uint64_t boot;                  /* of the origin */
+    uint64_t number;                /* grows; 0: in no order */
+    uint64_t after;                 /* 0, or one that comes first, and */
+    uint64_t via, via_boot;         /* the node it went to */
+};
+
+/* The last message of a node that a child was given. */
+struct phub__op_heard {
+    uint64_t node, boot, number;
+};
+
 /* A message to a child, or its reply. */
 struct phub__op_message {
     uint64_t origin;
@@ -161,6 +174,8 @@ struct phub__op_message {
     struct phub_bytes id;
     struct phub_bytes data;
     uint64_t end;                   /* 1: the origin's queue ends here */
+    struct phub__mark mark;
+    struct phub__list heard;        /* struct phub__op_heard, with end */
 };
 
 struct phub__op_plugin {

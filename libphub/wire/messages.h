@@ -57,8 +57,6 @@
     X(CHILD_REPLY, 37, CONTROL, "a child's answer to a call")                 \
     X(COVER, 38, CONTROL, "tell me when you have all that I have")            \
     X(COVERED, 39, CONTROL, "now I have")                                     \
-    X(WATCH, 40, CONTROL, "tell me of events")                                \
-    X(EVENTS, 41, CONTROL, "what happened here")                              \
     X(STATE, 48, BULK, "a chunk of a child's state")                          \
     X(STATE_ACK, 49, CONTROL, "credit for more chunks")                       \
     X(SESSION_ACK, 64, CONTROL, "an envelope's acknowledgement alone")

@@ -237,9 +237,10 @@ void sim_clients_stop(struct sim_case *c);
 
 /* --- sender.c ------------------------------------------------------------- */
 void sim_senders_init(struct sim_case *c);
-/* Every node sends to these children, that often on the mean. */
+/* Every node sends to these children, that often on the mean.  strict: where
+ * there is no fault no message may be lost (and nobody stops the child). */
 void sim_senders_start(struct sim_case *c, uint32_t first, uint32_t last,
-                       uint64_t pace_ns);
+                       uint64_t pace_ns, int strict);
 void sim_senders_stop(struct sim_case *c);
 
 /* --- judge.c, with more in judge.h ---------------------------------------- */

@@ -147,7 +147,7 @@ static int play_send(struct sim_play *p, const struct sim_arg *args)
     for (const struct sim_span *s = args[0].spans; s != NULL; s = s->next) {
         if (sim_play_children(p, s, &first, &last) != 0)
             return -1;
-        sim_senders_start(p->c, first, last, ns);
+        sim_senders_start(p->c, first, last, ns, 1);
     }
     return 0;
 }

@@ -445,6 +445,7 @@ static void mend(struct sim_case *c, int all)
         quiet_net(c);
 }
 
+#define SEND_PACE (40 * PHUB__SIM_MS)
 #define CUTS ((UINT32_C(1) << SIM_FAULT_PARTITION)                            \
               | (UINT32_C(1) << SIM_FAULT_ONE_WAY)                            \
               | (UINT32_C(1) << SIM_FAULT_HALF_OPEN))
@@ -491,6 +492,10 @@ static void play(struct sim_case *c)
     sim_start(c, UINT32_MAX, 0, options->children);
     sim_record_node(c, SIM_EFFECT_NONE, SIM_NOBODY, "clients on");
     sim_clients_start(c);
+    if (options->seed % 4 == 0) {
+        sim_record_node(c, SIM_EFFECT_NONE, SIM_NOBODY, "send c0 every 40ms");
+        sim_senders_start(c, 0, 1, SEND_PACE, 0);
+    }
     sim_run(c, draw(c, 4000));
     until = phub__world_now(c->world) + options->duration_ms * PHUB__SIM_MS;
     for (uint32_t i = 0; !c->broken; i++) {
@@ -515,6 +520,7 @@ static void play(struct sim_case *c)
     if (options->operators != 0)
         sim_judge_calm(c);
     sim_run(c, options->linger_ms);
+    sim_senders_stop(c);
     sim_clients_stop(c);
 }
 
