@@ -9,7 +9,7 @@ dist_man_MANS += man/phub-distribution-consistent_hash.7 \
 	man/phub-partition-keep_oldest.7 \
 	man/phub-partition-majority_quorum.7 \
 	man/phub-partition-static_quorum.7 man/phub-plugin.1 \
-	man/phub-redundancy-singularity.7 man/phub-strategy.7 \
+	man/phub-redundancy-singularity.7 man/phub-strategy.7 man/phub-host.7 \
 	man/phub-sync-auto.7 man/phub-sync-gossip.7 \
 	man/phub-sync-pubsub.7 man/phub_inspect.3 man/phub_swap.3
 dist_man_MANS += man/phub.7 man/phub-protocol.7 man/phub_cbor.3 \

@@ -246,6 +246,51 @@ START_TEST(work_whose_env_is_freed_is_dropped)
 }
 END_TEST
 
+struct reading {
+    struct world world;
+    struct phub__load load;
+    int64_t pids[2];
+    int rc;
+};
+
+static void read_load(void *arg)
+{
+    struct reading *reading = arg;
+
+    reading->rc = reading->world.env->load(reading->world.env, reading->pids,
+                                           2, &reading->load);
+}
+
+static void load_is_read(void *arg)
+{
+    struct reading *reading = arg;
+
+    phub__env_real_stop(reading->world.env);
+}
+
+START_TEST(the_load_is_that_of_this_machine)
+{
+    struct reading reading = { .pids = { getppid(), 0x7fffffff } };
+    const struct phub__load *load = &reading.load;
+
+    world_open(&reading.world, NULL);
+    ck_assert_int_eq(reading.world.env->work(reading.world.env, read_load,
+                                             load_is_read, load_is_read,
+                                             &reading), 0);
+    world_run(&reading.world);
+    ck_assert_int_eq(reading.rc, 0);
+    ck_assert_uint_ge(load->cpus, 1);
+    ck_assert_uint_le(load->cpu_busy, load->cpu_all);
+    ck_assert_uint_gt(load->cpu_all, 0);
+    ck_assert_uint_gt(load->memory_bytes, load->memory_free_bytes);
+    ck_assert_uint_gt(load->memory_free_bytes, 0);
+    ck_assert_uint_gt(load->node_memory_bytes, 100000);
+    ck_assert_uint_lt(load->node_memory_bytes, UINT64_C(1) << 50);
+    ck_assert_uint_gt(load->node_cpu_ns, 0);
+    world_close(&reading.world);
+}
+END_TEST
+
 static uint32_t retired;
 static struct world *retired_stops;
 
@@ -673,6 +718,7 @@ int main(void)
     tcase_add_test(calls, posts_over_the_limit_are_refused);
     tcase_add_test(calls, work_runs_elsewhere_and_is_done_here);
     tcase_add_test(calls, work_whose_env_is_freed_is_dropped);
+    tcase_add_test(calls, the_load_is_that_of_this_machine);
     tcase_add_test(calls, what_is_retired_is_freed_after_the_readers);
     tcase_add_test(calls, an_embedder_steps_a_borrowed_loop);
     tcase_add_test(calls, descriptors_are_refused_before_they_run_out);

@@ -25,7 +25,7 @@ sed -n 's/.*(\*\([a-z_]*\))(.*/\1/p' "$srcdir/libphub/phub/plugin.h" |
     sort -u >"$scratch/functions"
 [ "$(wc -l <"$scratch/functions")" -gt 50 ] || complain "too few functions"
 while read -r name; do
-    grep -q "Fn $name\\b" "$man/phub-strategy.7" ||
+    cat "$man/phub-strategy.7" "$man/phub-host.7" | grep "Fn $name\\b" >/dev/null ||
         complain "phub-strategy.7 does not tell of $name"
 done <"$scratch/functions"
 

@@ -141,6 +141,23 @@ tests_check_cells_SOURCES = tests/check_cells.c $(hub_fixture)
 tests_check_cells_LDADD   = $(hub_ldadd)
 EXTRA_tests_check_cells_DEPENDENCIES = tests/partition-hoarder.la
 
+check_LTLIBRARIES += tests/distribution-mapped.la
+tests_distribution_mapped_la_SOURCES = tests/distribution-mapped.c
+tests_distribution_mapped_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version \
+	-rpath /nonexistent -export-symbols-regex '^phub_plugin_abi'
+check_PROGRAMS += tests/check_groups
+TESTS          += tests/check_groups
+tests_check_groups_SOURCES = tests/check_groups.c $(hub_fixture)
+tests_check_groups_LDADD   = $(hub_ldadd)
+check_PROGRAMS += tests/check_plan
+TESTS          += tests/check_plan
+tests_check_plan_SOURCES = tests/check_plan.c $(hub_fixture)
+tests_check_plan_LDADD   = $(hub_ldadd)
+EXTRA_tests_check_plan_DEPENDENCIES = tests/partition-hoarder.la \
+	tests/distribution-mapped.la
+EXTRA_tests_check_groups_DEPENDENCIES = tests/partition-hoarder.la \
+	tests/distribution-mapped.la
+
 check_PROGRAMS += tests/check_host
 TESTS          += tests/check_host
 tests_check_host_SOURCES = tests/check_host.c $(hub_fixture)

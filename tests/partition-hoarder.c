@@ -3,8 +3,8 @@
  *
  * For check_host, which calls the host table as if it were this strategy:
  * every completed() is counted under done-TOKEN, with its code negated under
- * rc-TOKEN, its value under value-TOKEN and the size of its buffer under
- * size-TOKEN. */
+ * rc-TOKEN, its value under value-TOKEN, its count under count-TOKEN and the
+ * size of its buffer under size-TOKEN. */
 #include <stdio.h>
 
 #include <phub/plugin.h>
@@ -55,6 +55,7 @@ static void hoarder_completed(void *self_, uint64_t token, int32_t rc,
     count(self, "done", token, 1);
     count(self, "rc", token, (uint64_t)-rc);
     count(self, "value", token, result->value);
+    count(self, "count", token, result->count);
     if (result->buf != NULL)
         count(self, "size", token, self->host->buf_bytes(result->buf).size);
 }

@@ -58,6 +58,19 @@ enum phub__file_op {
     PHUB__FILE_REMOVE
 };
 
+/* What the machine and the programs of a hub use; counts only grow. */
+struct phub__load {
+    uint64_t host;          /* equal on one machine; 0: unknown */
+    uint64_t cpu_busy;      /* of all cpus together, in some unit, ... */
+    uint64_t cpu_all;       /* ... and what it is of */
+    uint64_t node_cpu_ns;   /* the hub's process and its programs */
+    uint64_t memory_bytes;
+    uint64_t memory_free_bytes;
+    uint64_t node_memory_bytes;
+    uint32_t cpus;
+    uint32_t queue_milli;   /* tasks that want a cpu, mean of a minute */
+};
+
 struct phub_env {
     /* --- time and chance ------------------------------------------------ */
     uint64_t (*now_ns)(struct phub_env *env);   /* CLOCK_MONOTONIC */
@@ -84,6 +97,10 @@ struct phub_env {
      * drop(arg), which must do no more than free. */
     int (*work)(struct phub_env *env, void (*work)(void *arg),
                 void (*done)(void *arg), void (*drop)(void *arg), void *arg);
+    /* Fill *load; pids are those of the hub's programs.  Only from inside a
+     * work(), since it reads files.  Errors: PHUB_ESYS, PHUB_EUNSUPPORTED. */
+    int (*load)(struct phub_env *env, const int64_t *pids,
+                uint32_t pids_count, struct phub__load *load);
     /* Free ptr once no reader on another thread may still see it. */
     void (*retire)(struct phub_env *env, void *ptr, void (*free_fn)(void *));
     void (*read_lock)(struct phub_env *env);    /* any thread */

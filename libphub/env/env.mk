@@ -23,6 +23,7 @@ libphub_core_la_SOURCES += \
 	libphub/env/real/net.h \
 	libphub/env/real/poll.c \
 	libphub/env/real/private.h \
+	libphub/env/real/proc.c \
 	libphub/env/real/real.c \
 	libphub/env/real/real.h \
 	libphub/env/real/reclaim.c \

@@ -38,6 +38,7 @@ static void flush(void *arg)
     for (; told != NULL; told = next) {
         struct phub_result result = { .size = sizeof result,
                                       .value = told->value,
+                                      .count = told->count,
                                       .buf = told->buf };
 
         next = told->next;
@@ -65,6 +66,19 @@ void phub__host_complete_buf(struct phub__hub *hub, enum phub_kind kind,
         phub__hub_log(hub, PHUB__LOG_ERROR,
                       "out of memory: a %s strategy waits for an answer",
                       phub__kind_name(kind));
+}
+
+void phub__host_complete_counts(struct phub__hub *hub, enum phub_kind kind,
+                                uint64_t token, int rc,
+                                const struct phub__told_counts *counts,
+                                const char *text)
+{
+    struct phub__host *host = hub->host;
+    struct phub__told **last = host->last;
+
+    phub__host_complete(hub, kind, token, rc, counts->value, text);
+    if (*last != NULL)
+        (*last)->count = counts->count;
 }
 
 int phub__host_tell(struct phub__hub *hub, enum phub_kind kind,
@@ -515,85 +529,6 @@ static void host_move_report(struct phub_ctx *ctx,
     phub__redistribution_report(ctx->hub, *child, rc, text);
 }
 
-/* --- streams ------------------------------------------------------------------------------------- */
-
-static uint64_t host_stream_head(struct phub_ctx *ctx)
-{
-    return phub__registry_head(ctx->hub->registry);
-}
-
-static int host_stream_delta(struct phub_ctx *ctx, uint64_t from,
-                             uint32_t size_max, struct phub_buf **delta,
-                             uint64_t *next)
-{
-    struct phub__builder builder;
-    int rc;
-
-    phub__builder_init(&builder, PHUB__DELTA_SIZE_MAX * 2);
-    rc = phub__registry_delta(ctx->hub->registry, from,
-                              size_max < PHUB__DELTA_SIZE_MAX
-                                  ? size_max : PHUB__DELTA_SIZE_MAX,
-                              &builder, next);
-    if (rc == 0)
-        rc = phub__builder_take(&builder, delta);
-    phub__builder_fini(&builder);
-    return rc;
-}
-
-static int host_stream_summary(struct phub_ctx *ctx,
-                               struct phub_buf **summary)
-{
-    struct phub__builder builder;
-    int rc;
-
-    phub__builder_init(&builder, PHUB__SUMMARY_SIZE_MAX);
-    rc = phub__registry_summary(ctx->hub->registry, &builder);
-    if (rc == 0)
-        rc = phub__builder_take(&builder, summary);
-    phub__builder_fini(&builder);
-    return rc;
-}
-
-static int host_stream_missing(struct phub_ctx *ctx,
-                               const struct phub_bytes *summary,
-                               uint32_t size_max, struct phub_buf **delta,
-                               uint32_t *more)
-{
-    struct phub__builder builder;
-    bool rest = false;
-    int rc;
-
-    phub__builder_init(&builder, PHUB__DELTA_SIZE_MAX * 2);
-    rc = phub__registry_missing(ctx->hub->registry, *summary,
-                                size_max < PHUB__DELTA_SIZE_MAX
-                                    ? size_max : PHUB__DELTA_SIZE_MAX,
-                                &builder, &rest);
-    if (rc == 0)
-        rc = phub__builder_take(&builder, delta);
-    if (rc == 0)
-        *more = rest;
-    phub__builder_fini(&builder);
-    return rc;
-}
-
-static int host_stream_apply(struct phub_ctx *ctx, uint64_t from,
-                             const struct phub_bytes *delta)
-{
-    return phub__rows_apply(ctx->hub, from, *delta);
-}
-
-static int host_stream_equal(struct phub_ctx *ctx,
-                             const struct phub_bytes *summary)
-{
-    bool equal = false;
-
-    if (phub__registry_equal(ctx->hub->registry, *summary, &equal) != 0)
-        return 0;
-    if (equal)
-        (void)phub__registry_stable(ctx->hub->registry, 4096);
-    return equal;
-}
-
 /* --- partition ----------------------------------------------------------- */
 
 static void judge_again(void *arg)
@@ -655,12 +590,12 @@ static const struct phub_host table = {
     .move_abort = host_move_abort,
     .move_finish = host_move_finish,
     .move_report = host_move_report,
-    .stream_head = host_stream_head,
-    .stream_delta = host_stream_delta,
-    .stream_summary = host_stream_summary,
-    .stream_missing = host_stream_missing,
-    .stream_apply = host_stream_apply,
-    .stream_equal = host_stream_equal,
+    .stream_head = phub__host_stream_head,
+    .stream_delta = phub__host_stream_delta,
+    .stream_summary = phub__host_stream_summary,
+    .stream_missing = phub__host_stream_missing,
+    .stream_apply = phub__host_stream_apply,
+    .stream_equal = phub__host_stream_equal,
     .judge_again = host_judge_again,
     .defer = phub__host_defer,
     .work = phub__host_work,
@@ -680,6 +615,17 @@ static const struct phub_host table = {
     .child_role = phub__host_child_role,
     .child_stop = phub__host_child_stop,
     .child_presend = phub__host_child_presend,
+    .load_publish = phub__host_load_publish,
+    .load_of = phub__host_load_of,
+    .load_watch = phub__host_load_watch,
+    .rows_next = phub__host_rows_next,
+    .row_get = phub__host_row_get,
+    .row_metadata = phub__host_row_metadata,
+    .instances_next = phub__host_instances_next,
+    .plan_submit = phub__host_plan_submit,
+    .plan_cancel = phub__host_plan_cancel,
+    .hook_add = phub__host_hook_add,
+    .hook_cancel = phub__host_hook_cancel,
 };
 
 /* --- life ------------------------------------------------------------------------------------------ */
@@ -694,7 +640,8 @@ int phub__host_new(struct phub__hub *hub, char *error, size_t error_max)
     if (hub->host == NULL)
         return PHUB_ENOMEM;
     hub->host->last = &hub->host->first;
-    if (phub__host_cells_new(hub) != 0)
+    if (phub__host_cells_new(hub) != 0 || phub__host_loads_new(hub) != 0 ||
+        phub__host_events_new(hub) != 0)
         return PHUB_ENOMEM;
     rc = phub__loader_new(hub->options.plugin_path, &hub->loader, error,
                           error_max);
@@ -777,6 +724,9 @@ void phub__host_free(struct phub__hub *hub)
         phub__host_store_free(hub, (enum phub_kind)kind);
     }
     phub__host_work_forget(hub);
+    phub__host_plans_free(hub);
+    phub__host_loads_free(hub);
+    phub__host_events_free(hub);
     phub__host_cells_free(hub);
     phub__loader_free(&hub->loader);
     while ((told = host->first) != NULL) {

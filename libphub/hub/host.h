@@ -25,6 +25,11 @@ int phub__host_tell(struct phub__hub *hub, enum phub_kind kind,
                     struct phub_buf *buf, const char *text);
 /* The cell of that row id is another one. */
 void phub__host_cell_changed(struct phub__hub *hub, struct phub_bytes id);
+/* A LOAD message. */
+void phub__host_load_received(struct phub__hub *hub, uint64_t from,
+                              struct phub_buf *body);
+/* It left the view, or came back as another. */
+void phub__host_node_gone(struct phub__hub *hub, uint64_t node);
 /* A PEER message. */
 void phub__host_received(struct phub__hub *hub, uint64_t from,
                          struct phub_buf *body);

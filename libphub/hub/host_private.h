@@ -30,6 +30,7 @@ struct phub__told {
     enum phub_kind kind;
     uint64_t token;
     uint64_t value;
+    uint32_t count;
     int rc;
     struct phub_buf *buf;
     char text[PHUB__HOST_TEXT_MAX];
@@ -43,7 +44,20 @@ struct phub__host {
     struct phub__host_work *works; /* under way */
     struct phub__host_store *stores[PHUB__KINDS];
     struct phub__cells *cells;
+    struct phub__loads *loads;
+    struct phub__host_plan *plans[PHUB__KINDS];
+    struct phub__host_events *events;
 };
+
+/* Tell, with two numbers. */
+struct phub__told_counts {
+    uint64_t value;
+    uint32_t count;
+};
+void phub__host_complete_counts(struct phub__hub *hub, enum phub_kind kind,
+                                uint64_t token, int rc,
+                                const struct phub__told_counts *counts,
+                                const char *text);
 
 /* --- later and elsewhere, the lease (host_work.c) --------------------------- */
 
@@ -87,6 +101,69 @@ int phub__host_child_stop(struct phub_ctx *ctx, const struct phub_bytes *child,
                           uint32_t timeout_ms, uint64_t token);
 int phub__host_child_presend(struct phub_ctx *ctx,
                              const struct phub_bytes *child, uint64_t token);
+
+/* --- streams (host_streams.c) ------------------------------------------------ */
+
+uint64_t phub__host_stream_head(struct phub_ctx *ctx);
+int phub__host_stream_delta(struct phub_ctx *ctx, uint64_t from,
+                            uint32_t size_max, struct phub_buf **delta,
+                            uint64_t *next);
+int phub__host_stream_summary(struct phub_ctx *ctx, struct phub_buf **summary);
+int phub__host_stream_missing(struct phub_ctx *ctx,
+                              const struct phub_bytes *summary,
+                              uint32_t size_max, struct phub_buf **delta,
+                              uint32_t *more);
+int phub__host_stream_apply(struct phub_ctx *ctx, uint64_t from,
+                            const struct phub_bytes *delta);
+int phub__host_stream_equal(struct phub_ctx *ctx,
+                            const struct phub_bytes *summary);
+
+/* --- load (host_load.c) ------------------------------------------------------ */
+
+int phub__host_loads_new(struct phub__hub *hub);
+void phub__host_loads_free(struct phub__hub *hub);
+int phub__host_load_publish(struct phub_ctx *ctx, uint32_t interval_ms,
+                            const uint64_t *nodes, uint32_t count);
+int phub__host_load_of(struct phub_ctx *ctx, uint64_t node,
+                       struct phub_load *load);
+int phub__host_load_watch(struct phub_ctx *ctx, uint64_t token);
+
+/* --- rows (host_rows.c) ------------------------------------------------------ */
+
+int phub__host_rows_next(struct phub_ctx *ctx,
+                         const struct phub_rows_query *query,
+                         uint64_t *cursor, uint32_t budget,
+                         struct phub_row *rows, uint32_t rows_max,
+                         uint32_t stride, uint32_t *count);
+int phub__host_row_get(struct phub_ctx *ctx, const struct phub_bytes *child,
+                       struct phub_row *row);
+int phub__host_row_metadata(struct phub_ctx *ctx,
+                            const struct phub_bytes *child,
+                            const struct phub_bytes *key,
+                            struct phub_bytes *value);
+int phub__host_instances_next(struct phub_ctx *ctx,
+                              const struct phub_bytes *child,
+                              uint64_t *cursor,
+                              struct phub_instance *instances, uint32_t max,
+                              uint32_t stride, uint32_t *count);
+
+/* --- plans (host_plan.c) ----------------------------------------------------- */
+
+void phub__host_plans_free(struct phub__hub *hub);
+int phub__host_plan_submit(struct phub_ctx *ctx,
+                           const struct phub_plan_item *items,
+                           uint32_t count, uint32_t stride,
+                           const struct phub_pace *pace, uint64_t token);
+int phub__host_plan_cancel(struct phub_ctx *ctx);
+
+/* --- hooks (host_hooks.c) ---------------------------------------------------- */
+
+int phub__host_events_new(struct phub__hub *hub);
+void phub__host_events_free(struct phub__hub *hub);
+int phub__host_hook_add(struct phub_ctx *ctx, const char *name,
+                        int32_t priority, phub_event_fn *fn, uint64_t token,
+                        uint64_t *handle);
+int phub__host_hook_cancel(struct phub_ctx *ctx, uint64_t handle);
 
 /* --- cells (host_cells.c) --------------------------------------------------- */
 

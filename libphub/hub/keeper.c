@@ -542,8 +542,8 @@ void phub__keeper_start(struct phub__hub *hub,
     n = take_good(hub, op, items, count, good, ids, &arena);
     if (n == 0)
         goto out;
-    rc = phub__place(hub, phub__hub_view(hub), ids, NULL, n, PHUB_CAUSE_START, &p,
-               text, sizeof text);
+    rc = phub__place(hub, phub__hub_view(hub), ids, NULL, good, n,
+                     PHUB_CAUSE_START, &p, text, sizeof text);
     if (rc == 0)
         batch = batch_new(hub, n, op->timeout_ms, PHUB_CAUSE_START);
     for (i = 0; i < n; i++) {
@@ -650,7 +650,7 @@ static int rehome(struct phub__hub *hub, const struct phub_view *view,
         return 0;
     for (i = 0; i < count; i++)
         homes[i] = lost;
-    rc = phub__place(hub, view, ids, homes, count, cause, &p, text,
+    rc = phub__place(hub, view, ids, homes, NULL, count, cause, &p, text,
                      sizeof text);
     if (rc != 0)
         phub__hub_log(hub, PHUB__LOG_ERROR, "cannot place %u children: %s",

@@ -43,6 +43,7 @@ int phub__keeper_place(struct phub__hub *hub, const struct phub_view *view,
  * them, best first, at nodes[i * factor]. */
 int phub__keeper_places(struct phub__hub *hub, const struct phub_view *view,
                         const struct phub_bytes *ids, const uint64_t *homes,
+                        const struct phub__op_item *const *starts,
                         uint32_t count, uint32_t factor,
                         enum phub_cause cause, uint64_t *nodes,
                         uint32_t *counts, char *error, size_t error_max);

@@ -157,6 +157,21 @@ PHUB__SCHEMA(phub__op_plugin_schema, G,
     PHUB__TEXT(2, G, name, 63),
     PHUB__BYTES(3, G, data, PHUB_PLUGIN_MESSAGE_MAX));
 
+#define O struct phub__op_load
+PHUB__SCHEMA(phub__op_load_schema, O,
+    PHUB__U64(1, O, serial, PHUB__REQUIRED),
+    PHUB__U64(2, O, host),
+    PHUB__U64(3, O, cpus, PHUB__MAX(UINT32_MAX)),
+    PHUB__U64(4, O, memory_bytes),
+    PHUB__U64(5, O, memory_free_bytes),
+    PHUB__U64(6, O, node_memory_bytes),
+    PHUB__U64(7, O, cpu_permille, PHUB__MAX(UINT32_MAX)),
+    PHUB__U64(8, O, node_cpu_permille, PHUB__MAX(UINT32_MAX)),
+    PHUB__U64(9, O, queue_milli, PHUB__MAX(UINT32_MAX)),
+    PHUB__U64(10, O, children, PHUB__MAX(UINT32_MAX)),
+    PHUB__U64(11, O, moving, PHUB__MAX(UINT32_MAX)),
+    PHUB__U64(12, O, interval_ms, PHUB__MAX(UINT32_MAX)));
+
 const char *phub__op_name(enum phub__op op)
 {
     switch (op) {

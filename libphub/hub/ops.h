@@ -43,6 +43,8 @@ const char *phub__op_name(enum phub__op op);
 #define PHUB__ITEM_STICKY 2u
 #define PHUB__ITEM_STANDBY 4u
 #define PHUB__ITEM_STATE 8u    /* GO: the target holds a state for it */
+#define PHUB__ITEM_PLANNED 32u /* MOVE: a strategy asks for it */
+#define PHUB__ITEM_NO_CONSENT 64u  /* and the child is not asked */
 #define PHUB__ITEM_EXPECT 16u  /* CELL: only if its version is epoch's number */
 
 struct phub__op_item {
@@ -184,6 +186,14 @@ struct phub__op_plugin {
     struct phub_bytes data;
 };
 
+/* What a node uses: struct phub_load of <phub/plugin.h>. */
+struct phub__op_load {
+    uint64_t serial, host, cpus;
+    uint64_t memory_bytes, memory_free_bytes, node_memory_bytes;
+    uint64_t cpu_permille, node_cpu_permille, queue_milli;
+    uint64_t children, moving, interval_ms;
+};
+
 extern const struct phub__schema phub__op_request_schema;
 extern const struct phub__schema phub__op_response_schema;
 extern const struct phub__schema phub__op_view_sync_schema;
@@ -192,5 +202,6 @@ extern const struct phub__schema phub__op_state_schema;
 extern const struct phub__schema phub__op_state_ack_schema;
 extern const struct phub__schema phub__op_message_schema;
 extern const struct phub__schema phub__op_plugin_schema;
+extern const struct phub__schema phub__op_load_schema;
 
 #endif

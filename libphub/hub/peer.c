@@ -502,6 +502,9 @@ static void handle(struct phub__hub *hub, uint64_t from, unsigned type,
     case PHUB__MESSAGE_PEER:
         phub__host_received(hub, from, body);
         return;
+    case PHUB__MESSAGE_LOAD:
+        phub__host_load_received(hub, from, body);
+        return;
     case PHUB__MESSAGE_STATE:
         phub__state_received(hub, from, body);
         return;

@@ -17,30 +17,85 @@
 #include "hub/synced.h"
 #include "wire/memory.h"
 
+/* Pairs of a row, or of what is to become one, as the strategy sees them. */
+static int pairs(const struct phub__list *from, size_t stride, size_t key,
+                 size_t value, struct phub__arena *arena,
+                 struct phub_assign_item *item)
+{
+    const char *at = from->items;
+    struct phub_meta *to;
+    uint32_t i;
+
+    if (from->count == 0)
+        return 0;
+    to = phub__arena_alloc(arena, from->count * sizeof *to, sizeof(void *));
+    if (to == NULL)
+        return PHUB_ENOMEM;
+    for (i = 0; i < from->count; i++, at += stride) {
+        memcpy(&to[i].key, at + key, sizeof to[i].key);
+        memcpy(&to[i].value, at + value, sizeof to[i].value);
+    }
+    item->metadata = to;
+    item->metadata_count = from->count;
+    return 0;
+}
+
+/* Tags and metadata; start is NULL for a row. */
+static int describe(struct phub__hub *hub, const struct phub__op_item *start,
+                    struct phub__arena *arena, struct phub_assign_item *item)
+{
+    struct phub__row_view view;
+    struct phub__life life;
+    int rc;
+
+    if (start != NULL) {
+        item->tags = start->tags.items;
+        item->tags_count = start->tags.count;
+        return pairs(&start->metadata, sizeof(struct phub__op_pair),
+                     offsetof(struct phub__op_pair, key),
+                     offsetof(struct phub__op_pair, value), arena, item);
+    }
+    if (phub__registry_get(hub->registry, item->id, &view) != 0 || !view.live)
+        return 0;
+    rc = phub__row_life_read(&view, arena, &life);
+    if (rc != 0)
+        return rc;
+    item->tags = life.tags.items;
+    item->tags_count = life.tags.count;
+    return pairs(&life.metadata, sizeof(struct phub__meta_pair),
+                 offsetof(struct phub__meta_pair, key),
+                 offsetof(struct phub__meta_pair, value), arena, item);
+}
+
 int phub__keeper_places(struct phub__hub *hub, const struct phub_view *view,
                         const struct phub_bytes *ids, const uint64_t *homes,
+                        const struct phub__op_item *const *starts,
                         uint32_t count, uint32_t factor,
                         enum phub_cause cause, uint64_t *nodes,
                         uint32_t *counts, char *error, size_t error_max)
 {
+    struct phub__strategy *s = hub->strategies[PHUB_KIND_DISTRIBUTION];
     struct phub_assign_item *items = phub__calloc(count, sizeof *items);
+    struct phub__arena arena;
     uint32_t i;
-    int rc = PHUB_ENOMEM;
+    int rc = items != NULL ? 0 : PHUB_ENOMEM;
 
+    phub__arena_init(&arena, NULL, 0, SIZE_MAX);
     if (error != NULL)
         snprintf(error, error_max, "out of memory");
-    if (items == NULL)
-        goto out;
-    for (i = 0; i < count; i++) {
+    for (i = 0; rc == 0 && i < count; i++) {
         items[i].size = sizeof items[i];
         items[i].cause = (uint32_t)cause;
         items[i].id = ids[i];
         items[i].home = homes != NULL ? homes[i] : 0;
+        if (s->flags & PHUB_FLAG_METADATA)
+            rc = describe(hub, starts != NULL ? starts[i] : NULL, &arena,
+                          &items[i]);
     }
-    rc = phub__call_assign(hub->strategies[PHUB_KIND_DISTRIBUTION], view,
-                           items, count, factor, nodes, counts, error,
-                           error_max);
-out:
+    if (rc == 0)
+        rc = phub__call_assign(s, view, items, count, factor, nodes, counts,
+                               error, error_max);
+    phub__arena_fini(&arena);
     phub__free(items);
     return rc;
 }
@@ -53,7 +108,8 @@ void phub__places_fini(struct phub__places *p)
 
 int phub__place(struct phub__hub *hub, const struct phub_view *view,
                 const struct phub_bytes *ids, const uint64_t *homes,
-                uint32_t count, enum phub_cause cause, struct phub__places *p,
+                const struct phub__op_item *const *starts, uint32_t count,
+                enum phub_cause cause, struct phub__places *p,
                 char *error, size_t error_max)
 {
     struct phub_view *others = NULL;
@@ -71,7 +127,7 @@ int phub__place(struct phub__hub *hub, const struct phub_view *view,
     p->nodes = phub__calloc((size_t)count * p->factor, sizeof *p->nodes);
     p->counts = phub__calloc(count, sizeof *p->counts);
     if (p->nodes != NULL && p->counts != NULL)
-        rc = phub__keeper_places(hub, view, ids, homes, count, p->factor,
+        rc = phub__keeper_places(hub, view, ids, homes, starts, count, p->factor,
                                  cause, p->nodes, p->counts, error,
                                  error_max);
     phub__view_unref(&others);
@@ -162,7 +218,7 @@ int phub__keeper_place(struct phub__hub *hub, const struct phub_view *view,
 {
     struct phub__places p;
     uint32_t i;
-    int rc = phub__place(hub, view, ids, homes, count, cause, &p, error,
+    int rc = phub__place(hub, view, ids, homes, NULL, count, cause, &p, error,
                          error_max);
 
     for (i = 0; rc == 0 && i < count; i++)

@@ -13,11 +13,13 @@ struct phub__places {
     uint32_t *counts;   /* owned */
 };
 
-/* In view, less this node if it is being drained and there are others.  To be
- * followed by phub__places_fini(), also if it fails. */
+/* In view, less this node if it is being drained and there are others.
+ * starts: what is about to become rows, NULL for rows that are.  To be followed
+ * by phub__places_fini(), also if it fails. */
 int phub__place(struct phub__hub *hub, const struct phub_view *view,
                 const struct phub_bytes *ids, const uint64_t *homes,
-                uint32_t count, enum phub_cause cause, struct phub__places *p,
+                const struct phub__op_item *const *starts, uint32_t count,
+                enum phub_cause cause, struct phub__places *p,
                 char *error, size_t error_max);
 void phub__places_fini(struct phub__places *p);
 /* The node of the i-th child's active instance; 0 if there is none. */

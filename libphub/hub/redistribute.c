@@ -18,6 +18,7 @@
 
 #include <phub/error.h>
 
+#include "hub/host.h"
 #include "hub/keeper.h"
 #include "hub/local.h"
 #include "hub/move.h"
@@ -65,6 +66,7 @@ const char *phub__cause_name(uint32_t cause)
     case PHUB_CAUSE_OPERATOR: return "an operator asked for it";
     case PHUB_CAUSE_RETRY: return "the first choice did not take it";
     case PHUB_CAUSE_FAILED: return "it failed where it was";
+    case PHUB_CAUSE_REBALANCE: return "a strategy asked for it";
     }
     return "unknown";
 }
@@ -223,7 +225,7 @@ static void plan(struct phub__hub *hub, struct phub_bytes *ids, uint32_t count)
 
     for (i = 0; i < count; i++)
         homes[i] = hub->node;
-    if (phub__place(hub, view, ids, homes, count, PHUB_CAUSE_NODE_JOINED, &p,
+    if (phub__place(hub, view, ids, homes, NULL, count, PHUB_CAUSE_NODE_JOINED, &p,
                     text, sizeof text) != 0) {
         phub__hub_log(hub, PHUB__LOG_ERROR, "cannot plan %u children: %s",
                       count, text);
@@ -398,6 +400,13 @@ static void hooks(struct phub__hub *hub, const struct phub__view_change *c,
                        phub__hub_name_of(hub, c->left[i].node));
 }
 
+static void gone(struct phub__hub *hub, uint64_t node)
+{
+    phub__requests_node_down(hub->requests, node,
+                             phub__hub_name_of(hub, node));
+    phub__host_node_gone(hub, node);
+}
+
 void phub__redistribution_view_changed(struct phub__hub *hub,
                                        const struct phub__view_change *c)
 {
@@ -409,11 +418,9 @@ void phub__redistribution_view_changed(struct phub__hub *hub,
     phub__peer_view_changed(hub, c);
     phub__synced_view_changed(hub, c);
     for (i = 0; i < c->lost_count; i++)
-        phub__requests_node_down(hub->requests, c->lost[i].node,
-                                 phub__hub_name_of(hub, c->lost[i].node));
+        gone(hub, c->lost[i].node);
     for (i = 0; i < c->left_count; i++)
-        phub__requests_node_down(hub->requests, c->left[i].node,
-                                 phub__hub_name_of(hub, c->left[i].node));
+        gone(hub, c->left[i].node);
     phub__requests_view_changed(hub->requests);
     phub__arrivals_view_changed(hub);
     for (kind = 1; kind < PHUB__KINDS; kind++)
@@ -506,6 +513,14 @@ struct asked {
     struct phub__reply reply;
 };
 
+static int sticky(struct phub__hub *hub, struct phub_bytes id)
+{
+    struct phub__row_facts row;
+
+    phub__row_facts(hub, id, &row);
+    return row.live && row.sticky;
+}
+
 static void asked_done(void *arg, struct phub_bytes id, int rc,
                        const char *text)
 {
@@ -540,7 +555,7 @@ void phub__redistribution_move(struct phub__hub *hub,
     struct phub__reply reply = { op->origin, op->transaction, item->index };
     struct asked *asked;
     char text[256], name[PHUB_NODE_NAME_MAX + 24];
-    int rc = 0;
+    int planned = (item->flags & PHUB__ITEM_PLANNED) != 0, rc = 0;
 
     phub__hub_node_name(hub, item->target, name, sizeof name);
     if (!phub__hub_in_charge(hub) || !phub__synced_complete(hub)) {
@@ -555,6 +570,9 @@ void phub__redistribution_move(struct phub__hub *hub,
                PHUB__VIEW_NONE) {
         snprintf(text, sizeof text, "%s is not a member", name);
         rc = PHUB_ENODEDOWN;
+    } else if (planned && sticky(hub, item->id)) {
+        snprintf(text, sizeof text, "it stays where it is, by its spec");
+        rc = PHUB_EREFUSED;
     } else {
         rc = not_here(hub, item->id, text, sizeof text);
     }
@@ -572,9 +590,11 @@ void phub__redistribution_move(struct phub__hub *hub,
         rc = phub__redistribution_watch(hub, item->id, asked_done, asked);
         if (rc == 0)
             rc = phub__redistribution_begin(
-                hub, &item->id, &item->target, 1, PHUB_CAUSE_OPERATOR,
-                PHUB_PLAN_NO_CONSENT, (uint32_t)op->timeout_ms, text,
-                sizeof text);
+                hub, &item->id, &item->target, 1,
+                planned ? PHUB_CAUSE_REBALANCE : PHUB_CAUSE_OPERATOR,
+                !planned || (item->flags & PHUB__ITEM_NO_CONSENT)
+                    ? PHUB_PLAN_NO_CONSENT : 0,
+                (uint32_t)op->timeout_ms, text, sizeof text);
         if (rc == 0)
             return;
         phub__redistribution_report(hub, item->id, rc, text);

@@ -273,8 +273,8 @@ static uint32_t fill(const struct phub__local *local, uint64_t *nodes,
     if (local->reseat != NULL && count < max &&
         !phub__replica_has(nodes, count, local->reseat->to))
         nodes[count++] = local->reseat->to;
-    if (phub__keeper_places(hub, phub__hub_view(hub), &id, &hub->node, 1,
-                            factor, PHUB_CAUSE_RETRY, places, &n, NULL,
+    if (phub__keeper_places(hub, phub__hub_view(hub), &id, &hub->node, NULL,
+                            1, factor, PHUB_CAUSE_RETRY, places, &n, NULL,
                             0) != 0)
         return count;
     for (i = 0; i < n && count < max; i++)

@@ -32,8 +32,12 @@
  *        store_drop, store_sync, cell_get, cell_put, cell_cas, cell_next,
  *        cell_watch, view_label, peer_multicast, peer_congested, child_role,
  *        child_stop, child_presend; phub_view_node: labels;
- *        PHUB_FLAG_SINGLE; phub_redundancy_ops: signals;
- *        phub_migration_ops: leave.
+ *        PHUB_FLAG_SINGLE; phub_redundancy_ops: signals, completed, received,
+ *        view_changed; phub_migration_ops: leave.
+ *        phub_host: load_publish, load_of, load_watch, rows_next, row_get,
+ *        row_metadata, instances_next, plan_submit, plan_cancel, hook_add,
+ *        hook_cancel; phub_assign_item: metadata, metadata_count;
+ *        PHUB_FLAG_METADATA; PHUB_CAUSE_REBALANCE.
  *
  * Manual: phub-strategy(7). */
 #ifndef PHUB_PLUGIN_H
@@ -43,6 +47,7 @@
 #include <stdint.h>
 
 #include <phub/error.h>
+#include <phub/host.h>
 #include <phub/types.h>
 
 #ifdef __cplusplus
@@ -67,11 +72,13 @@ enum phub_kind {
 #define PHUB_FLAG_PURE 0x2ull        /* assign: same answer on every node */
 #define PHUB_FLAG_MAJORITY 0x4ull    /* partition: leases need a majority */
 #define PHUB_FLAG_SINGLE 0x8ull      /* distribution: one node per child */
-#define PHUB_FLAG_KNOWN 0xfull
+#define PHUB_FLAG_METADATA 0x10ull   /* distribution: items with metadata */
+#define PHUB_FLAG_KNOWN 0x1full
 
 struct phub_ctx;   /* the hub, as this instance sees it */
 struct phub_buf;   /* counted bytes */
 struct phub_view;  /* counted, sorted member list */
+struct phub_plan_item;
 
 /* --- parameters ---------------------------------------------------------- */
 
@@ -95,97 +102,6 @@ struct phub_param {
     uint32_t type;              /* enum phub_param_type */
     uint32_t local;             /* 1: may differ between nodes */
 };
-
-/* --- what the host shows -------------------------------------------------- */
-
-struct phub_view_node {
-    uint32_t size;
-    uint32_t weight;          /* permille, 1000 = normal */
-    uint64_t id;
-    uint64_t boot;
-    struct phub_bytes name;   /* borrowed as long as the view */
-    struct phub_bytes zone;
-
-    /* --- 1.1 ------------------------------------------------------------- */
-    struct phub_bytes labels; /* "rack=3,disk=ssd", by its configuration */
-};
-
-/* One running or recorded copy of a child. */
-struct phub_instance {
-    uint32_t size;
-    uint32_t state;           /* enum phub_instance_state */
-    uint64_t node;
-    struct phub_epoch epoch;
-};
-
-enum phub_instance_state {
-    PHUB_INSTANCE_STARTING = 1,
-    PHUB_INSTANCE_RUNNING = 2,
-    PHUB_INSTANCE_FROZEN = 3,
-    PHUB_INSTANCE_STOPPING = 4,
-    PHUB_INSTANCE_FAILED = 5,
-    PHUB_INSTANCE_STANDBY = 6,
-    PHUB_INSTANCE_GONE = 7
-};
-
-struct phub_child_info {
-    uint32_t size;
-    uint32_t flags;              /* PHUB_CHILD_* */
-    uint64_t home;               /* node, 0 = none yet */
-    struct phub_epoch home_epoch;
-    struct phub_epoch incarnation;
-    uint32_t local_state;        /* enum phub_instance_state or 0 */
-    uint32_t instances_count;
-};
-
-#define PHUB_CHILD_CAN_FREEZE 1u  /* channel or command */
-#define PHUB_CHILD_CAN_STATE 2u
-#define PHUB_CHILD_CAN_CONSENT 4u
-#define PHUB_CHILD_STICKY 8u      /* stays unless its node goes */
-#define PHUB_CHILD_MOVING 16u
-
-/* Why a placement is asked for. */
-enum phub_cause {
-    PHUB_CAUSE_START = 1,
-    PHUB_CAUSE_NODE_LOST = 2,
-    PHUB_CAUSE_NODE_LEFT = 3,
-    PHUB_CAUSE_NODE_JOINED = 4,
-    PHUB_CAUSE_DRAIN = 5,
-    PHUB_CAUSE_OPERATOR = 6,
-    PHUB_CAUSE_RETRY = 7,
-    PHUB_CAUSE_FAILED = 8     /* too many restarts where it was */
-};
-
-/* What completed() carries; members a call does not use are 0. */
-struct phub_result {
-    uint32_t size;
-    uint32_t count;
-    uint64_t value;
-    struct phub_epoch epoch;
-    struct phub_bytes text;    /* for people */
-    struct phub_buf *buf;      /* borrowed until return */
-};
-
-/* A function of its input alone, for work(): write at most output_max bytes
- * to output, and how many to *output_size; return 0 or PHUB_E*.
- * Thread: any; it may take its time. */
-typedef int phub_work(const struct phub_bytes *input, uint8_t *output,
-                      uint32_t output_max, uint32_t *output_size);
-
-/* What lets this node run children. */
-struct phub_lease {
-    uint32_t size;
-    uint32_t flags;              /* PHUB_LEASE_* */
-    uint64_t deadline_ns;        /* now clock; 0 = there is none */
-    uint32_t grants;             /* members that grant it now, itself too */
-    uint32_t electorate;         /* members, or electors, that could */
-    uint64_t weight;             /* of those that grant; of the set that is */
-    uint64_t weight_all;         /* of all electors */
-    uint64_t version;            /* of the electors, 0 = members */
-};
-
-#define PHUB_LEASE_MAJORITY 1u   /* it takes more than half of weight_all */
-#define PHUB_LEASE_IN_CHARGE 2u  /* this node may decide about its children */
 
 /* --- the host table -------------------------------------------------------
  * Valid from open() until close() returns. */
@@ -422,6 +338,74 @@ struct phub_host {
      * of it is here; PHUB_ENOPLACE. */
     int (*child_presend)(struct phub_ctx *ctx, const struct phub_bytes *child,
                          uint64_t token);
+
+    /* --- 1.1: load ---
+     * Nodes measure only if a strategy asks for it. */
+    /* From now on measure each interval_ms (0: no more) and send the result to
+     * these nodes, as long as they are members; a node 0 is all others.  It
+     * replaces what this strategy asked for before.  Errors: PHUB_EINVAL below
+     * PHUB_LOAD_INTERVAL_MIN_MS, PHUB_ELIMIT above PHUB_LOAD_NODES_MAX. */
+    int (*load_publish)(struct phub_ctx *ctx, uint32_t interval_ms,
+                        const uint64_t *nodes, uint32_t count);
+    /* The last of node that came here, or its own; set load->size first.
+     * PHUB_ENOTFOUND: none came since it is a member. */
+    int (*load_of)(struct phub_ctx *ctx, uint64_t node,
+                   struct phub_load *load);
+    /* Call completed(self, token, 0, ...) once at the next one; result: value
+     * = its node.  PHUB_EBUSY: somebody waits. */
+    int (*load_watch)(struct phub_ctx *ctx, uint64_t token);
+
+    /* --- 1.1: rows ---
+     * Live children that this node's registry knows, in pieces: *cursor is 0
+     * before the first call, and 0 again when all have been seen.  A call looks
+     * at budget rows at most (1 .. PHUB_ROWS_BUDGET_MAX) and fills those that
+     * fit the query (NULL: all); *count may be 0 although there are more.  One
+     * that fits all the while is given exactly once.  stride: bytes from row to
+     * row; what is filled is min(stride, the host's size). */
+    int (*rows_next)(struct phub_ctx *ctx, const struct phub_rows_query *query,
+                     uint64_t *cursor, uint32_t budget, struct phub_row *rows,
+                     uint32_t rows_max, uint32_t stride, uint32_t *count);
+    /* Set row->size first.  PHUB_ENOTFOUND: none, or it was stopped. */
+    int (*row_get)(struct phub_ctx *ctx, const struct phub_bytes *child,
+                   struct phub_row *row);
+    /* One value of its metadata; borrows until the next call into the host. */
+    int (*row_metadata)(struct phub_ctx *ctx, const struct phub_bytes *child,
+                        const struct phub_bytes *key,
+                        struct phub_bytes *value);
+    /* Instances of a child that are not over, from *cursor (start with 0) on,
+     * at most max; PHUB_EEMPTY at the end.  stride as above. */
+    int (*instances_next)(struct phub_ctx *ctx,
+                          const struct phub_bytes *child, uint64_t *cursor,
+                          struct phub_instance *instances, uint32_t max,
+                          uint32_t stride, uint32_t *count);
+
+    /* --- 1.1: plans ---
+     * Have children moved to targets[0], or the next of targets if that is
+     * gone or refuses, at a pace, wherever their homes are.  Children are asked
+     * for consent, unless an item's flags say otherwise; sticky ones do not go.
+     * deadline_ms is ignored.  Done when the last move has ended: rc 0, or
+     * PHUB_EFAILED if some did not go; result: value = moved, count = not,
+     * text = the first that did not, and why.
+     * Errors: PHUB_EBUSY: one of this strategy is under way; PHUB_ELIMIT above
+     * PHUB_PLAN_ITEMS_MAX items or PHUB_PLAN_TARGETS_MAX targets; PHUB_EINVAL:
+     * an item without a target or with an id that no child can have. */
+    int (*plan_submit)(struct phub_ctx *ctx, const struct phub_plan_item *items,
+                       uint32_t count, uint32_t stride,
+                       const struct phub_pace *pace, uint64_t token);
+    /* Begin no more of them; it is done when those that have begun are, with
+     * PHUB_ECANCELLED.  PHUB_ENOTFOUND: there is none. */
+    int (*plan_cancel)(struct phub_ctx *ctx);
+
+    /* --- 1.1: hooks --- */
+    /* Call fn(self, token, event) after an event of that name, or after all of
+     * them by "*", from the loop; handlers of higher priority first, equal ones
+     * in the order of adding.  At most PHUB_EVENTS_MAX wait, then they are
+     * lost, and counted.  Errors: PHUB_ENOTFOUND (no such event), PHUB_ELIMIT,
+     * PHUB_EINVAL (fn). */
+    int (*hook_add)(struct phub_ctx *ctx, const char *name, int32_t priority,
+                    phub_event_fn *fn, uint64_t token, uint64_t *handle);
+    /* No call comes after it.  PHUB_ENOTFOUND. */
+    int (*hook_cancel)(struct phub_ctx *ctx, uint64_t handle);
 };
 
 #define PHUB_MOVE_STANDBY 1u          /* move_prepare flag */
@@ -434,6 +418,14 @@ struct phub_host {
 #define PHUB_CELLS_MAX 1024u                /* keys per strategy */
 #define PHUB_CELL_KEY_MAX 160u              /* bytes */
 #define PHUB_CELL_SIZE_MAX 4096u            /* bytes of a value */
+#define PHUB_LOAD_INTERVAL_MIN_MS 100u
+#define PHUB_LOAD_NODES_MAX 1024u           /* that one node sends to */
+#define PHUB_ROWS_BUDGET_MAX 65536u         /* rows looked at in a call */
+#define PHUB_PLAN_ITEMS_MAX 65536u
+#define PHUB_PLAN_TARGETS_MAX 8u            /* of one item */
+#define PHUB_PLAN_AT_ONCE 8u
+#define PHUB_PLAN_TIMEOUT_MS 60000u
+#define PHUB_EVENTS_MAX 4096u               /* waiting, of one strategy */
 
 /* Is member offered by this host? */
 #define PHUB_HAS(host, member)                                                \
@@ -483,6 +475,10 @@ struct phub_assign_item {
     uint64_t home;                /* 0 = none */
     const struct phub_bytes *tags;
     uint64_t tags_count;
+
+    /* --- 1.1, with PHUB_FLAG_METADATA, as tags are; else 0 ---------------- */
+    const struct phub_meta *metadata;
+    uint64_t metadata_count;
 };
 
 /* Where a child belongs. */
@@ -521,6 +517,11 @@ struct phub_redundancy_ops {
     /* Optional: of which roles do children hear?  Bits 1 << enum phub_role;
      * without it of both. */
     int (*signals)(void *self, uint32_t *roles);
+    void (*completed)(void *self, uint64_t token, int32_t rc,
+                      const struct phub_result *result);
+    void (*received)(void *self, uint64_t node,
+                     const struct phub_bytes *message);
+    void (*view_changed)(void *self, const struct phub_view *view);
 };
 
 /* When and to whom registry entries go. */

@@ -406,12 +406,21 @@ void phub__call_view_changed(struct phub__strategy *strategy,
         call = strategy->ops.partition.view_changed;
         break;
     case PHUB_KIND_REDUNDANCY:
+        call = strategy->ops.redundancy.view_changed;
         break;
     }
     if (call == NULL)
         return;
     enter(strategy, strategy->kind, "view_changed");
     call(strategy->self, view);
+    leave(strategy);
+}
+
+void phub__call_event(struct phub__strategy *strategy, phub_event_fn *fn,
+                      uint64_t token, const struct phub_event *event)
+{
+    enter(strategy, strategy->kind, "event");
+    fn(strategy->self, token, event);
     leave(strategy);
 }
 
@@ -434,6 +443,7 @@ void phub__call_completed(struct phub__strategy *strategy, uint64_t token,
         call = strategy->ops.partition.completed;
         break;
     case PHUB_KIND_REDUNDANCY:
+        call = strategy->ops.redundancy.completed;
         break;
     }
     if (call == NULL)
@@ -462,6 +472,7 @@ void phub__call_received(struct phub__strategy *strategy, uint64_t node,
         call = strategy->ops.partition.received;
         break;
     case PHUB_KIND_REDUNDANCY:
+        call = strategy->ops.redundancy.received;
         break;
     }
     if (call == NULL)

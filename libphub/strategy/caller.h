@@ -71,6 +71,8 @@ void phub__call_cancel(struct phub__strategy *strategy,
 int phub__call_leave(struct phub__strategy *strategy, uint32_t deadline_ms);
 void phub__call_view_changed(struct phub__strategy *strategy,
                              const struct phub_view *view);
+void phub__call_event(struct phub__strategy *strategy, phub_event_fn *fn,
+                      uint64_t token, const struct phub_event *event);
 void phub__call_completed(struct phub__strategy *strategy, uint64_t token,
                           int32_t rc, const struct phub_result *result);
 void phub__call_received(struct phub__strategy *strategy, uint64_t node,

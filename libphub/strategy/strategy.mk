@@ -7,4 +7,5 @@ libphub_core_la_SOURCES += \
 	libphub/strategy/loader.c libphub/strategy/loader.h \
 	libphub/strategy/note.h \
 	libphub/strategy/param.c libphub/strategy/param.h
-pkginclude_HEADERS += libphub/phub/inspect.h libphub/phub/plugin.h
+pkginclude_HEADERS += libphub/phub/inspect.h libphub/phub/plugin.h \
+	libphub/phub/host.h

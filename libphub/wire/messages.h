@@ -57,6 +57,7 @@
     X(CHILD_REPLY, 37, CONTROL, "a child's answer to a call")                 \
     X(COVER, 38, CONTROL, "tell me when you have all that I have")            \
     X(COVERED, 39, CONTROL, "now I have")                                     \
+    X(LOAD, 40, CONTROL, "what the sender's machine uses")                    \
     X(STATE, 48, BULK, "a chunk of a child's state")                          \
     X(STATE_ACK, 49, CONTROL, "credit for more chunks")                       \
     X(SESSION_ACK, 64, CONTROL, "an envelope's acknowledgement alone")

@@ -144,6 +144,64 @@ OFFSET(struct phub_host, peer_congested, 480, 244);
 OFFSET(struct phub_host, child_role, 488, 248);
 OFFSET(struct phub_host, child_stop, 496, 252);
 OFFSET(struct phub_host, child_presend, 504, 256);
+OFFSET(struct phub_host, load_publish, 512, 260);
+OFFSET(struct phub_host, load_of, 520, 264);
+OFFSET(struct phub_host, load_watch, 528, 268);
+OFFSET(struct phub_host, rows_next, 536, 272);
+OFFSET(struct phub_host, row_get, 544, 276);
+OFFSET(struct phub_host, row_metadata, 552, 280);
+OFFSET(struct phub_host, instances_next, 560, 284);
+OFFSET(struct phub_host, plan_submit, 568, 288);
+OFFSET(struct phub_host, plan_cancel, 576, 292);
+OFFSET(struct phub_host, hook_add, 584, 296);
+OFFSET(struct phub_host, hook_cancel, 592, 300);
+
+SIZE(struct phub_load, 80, 80);
+OFFSET(struct phub_load, cpus, 4, 4);
+OFFSET(struct phub_load, host, 8, 8);
+OFFSET(struct phub_load, serial, 16, 16);
+OFFSET(struct phub_load, age_ns, 24, 24);
+OFFSET(struct phub_load, memory_bytes, 32, 32);
+OFFSET(struct phub_load, memory_free_bytes, 40, 40);
+OFFSET(struct phub_load, node_memory_bytes, 48, 48);
+OFFSET(struct phub_load, cpu_permille, 56, 56);
+OFFSET(struct phub_load, node_cpu_permille, 60, 60);
+OFFSET(struct phub_load, queue_milli, 64, 64);
+OFFSET(struct phub_load, children, 68, 68);
+OFFSET(struct phub_load, moving, 72, 72);
+OFFSET(struct phub_load, interval_ms, 76, 76);
+
+SIZE(struct phub_row, 80, 72);
+OFFSET(struct phub_row, flags, 4, 4);
+OFFSET(struct phub_row, id, 8, 8);
+OFFSET(struct phub_row, home, 24, 16);
+OFFSET(struct phub_row, home_epoch, 32, 24);
+OFFSET(struct phub_row, incarnation, 48, 40);
+OFFSET(struct phub_row, version, 64, 56);
+OFFSET(struct phub_row, replicas_count, 72, 64);
+OFFSET(struct phub_row, instances_count, 76, 68);
+
+SIZE(struct phub_rows_query, 32, 24);
+OFFSET(struct phub_rows_query, by, 4, 4);
+OFFSET(struct phub_rows_query, node, 8, 8);
+OFFSET(struct phub_rows_query, key, 16, 16);
+
+SIZE(struct phub_meta, 32, 16);
+OFFSET(struct phub_meta, value, 16, 8);
+
+SIZE(struct phub_pace, 16, 16);
+OFFSET(struct phub_pace, at_once, 4, 4);
+OFFSET(struct phub_pace, per_minute, 8, 8);
+OFFSET(struct phub_pace, timeout_ms, 12, 12);
+
+SIZE(struct phub_event, 72, 48);
+OFFSET(struct phub_event, code, 4, 4);
+OFFSET(struct phub_event, name, 8, 8);
+OFFSET(struct phub_event, child, 24, 16);
+OFFSET(struct phub_event, text, 40, 24);
+OFFSET(struct phub_event, node, 56, 32);
+OFFSET(struct phub_event, count, 64, 40);
+OFFSET(struct phub_event, lost, 68, 44);
 
 SIZE(struct phub_lease, 48, 48);
 OFFSET(struct phub_lease, size, 0, 0);
@@ -164,6 +222,9 @@ OFFSET(struct phub_assign_item, holders_count, 32, 20);
 OFFSET(struct phub_assign_item, home, 40, 28);
 OFFSET(struct phub_assign_item, tags, 48, 36);
 OFFSET(struct phub_assign_item, tags_count, 56, 40);
+/* 1.1 */
+OFFSET(struct phub_assign_item, metadata, 64, 48);
+OFFSET(struct phub_assign_item, metadata_count, 72, 52);
 
 SIZE(struct phub_distribution_ops, 56, 32);
 OFFSET(struct phub_distribution_ops, size, 0, 0);
@@ -184,6 +245,9 @@ OFFSET(struct phub_redundancy_ops, factor, 24, 16);
 OFFSET(struct phub_redundancy_ops, plan, 32, 20);
 /* 1.1 */
 OFFSET(struct phub_redundancy_ops, signals, 40, 24);
+OFFSET(struct phub_redundancy_ops, completed, 48, 28);
+OFFSET(struct phub_redundancy_ops, received, 56, 32);
+OFFSET(struct phub_redundancy_ops, view_changed, 64, 36);
 
 SIZE(struct phub_sync_ops, 56, 32);
 OFFSET(struct phub_sync_ops, size, 0, 0);

@@ -108,6 +108,10 @@ phub__real_poll_new(struct phub__env_real *real, int fd, int events,
 void phub__real_poll_set(struct phub__real_poll *poll, int events);
 void phub__real_poll_free(struct phub__real_poll **poll);
 
+/* proc.c: the load, from /proc; any thread. */
+int phub__real_load(struct phub_env *env, const int64_t *pids,
+                    uint32_t pids_count, struct phub__load *load);
+
 /* loop.c */
 int phub__real_loop_init(struct phub__env_real *real);
 void phub__real_loop_stop(struct phub__env_real *real);

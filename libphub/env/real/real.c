@@ -331,6 +331,7 @@ int phub__env_real_new(const struct phub__env_real_options *options,
     real->env.log = log_text;
     real->env.runner = runner_of;
     real->env.resolve = phub__real_resolve;
+    real->env.load = phub__real_load;
     real->loop = options->loop;
     if (real->loop == NULL) {
         if (uv_loop_init(&real->own_loop) != 0) {

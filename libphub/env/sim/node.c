@@ -11,6 +11,7 @@
 
 #include "env/sim/private.h"
 
+#define THOUSAND 1000u
 #define MILLION 1000000
 
 /* --- clocks --------------------------------------------------------------- */
@@ -160,6 +161,7 @@ struct phub__sim_node *phub__sim_node_add(struct phub__world *world,
     node->world = world;
     node->index = world->nodes_count;
     node->program = *program;
+    phub__sim_load_init(&node->load);
     (void)snprintf(node->name, sizeof(node->name), "%s", name);
     node->mono_offset = PHUB__SIM_S
         + phub__world_below(world, PHUB__SIM_CLOCK, 3600 * PHUB__SIM_S);
@@ -280,6 +282,39 @@ void phub__sim_node_disk_full(struct phub__sim_node *node, int full)
 {
     phub__world_note(node->world, node, "disk %s", full ? "full" : "usable");
     node->disk_full = full;
+}
+
+/* --- its load ------------------------------------------------------------- */
+
+void phub__sim_load_init(struct phub__sim_load *load)
+{
+    *load = (struct phub__sim_load){
+        .memory_bytes = UINT64_C(8) << 30, .child_memory_bytes = 1u << 20,
+        .cpus = 4, .child_permille = 10,
+    };
+}
+
+void phub__sim_load_passes(struct phub__sim_node *node, uint32_t children)
+{
+    const struct phub__sim_load *load = &node->load;
+    uint64_t ns = node->world->now - node->load_at;
+    uint64_t all = ns * load->cpus;
+    uint64_t own = ns / THOUSAND * load->child_permille * children;
+    uint64_t busy = all / THOUSAND * load->cpu_permille + own;
+
+    node->load_at = node->world->now;
+    node->load_all += all;
+    node->load_own += own < all ? own : all;
+    node->load_busy += busy < all ? busy : all;
+}
+
+void phub__sim_node_load(struct phub__sim_node *node,
+                         const struct phub__sim_load *load)
+{
+    phub__world_note(node->world, node, "is loaded: cpus %u permille",
+                     load->cpu_permille);
+    phub__sim_load_passes(node, 0);
+    node->load = *load;
 }
 
 void phub__sim_node_no_exec(struct phub__sim_node *node, int fails)

@@ -123,6 +123,8 @@ struct phub__sim_node {
     int no_exec;                        /* nothing can be started */
     int tear;                           /* the crash halves the last append */
     int dark;                           /* without power: answers nothing */
+    struct phub__sim_load load;
+    uint64_t load_at, load_busy, load_all, load_own;  /* so far; ns of a cpu */
     struct phub__sim_guard *guard;
 };
 
@@ -228,6 +230,8 @@ uint64_t phub__sim_boot(const struct phub__sim_node *node);
 /* World time at which that local monotonic (or boot) time is reached. */
 uint64_t phub__sim_when_mono(const struct phub__sim_node *node, uint64_t at);
 uint64_t phub__sim_when_boot(const struct phub__sim_node *node, uint64_t at);
+/* Time has passed with so many children. */
+void phub__sim_load_passes(struct phub__sim_node *node, uint32_t children);
 void phub__sim_process_new(struct phub__sim_node *node);
 void phub__sim_process_end(struct phub__sim_process **process);
 void phub__sim_process_unref(struct phub__sim_process *process);

@@ -240,6 +240,29 @@ static int work(struct phub_env *env, void (*fn)(void *arg),
     return 0;
 }
 
+static int load(struct phub_env *env, const int64_t *pids,
+                uint32_t pids_count, struct phub__load *out)
+{
+    struct phub__sim_node *node = phub__sim_of(env)->node;
+    const struct phub__sim_load *set = &node->load;
+    uint64_t used = set->memory_used_bytes
+        + pids_count * set->child_memory_bytes;
+
+    (void)pids;
+    phub__sim_load_passes(node, pids_count);
+    *out = (struct phub__load){
+        .host = set->host != 0 ? set->host : node->index + 1,
+        .cpus = set->cpus, .cpu_busy = node->load_busy,
+        .cpu_all = node->load_all, .node_cpu_ns = node->load_own,
+        .memory_bytes = set->memory_bytes,
+        .memory_free_bytes = used < set->memory_bytes
+                                 ? set->memory_bytes - used : 0,
+        .node_memory_bytes = pids_count * set->child_memory_bytes,
+        .queue_milli = set->queue_milli,
+    };
+    return 0;
+}
+
 static void retire(struct phub_env *env, void *ptr, void (*free_fn)(void *))
 {
     (void)env;
@@ -272,7 +295,7 @@ void phub__sim_process_new(struct phub__sim_node *node)
         .random = random_draw, .timer_new = timer_new,
         .timer_start = timer_start, .timer_stop = timer_stop,
         .timer_free = timer_free, .defer = defer, .post = post, .work = work,
-        .retire = retire, .read_lock = read_nothing,
+        .load = load, .retire = retire, .read_lock = read_nothing,
         .read_unlock = read_nothing, .runner = phub__sim_runner,
         .log = log_text
     };

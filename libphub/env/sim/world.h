@@ -165,6 +165,23 @@ void phub__sim_node_disk_full(struct phub__sim_node *node, int full);
 void phub__sim_node_no_exec(struct phub__sim_node *node, int fails);
 int phub__sim_node_cannot_exec(const struct phub__sim_node *node);
 
+/* What a machine's load is: as set, and a little for each program that runs
+ * there for the hub. */
+struct phub__sim_load {
+    uint64_t host;               /* 0: a machine of its own */
+    uint64_t memory_bytes;
+    uint64_t memory_used_bytes;  /* without the children */
+    uint64_t child_memory_bytes; /* of each */
+    uint32_t cpus;
+    uint32_t cpu_permille;       /* of all cpus, without the children */
+    uint32_t child_permille;     /* of one cpu, each */
+    uint32_t queue_milli;
+};
+/* Fill with 4 cpus and 8 GiB, of which a child takes 10 permille, 1 MiB. */
+void phub__sim_load_init(struct phub__sim_load *load);
+void phub__sim_node_load(struct phub__sim_node *node,
+                         const struct phub__sim_load *load);
+
 /* --- network -------------------------------------------------------------- */
 void phub__world_net(struct phub__world *world,
                      const struct phub__sim_net *net);
