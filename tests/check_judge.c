@@ -16,6 +16,7 @@
 #include "hub/rows.h"
 #include "sim/judge.h"
 #include "sim/judge_scene.h"
+#include "judge_cluster.h"
 
 static struct sim_case *c;
 
@@ -588,6 +589,15 @@ START_TEST(timers_that_nobody_gives_back_are_told)
 }
 END_TEST
 
+START_TEST(probes_that_stay_open_are_told)
+{
+    scene();
+    judge_cluster_probes(hub(0)->cluster, 3);
+    sim_judge_quiet(c);
+    end(9);
+}
+END_TEST
+
 START_TEST(a_request_that_stays_is_told)
 {
     scene();
@@ -761,6 +771,7 @@ static void add_rest(TCase *t)
     tcase_add_test(t, a_goodbye_that_counts_as_a_loss_is_told);
     tcase_add_test(t, what_runs_on_after_the_verdict_stop_is_told);
     tcase_add_test(t, timers_that_nobody_gives_back_are_told);
+    tcase_add_test(t, probes_that_stay_open_are_told);
     tcase_add_test(t, a_request_that_stays_is_told);
     tcase_add_test(t, a_steady_life_takes_nothing);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)

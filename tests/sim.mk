@@ -31,5 +31,7 @@ EXTRA_DIST += tests/scenarios
 # Each judge can fail.
 check_PROGRAMS += tests/check_judge
 TESTS          += tests/check_judge
+tests_check_judge_SOURCES = tests/check_judge.c tests/judge_cluster.c \
+	tests/judge_cluster.h
 tests_check_judge_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
 tests_check_judge_LDADD = libphub-simcase.la libphub-sim.la $(LDADD)

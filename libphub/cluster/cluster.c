@@ -510,4 +510,5 @@ void phub__cluster_stats(const struct phub__cluster *c,
 {
     *stats = c->stats;
     stats->health = c->swim.health;
+    stats->probes_open = c->swim.probes_open;
 }

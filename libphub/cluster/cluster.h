@@ -299,6 +299,7 @@ struct phub__cluster_stats {
     uint64_t refused;        /* PHUB_EREFUSED */
     uint64_t probes;
     uint64_t probes_failed;
+    uint32_t probes_open;    /* now */
     uint64_t refutations;    /* we were suspected, and said no */
     uint64_t stalls;
     uint64_t joins_refused;  /* by us or of us */

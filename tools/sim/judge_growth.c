@@ -4,8 +4,8 @@
  * When all is quiet again, whatever happened, each hub holds what its members
  * and children account for, and no more: no request, no move, no call; a
  * record per child that it has to do with; a handful of timers and as many
- * more per instance; two links per member and some to strangers; and nothing
- * waits for the loop.  Nothing excuses.
+ * more per instance; two links per member and some to strangers; a probe per
+ * other member; and nothing waits for the loop.  Nothing excuses.
  *
  * sim_judge_steady() watches a long steady life: the same counts, and the
  * memory of the whole process, are after its second half what they were after
@@ -27,20 +27,23 @@
 #define LINKS_STRANGERS 64u
 
 struct counts {
-    uint64_t requests, moves, locals, timers, links, waiting;
+    uint64_t requests, moves, locals, timers, links, waiting, probes;
 };
 
 static void count(struct sim_case *c, uint32_t node, struct counts *counts)
 {
     const struct phub__hub *hub = sim_daemon(c, node)->hub;
+    struct phub__cluster_stats cluster = { .probes_open = 0 };
     struct phub__sim_counts env;
 
+    if (hub->cluster != NULL)
+        phub__cluster_stats(hub->cluster, &cluster);
     phub__sim_node_counts(sim_node(c, node), &env);
     *counts = (struct counts){
         .requests = phub__requests_count(hub->requests),
         .moves = phub__moves_count(hub->moves),
         .locals = phub__locals_count(hub->locals), .timers = env.timers,
-        .links = env.links,
+        .links = env.links, .probes = cluster.probes_open,
         .waiting = (uint64_t)env.deferred + env.posts + env.works };
 }
 
@@ -63,6 +66,15 @@ static void accounted(const struct sim_case *c, uint32_t node,
                 && child->lives[k].ended_ns == 0
                 && child->lives[k].node == node;
     }
+}
+
+/* One of each of these may be asked at any time. */
+static uint64_t others(struct sim_case *c, uint32_t node)
+{
+    struct phub__hub *hub = sim_daemon(c, node)->hub;
+
+    return hub->cluster == NULL ? 0
+        : phub__view_count(phub__hub_view(hub)) - UINT64_C(1);
 }
 
 static const char *too_much(struct sim_case *c, uint32_t node,
@@ -95,6 +107,10 @@ static const char *too_much(struct sim_case *c, uint32_t node,
     *limit = (uint64_t)members * LINKS_PER_MEMBER + LINKS_STRANGERS;
     if (*have > *limit)
         return "links";
+    *have = counts.probes;
+    *limit = others(c, node);
+    if (*have > *limit)
+        return "open probes";
     return NULL;
 }
 

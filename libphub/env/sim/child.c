@@ -47,6 +47,8 @@ static const struct {
 } words_numbered[] = {
     { "slow-ready=", PHUB__SIM_MS,
       offsetof(struct phub__sim_manner, slow_ready_ns) },
+    { "late-freeze=", PHUB__SIM_MS,
+      offsetof(struct phub__sim_manner, late_freeze_ns) },
     { "late-state=", PHUB__SIM_MS,
       offsetof(struct phub__sim_manner, late_state_ns) },
     { "slow-stop=", PHUB__SIM_MS,
@@ -450,7 +452,7 @@ static void set_frozen(struct phub__sim_child *child, uint64_t ref, int frozen)
     }
     child->frozen = frozen;
     phub__sim_child_judge(child);
-    done(child, ref, 0, NULL, 0);
+    done(child, ref, 0, NULL, frozen ? child->manner.late_freeze_ns : 0);
 }
 
 void phub__sim_child_verb(struct phub__sim_child *child, enum phub__verb verb,

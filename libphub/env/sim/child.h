@@ -12,6 +12,8 @@
  *   early-ready      is ready before its state, which it takes late
  *   silent           answers no verb
  *   late-state=MS    answers TAKE_STATE so late
+ *   late-freeze=MS   answers FREEZE so late
+ *   refuse-freeze    says that it can freeze, and does not
  *   never-state      does not answer TAKE_STATE
  *   twice            answers every verb twice
  *   defer=N          refuses consent N times

@@ -15,6 +15,7 @@
 
 #define CHANNEL_DELAY (20 * PHUB__SIM_US)
 #define SPAWN_DELAY (400 * PHUB__SIM_US)
+#define GUARD_LATE_MAX (200 * PHUB__SIM_MS) /* after the deadline */
 #define ATTACH_DELAY (500 * PHUB__SIM_US)
 #define END_DELAY (1 * PHUB__SIM_MS)
 
@@ -196,6 +197,12 @@ static uint32_t end_all(struct phub__sim_node *node,
 
 static void guard_check(void *arg);
 
+/* On a slow machine its children end late, if within the kill margin. */
+static uint64_t guard_late(const struct phub__sim_node *node)
+{
+    return node->slow_ns < GUARD_LATE_MAX ? node->slow_ns : GUARD_LATE_MAX;
+}
+
 static void guard_arm(struct phub__sim_node *node, uint64_t delay)
 {
     struct phub__sim_guard *guard = node->guard;
@@ -203,7 +210,7 @@ static void guard_arm(struct phub__sim_node *node, uint64_t delay)
     phub__sim_event_cancel(node->world, &guard->check);
     guard->check = phub__sim_event(node->world,
                                    phub__sim_when_boot(node, guard->deadline)
-                                       + delay,
+                                       + guard_late(node) + delay,
                                    NULL, PHUB__SIM_RUNNER, 1, guard_check,
                                    NULL, node);
 }
@@ -214,7 +221,7 @@ static void guard_check(void *arg)
     struct phub__sim_guard *guard = node->guard;
 
     guard->check = NULL;
-    if (phub__sim_boot(node) < guard->deadline) {
+    if (phub__sim_boot(node) < guard->deadline + guard_late(node)) {
         guard_arm(node, 1000);
         return;
     }
