@@ -51,6 +51,11 @@ expect 1 "no child is called 'nobody'" phub show nobody
 expect 1 'not found\|no such child' phub move nobody b
 expect 1 'no member has that name' phub move counter-1 nowhere
 expect 1 'no member has that name' phub move counter-1 a --replica nowhere
+expect 1 '3 nodes see each other' phub quorum reset 2
+expect 1 "'divergence' remembers no number" phub quorum reset 3
+expect 2 'is allowed' phub quorum set 3
+expect 2 'a number of nodes' phub quorum reset many
+expect 2 'a number of nodes' phub quorum reset 1025
 expect 0 '^no children' phub ls --tag nothing
 expect 0 'owner=test' phub show counter-1
 expect 0 'port ' env viewer="$(node_of counter-1)" \

@@ -240,6 +240,107 @@ START_TEST(of_two_foundings_the_larger_stays)
 END_TEST
 
 /* Each split of five: exactly one side with the oldest, or all but it. */
+static int reset(uint64_t id)
+{
+    return phub__call_reset(node(id)->strategy, node(id)->view, NULL, 0);
+}
+
+static void continues(uint64_t id, uint32_t electors)
+{
+    ck_assert_uint_eq(verdict_of(id, NULL, 0, NULL, 0),
+                      PHUB_VERDICT_CONTINUE);
+    ck_assert_uint_eq(set_of(id)->count, electors);
+    ck_assert_uint_eq(set.is, electors);
+    ck_assert_uint_eq(set.next, 0);
+}
+
+START_TEST(after_a_reset_only_those_in_view_count)
+{
+    begin("majority_quorum", "initial_size=5", 6);
+    side(1);
+    ck_assert_int_eq(reset(1), PHUB_EAGAIN);
+    side(31);
+    mock_run(&world, ENOUGH_MS);
+    side(1 | 2);
+    mock_run(&world, ENOUGH_MS);
+    ck_assert_uint_eq(verdict_of(1, NULL, 0, NULL, 0), PHUB_VERDICT_STOP);
+    ck_assert_int_eq(reset(1), 0);
+    mock_run(&world, 1000);
+    continues(1, 2);
+    continues(2, 2);
+    /* It lasts, and the two are a majority that can take in a third. */
+    mock_close(node(1));
+    ck_assert_int_eq(mock_open(node(1), PHUB_KIND_PARTITION,
+                               "majority_quorum",
+                               (const char *const[]){ "initial_size=5",
+                                                      NULL }), 0);
+    side(1 | 2 | 32);
+    mock_run(&world, ENOUGH_MS);
+    continues(6, 3);
+    mock_world_fini(&world);
+}
+END_TEST
+
+/* The others, more of them, were only away: they are newcomers. */
+START_TEST(who_comes_back_after_a_reset_is_a_newcomer)
+{
+    begin("majority_quorum", "initial_size=5", 5);
+    side(31);
+    mock_run(&world, ENOUGH_MS);
+    side(1 | 2);
+    side(4 | 8 | 16);
+    mock_run(&world, ENOUGH_MS);
+    ck_assert_int_eq(reset(2), 0);
+    mock_run(&world, 1000);
+    side(31);
+    mock_run(&world, 500);
+    for (uint64_t id = 1; id <= 5; id++)
+        ck_assert_uint_eq(set_of(id)->is, 2);
+    mock_run(&world, ENOUGH_MS);
+    for (uint64_t id = 1; id <= 5; id++)
+        continues(id, 5);
+    mock_world_fini(&world);
+}
+END_TEST
+
+START_TEST(two_sides_that_are_both_reset_become_one_again)
+{
+    begin("majority_quorum", "initial_size=4", 4);
+    side(15);
+    mock_run(&world, ENOUGH_MS);
+    side(1 | 2);
+    side(4 | 8);
+    mock_run(&world, ENOUGH_MS);
+    ck_assert_int_eq(reset(1), 0);
+    ck_assert_int_eq(reset(3), 0);
+    mock_run(&world, 1000);
+    side(15);
+    mock_run(&world, 2 * ENOUGH_MS);
+    for (uint64_t id = 1; id <= 4; id++)
+        continues(id, 4);
+    mock_world_fini(&world);
+}
+END_TEST
+
+START_TEST(one_that_is_forgotten_is_taken_out)
+{
+    begin("majority_quorum", "initial_size=5", 5);
+    side(31);
+    mock_run(&world, ENOUGH_MS);
+    side(1 | 2 | 4);
+    mock_run(&world, ENOUGH_MS);
+    ck_assert_uint_eq(set_of(1)->is, 5);
+    for (uint64_t id = 1; id <= 3; id++) {
+        phub__call_forget(node(id)->strategy, 4);
+        phub__call_forget(node(id)->strategy, 5);
+    }
+    mock_run(&world, ENOUGH_MS);
+    continues(1, 3);
+    continues(3, 3);
+    mock_world_fini(&world);
+}
+END_TEST
+
 START_TEST(of_each_split_in_two_one_side_keeps)
 {
     uint64_t lost[5];
@@ -348,6 +449,10 @@ int main(void)
     tcase_add_test(t, a_set_outlives_a_restart_of_all);
     tcase_add_test(t, a_node_that_cannot_write_does_not_vote);
     tcase_add_test(t, of_two_foundings_the_larger_stays);
+    tcase_add_test(t, after_a_reset_only_those_in_view_count);
+    tcase_add_test(t, who_comes_back_after_a_reset_is_a_newcomer);
+    tcase_add_test(t, two_sides_that_are_both_reset_become_one_again);
+    tcase_add_test(t, one_that_is_forgotten_is_taken_out);
     tcase_add_test(t, of_each_split_in_two_one_side_keeps);
     tcase_add_test(t, a_number_of_nodes_is_needed_and_goodbyes_lower_it);
     tcase_add_test(t, a_hub_may_shrink_slowly_but_not_at_once);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/redistribute.h"
 #include "hub_fixture.h"
 #include "registry/registry.h"
 
@@ -416,6 +417,84 @@ static void asked_cases(Suite *suite)
     suite_add_tcase(suite, tc);
 }
 
+/* --- when a majority is gone for good ------------------------------------------- */
+
+struct reset {
+    uint64_t size;
+    int rc;
+    char text[256];
+};
+
+static void do_reset(struct phub__hub *hub, void *arg)
+{
+    struct reset *reset = arg;
+
+    reset->rc = phub__redistribution_reset(hub, reset->size, reset->text,
+                                           sizeof reset->text);
+}
+
+static int reset_to(uint64_t size)
+{
+    static struct reset reset;
+
+    reset.size = size;
+    hubs_do(&hubs, 1, do_reset, &reset);
+    ck_assert_str_ne(reset.text, "");
+    return reset.rc;
+}
+
+static void begin_majority(void)
+{
+    static const char *const params[] = { "initial_size=5" };
+
+    hubs = (struct hubs){ .partition = "majority_quorum",
+                          .partition_params = params,
+                          .partition_params_count = 1 };
+    hubs_new(&hubs, 5, "hotswap", 8);
+    hubs_run(&hubs, LONG_MS);
+    ck_assert_int_eq(hubs_start(&hubs, 0, CHILDREN, "sim state freeze"), 0);
+    ck_assert_uint_eq(acting(), 9);
+}
+
+START_TEST(after_a_reset_the_rest_runs_all_and_takes_the_others_in_again)
+{
+    uint32_t i;
+
+    begin_majority();
+    for (i = 2; i < 5; i++)
+        phub__sim_node_power_off(hubs_node(&hubs, i));
+    hubs_run(&hubs, LONG_MS);
+    ck_assert_uint_eq(acting(), 0);
+    ck_assert_int_eq(reset_to(3), PHUB_EINVAL);
+    ck_assert_int_eq(reset_to(0), PHUB_EINVAL);
+    hubs_run(&hubs, LONG_MS);
+    ck_assert_uint_eq(acting(), 0);
+    ck_assert_int_eq(reset_to(2), 0);
+    hubs_run(&hubs, LONG_MS);
+    ck_assert_uint_eq(acting(), 9);
+    for (i = 2; i < 5; i++)
+        phub__sim_node_start(hubs_node(&hubs, i));
+    hubs_run(&hubs, 2 * LONG_MS);
+    ck_assert_uint_eq(acting(), 9);
+    /* All count again: without two of five the others go on. */
+    phub__sim_node_power_off(hubs_node(&hubs, 0));
+    phub__sim_node_power_off(hubs_node(&hubs, 1));
+    hubs_run(&hubs, LONG_MS);
+    ck_assert_uint_eq(acting(), 9);
+    ck_assert_uint_eq(hubs.doubled, 0);
+    hubs_free(&hubs);
+}
+END_TEST
+
+START_TEST(a_strategy_that_remembers_nothing_says_so)
+{
+    hubs = (struct hubs){ .partition = "divergence" };
+    hubs_new(&hubs, 2, "hotswap", 8);
+    ck_assert_int_eq(reset_to(2), PHUB_EUNSUPPORTED);
+    hubs_free(&hubs);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("quorum");
@@ -430,6 +509,9 @@ int main(void)
     tcase_add_test(tc, all_goes_on_when_the_missing_one_is_back);
     tcase_add_test(tc, a_graceful_leave_is_no_loss);
     tcase_add_test(tc, stop_ends_what_runs_here);
+    tcase_add_test(
+        tc, after_a_reset_the_rest_runs_all_and_takes_the_others_in_again);
+    tcase_add_test(tc, a_strategy_that_remembers_nothing_says_so);
     suite_add_tcase(suite, tc);
     asked_cases(suite);
     runner = srunner_create(suite);

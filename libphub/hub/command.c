@@ -222,6 +222,21 @@ int phub__command_move(struct phub__hub *hub, const struct phub_bytes *ids,
                   done, arg);
 }
 
+int phub__command_drain(struct phub__hub *hub, uint64_t node,
+                        uint64_t timeout_ms, phub__command_done *done,
+                        void *arg)
+{
+    struct phub__request *request =
+        phub__request_new(hub, PHUB__OP_DRAIN, 1,
+                          timeout_ms != 0 ? timeout_ms : 60000);
+
+    if (request == NULL)
+        return PHUB_EBUSY;
+    request->items[0].op.target = node;
+    phub__request_send(request, done, arg);
+    return 0;
+}
+
 int phub__command_edit(struct phub__hub *hub, struct phub_bytes id,
                        const struct phub__list *pairs, uint64_t version,
                        uint64_t timeout_ms, phub__command_done *done,

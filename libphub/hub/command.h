@@ -55,6 +55,10 @@ int phub__command_move(struct phub__hub *hub, const struct phub_bytes *ids,
                        uint32_t count, uint64_t target, uint64_t replica,
                        uint64_t timeout_ms, phub__command_done *done,
                        void *arg);
+/* Move everything away from node; timeout_ms 0: 60000. */
+int phub__command_drain(struct phub__hub *hub, uint64_t node,
+                        uint64_t timeout_ms, phub__command_done *done,
+                        void *arg);
 /* Put pairs (struct phub__op_pair; empty values take their keys away) over
  * the metadata of a child, if its version is that one or version is 0; the
  * item's value is the new version. */

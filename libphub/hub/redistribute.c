@@ -487,6 +487,32 @@ void phub__redistribution_judge_again(struct phub__hub *hub)
     phub__redistribution_ready(hub);
 }
 
+int phub__redistribution_reset(struct phub__hub *hub, uint64_t size,
+                               char *text, size_t text_max)
+{
+    struct phub_view *view = phub__hub_view(hub);
+    uint32_t count = phub__view_count(view);
+    int rc;
+
+    if (!hub->redistribution->settled) {
+        snprintf(text, text_max, "nodes come and go just now");
+        return PHUB_EAGAIN;
+    }
+    if (size != count) {
+        snprintf(text, text_max, "%u nodes see each other here; name that "
+                 "number if there are no others any more", count);
+        return PHUB_EINVAL;
+    }
+    rc = phub__call_reset(hub->strategies[PHUB_KIND_PARTITION], view, text,
+                          text_max);
+    if (rc == 0) {
+        snprintf(text, text_max, "%u nodes are counted from now on", count);
+        phub__hub_cause(hub, PHUB_BYTES_NONE, "an operator has reset the "
+                        "quorum: %s", text);
+    }
+    return rc;
+}
+
 void phub__redistribution_view_settled(struct phub__hub *hub,
                                        const struct phub__view_change *c)
 {

@@ -19,6 +19,10 @@ void phub__redistribution_first(struct phub__hub *hub);
  * once more. */
 void phub__redistribution_judge_again(struct phub__hub *hub);
 /* The current view has been judged. */
+/* An operator says that the size members of the view are all nodes there are.
+ * text: what was done, or why not. */
+int phub__redistribution_reset(struct phub__hub *hub, uint64_t size,
+                               char *text, size_t text_max);
 int phub__redistribution_settled(const struct phub__hub *hub);
 /* Something that plans wait for came true: runners attached, registry
  * complete, lease or verdict changed. */

@@ -21,6 +21,7 @@
 #include "hub/keeper.h"
 #include "hub/local.h"
 #include "hub/move.h"
+#include "hub/redistribute.h"
 #include "hub/peer.h"
 #include "hub/request.h"
 #include "hub/rows.h"
@@ -280,22 +281,13 @@ static uint64_t node_named(struct reply *reply, struct phub_bytes text)
     return node;
 }
 
-static void serve_drain(struct reply *reply, const struct question *q)
+static void serve_quorum(struct reply *reply, const struct question *q)
 {
-    struct phub__hub *hub = reply->hub;
-    struct phub__request *request;
-    uint64_t node = hub->node;
+    char text[256];
+    int rc = phub__redistribution_reset(reply->hub, q->count, text,
+                                        sizeof text);
 
-    if (q->node.size != 0 && (node = node_named(reply, q->node)) == 0)
-        return;
-    request = phub__request_new(hub, PHUB__OP_DRAIN, 1,
-                                q->timeout_ms != 0 ? q->timeout_ms : 60000);
-    if (request == NULL) {
-        reply_end(reply, PHUB_EBUSY, "too many requests are under way");
-        return;
-    }
-    request->items[0].op.target = node;
-    phub__request_send(request, operated, reply);
+    reply_end(reply, rc, text);
 }
 
 static void serve_operation(struct reply *reply, const struct question *q)
@@ -303,7 +295,7 @@ static void serve_operation(struct reply *reply, const struct question *q)
     struct phub__hub *hub = reply->hub;
     phub__command_done *done = q->no_wait ? forgotten : operated;
     void *arg = q->no_wait ? NULL : (void *)reply;
-    uint64_t target, replica = 0;
+    uint64_t target = hub->node, replica = 0;
     int rc;
 
     if (is(q->verb, "start")) {
@@ -319,16 +311,19 @@ static void serve_operation(struct reply *reply, const struct question *q)
              : phub__command_edit(hub, child->id, &child->metadata,
                                   q->version, q->timeout_ms, done, arg);
     } else {
-        target = node_named(reply, q->node);
+        if (q->node.size != 0 || is(q->verb, "move"))
+            target = node_named(reply, q->node);
         if (target == 0)
             return;
         if (q->replica.size != 0 &&
             (replica = node_named(reply, q->replica)) == 0)
             return;
-        rc = phub__command_move(hub, q->ids.items, q->ids.count, target,
-                                replica, q->timeout_ms != 0 ? q->timeout_ms
-                                                            : 60000,
-                                done, arg);
+        rc = is(q->verb, "drain")
+             ? phub__command_drain(hub, target, q->timeout_ms, done, arg)
+             : phub__command_move(hub, q->ids.items, q->ids.count, target,
+                                  replica, q->timeout_ms != 0 ? q->timeout_ms
+                                                              : 60000,
+                                  done, arg);
     }
     if (rc != 0)
         reply_end(reply, rc, rc == PHUB_EEMPTY ? "no child is named"
@@ -743,10 +738,10 @@ static void serve(struct reply *reply, const struct question *q)
     char text[160];
 
     if (is(q->verb, "start") || is(q->verb, "stop") || is(q->verb, "move") ||
-        is(q->verb, "set"))
+        is(q->verb, "set") || is(q->verb, "drain"))
         serve_operation(reply, q);
-    else if (is(q->verb, "drain"))
-        serve_drain(reply, q);
+    else if (is(q->verb, "quorum"))
+        serve_quorum(reply, q);
     else if (is(q->verb, "ls"))
         serve_ls(reply, q);
     else if (is(q->verb, "show"))

@@ -20,7 +20,7 @@
 #define PHUB_CONTROL_TIMEOUT_MS 8  /* uint; 0 = 10000 */
 #define PHUB_CONTROL_ROLLBACK 9    /* bool: start */
 #define PHUB_CONTROL_NO_WAIT 10    /* bool: answer at once */
-#define PHUB_CONTROL_COUNT 11      /* uint: causes, lines */
+#define PHUB_CONTROL_COUNT 11      /* uint: causes, lines, nodes of quorum */
 #define PHUB_CONTROL_VERSION 12    /* uint: set; 0 = whichever */
 #define PHUB_CONTROL_REPLICA 13    /* text: move: not the active instance, but
                                     * the one on this node */
@@ -108,9 +108,10 @@
  * drain   one record: node, value (moved), pid (left)
  * set     CHILDREN is one child with metadata to put over its own: one record,
  *         id, code, text, value (the new version)
+ * quorum  COUNT nodes are all there are from now on: text
  * causes  of the id at all members, or of this node itself: records with
  *         time, node or id, text */
 #define PHUB_CONTROL_VERBS \
-    "start stop ls show nodes status logs move drain causes set"
+    "start stop ls show nodes status logs move drain causes set quorum"
 
 #endif

@@ -27,7 +27,7 @@
  *
  * Changelog
  *   1.0  first.
- *   1.1  phub_partition_ops: electors, received, view_changed;
+ *   1.1  phub_partition_ops: electors, received, view_changed, reset, forget;
  *        phub_host: judge_again, defer, work, lease, store_put, store_get,
  *        store_drop, store_sync, cell_get, cell_put, cell_cas, cell_next,
  *        cell_watch, view_label, peer_multicast, peer_congested, child_role,
@@ -628,6 +628,12 @@ struct phub_partition_ops {
                      const struct phub_bytes *message);
     /* Optional: the view changed; not yet settled. */
     void (*view_changed)(void *self, const struct phub_view *view);
+    /* Optional: an operator says that the nodes of view are all there are, and
+     * what was remembered of others does not count from now on.
+     * Errors: PHUB_EAGAIN: nothing is remembered yet; its own. */
+    int (*reset)(void *self, const struct phub_view *view);
+    /* Optional: that node, no member, never comes back. */
+    void (*forget)(void *self, uint64_t node);
 };
 
 union phub_ops {

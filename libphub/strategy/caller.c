@@ -286,6 +286,32 @@ int phub__call_electorate(struct phub__strategy *strategy,
     return 0;
 }
 
+int phub__call_reset(struct phub__strategy *strategy,
+                     const struct phub_view *view, char *error,
+                     size_t error_max)
+{
+    int rc;
+
+    if (strategy->ops.partition.reset == NULL) {
+        snprintf(error, error_max, "strategy '%s' remembers no number of "
+                 "nodes", strategy->name);
+        return PHUB_EUNSUPPORTED;
+    }
+    enter(strategy, PHUB_KIND_PARTITION, "reset");
+    rc = strategy->ops.partition.reset(strategy->self, view);
+    leave(strategy);
+    return rc != 0 ? declined(strategy, rc, "reset", error, error_max) : 0;
+}
+
+void phub__call_forget(struct phub__strategy *strategy, uint64_t node)
+{
+    if (strategy->ops.partition.forget == NULL)
+        return;
+    enter(strategy, PHUB_KIND_PARTITION, "forget");
+    strategy->ops.partition.forget(strategy->self, node);
+    leave(strategy);
+}
+
 static int electors_check(struct phub__strategy *strategy,
                           const struct phub_elector *electors, uint32_t count,
                           char *error, size_t error_max)

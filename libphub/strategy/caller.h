@@ -67,6 +67,11 @@ void phub__call_cancel(struct phub__strategy *strategy,
                        const struct phub_bytes *child);
 
 /* Every kind; nothing happens where a kind or a plugin does not have it. */
+/* The nodes of view are all there are.  PHUB_EUNSUPPORTED, with its words. */
+int phub__call_reset(struct phub__strategy *strategy,
+                     const struct phub_view *view, char *error,
+                     size_t error_max);
+void phub__call_forget(struct phub__strategy *strategy, uint64_t node);
 /* 0: it has nothing to say about that. */
 int phub__call_leave(struct phub__strategy *strategy, uint32_t deadline_ms);
 void phub__call_view_changed(struct phub__strategy *strategy,

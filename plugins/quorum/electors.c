@@ -34,6 +34,13 @@
  * is not more than half of the nodes) make two histories; when they meet, the
  * larger set stays, and the nodes of the other start again as newcomers.
  *
+ * Reset.  When a majority is gone for good nothing is chosen any more.  An
+ * operator who knows that may say that those who see each other are all there
+ * are: they are a new history, whose version has the number of resets in its
+ * upper half and wins over any with fewer.  It is the operator's word that
+ * nobody else runs anything; two sides that are both told so are two hubs, of
+ * which the larger stays when they meet.
+ *
  * Memory: two sets of at most PHUB_ELECTORS_MAX ids, three times.  Messages:
  * one round per change, of the proposer with everybody. */
 #include <stdio.h>
@@ -254,10 +261,16 @@ void electors_adopt(struct electors *self, struct electors_config *config)
     electors_tick_arm(self);
 }
 
-/* Of two histories the larger set's stays. */
+/* Of two histories that stays which was reset more often, else the larger
+ * set's. */
 static bool wins(const struct electors_config *theirs,
                  const struct electors_config *ours)
 {
+    uint64_t their_resets = theirs->version / ELECTORS_RESET;
+    uint64_t our_resets = ours->version / ELECTORS_RESET;
+
+    if (their_resets != our_resets)
+        return their_resets > our_resets;
     if (theirs->is_count != ours->is_count)
         return theirs->is_count > ours->is_count;
     if (theirs->version != ours->version)
@@ -289,8 +302,11 @@ static void on_config(struct electors *self, uint64_t from,
             electors_tell(self, from);
             return;
         }
-        electors_say(self, 2, "another founding was larger; this node's is given up",
-            &self->config);
+        electors_say(self, 2, theirs->version / ELECTORS_RESET !=
+                                  self->config.version / ELECTORS_RESET
+                         ? "an operator has reset the electors"
+                         : "another founding was larger; this node's is "
+                           "given up", &self->config);
         electors_adopt(self, theirs);
     } else if (theirs->version > self->config.version) {
         electors_adopt(self, theirs);

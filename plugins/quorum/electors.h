@@ -16,6 +16,9 @@
 /* Tokens of timers and of the store that belong to the electors have this bit;
  * a strategy's own have not. */
 #define ELECTORS_TOKEN 0x8000000000000000ull
+/* A reset goes on with the next multiple as version, so that it is later than
+ * all that may have been chosen meanwhile. */
+#define ELECTORS_RESET (UINT64_C(1) << 32)
 #define ELECTORS_MESSAGE_MAX 65536u /* two lists of PHUB_ELECTORS_MAX ids */
 
 /* The weight of the index-th oldest of count electors: 1 or more. */
@@ -24,7 +27,7 @@ typedef uint32_t electors_weigh(uint32_t index, uint32_t count);
 /* A set, oldest elector first, and the one that it is being changed to. */
 struct electors_config {
     uint64_t history;      /* which founding it comes from; 0: no set yet */
-    uint64_t version;
+    uint64_t version;      /* ELECTORS_RESET and more: after so many resets */
     uint64_t *nodes;       /* is_count of the one, then next_count */
     uint32_t is_count;
     uint32_t next_count;   /* 0: it is not being changed */
@@ -86,6 +89,10 @@ void electors_view(struct electors *self, const struct phub_view *view);
 /* These said goodbye: they are taken out of the set. */
 void electors_left(struct electors *self, const uint64_t *nodes,
                    uint64_t count);
+/* An operator says: the nodes of view are all there are.  They begin a new
+ * history, which wins over the one that was.
+ * Errors: PHUB_EAGAIN before there is a set; PHUB_ELIMIT, PHUB_ENOMEM. */
+int electors_reset(struct electors *self, const struct phub_view *view);
 void electors_received(struct electors *self, uint64_t node,
                        const struct phub_bytes *message);
 /* 1 if the token was one of the electors'. */

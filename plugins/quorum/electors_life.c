@@ -287,6 +287,37 @@ void electors_left(struct electors *self, const uint64_t *nodes,
     electors_tick_arm(self);
 }
 
+int electors_reset(struct electors *self, const struct phub_view *view)
+{
+    struct electors_config set = { .history = self->config.history };
+
+    if (electors_founding(self))
+        return self->host->fail(self->ctx, PHUB_EAGAIN,
+                                "no set of electors has been founded yet");
+    electors_view(self, view);
+    if (self->members_count > PHUB_ELECTORS_MAX)
+        return self->host->fail(self->ctx, PHUB_ELIMIT,
+                                "more nodes than can be electors");
+    set.nodes = calloc(2 * PHUB_ELECTORS_MAX + 1, sizeof *set.nodes);
+    if (set.nodes == NULL)
+        return self->host->fail(self->ctx, PHUB_ENOMEM, "out of memory");
+    while (set.history == self->config.history)
+        set.history = self->host->random(self->ctx) | 1;
+    set.version = (self->config.version / ELECTORS_RESET + 1)
+                  * ELECTORS_RESET;
+    /* In their order, then whoever was none. */
+    for (uint32_t i = 0; i < self->config.is_count; i++)
+        if (electors_has(self->members, self->members_count,
+                         self->config.nodes[i]))
+            set.nodes[set.is_count++] = self->config.nodes[i];
+    for (uint32_t i = 0; i < self->members_count; i++)
+        if (!electors_has(set.nodes, set.is_count, self->members[i]))
+            set.nodes[set.is_count++] = self->members[i];
+    electors_adopt(self, &set);
+    electors_tell_all(self);
+    return 0;
+}
+
 /* A view as it was. */
 struct seen {
     uint64_t *members, *boots;
@@ -370,6 +401,7 @@ int electors_open(struct electors *self, struct phub_ctx *ctx,
         || (rc = PHUB_NEED(host, ctx, random)) != 0
         || (rc = PHUB_NEED(host, ctx, timer)) != 0
         || (rc = PHUB_NEED(host, ctx, log)) != 0
+        || (rc = PHUB_NEED(host, ctx, fail)) != 0
         || (rc = PHUB_NEED(host, ctx, self)) != 0
         || (rc = PHUB_NEED(host, ctx, view)) != 0
         || (rc = PHUB_NEED(host, ctx, view_count)) != 0

@@ -78,3 +78,17 @@ void quorum_view_changed(void *self_, const struct phub_view *view)
 
     electors_view(&self->electors, view);
 }
+
+int quorum_reset(void *self_, const struct phub_view *view)
+{
+    struct quorum_strategy *self = self_;
+
+    return electors_reset(&self->electors, view);
+}
+
+void quorum_forget(void *self_, uint64_t node)
+{
+    struct quorum_strategy *self = self_;
+
+    electors_left(&self->electors, &node, 1);
+}

@@ -27,6 +27,8 @@ void quorum_completed(void *self, uint64_t token, int32_t rc,
 void quorum_received(void *self, uint64_t node,
                      const struct phub_bytes *message);
 void quorum_view_changed(void *self, const struct phub_view *view);
+int quorum_reset(void *self, const struct phub_view *view);
+void quorum_forget(void *self, uint64_t node);
 
 #define QUORUM_OPS(open_) {                                                   \
     .size = sizeof(struct phub_partition_ops),                                \
@@ -38,6 +40,8 @@ void quorum_view_changed(void *self, const struct phub_view *view);
     .electors = quorum_electors,                                              \
     .received = quorum_received,                                              \
     .view_changed = quorum_view_changed,                                      \
+    .reset = quorum_reset,                                                    \
+    .forget = quorum_forget,                                                  \
 }
 
 #define QUORUM_PARAMS                                                         \

@@ -302,6 +302,8 @@ OFFSET(struct phub_partition_ops, completed, 40, 24);
 OFFSET(struct phub_partition_ops, electors, 48, 28);
 OFFSET(struct phub_partition_ops, received, 56, 32);
 OFFSET(struct phub_partition_ops, view_changed, 64, 36);
+OFFSET(struct phub_partition_ops, reset, 72, 40);
+OFFSET(struct phub_partition_ops, forget, 80, 44);
 
 SIZE(struct phub_elector, 24, 24);
 OFFSET(struct phub_elector, size, 0, 0);

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <phub/cbor.h>
@@ -13,6 +14,7 @@
 #include "cli/tool.h"
 
 #define IDS_MAX 1000000u
+#define NODES_MAX 1024u
 #define SET_BYTES_MAX 131072u   /* a change of 64 values fits */
 
 /* --- start, stop, move, drain ------------------------------------------- */
@@ -211,6 +213,41 @@ static int run_drain(const struct args *args)
     return rc;
 }
 
+/* What was said about the whole, to whoever asked for a change of the hub. */
+static int print_word(const struct args *args, const struct question *question)
+{
+    struct answer answer;
+    int rc = ask(args, question, &answer);
+
+    if (rc == EXIT_DONE && answer.code != 0)
+        rc = refused(args, &answer);
+    else if (rc == EXIT_DONE && args->json)
+        print_json(checked(json_pack("{s:i,s:s}", "code", 0, "text",
+                                     answer.text != NULL ? answer.text : "")));
+    else if (rc == EXIT_DONE && answer.text != NULL)
+        puts(answer.text);
+    answer_fini(&answer);
+    return rc;
+}
+
+static int run_quorum(const struct args *args)
+{
+    struct question question = { .verb = "quorum" };
+    const char *number = args_operand(args, 1);
+    char *end;
+
+    if (strcmp(args_operand(args, 0), "reset") != 0)
+        return fail(args, EXIT_USAGE, PHUB_EINVAL,
+                    "\"%s\": \"reset\" is allowed", args_operand(args, 0));
+    question.count = strtoull(number, &end, 10);
+    if (number[0] < '1' || number[0] > '9' || *end != '\0' ||
+        question.count > NODES_MAX)
+        return fail(args, EXIT_USAGE, PHUB_EINVAL,
+                    "\"%s\": a number of nodes, 1 to %u, is needed", number,
+                    NODES_MAX);
+    return print_word(args, &question);
+}
+
 const struct verb verbs[] = {
     { "start", "[ID]", 0, 1, true,
       "start a child, a number of them, or what a file says", run_start },
@@ -233,5 +270,7 @@ const struct verb verbs[] = {
       "change the metadata of a child that lives", run_set },
     { "drain", "[NODE]", 0, 1, false,
       "move everything away from a node, else from this one", run_drain },
+    { "quorum", "reset N", 2, 2, false,
+      "say that N nodes are all there are from now on", run_quorum },
     { NULL, NULL, 0, 0, false, NULL, NULL },
 };
