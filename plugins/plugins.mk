@@ -93,8 +93,12 @@ pkginclude_HEADERS += libphub/phub/swap.h
 
 # Our own have it inside: each stays one file that needs none of ours.
 plugin_LTLIBRARIES += \
+	plugins/migration-autonomous.la \
 	plugins/migration-coldswap.la \
 	plugins/migration-hotswap.la
+plugins_migration_autonomous_la_SOURCES = plugins/migration-autonomous.c
+plugins_migration_autonomous_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
+plugins_migration_autonomous_la_LIBADD = libphubswap-core.la
 plugins_migration_coldswap_la_SOURCES = plugins/migration-coldswap.c
 plugins_migration_coldswap_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
 plugins_migration_coldswap_la_LIBADD = libphubswap-core.la

@@ -165,7 +165,9 @@ static void fill(TCase *tc)
 
 int main(int argc, char **argv)
 {
-    static const char *const shipped[] = { "coldswap", "hotswap", NULL };
+    static const char *const shipped[] = {
+        "autonomous", "coldswap", "hotswap", NULL
+    };
 
     return battery_main(argc, argv, "migration", shipped, fill);
 }

@@ -19,6 +19,7 @@
  *     acted and lives on, the state is with that one, and nothing is excused;
  *   - the node lost its disk, and so its name: what the guard has belongs to
  *     a node that is no more;
+ *   - the migration strategy is autonomous, which takes no state along;
  *   - under a cut each side may go on with its own, and at the merge the one
  *     with the lower epoch ends with its updates, however late that is. */
 #include "config.h"
@@ -151,6 +152,14 @@ static void acting(struct sim_case *c, struct sim_child *child,
         follows(c, child, life);
 }
 
+/* Does the migration strategy leave the state behind? */
+static int leaves_state(const struct sim_case *c)
+{
+    const char *name = c->options.strategies[PHUB_KIND_MIGRATION].name;
+
+    return strcmp(name, "autonomous") == 0;
+}
+
 static void acked(struct sim_case *c, struct sim_child *child,
                   uint32_t client, uint64_t number, uint64_t held)
 {
@@ -158,7 +167,8 @@ static void acked(struct sim_case *c, struct sim_child *child,
     uint32_t asked, wanted;
 
     sim_asked(c, child, &asked, &wanted);
-    journal->owed = wanted > 1 ? 0 : number; /* each has its own state */
+    /* Of several each has its own state. */
+    journal->owed = wanted > 1 || leaves_state(c) ? 0 : number;
     if (held > journal->sent && !sim_was_cut(c))
         sim_broken_child(c, 3, child, "child %s holds update %llu of client "
                          "%u, who sent %llu at most in this life", child->id,
