@@ -330,6 +330,40 @@ START_TEST(a_machine_that_cannot_begin_a_child_does_not_keep_it)
 }
 END_TEST
 
+/* As a keeper asks who has not heard of the move. */
+static void ask_its_old_home(struct phub__hub *hub, void *home)
+{
+    struct phub__request *request =
+        phub__request_new(hub, PHUB__OP_END, 1, HUBS_TIMEOUT_MS);
+    struct phub__row_facts row;
+
+    phub__row_facts(hub, hubs_bytes("c"), &row);
+    request->items[0].op.id = hubs_bytes("c");
+    request->items[0].op.incarnation = row.incarnation;
+    request->items[0].op.target = *(uint64_t *)home;
+    memset(&hubs_last, 0, sizeof hubs_last);
+    phub__request_send(request, hubs_done, &hubs_last);
+}
+
+START_TEST(who_moved_a_child_says_where_to_when_asked_to_end_it)
+{
+    uint32_t home = 9, target;
+
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim"), 0);
+    (void)hubs_acting(&hubs, "c", &home);
+    hubs_do(&hubs, 0, ask_its_old_home, &hubs.ids[(home + 2) % 3]);
+    hubs_wait(&hubs, &hubs_last);
+    ck_assert_uint_eq(hubs_last.value, 0);
+    target = (home + 1) % 3;
+    ck_assert_int_eq(hubs_move(&hubs, home, "c", target), 0);
+    hubs_do(&hubs, 0, ask_its_old_home, &hubs.ids[home]);
+    hubs_wait(&hubs, &hubs_last);
+    ck_assert_int_eq(hubs_last.codes[0], 0);
+    ck_assert_uint_eq(hubs_last.value, hubs.ids[target]);
+    ck_assert(hubs_acts(&hubs, "c"));
+}
+END_TEST
+
 START_TEST(a_child_that_ignores_stop_is_killed)
 {
     ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim ignore-stop"), 0);
@@ -486,6 +520,7 @@ static void add_stops(TCase *tc)
     tcase_add_test(tc,
         what_a_node_that_is_away_may_know_is_not_said_to_be_unknown);
     tcase_add_test(tc, one_that_stayed_knows_what_is_unknown);
+    tcase_add_test(tc, who_moved_a_child_says_where_to_when_asked_to_end_it);
     tcase_add_test(tc, a_machine_that_cannot_begin_a_child_does_not_keep_it);
     tcase_add_test(tc, a_child_that_ignores_stop_is_killed);
     tcase_add_loop_test(tc, a_stop_while_it_starts_ends_both, 1, 8);

@@ -14,6 +14,7 @@
 #include <phub/error.h>
 
 #include "hub/confirm.h"
+#include "hub/departed.h"
 #include "hub/drain.h"
 #include "hub/hook_command.h"
 #include "hub/handover.h"
@@ -745,6 +746,7 @@ void phub__hub_free(struct phub__hub **result)
     phub__handover_free(hub);
     phub__redistribution_free(hub);
     phub__lingers_free(hub);
+    phub__departed_free(hub);
     phub__store_free(hub);
     phub__synced_free(hub);
     phub__confirm_free(hub);

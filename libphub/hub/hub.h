@@ -61,6 +61,7 @@ struct phub__answers;
 struct phub__dirty;
 struct phub__store;
 struct phub__lingers;
+struct phub__departed;
 struct phub__synced;
 struct phub__drain;
 struct phub__seeds;
@@ -157,6 +158,7 @@ struct phub__hub {
     struct phub__confirm *confirm;
     struct phub__store *store;
     struct phub__lingers *lingers;
+    struct phub__departed *departed;       /* NULL before the first */
     struct phub__drain *drain;
     struct phub__answers *answers;   /* of this turn */
     struct phub__dirty *dirty;       /* rows changed in this turn */
@@ -238,7 +240,8 @@ void phub__hub_look_around(struct phub__hub *hub);
 /* A node that was known once and is not in the view; 0: there is none. */
 uint64_t phub__hub_away(struct phub__hub *hub);
 #define PHUB__NO_SUCH_MAX 160u
-/* The answer about a child that no row names, and text for it: there is none,
+/* The answer about a child that no row names, and text for it: PHUB_EAGAIN
+ * while this node does not know all rows, as without a lease; there is none,
  * PHUB_ENOTFOUND; or PHUB_EAGAIN, if a node that is away may know of it and
  * may be back soon.  The text names it, with either code. */
 int phub__hub_no_such(struct phub__hub *hub, char text[PHUB__NO_SUCH_MAX]);

@@ -48,6 +48,7 @@ libphub_core_la_SOURCES += \
 	libphub/hub/serve.c libphub/hub/state.c \
 	libphub/hub/store.c libphub/hub/store.h \
 	libphub/hub/settle.c \
+	libphub/hub/departed.c libphub/hub/departed.h \
 	libphub/hub/linger.c libphub/hub/linger.h \
 	libphub/hub/synced_lost.c libphub/hub/synced_private.h \
 	libphub/hub/synced.c libphub/hub/synced.h \

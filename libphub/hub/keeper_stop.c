@@ -4,7 +4,9 @@
  * A stop is a write.  Whoever runs the child, or may start it by its row, is
  * told so and asked to end it.  It is acknowledged when nothing of the child
  * runs any more or can begin again:
- *   - who is in the view has answered, and knows the row as stopped;
+ *   - who is in the view has answered, and knows the row as stopped; each
+ *     says where it has just moved the child to (departed.c), and that one is
+ *     asked, too;
  *   - who is lost cannot run it, for its lease has passed (linger.c);
  *   - who was lost, or left the view before it answered, and is back is asked
  *     again: the lease that it holds may never have passed, while its guard
@@ -82,6 +84,17 @@ static void stop_linger(struct stop *stop)
     phub__linger_wait(stop->hub, stop_id(stop), stop->home, stop_ended, stop);
 }
 
+static void stop_add(struct stop *stop, uint64_t node)
+{
+    uint32_t i = 0;
+
+    while (i < stop->nodes_count && stop->nodes[i].node != node)
+        i++;
+    if (node == 0 || i == PHUB__HOLDERS_MAX || i < stop->nodes_count)
+        return;
+    stop->nodes[stop->nodes_count++].node = node;
+}
+
 static void stop_done(void *arg, struct phub__request *request)
 {
     struct stop *stop = arg;
@@ -95,25 +108,16 @@ static void stop_done(void *arg, struct phub__request *request)
         if (item->code == PHUB_ENODEDOWN)
             continue;
         stop->nodes[item->op.flags].told = 1;
-        if (item->code == 0)
+        if (item->code == 0) {
+            stop_add(stop, item->value);
             continue;
+        }
         code = item->code;
         text = item->text != NULL ? item->text : phub_strerror(code);
     }
     stop->code = code;
     snprintf(stop->text, sizeof stop->text, "%s", text);
     stop_linger(stop);
-}
-
-static void stop_add(struct stop *stop, uint64_t node)
-{
-    uint32_t i = 0;
-
-    while (i < stop->nodes_count && stop->nodes[i].node != node)
-        i++;
-    if (node == 0 || i == PHUB__HOLDERS_MAX || i < stop->nodes_count)
-        return;
-    stop->nodes[stop->nodes_count++].node = node;
 }
 
 /* Those in the view that have not answered yet: 1 if there is one, or

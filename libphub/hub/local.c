@@ -9,6 +9,7 @@
 
 #include <phub/error.h>
 
+#include "hub/departed.h"
 #include "hub/handover.h"
 #include "hub/local.h"
 #include "hub/move.h"
@@ -200,8 +201,21 @@ static void answer(struct phub__local *local, struct phub__waiter *waiter,
 
     if (code == 0 && local->instance != NULL)
         pid = phub__instance_pid(local->instance);
-    phub__reply(hub, &waiter->reply, code, hub->node, pid, text);
+    if (waiter->wanted == PHUB__WANT_ENDED)
+        phub__reply_ended(hub, &waiter->reply, phub__local_id(local),
+                          waiter->incarnation);
+    else
+        phub__reply(hub, &waiter->reply, code, hub->node, pid, text);
     phub__free(waiter);
+}
+
+void phub__reply_ended(struct phub__hub *hub, const struct phub__reply *reply,
+                       struct phub_bytes id, struct phub_epoch incarnation)
+{
+    struct phub__op_answer answer = {
+        .node = hub->node, .value = phub__departed_to(hub, id, incarnation) };
+
+    phub__reply_full(hub, reply, &answer);
 }
 
 static int holds(const struct phub__local *local, enum phub__wanted wanted,

@@ -94,6 +94,9 @@ struct phub_bytes phub__local_id(const struct phub__local *local);
 void phub__local_wait(struct phub__local *local, enum phub__wanted wanted,
                       struct phub_epoch incarnation,
                       const struct phub__reply *reply);
+/* Nothing of it is left here; and where we sent it, if we did. */
+void phub__reply_ended(struct phub__hub *hub, const struct phub__reply *reply,
+                       struct phub_bytes id, struct phub_epoch incarnation);
 /* Is its start here to fail, and say so, if it does not come up at once? */
 int phub__local_first(const struct phub__local *local);
 /* Answer those who wait for the wrong thing too: code for WANT_RUNNING. */

@@ -7,6 +7,7 @@
 
 #include <phub/error.h>
 
+#include "hub/departed.h"
 #include "hub/handover.h"
 #include "hub/host.h"
 #include "hub/keeper.h"
@@ -578,6 +579,8 @@ static int decide(struct phub__hub *hub, uint64_t id, uint64_t token)
         move->token = 0;
         return rc;
     }
+    phub__departed_add(hub, phub__local_id(move->local), move->incarnation,
+                       move->target);
     ask_go(move);
     return 0;
 }

@@ -477,7 +477,7 @@ static void end(struct phub__hub *hub, const struct phub__op_request *op,
     struct phub__local *local = phub__local_find(hub, item->id);
 
     if (local == NULL) {
-        phub__reply(hub, &reply, 0, hub->node, 0, "");
+        phub__reply_ended(hub, &reply, item->id, item->incarnation);
         return;
     }
     phub__local_wait(local, PHUB__WANT_ENDED, item->incarnation, &reply);

@@ -557,14 +557,25 @@ static void asked_done(void *arg, struct phub_bytes id, int rc,
     phub__free(asked);
 }
 
+/* Not one that is still to come, or waits for its next start. */
+static int may_go(const struct phub__local *local)
+{
+    enum phub__phase phase = local->instance == NULL || local->arrival != NULL
+        ? PHUB__PHASE_GONE : phub__instance_phase(local->instance);
+
+    return phase == PHUB__PHASE_STARTING || phase == PHUB__PHASE_RUNNING ||
+           phase == PHUB__PHASE_FROZEN;
+}
+
 /* Its home is here; it does not run, and is not on its way: 0, or why.  Where
- * it may run as well, as an older row says, is of no concern to a move. */
+ * it may run as well, as a replica or by an older row, is of no concern to a
+ * move. */
 static int not_here(struct phub__hub *hub, struct phub_bytes id, char *text,
                     size_t max)
 {
     const struct phub__local *local = phub__local_find(hub, id);
 
-    if (local != NULL && (local->instance != NULL || local->move != NULL))
+    if (local != NULL && (local->move != NULL || may_go(local)))
         return 0;
     if (local != NULL && local->failed_epoch.number != 0) {
         snprintf(text, max, "it failed here, and does not run");

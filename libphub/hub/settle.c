@@ -21,6 +21,7 @@
 #include <phub/error.h>
 
 #include "hub/hub.h"
+#include "hub/keeper.h"
 #include "hub/synced.h"
 
 #define NS_PER_MS 1000000ull
@@ -76,7 +77,7 @@ int phub__hub_no_such(struct phub__hub *hub, char text[PHUB__NO_SUCH_MAX])
     enum phub__partial partial;
     uint64_t away;
 
-    if (!phub__synced_complete(hub) || !phub__hub_settled_in(hub)) {
+    if (phub__keeper_undecided(hub)) {
         snprintf(text, PHUB__NO_SUCH_MAX, "node '%s' does not know all rows "
                  "yet", hub->name);
         return PHUB_EAGAIN;
