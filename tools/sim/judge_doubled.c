@@ -98,6 +98,14 @@ static void acting(struct sim_case *c, struct sim_child *child,
     }
 }
 
+/* Replicas have the epoch of their home: one that was passive is published
+ * with it still when it is promoted, one that knows no roles acts beside it. */
+static int beside(const struct sim_life *earlier, const struct sim_life *life)
+{
+    return life->passive || earlier->ended_ns == 0
+        || earlier->ended_ns > life->acted_ns;
+}
+
 /* Epochs order instances: what began to act later was published with more. */
 static void published(struct sim_case *c, struct sim_child *child,
                       const struct sim_published *p, sim_facts *facts)
@@ -123,9 +131,8 @@ static void published(struct sim_case *c, struct sim_child *child,
             || earlier->acts || earlier->acted_ns > life->acted_ns
             || phub_epoch_cmp(earlier->epoch, life->known) > 0)
             continue;
-        /* What was passive is still published so when it is promoted. */
-        if (phub_epoch_cmp(earlier->epoch, life->epoch) >= (life->passive
-                                                            ? 1 : 0))
+        if (phub_epoch_cmp(earlier->epoch, life->epoch) >=
+            (beside(earlier, life) ? 1 : 0))
             sim_broken_child(c, 2, child, "child %s on n%u/%lld runs with "
                              "epoch %llu, and an earlier one on n%u/%lld had "
                              "%llu", child->id, life->node,

@@ -200,13 +200,15 @@ static void calm_ask(struct sim_case *c, uint32_t index, int second)
     }
 }
 
-/* Nobody is on the way out, and somebody is here to stay. */
-static int nobody_leaves(struct sim_case *c)
+/* Nobody is on the way out, somebody is here to stay, and every partition
+ * strategy has been asked about the view. */
+static int is_calm(struct sim_case *c)
 {
     uint32_t staying = 0;
 
     for (uint32_t i = 0; i < c->options.nodes; i++) {
-        if (sim_daemon(c, i) != NULL && !c->present[i])
+        if (sim_daemon(c, i) != NULL
+            && (!c->present[i] || c->judges->nodes[i].view_open))
             return 0;
         staying += sim_daemon(c, i) != NULL;
     }
@@ -217,7 +219,7 @@ void sim_judge_calm(struct sim_case *c)
 {
     uint32_t count = c->options.children;
 
-    if (!sim_run_until(c, LEAVE_MS, nobody_leaves) || c->broken)
+    if (!sim_run_until(c, LEAVE_MS, is_calm) || c->broken)
         return;
     c->judges->calm = 1;
     for (int round = 0; round < 2 && !c->broken; round++) {
