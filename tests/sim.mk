@@ -10,7 +10,13 @@ check_PROGRAMS += tests/check_sim
 TESTS          += tests/check_sim
 tests_check_sim_LDADD = $(CHECK_LIBS)
 EXTRA_tests_check_sim_DEPENDENCIES = tools/phub-sim
-EXTRA_DIST += tests/sim/MATRIX
+EXTRA_DIST += tests/sim/MATRIX tests/sim/rolling.sim
+
+# A picture of a rolling restart of 100 nodes; half a minute of one core.
+rolling.svg: tools/phub-sim$(EXEEXT) $(plugin_LTLIBRARIES)
+	PHUB_PLUGIN_PATH='$(abs_builddir)/plugins/.libs' tools/phub-sim scenario \
+		--report --svg $@ '$(srcdir)/tests/sim/rolling.sim'
+CLEANFILES += rolling.svg
 
 # phub-sim(1), with a strategy that goes wrong.
 check_LTLIBRARIES += tests/sim/distribution-wicked.la
@@ -27,6 +33,10 @@ TESTS          += tests/check_scenario
 tests_check_scenario_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
 tests_check_scenario_LDADD = libphub-simcase.la libphub-sim.la $(LDADD)
 EXTRA_DIST += tests/scenarios
+
+# phub(7) says what they judge.
+dist_check_SCRIPTS += tests/check_promises.sh
+TESTS              += tests/check_promises.sh
 
 # Each judge can fail.
 check_PROGRAMS += tests/check_judge
