@@ -626,6 +626,25 @@ static const struct phub_host table = {
     .plan_cancel = phub__host_plan_cancel,
     .hook_add = phub__host_hook_add,
     .hook_cancel = phub__host_hook_cancel,
+    .request_new = phub__host_request_new,
+    .request_item = phub__host_request_item,
+    .request_option = phub__host_request_option,
+    .request_send = phub__host_request_send,
+    .request_await = phub__host_request_await,
+    .request_answer = phub__host_request_answer,
+    .request_cancel = phub__host_request_cancel,
+    .respond = phub__host_respond,
+    .ask_forward = phub__host_ask_forward,
+    .ask_option = phub__host_ask_option,
+    .alter_add = phub__host_alter_add,
+    .alter_id = phub_alter_id,
+    .alter_origin = phub_alter_origin,
+    .alter_metadata = phub_alter_metadata,
+    .alter_set_metadata = phub_alter_set_metadata,
+    .alter_has_tag = phub_alter_has_tag,
+    .alter_add_tag = phub_alter_add_tag,
+    .alter_set_env = phub_alter_set_env,
+    .alter_refuse = phub_alter_refuse,
 };
 
 /* --- life ------------------------------------------------------------------------------------------ */
@@ -727,6 +746,7 @@ void phub__host_free(struct phub__hub *hub)
     phub__host_plans_free(hub);
     phub__host_loads_free(hub);
     phub__host_events_free(hub);
+    phub__host_asked_free(hub);
     phub__host_cells_free(hub);
     phub__loader_free(&hub->loader);
     while ((told = host->first) != NULL) {

@@ -30,6 +30,9 @@ void phub__host_load_received(struct phub__hub *hub, uint64_t from,
                               struct phub_buf *body);
 /* It left the view, or came back as another. */
 void phub__host_node_gone(struct phub__hub *hub, uint64_t node);
+/* An item of OP_ASK. */
+void phub__host_ask(struct phub__hub *hub, const struct phub__op_request *op,
+                    const struct phub__op_item *item);
 /* A PEER message. */
 void phub__host_received(struct phub__hub *hub, uint64_t from,
                          struct phub_buf *body);

@@ -17,7 +17,8 @@
 struct phub__host_hook {
     struct phub__host_hook *next;
     struct phub_ctx *ctx;
-    phub_event_fn *fn;            /* NULL: cancelled */
+    phub_event_fn *fn;            /* this, */
+    phub_strategy_alter_fn *alter; /* or this; both NULL: cancelled */
     uint64_t token;
     uint64_t handle;
 };
@@ -51,6 +52,11 @@ int phub__host_events_new(struct phub__hub *hub)
     return 0;
 }
 
+static int is_on(const struct phub__host_hook *hook)
+{
+    return hook->fn != NULL || hook->alter != NULL;
+}
+
 void phub__host_events_free(struct phub__hub *hub)
 {
     struct phub__host_events *events = hub->host->events;
@@ -65,7 +71,7 @@ void phub__host_events_free(struct phub__hub *hub)
     }
     while ((hook = events->hooks) != NULL) {
         events->hooks = hook->next;
-        if (hook->fn != NULL)
+        if (is_on(hook))
             (void)phub__hooks_cancel(hub->hooks, hook->handle);
         phub__free(hook);
     }
@@ -80,7 +86,7 @@ static void sweep(struct phub__host_events *events)
 
     while (*p != NULL) {
         dead = *p;
-        if (dead->fn != NULL) {
+        if (is_on(dead)) {
             p = &dead->next;
             continue;
         }
@@ -163,32 +169,64 @@ static void happened(void *arg, const struct phub_hook_event *event)
 
 /* --- the table's ------------------------------------------------------------- */
 
+/* Takes what was added. */
+static int added(struct phub_ctx *ctx, struct phub__host_hook *hook, int rc,
+                 uint64_t *handle)
+{
+    if (rc != 0) {
+        phub__free(hook);
+        return rc;
+    }
+    hook->next = ctx->hub->host->events->hooks;
+    ctx->hub->host->events->hooks = hook;
+    *handle = hook->handle;
+    return 0;
+}
+
 int phub__host_hook_add(struct phub_ctx *ctx, const char *name,
                         int32_t priority, phub_event_fn *fn, uint64_t token,
                         uint64_t *handle)
 {
-    struct phub__hub *hub = ctx->hub;
     struct phub__host_hook *hook;
-    int rc;
 
     if (fn == NULL || name == NULL)
         return PHUB_EINVAL;
     hook = phub__calloc(1, sizeof *hook);
     if (hook == NULL)
         return PHUB_ENOMEM;
-    rc = phub__hooks_add(hub->hooks, name, priority, happened, hook,
-                         &hook->handle);
-    if (rc != 0) {
-        phub__free(hook);
-        return rc;
-    }
     hook->ctx = ctx;
     hook->fn = fn;
     hook->token = token;
-    hook->next = hub->host->events->hooks;
-    hub->host->events->hooks = hook;
-    *handle = hook->handle;
-    return 0;
+    return added(ctx, hook,
+                 phub__hooks_add(ctx->hub->hooks, name, priority, happened,
+                                 hook, &hook->handle), handle);
+}
+
+static int altering(void *arg, struct phub_alter *alter)
+{
+    struct phub__host_hook *hook = arg;
+
+    return phub__call_alter(hook->ctx->hub->strategies[hook->ctx->kind],
+                            hook->alter, hook->token, alter);
+}
+
+int phub__host_alter_add(struct phub_ctx *ctx, int32_t priority,
+                         phub_strategy_alter_fn *fn, uint64_t token,
+                         uint64_t *handle)
+{
+    struct phub__host_hook *hook;
+
+    if (fn == NULL)
+        return PHUB_EINVAL;
+    hook = phub__calloc(1, sizeof *hook);
+    if (hook == NULL)
+        return PHUB_ENOMEM;
+    hook->ctx = ctx;
+    hook->alter = fn;
+    hook->token = token;
+    return added(ctx, hook,
+                 phub__hooks_add_alter(ctx->hub->hooks, priority, altering,
+                                       hook, &hook->handle), handle);
 }
 
 int phub__host_hook_cancel(struct phub_ctx *ctx, uint64_t handle)
@@ -198,9 +236,10 @@ int phub__host_hook_cancel(struct phub_ctx *ctx, uint64_t handle)
     struct phub__host_hook *hook;
 
     for (hook = events->hooks; hook != NULL; hook = hook->next) {
-        if (hook->handle != handle || hook->fn == NULL || hook->ctx != ctx)
+        if (hook->handle != handle || !is_on(hook) || hook->ctx != ctx)
             continue;
         hook->fn = NULL;
+        hook->alter = NULL;
         (void)phub__hooks_cancel(hub->hooks, handle);
         if (events->first == NULL && !events->telling)
             sweep(events);

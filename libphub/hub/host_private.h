@@ -47,6 +47,9 @@ struct phub__host {
     struct phub__loads *loads;
     struct phub__host_plan *plans[PHUB__KINDS];
     struct phub__host_events *events;
+    struct phub__host_asked *asked;    /* put to strategies here */
+    uint64_t asked_last;
+    uint32_t asked_count[PHUB__KINDS];
 };
 
 /* Tell, with two numbers. */
@@ -164,6 +167,36 @@ int phub__host_hook_add(struct phub_ctx *ctx, const char *name,
                         int32_t priority, phub_event_fn *fn, uint64_t token,
                         uint64_t *handle);
 int phub__host_hook_cancel(struct phub_ctx *ctx, uint64_t handle);
+int phub__host_alter_add(struct phub_ctx *ctx, int32_t priority,
+                         phub_strategy_alter_fn *fn, uint64_t token,
+                         uint64_t *handle);
+
+/* --- requests (host_request.c) ----------------------------------------------- */
+
+void phub__host_asked_free(struct phub__hub *hub);
+int phub__host_request_new(struct phub_ctx *ctx, uint32_t count,
+                           uint32_t timeout_ms, uint32_t flags,
+                           uint64_t *result);
+int phub__host_request_item(struct phub_ctx *ctx, uint64_t transaction,
+                            uint32_t index, uint64_t node,
+                            const struct phub_bytes *message);
+int phub__host_request_option(struct phub_ctx *ctx, uint64_t transaction,
+                              const struct phub_bytes *key,
+                              const struct phub_bytes *value);
+int phub__host_request_send(struct phub_ctx *ctx, uint64_t transaction,
+                            uint64_t token);
+int phub__host_request_await(struct phub_ctx *ctx, uint64_t transaction,
+                             uint64_t token);
+int phub__host_request_answer(struct phub_ctx *ctx, uint64_t transaction,
+                              uint32_t index,
+                              struct phub_request_answer *answer);
+int phub__host_request_cancel(struct phub_ctx *ctx, uint64_t transaction);
+int phub__host_respond(struct phub_ctx *ctx, uint64_t ask, int32_t rc,
+                       const struct phub_bytes *data, const char *text);
+int phub__host_ask_forward(struct phub_ctx *ctx, uint64_t ask, uint64_t node);
+int phub__host_ask_option(struct phub_ctx *ctx, uint64_t ask,
+                          const struct phub_bytes *key,
+                          struct phub_bytes *value);
 
 /* --- cells (host_cells.c) --------------------------------------------------- */
 

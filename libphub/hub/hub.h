@@ -319,6 +319,10 @@ void phub__reply_full(struct phub__hub *hub, const struct phub__reply *reply,
                       const struct phub__op_answer *answer);
 void phub__op_received(struct phub__hub *hub, uint64_t from,
                        struct phub_buf *body);
+/* Pass an item on; its asker is told where it went. */
+void phub__op_forward(struct phub__hub *hub,
+                      const struct phub__op_request *op,
+                      const struct phub__op_item *item, uint64_t node);
 /* A request may not have arrived: 1 if it may be sent twice, else its items
  * have been answered with rc. */
 int phub__op_lost(struct phub__hub *hub, struct phub_buf *body, int rc);

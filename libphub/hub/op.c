@@ -15,6 +15,7 @@
 #include <phub/error.h>
 
 #include "hub/drain.h"
+#include "hub/host.h"
 #include "hub/hub.h"
 #include "hub/keeper.h"
 #include "hub/local.h"
@@ -55,7 +56,8 @@ PHUB__SCHEMA(phub__op_request_schema, R,
     PHUB__U64(7, R, flags),
     PHUB__U64S(8, R, visited, PHUB__HOPS_MAX + 1),
     PHUB__LIST(9, R, items, PHUB__ITEMS_MAX, &item_schema),
-    PHUB__BYTES(10, R, rows, PHUB__FRAME_MAX));
+    PHUB__BYTES(10, R, rows, PHUB__FRAME_MAX),
+    PHUB__LIST(11, R, options, PHUB__OPTIONS_MAX, &pair_schema));
 
 #define A struct phub__op_answer
 static PHUB__SCHEMA(answer_schema, A,
@@ -66,7 +68,8 @@ static PHUB__SCHEMA(answer_schema, A,
     PHUB__TEXT(5, A, text, TEXT_MAX),
     PHUB__EPOCH(6, A, incarnation),
     PHUB__U64(7, A, value),
-    PHUB__U64(8, A, forwarded));
+    PHUB__U64(8, A, forwarded),
+    PHUB__BYTES(9, A, data, PHUB_REQUEST_MESSAGE_MAX));
 
 #define P struct phub__op_response
 PHUB__SCHEMA(phub__op_response_schema, P,
@@ -186,6 +189,7 @@ const char *phub__op_name(enum phub__op op)
     case PHUB__OP_DISCARD: return "discard";
     case PHUB__OP_DRAIN: return "drain";
     case PHUB__OP_COMPLETED: return "completed";
+    case PHUB__OP_ASK: return "ask";
     case PHUB__OP_CAUSES: return "causes";
     case PHUB__OP_EDIT: return "edit";
     case PHUB__OP_CELL: return "cell";
@@ -204,6 +208,17 @@ struct phub__answers {
     uint32_t count, capacity;
     int scheduled;
 };
+
+static size_t entry_size(const struct entry *entry)
+{
+    return entry->answer.text.size + entry->answer.data.size + 64;
+}
+
+static void entry_free(struct entry *entry)
+{
+    phub__free((void *)(uintptr_t)entry->answer.text.data);
+    phub__free((void *)(uintptr_t)entry->answer.data.data);
+}
 
 static void send_response(struct phub__hub *hub, const struct entry *entries,
                           uint32_t count)
@@ -233,13 +248,17 @@ static void flush(void *arg)
     struct phub__answers *a = hub->answers;
     struct entry *entries = a->entries;
     uint32_t count = a->count, i, n;
+    size_t size;
 
     /* Handling an answer may answer others: those come next turn. */
     a->entries = NULL;
     a->count = a->capacity = 0;
     a->scheduled = 0;
     for (i = 0; i < count; i += n) {
+        size = entry_size(&entries[i]);
         for (n = 1; i + n < count && n < PHUB__ITEMS_MAX &&
+                    (size += entry_size(&entries[i + n])) <=
+                        PHUB__PIECE_SIZE_MAX &&
                     entries[i + n].reply.origin == entries[i].reply.origin &&
                     entries[i + n].reply.transaction ==
                         entries[i].reply.transaction;
@@ -248,7 +267,7 @@ static void flush(void *arg)
         send_response(hub, entries + i, n);
     }
     for (i = 0; i < count; i++)
-        phub__free((void *)(uintptr_t)entries[i].answer.text.data);
+        entry_free(&entries[i]);
     phub__free(entries);
 }
 
@@ -265,8 +284,7 @@ void phub__answers_free(struct phub__hub *hub)
     if (hub->answers == NULL)
         return;
     for (i = 0; i < hub->answers->count; i++)
-        phub__free((void *)(uintptr_t)
-                       hub->answers->entries[i].answer.text.data);
+        entry_free(&hub->answers->entries[i]);
     phub__free(hub->answers->entries);
     phub__free(hub->answers);
     hub->answers = NULL;
@@ -277,7 +295,7 @@ void phub__reply_full(struct phub__hub *hub, const struct phub__reply *reply,
 {
     struct phub__answers *a = hub->answers;
     struct entry *entry;
-    uint8_t *text = NULL;
+    uint8_t *text = NULL, *data = NULL;
 
     if (a->count == a->capacity) {
         uint32_t capacity = a->capacity != 0 ? a->capacity * 2 : 64;
@@ -299,6 +317,14 @@ void phub__reply_full(struct phub__hub *hub, const struct phub__reply *reply,
         memcpy(text, answer->text.data, answer->text.size);
     entry->answer.text =
         (struct phub_bytes){ text, text != NULL ? answer->text.size : 0 };
+    if (answer->data.size != 0)
+        data = phub__malloc(answer->data.size);
+    if (data != NULL)
+        memcpy(data, answer->data.data, answer->data.size);
+    else if (answer->data.size != 0)
+        entry->answer.code = PHUB_ENOMEM;
+    entry->answer.data =
+        (struct phub_bytes){ data, data != NULL ? answer->data.size : 0 };
     a->count++;
     if (!a->scheduled && hub->env->defer(hub->env, flush, hub) == 0)
         a->scheduled = 1;
@@ -336,8 +362,9 @@ static int visited(const struct phub__op_request *op, uint64_t node)
 }
 
 /* Pass one item on to the node that this one believes in. */
-static void forward(struct phub__hub *hub, const struct phub__op_request *op,
-                    const struct phub__op_item *item, uint64_t node)
+void phub__op_forward(struct phub__hub *hub,
+                      const struct phub__op_request *op,
+                      const struct phub__op_item *item, uint64_t node)
 {
     struct phub__reply reply = { op->origin, op->transaction, item->index };
     struct phub__op_request on = *op;
@@ -402,11 +429,12 @@ static int ours(struct phub__hub *hub, const struct phub__op_request *op,
     case PHUB__OP_DISCARD:
     case PHUB__OP_DRAIN:
     case PHUB__OP_CAUSES:
+    case PHUB__OP_ASK:
         return 1;
     }
     if (node == hub->node)
         return 1;
-    forward(hub, op, item, node);
+    phub__op_forward(hub, op, item, node);
     return 0;
 }
 
@@ -555,6 +583,9 @@ static void handle(struct phub__hub *hub, const struct phub__op_request *op,
     case PHUB__OP_CELL:
         phub__keeper_cell(hub, op, item);
         return;
+    case PHUB__OP_ASK:
+        phub__host_ask(hub, op, item);
+        return;
     }
     phub__reply(hub, &reply, PHUB_EVERSION, hub->node, 0,
                 "the node does not know this operation");
@@ -603,7 +634,7 @@ int phub__op_lost(struct phub__hub *hub, struct phub_buf *body, int rc)
         again = 0;
     else if (op.op == PHUB__OP_START || op.op == PHUB__OP_MOVE ||
              op.op == PHUB__OP_DRAIN || op.op == PHUB__OP_EDIT ||
-             op.op == PHUB__OP_CELL)
+             op.op == PHUB__OP_CELL || op.op == PHUB__OP_ASK)
         again = 0;
     items = op.items.items;
     for (i = 0; !again && i < op.items.count; i++) {

@@ -34,7 +34,8 @@ enum phub__op {
     PHUB__OP_COMPLETED,  /* home to keeper: it ended by itself, stop the row */
     PHUB__OP_CAUSES,     /* to a node: what it noted about this child */
     PHUB__OP_EDIT,       /* to the keeper: change the metadata */
-    PHUB__OP_CELL        /* to the keeper: write a strategy's cell */
+    PHUB__OP_CELL,       /* to the keeper: write a strategy's cell */
+    PHUB__OP_ASK         /* to a node: a strategy asks its like */
 };
 
 const char *phub__op_name(enum phub__op op);
@@ -45,6 +46,9 @@ const char *phub__op_name(enum phub__op op);
 #define PHUB__ITEM_STATE 8u    /* GO: the target holds a state for it */
 #define PHUB__ITEM_PLANNED 32u /* MOVE: a strategy asks for it */
 #define PHUB__ITEM_NO_CONSENT 64u  /* and the child is not asked */
+#define PHUB__ASK_KIND 7u      /* ASK has flags of its own: whose it is, */
+#define PHUB__ASK_UNDO 8u      /* and that it shall be undone */
+#define PHUB__OPTIONS_MAX 16u  /* of a request */
 #define PHUB__ITEM_EXPECT 16u  /* CELL: only if its version is epoch's number */
 
 struct phub__op_item {
@@ -76,6 +80,7 @@ struct phub__op_request {
     struct phub__list visited;      /* uint64_t nodes */
     struct phub__list items;        /* struct phub__op_item */
     struct phub_bytes rows;         /* registry entries the piece rests on */
+    struct phub__list options;      /* struct phub__op_pair, for whoever acts */
 };
 
 struct phub__op_answer {
@@ -87,6 +92,7 @@ struct phub__op_answer {
     struct phub_epoch incarnation;
     uint64_t value;
     uint64_t forwarded;             /* to this node; no answer yet */
+    struct phub_bytes data;         /* of ASK */
 };
 
 struct phub__op_response {

@@ -11,10 +11,18 @@
 #include "hub/hub.h"
 #include "hub/request.h"
 #include "hub/synced.h"
+#include "registry/registry.h"
 #include "wire/memory.h"
+#include "wire/reader.h"
 
 #define BUCKETS 1024u
 #define NS_PER_MS 1000000ull
+
+struct phub__awaiter {
+    struct phub__awaiter *next;
+    phub__request_done *done;
+    void *arg;
+};
 
 struct phub__requests {
     struct phub__hub *hub;
@@ -59,8 +67,8 @@ uint64_t phub__requests_late(const struct phub__requests *requests)
     return requests->late;
 }
 
-static struct phub__request *get(struct phub__requests *requests,
-                                 uint64_t transaction)
+struct phub__request *phub__request_get(struct phub__requests *requests,
+                                        uint64_t transaction)
 {
     struct phub__request *request = requests->buckets[transaction % BUCKETS];
 
@@ -69,12 +77,25 @@ static struct phub__request *get(struct phub__requests *requests,
     return request;
 }
 
+/* In the order of asking. */
+static void tell_awaiters(struct phub__request *request)
+{
+    struct phub__awaiter *awaiter;
+
+    while ((awaiter = request->awaiters) != NULL) {
+        request->awaiters = awaiter->next;
+        awaiter->done(awaiter->arg, request);
+        phub__free(awaiter);
+    }
+}
+
 static void remove_request(struct phub__request *request)
 {
     struct phub__requests *requests = request->hub->requests;
     struct phub__request **p;
     uint32_t i;
 
+    tell_awaiters(request);
     p = &requests->buckets[request->transaction % BUCKETS];
     while (*p != request)
         p = &(*p)->bucket_next;
@@ -86,8 +107,11 @@ static void remove_request(struct phub__request *request)
     if (request->next != NULL)
         request->next->prev = request->prev;
     requests->count--;
-    for (i = 0; i < request->count; i++)
+    for (i = 0; i < request->count; i++) {
         phub__free(request->items[i].text);
+        phub__buf_unref(&request->items[i].data);
+    }
+    phub__free(request->owner);
     request->hub->env->timer_free(request->hub->env, &request->timer);
     phub__buf_unref(&request->rows);
     phub__arena_fini(&request->arena);
@@ -268,6 +292,13 @@ static void record_response(struct phub__request *request,
     item->answered_by = answer->node;
     item->value = answer->value;
     item->incarnation = answer->incarnation;
+    if (answer->data.size != 0 && item->data == NULL) {
+        item->data = phub__buf_copy(answer->data.data, answer->data.size);
+        if (item->data == NULL) {
+            item_done(request, item, PHUB_ENOMEM);
+            return;
+        }
+    }
     if ((answer->code == PHUB_EAGAIN || answer->code == PHUB_EVIEW) &&
         (may_ask_again(request->op) || request->op == PHUB__OP_RUN ||
          request->op == PHUB__OP_HOLD))
@@ -281,7 +312,7 @@ void phub__request_response(struct phub__hub *hub,
                             uint64_t from)
 {
     struct phub__requests *requests = hub->requests;
-    struct phub__request *request = get(requests, response->transaction);
+    struct phub__request *request = phub__request_get(requests, response->transaction);
     const struct phub__op_answer *answers = response->answers.items;
     uint32_t i;
 
@@ -359,6 +390,107 @@ void phub__request_set_text(struct phub__request *request, uint32_t index,
     set_text(&request->items[index], text, strlen(text));
 }
 
+/* --- awaiting -------------------------------------------------------------- */
+
+void *phub__request_owned(struct phub__request *request, size_t size)
+{
+    request->owner = phub__calloc(1, size);
+    return request->owner;
+}
+
+int phub__request_await(struct phub__request *request,
+                        phub__request_done *done, void *arg)
+{
+    struct phub__awaiter *awaiter, **last = &request->awaiters;
+    uint32_t count = 0;
+
+    for (; *last != NULL; last = &(*last)->next)
+        count++;
+    if (count >= PHUB__AWAITERS_MAX)
+        return PHUB_ELIMIT;
+    awaiter = phub__calloc(1, sizeof *awaiter);
+    if (awaiter == NULL)
+        return PHUB_ENOMEM;
+    awaiter->done = done;
+    awaiter->arg = arg;
+    *last = awaiter;
+    if (request->over)
+        wake(request, 0);
+    return 0;
+}
+
+void phub__request_retain(struct phub__request *request, uint64_t ms)
+{
+    struct phub_env *env = request->hub->env;
+
+    request->over = 1;
+    request->gone_ns = env->now_ns(env) + ms * NS_PER_MS;
+    request->wake_ns = UINT64_MAX;
+    wake(request, 0);
+}
+
+/* It is over: late awaiters are told, and when its time has come, it goes. */
+static void keep_or_go(struct phub__request *request, uint64_t now)
+{
+    tell_awaiters(request);
+    request->wake_ns = UINT64_MAX;
+    if (now >= request->gone_ns)
+        remove_request(request);
+    else
+        wake(request, request->gone_ns);
+}
+
+void phub__request_cancel(struct phub__request *request)
+{
+    uint32_t i;
+
+    for (i = 0; i < request->count; i++)
+        phub__request_answer(request, i, PHUB_ECANCELLED, "cancelled");
+    finalize_if_complete(request);
+}
+
+/* --- options ----------------------------------------------------------------- */
+
+int phub__request_option(struct phub__request *request,
+                         struct phub_bytes key, struct phub_bytes value)
+{
+    struct phub__op_pair *pairs;
+    uint32_t count = request->options.count;
+
+    if (key.size == 0 || key.size > PHUB__META_KEY_MAX ||
+        value.size > PHUB__META_VALUE_MAX ||
+        !phub__utf8_ok(key.data, key.size) ||
+        !phub__utf8_ok(value.data, value.size))
+        return PHUB_EINVAL;
+    if (count == PHUB__OPTIONS_MAX)
+        return PHUB_ELIMIT;
+    pairs = phub__arena_alloc(&request->arena, count + 1, sizeof *pairs);
+    if (pairs == NULL)
+        return PHUB_ENOMEM;
+    if (count != 0)
+        memcpy(pairs, request->options.items, count * sizeof *pairs);
+    pairs[count].key = phub__request_copy(request, key);
+    pairs[count].value = phub__request_copy(request, value);
+    if (request->arena.error != 0)
+        return PHUB_ENOMEM;
+    request->options = (struct phub__list){ pairs, count + 1 };
+    return 0;
+}
+
+int phub__request_options_copy(struct phub__request *to,
+                               const struct phub__request *from)
+{
+    const struct phub__op_pair *pairs = from->options.items;
+    uint32_t i;
+    int rc = 0;
+
+    for (i = 0; rc == 0 && i < from->options.count; i++)
+        rc = phub__request_option(to, pairs[i].key, pairs[i].value);
+    return rc;
+}
+
+/* --- the clock --------------------------------------------------------------- */
+
 /* The request's one timer: complete, expired, or something to send again. */
 static void fire(void *arg)
 {
@@ -367,6 +499,10 @@ static void fire(void *arg)
     uint64_t now = env->now_ns(env);
     uint32_t i;
 
+    if (request->over) {
+        keep_or_go(request, now);
+        return;
+    }
     if (request->pending != 0 && now >= request->expires_ns)
         time_out(request);
     if (request->pending == 0) {
@@ -453,6 +589,7 @@ static uint64_t route(struct phub__request *request,
     case PHUB__OP_DISCARD:
     case PHUB__OP_DRAIN:
     case PHUB__OP_CAUSES:
+    case PHUB__OP_ASK:
         *code = PHUB_ENODEDOWN;
         snprintf(text, PHUB__NO_SUCH_MAX, "%s", phub_strerror(*code));
         return item->op.target;
@@ -503,7 +640,7 @@ static void send_piece(struct phub__request *request, uint64_t node,
         .transaction = request->transaction, .origin = hub->node,
         .origin_boot = hub->boot, .op = request->op,
         .view_hash = phub__view_hash(phub__hub_view(hub)),
-        .flags = request->flags,
+        .flags = request->flags, .options = request->options,
     };
     uint32_t i;
     int rc;
@@ -616,6 +753,7 @@ void phub__request_send(struct phub__request *request,
 {
     request->done = done;
     request->arg = arg;
+    request->sent = 1;
     dispatch(request);
 }
 

@@ -15,12 +15,22 @@
  * merged by item, so a batch of any size has one truthful result (the system
  * before us let one piece overwrite another).
  *
- * Functions of the seed page: new, store (send), get, update (record_answer),
- * remove, cleanup_expired (fire), compose_sub_requests, group_children_by_node,
- * split, record_response, process_response, finalize, handle_response,
- * handle_timeout.  Awaiting is phub_future(3)'s, above this.
+ * Several may await one end, before it and after: done() may have the result
+ * kept for a while (retain), and whoever asks for it by its transaction until
+ * then gets it.
  *
- * Ownership: the manager owns a request from new to done; done borrows it.
+ * Functions of the seed page, and what they are here: new; store, remove
+ * (send, drop, release); get; update (answer, set_text); cleanup_expired,
+ * handle_timeout (fire, time_out); compose_sub_requests, group_children_by_node
+ * (dispatch: items sorted by node); split; record_response, process_response,
+ * handle_response (response); finalize (finish); handle_await (await);
+ * migration_request, contraction_request (RUN with its cause, keeper.c);
+ * to_options (option, and what send_piece puts into each piece); send_response
+ * (op.c); load_strategies (host.c); with_partition_check
+ * (phub__keeper_may_not).
+ *
+ * Ownership: the manager owns a request from new to done; done borrows it, or
+ * keeps it until release, or for as long as it says.
  * Thread: the hub's. */
 #ifndef PHUB__HUB_REQUEST_H
 #define PHUB__HUB_REQUEST_H
@@ -34,6 +44,7 @@
 #define PHUB__REQUESTS_MAX 65536u          /* outstanding here */
 #define PHUB__RETRY_FIRST_MS 20u
 #define PHUB__RETRY_MAX_MS 320u
+#define PHUB__AWAITERS_MAX 64u             /* of one request */
 
 struct phub__hub;
 struct phub__requests;
@@ -55,6 +66,7 @@ struct phub__request_item {
     uint64_t value;
     struct phub_epoch incarnation;
     char *text;                   /* or NULL */
+    struct phub_buf *data;        /* of ASK, or NULL */
 };
 
 struct phub__request;
@@ -82,8 +94,14 @@ struct phub__request {
     void *arg;
     struct phub__arena arena;
     struct phub__request *chained;  /* what this one undoes */
+    struct phub__list options;      /* struct phub__op_pair; travel along */
+    void *owner;                    /* freed with it, or NULL */
+    struct phub__awaiter *awaiters;
+    uint64_t gone_ns;               /* when over: kept until then */
     int dispatching;
+    int sent;
     int finished;
+    int over;                       /* the result stays as it is */
     int kept;                       /* done() wants it to live on */
     struct phub__request_item items[];
 };
@@ -118,6 +136,28 @@ void phub__request_keep(struct phub__request *request);
 void phub__request_release(struct phub__request *request);
 /* Forget one that has not been sent; NULL is fine. */
 void phub__request_drop(struct phub__request *request);
+
+/* That of this node with that number, as long as it is kept; or NULL. */
+struct phub__request *phub__request_get(struct phub__requests *requests,
+                                        uint64_t transaction);
+/* Zeroed memory that goes with the request, as its owner; once. */
+void *phub__request_owned(struct phub__request *request, size_t size);
+/* Tell done(arg, request) too, from the loop, when it is over, or soon if it is
+ * already.  PHUB_ELIMIT at PHUB__AWAITERS_MAX, PHUB_ENOMEM. */
+int phub__request_await(struct phub__request *request,
+                        phub__request_done *done, void *arg);
+/* One that was kept is over: tell who awaits it, and whoever comes within
+ * ms; then it goes. */
+void phub__request_retain(struct phub__request *request, uint64_t ms);
+/* Answer what is pending with PHUB_ECANCELLED; done() follows. */
+void phub__request_cancel(struct phub__request *request);
+/* Say something to everybody who is asked: a key of 1 to 63 bytes and a value
+ * of at most 1024, UTF-8.  PHUB_EINVAL, PHUB_ELIMIT at PHUB__OPTIONS_MAX,
+ * PHUB_ENOMEM. */
+int phub__request_option(struct phub__request *request,
+                         struct phub_bytes key, struct phub_bytes value);
+int phub__request_options_copy(struct phub__request *to,
+                               const struct phub__request *from);
 
 /* A RESPONSE arrived. */
 void phub__request_response(struct phub__hub *hub,

@@ -186,6 +186,35 @@ struct phub_event {
 typedef void phub_event_fn(void *self, uint64_t token,
                            const struct phub_event *event);
 
+/* One answer of a request. */
+struct phub_request_answer {
+    uint32_t size;
+    int32_t code;                /* PHUB_EAGAIN: there is none yet */
+    uint64_t node;               /* who answered, or was to */
+    struct phub_bytes data;
+    struct phub_bytes text;      /* for people */
+};
+
+/* A question of the same strategy on another node, or on this one. */
+struct phub_asked {
+    uint32_t size;
+    uint32_t flags;              /* PHUB_ASKED_* */
+    uint64_t ask;                /* for respond() and ask_forward() */
+    uint64_t node;               /* who asks */
+    uint64_t timeout_ms;         /* and waits no longer */
+    struct phub_bytes message;   /* from outside: to be checked */
+};
+
+#define PHUB_ASKED_UNDO 1u       /* undo what this message had you do; it may
+                                  * never have come */
+
+/* Answer with respond(), now or later. */
+typedef void phub_asked_fn(void *self, const struct phub_asked *asked);
+
+struct phub_alter;  /* a child about to be started */
+typedef int phub_strategy_alter_fn(void *self, uint64_t token,
+                                   struct phub_alter *alter);
+
 #ifdef __cplusplus
 }
 #endif

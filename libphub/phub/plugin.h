@@ -38,6 +38,11 @@
  *        row_metadata, instances_next, plan_submit, plan_cancel, hook_add,
  *        hook_cancel; phub_assign_item: metadata, metadata_count;
  *        PHUB_FLAG_METADATA; PHUB_CAUSE_REBALANCE.
+ *        phub_host: request_new, request_item, request_option, request_send,
+ *        request_await, request_answer, request_cancel, respond, ask_forward,
+ *        ask_option, alter_add, alter_id, alter_origin, alter_metadata,
+ *        alter_set_metadata, alter_has_tag, alter_add_tag, alter_set_env,
+ *        alter_refuse; all kinds: asked.
  *
  * Manual: phub-strategy(7). */
 #ifndef PHUB_PLUGIN_H
@@ -406,6 +411,75 @@ struct phub_host {
                     phub_event_fn *fn, uint64_t token, uint64_t *handle);
     /* No call comes after it.  PHUB_ENOTFOUND. */
     int (*hook_cancel)(struct phub_ctx *ctx, uint64_t handle);
+
+    /* --- 1.1: requests, from a strategy to its like on other nodes ---
+     * new -> item for each -> [option] -> send -> completed().  Each item ends
+     * in one answer: of the node, of one that it was passed on to,
+     * PHUB_ENODEDOWN if that leaves, PHUB_ETIMEDOUT, PHUB_EUNSUPPORTED if
+     * nobody there can say. */
+    /* count is 1 .. PHUB_REQUEST_ITEMS_MAX; PHUB_EBUSY if too many are under
+     * way. */
+    int (*request_new)(struct phub_ctx *ctx, uint32_t count,
+                       uint32_t timeout_ms, uint32_t flags,
+                       uint64_t *request);
+    /* Several items may go to one node, this one too.  PHUB_EINVAL past the
+     * end or after send, PHUB_EEXIST: it has been said, PHUB_ELIMIT above
+     * PHUB_REQUEST_MESSAGE_MAX, PHUB_ENOTFOUND: no such request. */
+    int (*request_item)(struct phub_ctx *ctx, uint64_t request,
+                        uint32_t index, uint64_t node,
+                        const struct phub_bytes *message);
+    /* Something that all who are asked may read, wherever it is passed on to;
+     * UTF-8, the key of at most 63 bytes, the value of 1024. */
+    int (*request_option)(struct phub_ctx *ctx, uint64_t request,
+                          const struct phub_bytes *key,
+                          const struct phub_bytes *value);
+    /* Done when all items have answers: rc 0, or PHUB_EFAILED if one is not 0;
+     * result: value = good ones, count = others.  PHUB_EINVAL: an item is
+     * missing, or it was sent. */
+    int (*request_send)(struct phub_ctx *ctx, uint64_t request,
+                        uint64_t token);
+    /* The same for one more that waits, before or after that; PHUB_ENOTFOUND
+     * PHUB_REQUEST_KEEP_MS after it. */
+    int (*request_await)(struct phub_ctx *ctx, uint64_t request,
+                         uint64_t token);
+    /* Set answer->size first.  Borrows until the next call into the host.
+     * PHUB_ENOTFOUND past the end. */
+    int (*request_answer)(struct phub_ctx *ctx, uint64_t request,
+                          uint32_t index, struct phub_request_answer *answer);
+    /* What has no answer gets PHUB_ECANCELLED; before send, and when it is
+     * over, it is forgotten.  PHUB_EINVAL: it is being undone. */
+    int (*request_cancel)(struct phub_ctx *ctx, uint64_t request);
+    /* Answer a question of asked(), once: rc 0 or PHUB_E* but PHUB_EAGAIN,
+     * data and text may be NULL.  PHUB_ENOTFOUND: it is answered, or nobody
+     * waits for it any more. */
+    int (*respond)(struct phub_ctx *ctx, uint64_t ask, int32_t rc,
+                   const struct phub_bytes *data, const char *text);
+    /* Let another node answer it.  Three times at most, and to no node twice:
+     * then its asker gets PHUB_EVIEW.  PHUB_ENODEDOWN: no other member. */
+    int (*ask_forward)(struct phub_ctx *ctx, uint64_t ask, uint64_t node);
+    /* Borrows until it is answered.  PHUB_EEMPTY: there is no such option. */
+    int (*ask_option)(struct phub_ctx *ctx, uint64_t ask,
+                      const struct phub_bytes *key,
+                      struct phub_bytes *value);
+
+    /* --- 1.1: the chain of child_data_alter (phub_hook_add(3)) --- */
+    /* At the keeper, before a child is placed and its row is written, have
+     * fn(self, token, alter) change it, or refuse the start with what it
+     * returns.  hook_cancel() takes the handle. */
+    int (*alter_add)(struct phub_ctx *ctx, int32_t priority,
+                     phub_strategy_alter_fn *fn, uint64_t token,
+                     uint64_t *handle);
+    /* Inside fn only; what is returned borrows until it returns. */
+    const char *(*alter_id)(const struct phub_alter *alter);
+    uint64_t (*alter_origin)(const struct phub_alter *alter);
+    const char *(*alter_metadata)(struct phub_alter *alter, const char *key);
+    int (*alter_set_metadata)(struct phub_alter *alter, const char *key,
+                              const char *value);
+    int (*alter_has_tag)(const struct phub_alter *alter, const char *tag);
+    int (*alter_add_tag)(struct phub_alter *alter, const char *tag);
+    int (*alter_set_env)(struct phub_alter *alter, const char *name,
+                         const char *value);
+    int (*alter_refuse)(struct phub_alter *alter, const char *text);
 };
 
 #define PHUB_MOVE_STANDBY 1u          /* move_prepare flag */
@@ -426,6 +500,11 @@ struct phub_host {
 #define PHUB_PLAN_AT_ONCE 8u
 #define PHUB_PLAN_TIMEOUT_MS 60000u
 #define PHUB_EVENTS_MAX 4096u               /* waiting, of one strategy */
+#define PHUB_REQUEST_ROLLBACK 1u            /* request_new flag: all or none */
+#define PHUB_REQUEST_ITEMS_MAX 65536u
+#define PHUB_REQUEST_MESSAGE_MAX 65536u     /* bytes, and of an answer's data */
+#define PHUB_REQUEST_KEEP_MS 60000u         /* a result, when it is there */
+#define PHUB_ASKED_MAX 4096u                /* questions not answered, here */
 
 /* Is member offered by this host? */
 #define PHUB_HAS(host, member)                                                \
@@ -498,6 +577,10 @@ struct phub_distribution_ops {
                       const struct phub_result *result);
     void (*received)(void *self, uint64_t node,
                      const struct phub_bytes *message);
+
+    /* --- 1.1 ------------------------------------------------------------- */
+
+    phub_asked_fn *asked; /* optional: somebody's request_item() */
 };
 
 enum phub_role { PHUB_ROLE_PASSIVE = 0, PHUB_ROLE_ACTIVE = 1 };
@@ -522,6 +605,7 @@ struct phub_redundancy_ops {
     void (*received)(void *self, uint64_t node,
                      const struct phub_bytes *message);
     void (*view_changed)(void *self, const struct phub_view *view);
+    phub_asked_fn *asked; /* optional: somebody's request_item() */
 };
 
 /* When and to whom registry entries go. */
@@ -535,6 +619,10 @@ struct phub_sync_ops {
     void (*view_changed)(void *self, const struct phub_view *view);
     void (*completed)(void *self, uint64_t token, int32_t rc,
                       const struct phub_result *result);
+
+    /* --- 1.1 ------------------------------------------------------------- */
+
+    phub_asked_fn *asked; /* optional: somebody's request_item() */
 };
 
 struct phub_plan_item {
@@ -570,6 +658,7 @@ struct phub_migration_ops {
      * time is moved.  What is still here ends in deadline_ms: its states may
      * go ahead, by child_presend().  Without it all of them do. */
     void (*leave)(void *self, uint32_t deadline_ms);
+    phub_asked_fn *asked; /* optional: somebody's request_item() */
 };
 
 enum phub_verdict {
@@ -634,6 +723,7 @@ struct phub_partition_ops {
     int (*reset)(void *self, const struct phub_view *view);
     /* Optional: that node, no member, never comes back. */
     void (*forget)(void *self, uint64_t node);
+    phub_asked_fn *asked; /* optional: somebody's request_item() */
 };
 
 union phub_ops {

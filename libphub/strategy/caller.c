@@ -450,6 +450,48 @@ void phub__call_event(struct phub__strategy *strategy, phub_event_fn *fn,
     leave(strategy);
 }
 
+int phub__call_alter(struct phub__strategy *strategy,
+                     phub_strategy_alter_fn *fn, uint64_t token,
+                     struct phub_alter *alter)
+{
+    int rc;
+
+    enter(strategy, strategy->kind, "alter");
+    rc = fn(strategy->self, token, alter);
+    leave(strategy);
+    return rc;
+}
+
+static phub_asked_fn *asked_of(const struct phub__strategy *strategy)
+{
+    switch ((enum phub_kind)strategy->kind) {
+    case PHUB_KIND_DISTRIBUTION:
+        return strategy->ops.distribution.asked;
+    case PHUB_KIND_REDUNDANCY:
+        return strategy->ops.redundancy.asked;
+    case PHUB_KIND_SYNC:
+        return strategy->ops.sync.asked;
+    case PHUB_KIND_MIGRATION:
+        return strategy->ops.migration.asked;
+    case PHUB_KIND_PARTITION:
+        return strategy->ops.partition.asked;
+    }
+    return NULL;
+}
+
+int phub__strategy_answers(const struct phub__strategy *strategy)
+{
+    return asked_of(strategy) != NULL;
+}
+
+void phub__call_asked(struct phub__strategy *strategy,
+                      const struct phub_asked *asked)
+{
+    enter(strategy, strategy->kind, "asked");
+    asked_of(strategy)(strategy->self, asked);
+    leave(strategy);
+}
+
 void phub__call_completed(struct phub__strategy *strategy, uint64_t token,
                           int32_t rc, const struct phub_result *result)
 {

@@ -78,6 +78,14 @@ void phub__call_view_changed(struct phub__strategy *strategy,
                              const struct phub_view *view);
 void phub__call_event(struct phub__strategy *strategy, phub_event_fn *fn,
                       uint64_t token, const struct phub_event *event);
+/* 0, or why the start is refused. */
+int phub__call_alter(struct phub__strategy *strategy,
+                     phub_strategy_alter_fn *fn, uint64_t token,
+                     struct phub_alter *alter);
+/* Does it have asked()? */
+int phub__strategy_answers(const struct phub__strategy *strategy);
+void phub__call_asked(struct phub__strategy *strategy,
+                      const struct phub_asked *asked);
 void phub__call_completed(struct phub__strategy *strategy, uint64_t token,
                           int32_t rc, const struct phub_result *result);
 void phub__call_received(struct phub__strategy *strategy, uint64_t node,

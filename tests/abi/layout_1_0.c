@@ -155,6 +155,25 @@ OFFSET(struct phub_host, plan_submit, 568, 288);
 OFFSET(struct phub_host, plan_cancel, 576, 292);
 OFFSET(struct phub_host, hook_add, 584, 296);
 OFFSET(struct phub_host, hook_cancel, 592, 300);
+OFFSET(struct phub_host, request_new, 600, 304);
+OFFSET(struct phub_host, request_item, 608, 308);
+OFFSET(struct phub_host, request_option, 616, 312);
+OFFSET(struct phub_host, request_send, 624, 316);
+OFFSET(struct phub_host, request_await, 632, 320);
+OFFSET(struct phub_host, request_answer, 640, 324);
+OFFSET(struct phub_host, request_cancel, 648, 328);
+OFFSET(struct phub_host, respond, 656, 332);
+OFFSET(struct phub_host, ask_forward, 664, 336);
+OFFSET(struct phub_host, ask_option, 672, 340);
+OFFSET(struct phub_host, alter_add, 680, 344);
+OFFSET(struct phub_host, alter_id, 688, 348);
+OFFSET(struct phub_host, alter_origin, 696, 352);
+OFFSET(struct phub_host, alter_metadata, 704, 356);
+OFFSET(struct phub_host, alter_set_metadata, 712, 360);
+OFFSET(struct phub_host, alter_has_tag, 720, 364);
+OFFSET(struct phub_host, alter_add_tag, 728, 368);
+OFFSET(struct phub_host, alter_set_env, 736, 372);
+OFFSET(struct phub_host, alter_refuse, 744, 376);
 
 SIZE(struct phub_load, 80, 80);
 OFFSET(struct phub_load, cpus, 4, 4);
@@ -193,6 +212,19 @@ SIZE(struct phub_pace, 16, 16);
 OFFSET(struct phub_pace, at_once, 4, 4);
 OFFSET(struct phub_pace, per_minute, 8, 8);
 OFFSET(struct phub_pace, timeout_ms, 12, 12);
+
+SIZE(struct phub_request_answer, 48, 32);
+OFFSET(struct phub_request_answer, code, 4, 4);
+OFFSET(struct phub_request_answer, node, 8, 8);
+OFFSET(struct phub_request_answer, data, 16, 16);
+OFFSET(struct phub_request_answer, text, 32, 24);
+
+SIZE(struct phub_asked, 48, 40);
+OFFSET(struct phub_asked, flags, 4, 4);
+OFFSET(struct phub_asked, ask, 8, 8);
+OFFSET(struct phub_asked, node, 16, 16);
+OFFSET(struct phub_asked, timeout_ms, 24, 24);
+OFFSET(struct phub_asked, message, 32, 32);
 
 SIZE(struct phub_event, 72, 48);
 OFFSET(struct phub_event, code, 4, 4);
@@ -235,6 +267,7 @@ OFFSET(struct phub_distribution_ops, assign, 24, 16);
 OFFSET(struct phub_distribution_ops, view_changed, 32, 20);
 OFFSET(struct phub_distribution_ops, completed, 40, 24);
 OFFSET(struct phub_distribution_ops, received, 48, 28);
+OFFSET(struct phub_distribution_ops, asked, 56, 32);
 
 SIZE(struct phub_redundancy_ops, 40, 24);
 OFFSET(struct phub_redundancy_ops, size, 0, 0);
@@ -248,6 +281,7 @@ OFFSET(struct phub_redundancy_ops, signals, 40, 24);
 OFFSET(struct phub_redundancy_ops, completed, 48, 28);
 OFFSET(struct phub_redundancy_ops, received, 56, 32);
 OFFSET(struct phub_redundancy_ops, view_changed, 64, 36);
+OFFSET(struct phub_redundancy_ops, asked, 72, 40);
 
 SIZE(struct phub_sync_ops, 56, 32);
 OFFSET(struct phub_sync_ops, size, 0, 0);
@@ -258,6 +292,7 @@ OFFSET(struct phub_sync_ops, changed, 24, 16);
 OFFSET(struct phub_sync_ops, received, 32, 20);
 OFFSET(struct phub_sync_ops, view_changed, 40, 24);
 OFFSET(struct phub_sync_ops, completed, 48, 28);
+OFFSET(struct phub_sync_ops, asked, 56, 32);
 
 SIZE(struct phub_plan_item, 48, 36);
 OFFSET(struct phub_plan_item, size, 0, 0);
@@ -280,6 +315,7 @@ OFFSET(struct phub_migration_ops, received, 48, 28);
 OFFSET(struct phub_migration_ops, view_changed, 56, 32);
 /* 1.1 */
 OFFSET(struct phub_migration_ops, leave, 64, 36);
+OFFSET(struct phub_migration_ops, asked, 72, 40);
 
 SIZE(struct phub_judge, 56, 40);
 OFFSET(struct phub_judge, size, 0, 0);
@@ -304,6 +340,7 @@ OFFSET(struct phub_partition_ops, received, 56, 32);
 OFFSET(struct phub_partition_ops, view_changed, 64, 36);
 OFFSET(struct phub_partition_ops, reset, 72, 40);
 OFFSET(struct phub_partition_ops, forget, 80, 44);
+OFFSET(struct phub_partition_ops, asked, 88, 48);
 
 SIZE(struct phub_elector, 24, 24);
 OFFSET(struct phub_elector, size, 0, 0);
