@@ -134,14 +134,18 @@ static void send_join(struct phub__cluster *c, const char *endpoint)
     phub__cluster_send_to(c, 0, 0, endpoint);
 }
 
-/* The next wait, doubled up to the longest, and a quarter more or less. */
+/* The next wait, doubled up to the longest, and a quarter more or less; but
+ * never above the longest, for whoever has just started counts on being asked
+ * within that time by all who live and know it (hub/settle.c). */
 static uint64_t back_off(struct phub__cluster *c, uint64_t *wait_ns)
 {
     uint64_t max = phub__cluster_ms(c->params.rejoin_interval_max);
     uint64_t wait = *wait_ns < max ? *wait_ns : max;
+    uint64_t longest = wait + wait / 4 < max ? wait + wait / 4 : max;
+    uint64_t shortest = wait - wait / 4;
 
     *wait_ns = wait * 2;
-    return wait - wait / 4 + phub__cluster_pick(c, wait / 2 + 1);
+    return shortest + phub__cluster_pick(c, longest - shortest + 1);
 }
 
 static bool seed_is_in(struct phub__cluster *c, const struct phub__seed *s)
