@@ -104,6 +104,11 @@ TESTS          += tests/check_hook_command
 tests_check_hook_command_SOURCES = tests/check_hook_command.c $(hub_fixture)
 tests_check_hook_command_LDADD   = $(hub_ldadd)
 
+check_PROGRAMS += tests/check_watch
+TESTS          += tests/check_watch
+tests_check_watch_SOURCES = tests/check_watch.c $(hub_fixture)
+tests_check_watch_LDADD   = $(hub_ldadd)
+
 check_PROGRAMS += tests/check_alter
 TESTS          += tests/check_alter
 tests_check_alter_SOURCES = tests/check_alter.c $(hub_fixture)

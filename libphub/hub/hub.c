@@ -30,6 +30,7 @@
 #include "hub/rows.h"
 #include "hub/store.h"
 #include "hub/synced.h"
+#include "hub/watch.h"
 #include "wire/memory.h"
 #include "wire/messages.h"
 
@@ -681,6 +682,8 @@ static int parts_new(struct phub__hub *hub)
     if (rc == 0)
         rc = phub__hook_commands_new(hub);
     if (rc == 0)
+        rc = phub__watches_new(hub);
+    if (rc == 0)
         rc = phub__supervisor_new(env, hub->node, hub->name,
                                   &phub__local_events, hub,
                                   &hub->supervisor);
@@ -750,6 +753,7 @@ void phub__hub_free(struct phub__hub **result)
     phub__store_free(hub);
     phub__synced_free(hub);
     phub__confirm_free(hub);
+    phub__watches_free(hub);
     phub__peers_free(hub);
     phub__answers_free(hub);
     if (hub->cluster != NULL) {

@@ -69,6 +69,7 @@ struct phub__state_out;
 struct phub__handover;
 struct phub__presend;
 struct phub__hook_commands;
+struct phub__watches;
 
 #define PHUB__KINDS 6u  /* strategies by enum phub_kind; [0] unused */
 
@@ -146,6 +147,7 @@ struct phub__hub {
     struct phub__causes *causes;
     struct phub__hooks *hooks;
     struct phub__hook_commands *hook_commands;
+    struct phub__watches *watches;
     struct phub__requests *requests;
     struct phub__peers *peers;
     struct phub__locals *locals;

@@ -52,7 +52,9 @@ libphub_core_la_SOURCES += \
 	libphub/hub/linger.c libphub/hub/linger.h \
 	libphub/hub/synced_lost.c libphub/hub/synced_private.h \
 	libphub/hub/synced.c libphub/hub/synced.h \
+	libphub/hub/tagged.c libphub/hub/tagged.h \
 	libphub/hub/tally.c libphub/hub/tally.h \
+	libphub/hub/watch.c libphub/hub/watch.h \
 	libphub/hub/words.c
 
 # One node in the real world, and phubd.

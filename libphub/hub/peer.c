@@ -27,6 +27,7 @@
 #include "hub/peer.h"
 #include "hub/rows.h"
 #include "hub/synced.h"
+#include "hub/watch.h"
 #include "wire/memory.h"
 #include "wire/session.h"
 
@@ -305,6 +306,9 @@ static void failed(void *arg, unsigned type, struct phub_buf *body, int rc)
     case PHUB__MESSAGE_STATE:
         phub__state_lost(hub, peer->node);
         break;
+    case PHUB__MESSAGE_EVENTS:
+        phub__watch_unsent(hub, peer->node, body);
+        break;
     default:
         break; /* a message is counted */
     }
@@ -494,6 +498,12 @@ static void handle(struct phub__hub *hub, uint64_t from, unsigned type,
         return;
     case PHUB__MESSAGE_COVERED:
         phub__confirm_answered(hub, from, body);
+        return;
+    case PHUB__MESSAGE_WATCH:
+        phub__watch_asked(hub, from, body);
+        return;
+    case PHUB__MESSAGE_EVENTS:
+        phub__watch_told(hub, from, body);
         return;
     case PHUB__MESSAGE_DELTA:
         (void)phub__rows_apply(hub, from, phub__buf_bytes(body));

@@ -19,6 +19,7 @@
 #include "hub/rows.h"
 #include "hub/store.h"
 #include "hub/synced.h"
+#include "hub/watch.h"
 #include "wire/memory.h"
 
 /* Ids of rows that changed in this turn, one behind the other. */
@@ -86,6 +87,8 @@ static void row_changed(void *arg, struct phub_bytes id, uint32_t changed,
         phub__host_cell_changed(hub, id);
         return;
     }
+    if (hub->watches != NULL && (changed & PHUB__CHANGED_LIFE))
+        phub__watch_row_changed(hub, id);
     if (phub__local_find(hub, id) == NULL && !phub__handover_knows(hub, id)) {
         phub__row_facts(hub, id, &row);
         if (!row.live || (row.home != hub->node && !row.replica))

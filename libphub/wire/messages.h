@@ -58,6 +58,8 @@
     X(COVER, 38, CONTROL, "tell me when you have all that I have")            \
     X(COVERED, 39, CONTROL, "now I have")                                     \
     X(LOAD, 40, CONTROL, "what the sender's machine uses")                    \
+    X(WATCH, 41, CONTROL, "tell me of events")                                \
+    X(EVENTS, 42, CONTROL, "what happened here")                              \
     X(STATE, 48, BULK, "a chunk of a child's state")                          \
     X(STATE_ACK, 49, CONTROL, "credit for more chunks")                       \
     X(SESSION_ACK, 64, CONTROL, "an envelope's acknowledgement alone")
