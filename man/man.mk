@@ -17,5 +17,5 @@ dist_man_MANS += man/phub.7 man/phub-protocol.7 man/phub_cbor.3 \
 	man/phub_client.3 man/phub_strerror.3 man/phub.1 \
 	man/phub.conf.5 man/phub-scenario.5 man/phubd.8
 dist_man_MANS += man/phub_hub.3 man/phub_start.3 man/phub_lookup.3 \
-	man/phub_send.3 man/phub_behaviour_add.3 man/phub_hook_add.3
+	man/phub_send.3 man/phub_behaviour_add.3 man/phub_hook_add.3 man/phub_list.3
 dist_man_MANS += man/phub-bench.1 man/phub-sim.1

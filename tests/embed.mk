@@ -8,9 +8,9 @@ tests_embed_example_LDADD = libphub.la
 
 # More of it.
 check_PROGRAMS += tests/check_embed tests/check_embed_children \
-	tests/check_embed_open
+	tests/check_embed_open tests/check_listing
 TESTS          += tests/check_embed tests/check_embed_children \
-	tests/check_embed_open
+	tests/check_embed_open tests/check_listing
 noinst_HEADERS += tests/embed_fixture.h
 EXTRA_tests_check_embed_children_DEPENDENCIES = tools/phub-guard$(EXEEXT)
 

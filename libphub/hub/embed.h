@@ -10,7 +10,8 @@
  *   embed.c       life, the queue of asks, behaviours, hooks
  *   embed_conf.c  from settings to configuration to the hub's options
  *   future.c      start, stop, move, and awaiting them
- *   lookup.c      finding
+ *   lookup.c      finding one
+ *   listing.c     finding many, and hearing of changes
  *   talk.c        send and call
  *
  * The parts of a hub stay until phub_hub_free, so that a look-up on another
@@ -104,6 +105,9 @@ int phub__embed_given(const struct phub__config *config, const char *section,
 void phub__futures_shut(struct phub_hub *hub);
 /* The hub is freed: let go of what it never answered. */
 void phub__futures_drop(struct phub_hub *hub);
+/* lookup.c: of the one that acts; place is filled whole.  PHUB_ENOTFOUND. */
+int phub__embed_place(struct phub_hub *hub, struct phub_bytes id,
+                      struct phub_place *place);
 /* talk.c */
 int phub__parked_new(struct phub_hub *hub);
 void phub__parked_free(struct phub_hub *hub);

@@ -29,6 +29,7 @@
 #include "hub/request.h"
 #include "hub/rows.h"
 #include "hub/store.h"
+#include "hub/subscribe.h"
 #include "hub/synced.h"
 #include "hub/watch.h"
 #include "wire/memory.h"
@@ -753,6 +754,7 @@ void phub__hub_free(struct phub__hub **result)
     phub__store_free(hub);
     phub__synced_free(hub);
     phub__confirm_free(hub);
+    phub__subscriptions_free(hub);
     phub__watches_free(hub);
     phub__peers_free(hub);
     phub__answers_free(hub);

@@ -70,6 +70,7 @@ struct phub__handover;
 struct phub__presend;
 struct phub__hook_commands;
 struct phub__watches;
+struct phub__subscriptions;
 
 #define PHUB__KINDS 6u  /* strategies by enum phub_kind; [0] unused */
 
@@ -148,6 +149,7 @@ struct phub__hub {
     struct phub__hooks *hooks;
     struct phub__hook_commands *hook_commands;
     struct phub__watches *watches;
+    struct phub__subscriptions *subscriptions; /* NULL: nobody ever did */
     struct phub__requests *requests;
     struct phub__peers *peers;
     struct phub__locals *locals;

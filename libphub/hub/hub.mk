@@ -52,6 +52,7 @@ libphub_core_la_SOURCES += \
 	libphub/hub/linger.c libphub/hub/linger.h \
 	libphub/hub/synced_lost.c libphub/hub/synced_private.h \
 	libphub/hub/synced.c libphub/hub/synced.h \
+	libphub/hub/subscribe.c libphub/hub/subscribe.h \
 	libphub/hub/tagged.c libphub/hub/tagged.h \
 	libphub/hub/tally.c libphub/hub/tally.h \
 	libphub/hub/watch.c libphub/hub/watch.h \
@@ -65,4 +66,5 @@ libphub_core_la_SOURCES += libphub/hub/daemon.c \
 # A hub inside a program.
 libphub_core_la_SOURCES += \
 	libphub/hub/embed.c libphub/hub/embed.h libphub/hub/embed_conf.c \
-	libphub/hub/future.c libphub/hub/lookup.c libphub/hub/talk.c
+	libphub/hub/future.c libphub/hub/lookup.c libphub/hub/listing.c \
+	libphub/hub/talk.c

@@ -43,37 +43,49 @@ best(const struct phub__lookup *lookup)
     return found;
 }
 
-int phub_lookup(struct phub_hub *hub, const char *id,
-                struct phub_place *place)
+int phub__embed_place(struct phub_hub *hub, struct phub_bytes id,
+                      struct phub_place *place)
 {
     const struct phub__lookup_instance *instance;
-    struct phub_place full = { .size = sizeof full };
     struct phub__lookup lookup;
     int rc;
 
-    if (!valid(hub) || id == NULL || place == NULL ||
-        place->size < offsetof(struct phub_place, node))
-        return PHUB_EINVAL;
+    *place = (struct phub_place){ .size = sizeof *place };
     hub->env->read_lock(hub->env);
-    rc = phub__registry_lookup(hub->hub->registry, bytes_of(id), &lookup);
+    rc = phub__registry_lookup(hub->hub->registry, id, &lookup);
     hub->env->read_unlock(hub->env);
     if (rc != 0)
         return rc;
     if (!lookup.live)
         return PHUB_ENOTFOUND;
-    full.node = lookup.home;
-    full.incarnation = lookup.incarnation;
-    full.epoch = lookup.home_epoch;
-    full.durable = lookup.durable;
-    full.version = lookup.edit.number;
+    place->node = lookup.home;
+    place->incarnation = lookup.incarnation;
+    place->epoch = lookup.home_epoch;
+    place->durable = lookup.durable;
+    place->version = lookup.edit.number;
     instance = best(&lookup);
     if (instance != NULL) {
-        full.state = instance->state;
-        full.node = instance->node;
-        full.pid = instance->pid;
-        full.epoch = instance->epoch;
-        full.restarts = instance->restarts;
+        place->state = instance->state;
+        place->node = instance->node;
+        place->pid = instance->pid;
+        place->epoch = instance->epoch;
+        place->restarts = instance->restarts;
     }
+    return 0;
+}
+
+int phub_lookup(struct phub_hub *hub, const char *id,
+                struct phub_place *place)
+{
+    struct phub_place full;
+    int rc;
+
+    if (!valid(hub) || id == NULL || place == NULL ||
+        place->size < offsetof(struct phub_place, node))
+        return PHUB_EINVAL;
+    rc = phub__embed_place(hub, bytes_of(id), &full);
+    if (rc != 0)
+        return rc;
     if (place->size < full.size)
         full.size = place->size;
     memcpy(place, &full, full.size);

@@ -18,6 +18,7 @@
 #include "hub/replica.h"
 #include "hub/rows.h"
 #include "hub/store.h"
+#include "hub/subscribe.h"
 #include "hub/synced.h"
 #include "hub/watch.h"
 #include "wire/memory.h"
@@ -87,6 +88,7 @@ static void row_changed(void *arg, struct phub_bytes id, uint32_t changed,
         phub__host_cell_changed(hub, id);
         return;
     }
+    phub__subscribe_row_changed(hub, id, changed);
     if (hub->watches != NULL && (changed & PHUB__CHANGED_LIFE))
         phub__watch_row_changed(hub, id);
     if (phub__local_find(hub, id) == NULL && !phub__handover_knows(hub, id)) {

@@ -201,6 +201,68 @@ int phub_metadata_set(struct phub_hub *hub, const char *id,
 /* Children with a live row. */
 uint64_t phub_count(struct phub_hub *hub);
 
+/* Which children: those for which all that is given holds.  Zero the struct,
+ * set size, then what you need. */
+struct phub_query {
+    uint32_t size;
+    uint32_t local;             /* 1: their home is this node */
+    const char *id;
+    const char *tag;
+    const char *key;            /* metadata of the row has this key, */
+    const char *value;          /* with this value, unless NULL */
+    const char *node;           /* their home is the node of that name */
+};
+
+/* One of them; everything borrows until the function that gets it returns. */
+struct phub_listed {
+    uint32_t size;
+    uint32_t tags_count;
+    const char *id;
+    const char *home;           /* name of the node, "" if it is not known */
+    const char *const *tags;
+    const struct phub_pair *metadata;   /* of the row */
+    const struct phub_pair *published;  /* of the instance at home */
+    uint32_t metadata_count;
+    uint32_t published_count;
+    struct phub_place place;
+};
+
+/* Not 0: enough. */
+typedef int phub_list_fn(void *arg, const struct phub_listed *child);
+
+/* Call fn for each live child that fits, as this node's registry has it; on
+ * the caller's thread.  The hub is asked in pieces and never held up: who is
+ * there all the time is given once, who comes or goes meanwhile may be.
+ * Errors: PHUB_EINVAL, PHUB_ENOMEM, PHUB_EBUSY, PHUB_ESHUTDOWN, and what fn
+ * gave, if not 0. */
+int phub_list(struct phub_hub *hub, const struct phub_query *query,
+              phub_list_fn *fn, void *arg);
+
+#define PHUB_CHANGE_LIFE 1u     /* started, edited or stopped */
+#define PHUB_CHANGE_HOME 2u     /* it belongs on another node now */
+#define PHUB_CHANGE_INSTANCE 4u /* an instance: its state, pid, metadata */
+
+struct phub_change {
+    uint32_t size;
+    uint32_t what;              /* PHUB_CHANGE_* */
+    const char *id;             /* NULL: so many changed at once that they are
+                                 * not told one by one: look at all again */
+    const struct phub_place *place; /* as it is now; NULL: stopped */
+};
+
+typedef void phub_change_fn(void *arg, const struct phub_change *change);
+
+/* Hear of each change of a child, of those with a tag, or (both NULL) of all,
+ * when this node's registry hears of it.  fn runs on the hub's thread; a
+ * change may be told twice, and several of one child together.  A child that
+ * had the tag is told of to its end.
+ * Errors: PHUB_ELIMIT, PHUB_EINVAL, PHUB_ENOMEM, PHUB_EBUSY,
+ * PHUB_ESHUTDOWN. */
+int phub_subscribe(struct phub_hub *hub, const char *id, const char *tag,
+                   phub_change_fn *fn, void *arg, uint64_t *handle);
+/* No call follows.  PHUB_ENOTFOUND, and those of before. */
+int phub_unsubscribe(struct phub_hub *hub, uint64_t handle);
+
 /* --- messages ------------------------------------------------------------- */
 
 /* Send to a child wherever it is; in order per sender, not lost by a move.
