@@ -13,7 +13,7 @@ dist_man_MANS += man/phub-distribution-consistent_hash.7 \
 	man/phub-redundancy-singularity.7 man/phub-strategy.7 man/phub-host.7 \
 	man/phub-sync-auto.7 man/phub-sync-gossip.7 \
 	man/phub-sync-pubsub.7 man/phub_inspect.3 man/phub_swap.3
-dist_man_MANS += man/phub.7 man/phub-protocol.7 man/phub_cbor.3 \
+dist_man_MANS += man/phub.7 man/phub-protocol.7 man/phub-control.7 man/phub_cbor.3 \
 	man/phub_client.3 man/phub_strerror.3 man/phub.1 \
 	man/phub.conf.5 man/phub-scenario.5 man/phubd.8
 dist_man_MANS += man/phub_hub.3 man/phub_start.3 man/phub_lookup.3 \

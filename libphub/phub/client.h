@@ -2,7 +2,7 @@
 /* client: talk to a hub by its control socket, as phub(1) does.
  *
  * A connection carries frames both ways, each a CBOR map of at most
- * PHUB_CLIENT_FRAME_MAX bytes; what they say is in phub-protocol(7).
+ * PHUB_CLIENT_FRAME_MAX bytes; what they say is in phub-control(7).
  *
  *   open -> send, receive in any order -> close
  *

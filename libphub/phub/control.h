@@ -4,7 +4,7 @@
  * The client sends one request map and gets one or more answer maps with the
  * request's reference; the last has no MORE.  All maps have integer keys in
  * ascending order, shortest forms, definite lengths; keys that are 0, empty or
- * false are left out, unknown keys are skipped.  phub-protocol(7) has this as
+ * false are left out, unknown keys are skipped.  phub-control(7) has this as
  * CDDL.  Numbers are appended, never changed. */
 #ifndef PHUB_CONTROL_H
 #define PHUB_CONTROL_H
