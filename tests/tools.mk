@@ -17,3 +17,9 @@ dist_check_SCRIPTS += tests/check_tools.sh tests/check_daemons.sh \
 TESTS              += tests/check_tools.sh tests/check_daemons.sh \
 	tests/check_phub_page.sh
 EXTRA_DIST         += tests/tools_fixture.sh
+
+# Real daemons in network namespaces that are cut apart.
+check_PROGRAMS += tests/pulse
+tests_pulse_LDADD =
+dist_check_SCRIPTS += tests/check_partitions.sh
+TESTS              += tests/check_partitions.sh
