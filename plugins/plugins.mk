@@ -4,6 +4,7 @@
 # Strategies that need nothing but the header.
 plugin_LTLIBRARIES += \
 	plugins/distribution-consistent_hash.la \
+	plugins/distribution-guided.la \
 	plugins/partition-divergence.la \
 	plugins/redundancy-replication.la \
 	plugins/partition-dynamic_quorum.la \
@@ -12,6 +13,8 @@ plugin_LTLIBRARIES += \
 plugins_distribution_consistent_hash_la_SOURCES = \
 	plugins/distribution-consistent_hash.c
 plugins_distribution_consistent_hash_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
+plugins_distribution_guided_la_SOURCES = plugins/distribution-guided.c
+plugins_distribution_guided_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
 plugins_partition_divergence_la_SOURCES = plugins/partition-divergence.c
 plugins_partition_divergence_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
 plugins_redundancy_replication_la_SOURCES = plugins/redundancy-replication.c

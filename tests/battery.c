@@ -53,7 +53,8 @@ int battery_main(int argc, char **argv, const char *kind,
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-void battery_truncated(uint32_t kind, void (*exercise)(struct mock *mock))
+void battery_truncated(uint32_t kind, const char *const *params,
+                       void (*exercise)(struct mock *mock))
 {
     size_t at;
 
@@ -68,7 +69,7 @@ void battery_truncated(uint32_t kind, void (*exercise)(struct mock *mock))
         whole = mock->host;
         mock->host.size = (uint32_t)at;
         memset((uint8_t *)&mock->host + at, 1, sizeof mock->host - at);
-        if (mock_open(mock, kind, battery_name, NULL) != 0) {
+        if (mock_open(mock, kind, battery_name, params) != 0) {
             ck_assert_uint_lt(at, sizeof(struct phub_host));
             if (at > offsetof(struct phub_host, fail))
                 ck_assert_msg(mock->failed[0] != '\0', "refused wordlessly");

@@ -24,7 +24,8 @@ int battery_main(int argc, char **argv, const char *kind,
 /* Cut the host table after each of its members; what lies behind crashes whom
  * calls it.  A strategy refuses to start, in words, or starts and then stands
  * exercise(). */
-void battery_truncated(uint32_t kind, void (*exercise)(struct mock *mock));
+void battery_truncated(uint32_t kind, const char *const *params,
+                       void (*exercise)(struct mock *mock));
 
 /* Bytes and tokens that a strategy did not ask for. */
 void battery_garbage(struct mock *mock);

@@ -20,6 +20,14 @@ static uint64_t ids[MOCK_NODES_MAX];
 static char keys[KEYS][16];
 static struct phub_assign_item items[KEYS];
 
+/* What a strategy needs to answer for a child that says nothing of itself. */
+static const char *const *params_of(const char *name)
+{
+    static const char *const guided[] = { "fallback=hash", NULL };
+
+    return strcmp(name, "guided") == 0 ? guided : NULL;
+}
+
 static void items_make(void)
 {
     uint32_t i;
@@ -42,7 +50,7 @@ static void setup(void)
     mock_world_init(&world, 1);
     mock = mock_new(&world);
     ck_assert_int_eq(mock_open(mock, PHUB_KIND_DISTRIBUTION, battery_name,
-                               NULL), 0);
+                               params_of(battery_name)), 0);
 }
 
 static void teardown(void)
@@ -141,7 +149,7 @@ START_TEST(a_pure_answer_is_the_same_on_every_node_and_in_any_batch)
     uint32_t count, i;
 
     ck_assert_int_eq(mock_open(other, PHUB_KIND_DISTRIBUTION, battery_name,
-                               NULL), 0);
+                               params_of(battery_name)), 0);
     assign(mock, view, items, 500, 3, nodes, counts);
     for (i = 500; pure() && i-- > 0;) {
         assign(other, between, &items[i], 1, 1, alone, &count);
@@ -281,7 +289,8 @@ static void exercise(struct mock *at)
 START_TEST(a_shorter_host_is_stood_or_refused)
 {
     items_make();
-    battery_truncated(PHUB_KIND_DISTRIBUTION, exercise);
+    battery_truncated(PHUB_KIND_DISTRIBUTION, params_of(battery_name),
+                      exercise);
 }
 END_TEST
 
@@ -304,7 +313,8 @@ static void fill(TCase *tc)
 
 int main(int argc, char **argv)
 {
-    static const char *const shipped[] = { "consistent_hash", NULL };
+    static const char *const shipped[] = { "consistent_hash", "guided",
+                                           NULL };
 
     return battery_main(argc, argv, "distribution", shipped, fill);
 }

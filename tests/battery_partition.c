@@ -90,7 +90,7 @@ END_TEST
 
 START_TEST(a_shorter_host_is_stood_or_refused)
 {
-    battery_truncated(PHUB_KIND_PARTITION, ask);
+    battery_truncated(PHUB_KIND_PARTITION, NULL, ask);
 }
 END_TEST
 

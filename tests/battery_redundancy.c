@@ -53,7 +53,7 @@ END_TEST
 
 START_TEST(a_shorter_host_is_stood_or_refused)
 {
-    battery_truncated(PHUB_KIND_REDUNDANCY, ask);
+    battery_truncated(PHUB_KIND_REDUNDANCY, NULL, ask);
 }
 END_TEST
 

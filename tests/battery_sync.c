@@ -198,7 +198,7 @@ static void exercise(struct mock *mock)
 
 START_TEST(a_shorter_host_is_stood_or_refused)
 {
-    battery_truncated(PHUB_KIND_SYNC, exercise);
+    battery_truncated(PHUB_KIND_SYNC, NULL, exercise);
 }
 END_TEST
 

@@ -373,6 +373,8 @@ struct phub_view *mock_view_new(struct mock_world *world, const uint64_t *ids,
             node->weight = 0;
         node->zone.data = (const uint8_t *)world->zone[ids[i]];
         node->zone.size = strlen(world->zone[ids[i]]);
+        node->labels.data = (const uint8_t *)world->labels[ids[i]];
+        node->labels.size = strlen(world->labels[ids[i]]);
     }
     qsort(view->nodes, count, sizeof view->nodes[0], id_cmp);
     return view;
@@ -483,10 +485,21 @@ static int host_view_label(const struct phub_view *view, uint64_t node,
                            const struct phub_bytes *label,
                            struct phub_bytes *value)
 {
-    (void)view;
-    (void)node;
-    (void)label;
-    (void)value;
+    const char *at = "", *end;
+    uint32_t i;
+
+    for (i = 0; i < view->count; i++)
+        if (view->nodes[i].id == node && node <= MOCK_NODES_MAX)
+            at = view->world->labels[node];
+    for (; *at != '\0'; at = *end == ',' ? end + 1 : end) {
+        end = at + strcspn(at, ",");
+        if ((size_t)(end - at) <= label->size || at[label->size] != '=' ||
+            memcmp(at, label->data, label->size) != 0)
+            continue;
+        value->data = (const uint8_t *)at + label->size + 1;
+        value->size = (size_t)(end - at) - label->size - 1;
+        return 0;
+    }
     return PHUB_ENOTFOUND;
 }
 

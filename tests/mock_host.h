@@ -127,6 +127,7 @@ struct mock_world {
     uint32_t heap_count, heap_size;
     uint32_t weight[MOCK_NODES_MAX + 1];   /* by id; 0 = normal */
     char zone[MOCK_NODES_MAX + 1][16];
+    char labels[MOCK_NODES_MAX + 1][32];   /* "disk=ssd,rack=3" */
     int32_t bufs;                  /* not given back */
     int32_t views;
     uint32_t violations;

@@ -23,6 +23,10 @@ check_PROGRAMS += tests/battery_distribution
 TESTS          += tests/battery_distribution
 tests_battery_distribution_LDADD = tests/libmock.la $(LDADD)
 
+check_PROGRAMS += tests/check_guided
+TESTS          += tests/check_guided
+tests_check_guided_LDADD = tests/libmock.la $(LDADD)
+
 check_PROGRAMS += tests/battery_migration
 TESTS          += tests/battery_migration
 tests_battery_migration_LDADD = tests/libmock.la $(LDADD)

@@ -391,8 +391,6 @@ static int host_assign_for(struct phub_ctx *ctx,
                            uint32_t *count)
 {
     struct phub__hub *hub = ctx->hub;
-    struct phub_assign_item item = { .size = sizeof item, .cause = cause,
-                                     .id = *child };
     struct phub__row_facts row;
     struct phub_view *view = phub__hub_view(hub), *others = NULL;
     uint32_t members = phub__view_count(view);
@@ -402,7 +400,6 @@ static int host_assign_for(struct phub_ctx *ctx,
     if (ctx->kind == PHUB_KIND_DISTRIBUTION)
         return PHUB_EINVAL; /* it would ask itself */
     phub__row_facts(hub, *child, &row);
-    item.home = row.home;
     if (cause == PHUB_CAUSE_DRAIN || cause == PHUB_CAUSE_RETRY) {
         others = phub__view_without(hub, view, hub->node);
         view = others;
@@ -412,9 +409,10 @@ static int host_assign_for(struct phub_ctx *ctx,
         phub__view_unref(&others);
         return PHUB_ENOPLACE;
     }
-    rc = phub__call_assign(hub->strategies[PHUB_KIND_DISTRIBUTION], view,
-                           &item, 1, nodes_max < members ? nodes_max : members,
-                           nodes, count, text, sizeof text);
+    rc = phub__keeper_places(hub, view, child, &row.home, NULL, 1,
+                             nodes_max < members ? nodes_max : members,
+                             (enum phub_cause)cause, nodes, count, text,
+                             sizeof text);
     phub__view_unref(&others);
     return rc;
 }

@@ -524,26 +524,27 @@ static uint32_t take_good(struct phub__hub *hub,
     return n;
 }
 
-void phub__keeper_start(struct phub__hub *hub,
-                        const struct phub__op_request *op,
-                        const struct phub__op_item *const *items,
-                        uint32_t count)
+/* Those that may be started are placed, written and run; placed: some of the
+ * same request were before.  A strategy that fails for one of many is asked
+ * about each alone, so that the others do not suffer. */
+static void start_good(struct phub__hub *hub,
+                       const struct phub__op_request *op,
+                       const struct phub__op_item *const *good,
+                       const struct phub_bytes *ids, uint32_t n, int placed)
 {
-    struct phub_bytes *ids = phub__calloc(count, sizeof *ids);
-    const struct phub__op_item **good = phub__calloc(count, sizeof *good);
-    struct phub__places p = { .nodes = NULL };
-    struct phub__arena arena;
     struct batch *batch = NULL;
+    struct phub__places p;
     char text[256];
-    uint32_t i, n;
-    int rc;
+    uint32_t i;
+    int rc = phub__place(hub, phub__hub_view(hub), ids, NULL, good, n,
+                         PHUB_CAUSE_START, &p, text, sizeof text);
 
-    phub__arena_init(&arena, NULL, 0, ALTERED_MAX);
-    n = take_good(hub, op, items, count, good, ids, &arena);
-    if (n == 0)
-        goto out;
-    rc = phub__place(hub, phub__hub_view(hub), ids, NULL, good, n,
-                     PHUB_CAUSE_START, &p, text, sizeof text);
+    if (rc != 0 && n > 1) {
+        phub__places_fini(&p);
+        for (i = 0; i < n; i++)
+            start_good(hub, op, &good[i], &ids[i], 1, placed || i > 0);
+        return;
+    }
     if (rc == 0)
         batch = batch_new(hub, n, op->timeout_ms, PHUB_CAUSE_START);
     for (i = 0; i < n; i++) {
@@ -559,7 +560,8 @@ void phub__keeper_start(struct phub__hub *hub,
         if (code == 0) {
             claim = &batch->claims[batch->count];
             /* The same id twice in one batch: the second finds the first. */
-            code = i > 0 ? refuse(hub, good[i], text, sizeof text) : 0;
+            code = placed || i > 0 ? refuse(hub, good[i], text, sizeof text)
+                                   : 0;
             if (code == 0)
                 code = write_claim(batch, claim, good[i], &p, i);
             if (code == 0) {
@@ -579,9 +581,24 @@ void phub__keeper_start(struct phub__hub *hub,
         batch->run->count = batch->run->pending = 0;
         phub__request_send(batch->run, run_done, batch);
     }
-out:
-    phub__arena_fini(&arena);
     phub__places_fini(&p);
+}
+
+void phub__keeper_start(struct phub__hub *hub,
+                        const struct phub__op_request *op,
+                        const struct phub__op_item *const *items,
+                        uint32_t count)
+{
+    struct phub_bytes *ids = phub__calloc(count, sizeof *ids);
+    const struct phub__op_item **good = phub__calloc(count, sizeof *good);
+    struct phub__arena arena;
+    uint32_t n;
+
+    phub__arena_init(&arena, NULL, 0, ALTERED_MAX);
+    n = take_good(hub, op, items, count, good, ids, &arena);
+    if (n != 0)
+        start_good(hub, op, good, ids, n, 0);
+    phub__arena_fini(&arena);
     phub__free(ids);
     phub__free(good);
 }

@@ -67,6 +67,40 @@ static int describe(struct phub__hub *hub, const struct phub__op_item *start,
                  offsetof(struct phub__meta_pair, value), arena, item);
 }
 
+static int ask(struct phub__hub *hub, const struct phub_view *view,
+               const struct phub_assign_item *items, uint32_t count,
+               uint32_t factor, uint64_t *nodes, uint32_t *counts,
+               char *error, size_t error_max)
+{
+    return phub__call_assign(hub->strategies[PHUB_KIND_DISTRIBUTION], view,
+                             items, count, factor, nodes, counts, error,
+                             error_max);
+}
+
+/* The strategy failed for many: ask about each alone.  Who cannot be placed
+ * has a count of 0; one that has no place waits for it without a word. */
+static void ask_each(struct phub__hub *hub, const struct phub_view *view,
+                     const struct phub_assign_item *items, uint32_t count,
+                     uint32_t factor, uint64_t *nodes, uint32_t *counts)
+{
+    uint32_t i, failed = 0;
+    char text[256], first[256] = "";
+
+    for (i = 0; i < count; i++, nodes += factor) {
+        int rc = ask(hub, view, &items[i], 1, factor, nodes, &counts[i], text,
+                     sizeof text);
+
+        if (rc == 0)
+            continue;
+        counts[i] = 0;
+        if (rc != PHUB_ENOPLACE && failed++ == 0)
+            memcpy(first, text, sizeof first);
+    }
+    if (failed != 0)
+        phub__hub_log(hub, PHUB__LOG_ERROR, "cannot place %u of %u children: "
+                      "%s", failed, count, first);
+}
+
 int phub__keeper_places(struct phub__hub *hub, const struct phub_view *view,
                         const struct phub_bytes *ids, const uint64_t *homes,
                         const struct phub__op_item *const *starts,
@@ -92,9 +126,14 @@ int phub__keeper_places(struct phub__hub *hub, const struct phub_view *view,
             rc = describe(hub, starts != NULL ? starts[i] : NULL, &arena,
                           &items[i]);
     }
-    if (rc == 0)
-        rc = phub__call_assign(s, view, items, count, factor, nodes, counts,
-                               error, error_max);
+    if (rc == 0) {
+        rc = ask(hub, view, items, count, factor, nodes, counts, error,
+                 error_max);
+        if (rc != 0 && starts == NULL && (count > 1 || rc == PHUB_ENOPLACE)) {
+            ask_each(hub, view, items, count, factor, nodes, counts);
+            rc = 0;
+        }
+    }
     phub__arena_fini(&arena);
     phub__free(items);
     return rc;

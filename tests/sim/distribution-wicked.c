@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* wicked: a distribution strategy that goes wrong in the way it is told to,
  * for check_sim_tool: after so many questions it crashes, spins, waits for
- * ever, or says nothing any more. */
+ * ever, or says nothing any more; or it names a node that is no member, too many,
+ * none, or another one each time. */
 #include <signal.h>
 #include <unistd.h>
 
 #include <phub/plugin.h>
 
-enum how { HOW_CRASH, HOW_SPIN, HOW_HANG, HOW_REFUSE };
+enum how { HOW_CRASH, HOW_SPIN, HOW_HANG, HOW_REFUSE, HOW_UNKNOWN,
+           HOW_MANY, HOW_NONE, HOW_DIFFERENT };
 
 struct wicked {
     struct phub_ctx *ctx;
@@ -47,8 +49,30 @@ static int go_wrong(struct wicked *self)
             (void)pause();
     case HOW_REFUSE:
         return self->host->fail(self->ctx, PHUB_ENOPLACE, "not today");
+    case HOW_UNKNOWN:
+    case HOW_MANY:
+    case HOW_NONE:
+    case HOW_DIFFERENT:
+        break;
     }
     return 0;
+}
+
+/* An answer, as wrong as it is to be. */
+static int answer(struct wicked *self, const struct phub_view *view,
+                  uint32_t factor, uint64_t *nodes, uint32_t *count)
+{
+    struct phub_view_node node = { .size = sizeof node };
+    uint32_t index = 0;
+    int rc;
+
+    if (self->how == HOW_DIFFERENT)
+        index = (uint32_t)(self->host->random(self->ctx) %
+                           self->host->view_count(view));
+    rc = self->host->view_node(view, index, &node);
+    nodes[0] = self->how == HOW_UNKNOWN ? node.id + 1 : node.id;
+    *count = self->how == HOW_MANY ? factor + 1 : self->how != HOW_NONE;
+    return rc;
 }
 
 static int wicked_assign(void *self_, const struct phub_view *view,
@@ -62,8 +86,13 @@ static int wicked_assign(void *self_, const struct phub_view *view,
 
     (void)items;
     (void)stride;
-    if (self->asked++ >= self->after)
-        return go_wrong(self);
+    if (self->asked++ >= self->after) {
+        rc = go_wrong(self);
+        for (uint32_t i = 0; i < count && rc == 0; i++)
+            rc = answer(self, view, factor, nodes + (size_t)i * factor,
+                        &counts[i]);
+        return rc;
+    }
     for (uint32_t i = 0; i < count && rc == 0; i++) {
         nodes[(size_t)i * factor] = node.id;
         counts[i] = 1;
@@ -81,7 +110,7 @@ static const struct phub_distribution_ops ops = {
 
 static const struct phub_param params[] = {
     { .name = "how", .unit = "", .default_value = "crash",
-      .choices = "crash|spin|hang|refuse", .help = "What goes wrong.",
+      .choices = "crash|spin|hang|refuse|unknown|many|none|different", .help = "What goes wrong.",
       .type = PHUB_PARAM_CHOICE },
     { .name = "after", .unit = "calls", .default_value = "0", .max = 1000000,
       .help = "So many questions are answered first.",
