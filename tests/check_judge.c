@@ -314,20 +314,11 @@ START_TEST(exists_for_what_no_registry_has_is_a_lie)
 }
 END_TEST
 
-START_TEST(a_stop_that_is_done_while_it_acts_is_a_lie)
+START_TEST(a_stop_of_what_acts_that_is_done_or_not_found_is_a_lie)
 {
     scene();
     sim_run(c, 20000);
-    told(PHUB__OP_STOP, 0);
-    end(5);
-}
-END_TEST
-
-START_TEST(not_found_for_what_runs_is_a_lie)
-{
-    scene();
-    sim_run(c, 20000);
-    told(PHUB__OP_STOP, PHUB_ENOTFOUND);
+    told(PHUB__OP_STOP, _i ? PHUB_ENOTFOUND : 0);
     end(5);
 }
 END_TEST
@@ -751,8 +742,8 @@ static void add_first(TCase *t)
     tcase_add_loop_test(t, what_begins_after_its_stop_is_told_at_once, 0, 2);
     tcase_add_test(t, a_start_that_is_done_and_never_acted_is_a_lie);
     tcase_add_test(t, exists_for_what_no_registry_has_is_a_lie);
-    tcase_add_test(t, a_stop_that_is_done_while_it_acts_is_a_lie);
-    tcase_add_test(t, not_found_for_what_runs_is_a_lie);
+    tcase_add_loop_test(
+        t, a_stop_of_what_acts_that_is_done_or_not_found_is_a_lie, 0, 2);
     tcase_add_test(t, a_move_that_is_done_and_did_not_arrive_is_a_lie);
     tcase_add_test(t, an_answer_without_a_word_is_told);
     tcase_add_test(t, a_command_that_does_not_end_is_told);

@@ -329,13 +329,16 @@ int sim_members_agree(struct sim_case *c)
 }
 
 /* What a node that was away when a cut ended has lived through on its side is
- * merged only now. */
+ * merged only now; its stop may win over what people were told since. */
 static void stray_returns(struct sim_case *c, uint32_t index)
 {
     if (!c->stray[index])
         return;
     c->stray[index] = 0;
     sim_judges_apart(c, index, UINT32_MAX);
+    for (uint32_t i = 0; i < c->options.children && !c->majority; i++)
+        if (c->children[i].told_in_cut)
+            c->children[i].wish = SIM_UNKNOWN;
     c->split = 1;
     c->split_ns = phub__world_now(c->world);
 }

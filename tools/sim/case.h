@@ -120,6 +120,7 @@ struct sim_child {
     struct sim_journal journals[PHUB__SIM_CLIENTS_MAX];
     int asked_to_start;        /* ever */
     int told;                  /* the code of the last answer */
+    int told_in_cut;           /* by either side of one */
 };
 
 struct sim_owned;

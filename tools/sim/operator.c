@@ -87,6 +87,7 @@ static void learned(struct command *command, uint32_t index, int code,
     /* Two sides may have been told two things; the newer life wins. */
     if (sim_was_cut(c) && child->wished_ns >= c->split_ns)
         wish = SIM_UNKNOWN;
+    child->told_in_cut |= sim_was_cut(c);
     child->wish = wish;
     child->wished_ns = phub__world_now(c->world);
     phub__world_note(c->world, command->node, "%s %s: %s",
