@@ -45,9 +45,12 @@ static uint32_t item_class(const struct phub_swap *swap,
         return PHUB_SWAP_NOWHERE;
     if (swap->host->child_info(swap->ctx, &item->id, &info) != 0)
         return PHUB_SWAP_AWAY;
+    /* One that has just come is at home already, and begins to act. */
     here = info.local_state == PHUB_INSTANCE_RUNNING ||
            info.local_state == PHUB_INSTANCE_STARTING ||
-           info.local_state == PHUB_INSTANCE_FROZEN;
+           info.local_state == PHUB_INSTANCE_FROZEN ||
+           (info.local_state == PHUB_INSTANCE_STANDBY &&
+            info.home == swap->host->self(swap->ctx));
     if (item->targets[0] == swap->host->self(swap->ctx))
         return here ? PHUB_SWAP_THERE : PHUB_SWAP_AWAY;
     if (here)
