@@ -6,7 +6,7 @@ TESTS              += tests/check_mutants.sh
 EXTRA_DIST         += tests/mutants/child.list tests/mutants/cluster.list \
 	tests/mutants/hub.list tests/mutants/move.list \
 	tests/mutants/plugins.list tests/mutants/registry.list \
-	tests/mutants/wire.list tests/mutants/TABLE
+	tests/mutants/wire.list tests/mutants/MASKED tests/mutants/TABLE
 
 # Ten minutes on two cores; MUTANTS="NAME..." for some.
 mutants: tools/phub-sim$(EXEEXT) $(plugin_LTLIBRARIES)
