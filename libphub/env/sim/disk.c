@@ -21,7 +21,7 @@ struct phub__sim_file {
     struct phub__sim_file *next;
     char *name;
     uint8_t *data;
-    size_t size;
+    size_t size, room;
     size_t synced;
     size_t last;        /* where the last append began */
     uint64_t free_at;   /* operations before are done by then */
@@ -68,7 +68,10 @@ static void append(struct phub__sim_file *file, const uint8_t *data,
     file->exists = 1;
     if (size == 0)
         return;
-    file->data = phub__sim_grow(file->data, file->size + size, 1);
+    if (file->size + size > file->room) {
+        file->room = file->size + size + file->size / 2;
+        file->data = phub__sim_grow(file->data, file->room, 1);
+    }
     memcpy(file->data + file->size, data, size);
     file->size += size;
 }
