@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* peer: what this node says to others, and hears from them.
  *
- * A peer is a member of the view: a link (DEALER) for probes and control, a
- * second one for bulk, opened when there is bulk, and a session for each of
- * the two reliable lanes.  It is made when the node enters the view and freed
+ * A peer is a member of the view: a link (DEALER) for probes and control and a
+ * session for the reliable lane; a second of each for bulk, when there is
+ * some.  It is made when the node enters the view and freed
  * when it leaves or restarts; what was not acknowledged is lost then, and
  * whoever sent it hears of the node's going from the request manager.
  *
@@ -44,19 +44,19 @@ struct waiting {
 };
 
 struct peer {
-    struct peer *next;
+    uint64_t node;
     struct peer *chain;                    /* of the same bucket */
     struct phub__hub *hub;
-    uint64_t node;
     uint64_t boot;
+    struct phub__link *links[2];           /* by enum phub__link_kind */
+    struct phub__session *sessions[2];     /* of bulk: NULL until it is used */
+    struct waiting *first, **last;
     uint64_t due_ns;                       /* of its sessions */
     uint32_t at;                           /* in due[], if due_ns is a time */
-    char endpoint[PHUB_ENDPOINT_MAX + 1];
-    struct phub__link *links[2];           /* by enum phub__link_kind */
-    struct phub__session *sessions[2];
-    struct waiting *first, **last;
     uint32_t waiting_count;
     size_t waiting_bytes;
+    struct peer *next, **back;
+    char endpoint[PHUB_ENDPOINT_MAX + 1];  /* last: the rest is used often */
 };
 
 struct stranger {
@@ -355,6 +355,22 @@ static void tick(void *arg)
     arm(hub);
 }
 
+static void deliver(void *arg, const struct phub__envelope *envelope,
+                    struct phub_buf *frame, struct phub_bytes body);
+
+/* The session of that lane, if there is none yet. */
+static int session_open(struct peer *peer, unsigned lane)
+{
+    struct phub__session_config config = {
+        .self_boot = peer->hub->boot, .peer = peer->node,
+        .peer_boot = peer->boot, .lane = lane,
+        .generations = &peer->hub->peers->generations,
+        .io = { peer, emit, deliver, failed } };
+    struct phub__session **session = &peer->sessions[kind_of(lane)];
+
+    return *session != NULL ? 0 : phub__session_new(&config, session);
+}
+
 static void own_flush(void *arg);
 
 static int send_own(struct phub__hub *hub, unsigned type,
@@ -386,10 +402,12 @@ int phub__peer_send(struct phub__hub *hub, uint64_t node, uint32_t type,
     peer = find(hub, node);
     if (peer == NULL)
         return PHUB_ENODEDOWN;
-    if (phub__message_lane(type) == PHUB__LANE_BULK)
-        rc = phub__session_send(peer->sessions[PHUB__LINK_BULK], type, body,
-                                hub->env->now_ns(hub->env));
-    else if (peer->first != NULL)
+    if (phub__message_lane(type) == PHUB__LANE_BULK) {
+        rc = session_open(peer, PHUB__LANE_BULK);
+        if (rc == 0)
+            rc = phub__session_send(peer->sessions[PHUB__LINK_BULK], type,
+                                    body, hub->env->now_ns(hub->env));
+    } else if (peer->first != NULL)
         rc = backlog(peer, type, body); /* in order */
     else {
         rc = phub__session_send(peer->sessions[PHUB__LINK_CONTROL], type,
@@ -615,6 +633,8 @@ static void received(void *arg, struct phub_buf *frame)
         return;
     }
     phub__hub_epoch_seen(hub, e.lamport);
+    if (session_open(peer, e.lane) != 0)
+        return; /* as if it were lost: it is sent again */
     (void)phub__session_received(peer->sessions[kind_of(e.lane)], &e, frame,
                                  body, hub->env->now_ns(hub->env));
     peer = find(hub, e.node); /* handling it may have changed the view */
@@ -670,10 +690,6 @@ static void peer_new(struct phub__hub *hub, uint64_t node, uint64_t boot)
     const struct phub__member *member =
         phub__cluster_member(hub->cluster, node);
     struct peer *peer = phub__calloc(1, sizeof *peer);
-    struct phub__session_config config = {
-        .self_boot = hub->boot, .peer = node, .peer_boot = boot,
-        .lane = PHUB__LANE_CONTROL, .generations = &hub->peers->generations,
-        .io = { peer, emit, deliver, failed } };
 
     if (peer == NULL || member == NULL || grow(hub->peers) != 0) {
         phub__free(peer);
@@ -685,16 +701,14 @@ static void peer_new(struct phub__hub *hub, uint64_t node, uint64_t boot)
     peer->boot = boot;
     peer->due_ns = UINT64_MAX;
     memcpy(peer->endpoint, member->endpoint, sizeof peer->endpoint);
-    if (phub__session_new(&config, &peer->sessions[PHUB__LINK_CONTROL]) != 0) {
-        peer_free(peer);
-        return;
-    }
-    config.lane = PHUB__LANE_BULK;
-    if (phub__session_new(&config, &peer->sessions[PHUB__LINK_BULK]) != 0) {
+    if (session_open(peer, PHUB__LANE_CONTROL) != 0) {
         peer_free(peer);
         return;
     }
     peer->next = hub->peers->peers;
+    peer->back = &hub->peers->peers;
+    if (peer->next != NULL)
+        peer->next->back = &peer->next;
     hub->peers->peers = peer;
     peer->chain = *bucket(hub->peers, node);
     *bucket(hub->peers, node) = peer;
@@ -703,13 +717,13 @@ static void peer_new(struct phub__hub *hub, uint64_t node, uint64_t boot)
 
 static void peer_drop(struct phub__hub *hub, uint64_t node)
 {
-    struct peer **p = &hub->peers->peers, *peer = find(hub, node);
+    struct peer **p, *peer = find(hub, node);
 
     if (peer == NULL)
         return;
-    while (*p != peer)
-        p = &(*p)->next;
-    *p = peer->next;
+    *peer->back = peer->next;
+    if (peer->next != NULL)
+        peer->next->back = peer->back;
     p = bucket(hub->peers, node);
     while (*p != peer)
         p = &(*p)->chain;
