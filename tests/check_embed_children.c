@@ -9,7 +9,9 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <phub/cbor.h>
 #include <phub/client.h>
+#include <phub/control.h>
 
 #include "embed_fixture.h"
 
@@ -451,7 +453,8 @@ static void hub_with_dir(void)
         "hub.listen=tcp://127.0.0.1:0", "members.settle_ms=20",
         "strategies.distribution=consistent_hash", "strategies.sync=pubsub",
         "strategies.redundancy=singularity", "strategies.migration=hotswap",
-        "strategies.partition=divergence", "hub.log_level=error" };
+        "strategies.partition=divergence", "hub.log_level=error",
+        "members.lease_ms=30000" };
     const char *build = getenv("PHUB_BUILDDIR");
     char error[512] = "";
     int rc;
@@ -462,7 +465,7 @@ static void hub_with_dir(void)
     snprintf(state, sizeof state, "hub.state_dir=%s/state", dir);
     snprintf(control, sizeof control, "%s/control", dir);
     snprintf(socket, sizeof socket, "hub.control=%s", control);
-    rc = phub_hub_new(NULL, settings, 12, &hubs[0], error, sizeof error);
+    rc = phub_hub_new(NULL, settings, 13, &hubs[0], error, sizeof error);
     ck_assert_msg(rc == 0, "%d: %s", rc, error);
     ck_assert_int_eq(phub_behaviour_add(hubs[0], &counter), 0);
     rc = phub_hub_start(hubs[0], error, sizeof error);
@@ -496,6 +499,122 @@ START_TEST(a_hub_with_a_directory_is_the_same_node_again_and_can_be_asked)
     phub_hub_free(&hubs[0]);
     hub_with_dir();
     ck_assert_uint_eq(phub_hub_node(hubs[0]), node);
+    phub_hub_free(&hubs[0]);
+    dir_remove();
+}
+END_TEST
+
+static void pose(struct phub_client *client, const char *verb)
+{
+    uint8_t bytes[32];
+    struct phub_cbor_writer w;
+
+    phub_cbor_writer_init(&w, bytes, sizeof bytes);
+    phub_cbor_write_map(&w, 1);
+    phub_cbor_write_uint(&w, PHUB_CONTROL_VERB);
+    phub_cbor_write_cstr(&w, verb);
+    ck_assert_int_eq(phub_client_send(client, (struct phub_bytes){
+                                          bytes, w.size }, WAIT_MS), 0);
+}
+
+/* Mark whom a record names: "cN". */
+static void read_child(struct phub_cbor_reader *r, uint8_t *told)
+{
+    uint64_t pairs = 0, key = 0;
+    const char *id;
+    size_t size;
+
+    for (phub_cbor_read_map(r, &pairs); pairs > 0; pairs--) {
+        ck_assert(phub_cbor_read_uint(r, &key));
+        if (key == PHUB_CONTROL_R_ID && told != NULL) {
+            ck_assert(phub_cbor_read_text(r, &id, &size));
+            told[strtoul(id + 1, NULL, 10)]++;
+        } else {
+            ck_assert(phub_cbor_skip(r));
+        }
+    }
+}
+
+/* Read one answer to its end; gives its size in bytes. */
+static size_t read_answer(struct phub_client *client, uint8_t *told)
+{
+    bool more = true;
+    size_t bytes = 0;
+
+    while (more) {
+        struct phub_bytes body;
+        struct phub_cbor_reader r;
+        uint64_t pairs = 0, key = 0, count = 0;
+
+        ck_assert_int_eq(phub_client_receive(client, WAIT_MS, &body), 0);
+        bytes += body.size;
+        more = false;
+        phub_cbor_reader_init(&r, body.data, body.size);
+        for (phub_cbor_read_map(&r, &pairs); pairs > 0; pairs--) {
+            ck_assert(phub_cbor_read_uint(&r, &key));
+            ck_assert_uint_ne(key, PHUB_CONTROL_CODE);
+            if (key == PHUB_CONTROL_MORE)
+                ck_assert(phub_cbor_read_bool(&r, &more));
+            else if (key != PHUB_CONTROL_RECORDS)
+                ck_assert(phub_cbor_skip(&r));
+            else
+                for (phub_cbor_read_array(&r, &count); count > 0; count--)
+                    read_child(&r, told);
+        }
+        ck_assert(phub_cbor_read_end(&r));
+    }
+    return bytes;
+}
+
+#define LISTED 5000
+#define LIST_TAGS 32
+
+START_TEST(a_list_above_8_mib_is_given_whole_to_who_reads_late)
+{
+    static struct phub_child many[LISTED];
+    static char ids[LISTED][16], tags[LIST_TAGS][64];
+    static uint8_t told[LISTED];
+    const char *each[LIST_TAGS];
+    struct phub_client *late = NULL, *other = NULL;
+    struct phub_future *future = NULL;
+    int rc;
+
+    snprintf(dir, sizeof dir, "/tmp/phub-embed-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    hub_with_dir();
+    for (int i = 0; i < LIST_TAGS; i++) {
+        memset(tags[i], 't', 63);
+        tags[i][0] = (char)('a' + i % 16);
+        tags[i][1] = (char)('a' + i / 16);
+        each[i] = tags[i];
+    }
+    for (int i = 0; i < LISTED; i++) {
+        snprintf(ids[i], sizeof ids[i], "c%d", i);
+        many[i] = child(ids[i]);
+        many[i].tags = each;
+        many[i].tags_count = LIST_TAGS;
+    }
+    ck_assert_int_eq(phub_start(hubs[0], many, LISTED, 0, 100000, &future),
+                     0);
+    rc = phub_future_wait(future, 100000);
+    for (size_t i = 0; i < LISTED; i++)
+        ck_assert_msg(rc == 0 || answer_of(future, i).code == 0, "%zu: %s", i,
+                      answer_of(future, i).text);
+    phub_future_free(&future);
+    ck_assert_int_eq(phub_client_open(control, WAIT_MS, &late), 0);
+    ck_assert_int_eq(phub_client_open(control, WAIT_MS, &other), 0);
+    pose(late, "ls");
+    for (int i = 0; i < 100; i++) { /* the hub has many turns */
+        pose(other, "nodes");
+        read_answer(other, NULL);
+    }
+    ck_assert_uint_gt(read_answer(late, told), 8u << 20);
+    for (int i = 0; i < LISTED; i++)
+        ck_assert_uint_eq(told[i], 1);
+    pose(late, "nodes"); /* it is as good as before */
+    read_answer(late, NULL);
+    phub_client_close(&late);
+    phub_client_close(&other);
     phub_hub_free(&hubs[0]);
     dir_remove();
 }
@@ -553,6 +672,8 @@ int main(void)
     tcase_add_test(tc, no_acknowledged_call_is_lost_while_an_actor_moves);
     tcase_add_test(
         tc, a_hub_with_a_directory_is_the_same_node_again_and_can_be_asked);
+    tcase_add_test(tc,
+                   a_list_above_8_mib_is_given_whole_to_who_reads_late);
     tcase_add_test(tc, a_program_runs_beside_actors);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

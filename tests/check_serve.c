@@ -2,199 +2,7 @@
 /* check_serve: frames of the control socket and their answers. */
 #include "config.h"
 
-#include <check.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <phub/control.h>
-#include <phub/error.h>
-
-#include "hub_fixture.h"
-#include "wire/memory.h"
-
-struct question {
-    uint64_t reference;
-    struct phub_bytes verb;
-    struct phub__list ids, children;
-    struct phub_bytes node, tag, state;
-    uint64_t timeout_ms;
-    bool rollback, no_wait;
-    uint64_t count, version;
-};
-
-static PHUB__SCHEMA(pair_schema, struct phub__op_pair,
-    PHUB__TEXT(1, struct phub__op_pair, key, 63),
-    PHUB__TEXT(2, struct phub__op_pair, value, 1024));
-
-#define C struct phub__command_child
-static PHUB__SCHEMA(child_schema, C,
-    PHUB__TEXT(PHUB_CONTROL_CHILD_ID, C, id, 65536),
-    PHUB__BYTES(PHUB_CONTROL_CHILD_SPEC, C, spec, 65536),
-    PHUB__LIST(PHUB_CONTROL_CHILD_METADATA, C, metadata, 64, &pair_schema),
-    PHUB__TEXTS(PHUB_CONTROL_CHILD_TAGS, C, tags, 64, 63));
-
-#define Q struct question
-static PHUB__SCHEMA(question_schema, Q,
-    PHUB__U64(PHUB_CONTROL_REFERENCE, Q, reference),
-    PHUB__TEXT(PHUB_CONTROL_VERB, Q, verb, 1000),
-    PHUB__TEXTS(PHUB_CONTROL_IDS, Q, ids, 1u << 24, 1u << 20),
-    PHUB__LIST(PHUB_CONTROL_CHILDREN, Q, children, 100000, &child_schema),
-    PHUB__TEXT(PHUB_CONTROL_NODE, Q, node, 1000),
-    PHUB__TEXT(PHUB_CONTROL_TAG, Q, tag, 1000),
-    PHUB__TEXT(PHUB_CONTROL_STATE, Q, state, 1000),
-    PHUB__U64(PHUB_CONTROL_TIMEOUT_MS, Q, timeout_ms),
-    PHUB__BOOL(PHUB_CONTROL_ROLLBACK, Q, rollback),
-    PHUB__BOOL(PHUB_CONTROL_NO_WAIT, Q, no_wait),
-    PHUB__U64(PHUB_CONTROL_COUNT, Q, count),
-    PHUB__U64(PHUB_CONTROL_VERSION, Q, version));
-
-struct record {
-    struct phub_bytes id, node, state, text;
-    int64_t code;
-    uint64_t value;
-};
-
-#define R struct record
-static PHUB__SCHEMA(record_schema, R,
-    PHUB__TEXT(PHUB_CONTROL_R_ID, R, id, 65536),
-    PHUB__I64(PHUB_CONTROL_R_CODE, R, code),
-    PHUB__TEXT(PHUB_CONTROL_R_NODE, R, node, 255),
-    PHUB__TEXT(PHUB_CONTROL_R_STATE, R, state, 63),
-    PHUB__BYTES(PHUB_CONTROL_R_TEXT, R, text, 1u << 22),
-    PHUB__U64(PHUB_CONTROL_R_VALUE, R, value));
-
-struct answer {
-    uint64_t reference;
-    int64_t code;
-    struct phub_bytes text;
-    bool more;
-    struct phub__list records;
-};
-
-#define A struct answer
-static PHUB__SCHEMA(answer_schema, A,
-    PHUB__U64(PHUB_CONTROL_REFERENCE, A, reference),
-    PHUB__I64(PHUB_CONTROL_CODE, A, code),
-    PHUB__TEXT(PHUB_CONTROL_TEXT, A, text, 4096),
-    PHUB__BOOL(PHUB_CONTROL_MORE, A, more),
-    PHUB__LIST(PHUB_CONTROL_RECORDS, A, records, 100000, &record_schema));
-
-struct client {
-    struct phub__asker asker;   /* first */
-    uint32_t frames, last, records, released;
-    int code, failed;
-    uint64_t reference;
-    char text[512];
-    struct { char id[64], node[16], state[16]; int code; uint64_t value; }
-        first[64];
-};
-
-static struct hubs hubs;
-static struct client client;
-
-static void note(char *place, size_t max, struct phub_bytes text)
-{
-    snprintf(place, max, "%.*s", (int)text.size,
-             text.size != 0 ? (const char *)text.data : "");
-}
-
-static void on_send(struct phub__asker *asker, struct phub_bytes frame)
-{
-    struct client *c = (struct client *)asker;
-    struct phub__arena arena;
-    struct answer answer;
-    const struct record *records;
-    uint32_t i;
-
-    c->failed |= phub__memory_failed();
-    phub__memory_fail(0); /* the client has memory */
-    phub__arena_init(&arena, NULL, 0, 64u << 20);
-    ck_assert_int_eq(phub__decode(&answer_schema, frame, &answer, &arena,
-                                  NULL), 0);
-    ck_assert_uint_eq(c->last, 0);
-    c->frames++;
-    c->last = !answer.more;
-    c->code = (int)answer.code;
-    c->reference = answer.reference;
-    note(c->text, sizeof c->text, answer.text);
-    records = answer.records.items;
-    for (i = 0; i < answer.records.count; i++, c->records++) {
-        if (c->records >= 64)
-            continue;
-        note(c->first[c->records].id, 64, records[i].id);
-        note(c->first[c->records].node, 16, records[i].node);
-        note(c->first[c->records].state, 16, records[i].state);
-        c->first[c->records].code = (int)records[i].code;
-        c->first[c->records].value = records[i].value;
-    }
-    phub__arena_fini(&arena);
-}
-
-static void on_release(struct phub__asker *asker)
-{
-    ((struct client *)asker)->released++;
-}
-
-static void new_client(void)
-{
-    memset(&client, 0, sizeof client);
-    client.asker.send = on_send;
-    client.asker.release = on_release;
-}
-
-static void setup(void)
-{
-    hubs_new(&hubs, 3, "coldswap", 3);
-}
-
-static void teardown(void)
-{
-    hubs_free(&hubs);
-}
-
-static void give(struct phub__hub *hub, void *arg)
-{
-    phub__command(hub, &client.asker, *(struct phub_bytes *)arg);
-}
-
-static void encode(const struct question *q, struct phub__builder *builder)
-{
-    phub__builder_init(builder, 1u << 24);
-    ck_assert_int_eq(phub__encode(&question_schema, q, builder), 0);
-}
-
-/* Ask node a and wait for the last frame. */
-static int asked(struct question *q)
-{
-    struct phub__builder builder;
-    struct phub_bytes frame;
-    int i;
-
-    new_client();
-    q->reference = 4711;
-    encode(q, &builder);
-    frame = phub__builder_bytes(&builder);
-    hubs_do(&hubs, 0, give, &frame);
-    phub__builder_fini(&builder);
-    for (i = 0; i < 30000 && !client.last; i++)
-        hubs_run(&hubs, 1);
-    ck_assert_uint_eq(client.last, 1);
-    ck_assert_uint_eq(client.reference, 4711);
-    ck_assert_uint_eq(client.asker.refs, 0);
-    return client.code;
-}
-
-static int ask(const char *verb, const char *id, const char *node)
-{
-    struct phub_bytes name = hubs_bytes(id);
-    struct question q = { .verb = hubs_bytes(verb),
-                          .node = hubs_bytes(node) };
-
-    if (id[0] != '\0')
-        q.ids = (struct phub__list){ &name, 1 };
-    return asked(&q);
-}
+#include "serve_fixture.h"
 
 static int start(const char *id, const char *tag, const char *words)
 {
@@ -337,33 +145,6 @@ START_TEST(ls_filters_by_tag_node_and_state)
     ck_assert_uint_eq(sum, 3);
     ck_assert_int_eq(ask("ls", "", "nobody"), 0);
     ck_assert_uint_eq(client.records, 0);
-}
-END_TEST
-
-START_TEST(a_long_list_comes_in_pieces)
-{
-    struct phub_buf *spec = hubs_spec("sim no-channel");
-    struct phub__command_child *children = calloc(1300, sizeof *children);
-    struct question q = { .verb = hubs_bytes("start"),
-                          .children = { children, 1300 } };
-    char (*ids)[8] = calloc(1300, sizeof *ids);
-    uint32_t i;
-
-    for (i = 0; i < 1300; i++) {
-        snprintf(ids[i], sizeof ids[i], "c%u", i);
-        children[i].id = hubs_bytes(ids[i]);
-        children[i].spec = phub__buf_bytes(spec);
-    }
-    ck_assert_int_eq(asked(&q), 0);
-    ck_assert_uint_eq(client.records, 1300);
-    ck_assert_uint_ge(client.frames, 3);
-    hubs_run(&hubs, 1000);
-    ck_assert_int_eq(ask("ls", "", ""), 0);
-    ck_assert_uint_eq(client.records, 1300);
-    ck_assert_uint_ge(client.frames, 3);
-    phub__buf_unref(&spec);
-    free(children);
-    free(ids);
 }
 END_TEST
 
@@ -534,22 +315,6 @@ START_TEST(a_hub_that_ends_answers_whoever_waits)
 }
 END_TEST
 
-struct poor {
-    struct phub_bytes frame;
-    uint64_t nth;
-    int failed;
-};
-
-static void give_poor(struct phub__hub *hub, void *arg)
-{
-    struct poor *poor = arg;
-
-    phub__memory_fail(poor->nth);
-    phub__command(hub, &client.asker, poor->frame);
-    poor->failed = phub__memory_failed() || client.failed;
-    phub__memory_fail(0);
-}
-
 START_TEST(without_memory_a_verb_is_answered_once)
 {
     static const char *const verbs[] = { "ls", "show", "nodes", "status",
@@ -591,7 +356,6 @@ int main(void)
     tcase_add_test(tc, nodes_and_status_tell_of_the_hub);
     tcase_add_test(tc, a_drain_answers_what_went);
     tcase_add_test(tc, ls_filters_by_tag_node_and_state);
-    tcase_add_test(tc, a_long_list_comes_in_pieces);
     tcase_add_test(tc, no_wait_is_answered_at_once);
     tcase_add_test(tc, what_is_wrong_is_named);
     tcase_add_test(tc, too_many_and_too_long_are_refused_whole);

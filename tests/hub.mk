@@ -39,10 +39,13 @@ TESTS          += tests/check_request
 tests_check_request_SOURCES = tests/check_request.c $(hub_fixture)
 tests_check_request_LDADD   = $(hub_ldadd)
 
-check_PROGRAMS += tests/check_serve
-TESTS          += tests/check_serve
+check_PROGRAMS += tests/check_serve tests/check_report
+TESTS          += tests/check_serve tests/check_report
+noinst_HEADERS += tests/serve_fixture.h
 tests_check_serve_SOURCES = tests/check_serve.c $(hub_fixture)
 tests_check_serve_LDADD   = $(hub_ldadd)
+tests_check_report_SOURCES = tests/check_report.c $(hub_fixture)
+tests_check_report_LDADD   = $(hub_ldadd)
 
 check_PROGRAMS += tests/check_return
 TESTS          += tests/check_return

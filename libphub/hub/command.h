@@ -8,6 +8,8 @@
 typedef void phub__asker_text(void *arg, int rc, struct phub_bytes text);
 typedef void phub__asker_count(void *arg, const char *name, uint64_t value);
 
+#define PHUB__ASKER_FLOWS_MAX 16u /* lists to one asker; PHUB_EBUSY */
+
 /* Whoever asked; answers go there.  gone: nobody listens any more. */
 struct phub__asker {
     void (*send)(struct phub__asker *asker, struct phub_bytes frame);
@@ -18,7 +20,11 @@ struct phub__asker {
     /* Count what the node counts beside the hub.  May be NULL. */
     void (*counters)(struct phub__asker *asker, phub__asker_count *count,
                      void *arg);
-    uint32_t refs;     /* commands under way; the owner frees at 0 and gone */
+    /* Not 0: it has to read before more is sent; phub__asker_drained() follows
+     * then.  May be NULL: never. */
+    int (*full)(struct phub__asker *asker);
+    uint32_t flows;    /* long answers under way */
+    uint32_t refs;     /* commands under way; released at 0 and gone */
     int gone;
     void (*release)(struct phub__asker *asker);
 };
@@ -26,6 +32,11 @@ struct phub__asker {
 /* Carry out one request frame. */
 void phub__command(struct phub__hub *hub, struct phub__asker *asker,
                    struct phub_bytes frame);
+
+/* It has read what was sent. */
+void phub__asker_drained(struct phub__hub *hub, struct phub__asker *asker);
+/* It listens no more; it is released when nothing is under way. */
+void phub__asker_gone(struct phub__hub *hub, struct phub__asker *asker);
 
 /* Answer PHUB_ENOMEM to a request; takes no memory. */
 void phub__asker_poor(struct phub__asker *asker, uint64_t reference);

@@ -26,6 +26,7 @@
 #include "hub/move.h"
 #include "hub/peer.h"
 #include "hub/redistribute.h"
+#include "hub/report.h"
 #include "hub/request.h"
 #include "hub/rows.h"
 #include "hub/store.h"
@@ -742,6 +743,7 @@ void phub__hub_free(struct phub__hub **result)
     phub__store_close(hub);
     phub__presend_free(hub);
     phub__drain_free(hub);
+    phub__reports_shut(hub);
     phub__requests_free(&hub->requests);
     phub__host_free(hub);
     phub__moves_free(&hub->moves);

@@ -49,6 +49,7 @@
 #include "wire/buf.h"
 #include "wire/codec.h"
 
+struct phub__flow;
 struct phub__requests;
 struct phub__peers;
 struct phub__locals;
@@ -165,6 +166,8 @@ struct phub__hub {
     struct phub__departed *departed;       /* NULL before the first */
     struct phub__drain *drain;
     struct phub__answers *answers;   /* of this turn */
+    struct phub__flow *flows;        /* long answers to who asks (report.h) */
+    int flows_shut;
     struct phub__dirty *dirty;       /* rows changed in this turn */
     int dirty_lost, head_scheduled;
     struct phub__state_out *streams; /* states on their way out */

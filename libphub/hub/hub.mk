@@ -43,9 +43,12 @@ libphub_core_la_SOURCES += \
 	libphub/hub/redistribute.c libphub/hub/redistribute.h \
 	libphub/hub/place.c libphub/hub/place.h \
 	libphub/hub/replica.c libphub/hub/replica.h \
+	libphub/hub/report.c libphub/hub/report.h \
 	libphub/hub/request.c libphub/hub/request.h \
 	libphub/hub/rows.c libphub/hub/rows.h \
-	libphub/hub/serve.c libphub/hub/state.c \
+	libphub/hub/serve.c libphub/hub/serve.h \
+	libphub/hub/serve_lists.c libphub/hub/serve_node.c \
+	libphub/hub/state.c \
 	libphub/hub/store.c libphub/hub/store.h \
 	libphub/hub/settle.c \
 	libphub/hub/departed.c libphub/hub/departed.h \

@@ -22,6 +22,7 @@
 #include "wire/memory.h"
 
 #define READY_POLL_MS 5u
+#define PENDING_MAX (1u << 20)  /* bytes to be read before a list goes on */
 #define NS_PER_MS 1000000ull
 
 struct asker {
@@ -72,6 +73,14 @@ static void asker_send(struct phub__asker *base, struct phub_bytes frame)
         (void)phub__control_send(asker->peer, frame);
 }
 
+static int asker_full(struct phub__asker *base)
+{
+    const struct asker *asker = asker_of(base);
+
+    return asker->peer != NULL &&
+           phub__control_pending(asker->peer) >= PENDING_MAX;
+}
+
 static int asker_logs(struct phub__asker *base, struct phub_bytes id,
                       uint32_t bytes_max, phub__asker_text *done, void *arg)
 {
@@ -109,6 +118,7 @@ static void on_connected(void *arg, struct phub__control_peer *peer)
         return;
     }
     asker->base.send = asker_send;
+    asker->base.full = asker_full;
     asker->base.logs = asker_logs;
     asker->base.counters = asker_counters;
     asker->base.release = asker_release;
@@ -130,20 +140,27 @@ static void on_received(void *arg, struct phub__control_peer *peer,
     phub__command(node->hub, &asker->base, body);
 }
 
-static void on_closed(void *arg, struct phub__control_peer *peer)
+static void on_drained(void *arg, struct phub__control_peer *peer)
 {
+    struct phub__node *node = arg;
     struct asker *asker = *phub__control_data(peer);
 
-    (void)arg;
+    phub__asker_drained(node->hub, &asker->base);
+}
+
+static void on_closed(void *arg, struct phub__control_peer *peer)
+{
+    struct phub__node *node = arg;
+    struct asker *asker = *phub__control_data(peer);
+
     asker->peer = NULL;
-    asker->base.gone = 1;
-    if (asker->base.refs == 0)
-        asker_free(asker);
+    phub__asker_gone(node->hub, &asker->base);
 }
 
 static const struct phub__control_events control_events = {
     .connected = on_connected,
     .received = on_received,
+    .drained = on_drained,
     .closed = on_closed,
 };
 
@@ -297,13 +314,14 @@ void phub__node_stop(struct phub__node *node, uint64_t deadline_ms)
 void phub__node_free(struct phub__node **result)
 {
     struct phub__node *node = *result;
-    struct asker *asker;
+    struct asker *asker, *next;
 
     if (node == NULL)
         return;
-    for (asker = node->askers; asker != NULL; asker = asker->next) {
-        asker->base.gone = 1;
+    for (asker = node->askers; asker != NULL; asker = next) {
+        next = asker->next;
         asker->peer = NULL;
+        phub__asker_gone(node->hub, &asker->base);
     }
     if (node->control != NULL)
         phub__control_close(&node->control);

@@ -363,19 +363,20 @@ static void time_out(struct phub__request *request)
 static void finish(struct phub__request *request)
 {
     request->finished = 1;
+    request->kept++;
     request->done(request->arg, request);
-    if (!request->kept)
-        remove_request(request);
+    phub__request_release(request);
 }
 
 void phub__request_keep(struct phub__request *request)
 {
-    request->kept = 1;
+    request->kept++;
 }
 
 void phub__request_release(struct phub__request *request)
 {
-    remove_request(request);
+    if (--request->kept == 0)
+        remove_request(request);
 }
 
 void phub__request_drop(struct phub__request *request)

@@ -102,7 +102,7 @@ struct phub__request {
     int sent;
     int finished;
     int over;                       /* the result stays as it is */
-    int kept;                       /* done() wants it to live on */
+    uint32_t kept;                  /* releases that are due */
     struct phub__request_item items[];
 };
 
@@ -131,7 +131,7 @@ void phub__request_answer(struct phub__request *request, uint32_t index,
 
 void phub__request_set_text(struct phub__request *request, uint32_t index,
                             const char *text);
-/* Inside done(): let the request live until release. */
+/* Inside done(): let the request live until release, once for each keep. */
 void phub__request_keep(struct phub__request *request);
 void phub__request_release(struct phub__request *request);
 /* Forget one that has not been sent; NULL is fine. */

@@ -2,7 +2,8 @@
 /* control: what is said on a hub's control socket.
  *
  * The client sends one request map and gets one or more answer maps with the
- * request's reference; the last has no MORE.  All maps have integer keys in
+ * request's reference; the last has no MORE.  Lists are as long as there are
+ * children; they come as fast as they are read.  All maps have integer keys in
  * ascending order, shortest forms, definite lengths; keys that are 0, empty or
  * false are left out, unknown keys are skipped.  phub-control(7) has this as
  * CDDL.  Numbers are appended, never changed. */
