@@ -190,6 +190,7 @@ START_TEST(a_frame_over_the_limit_is_refused_and_a_huge_one_ends_its_connection)
     static uint8_t large[PHUB__NET_FRAME_MAX + 1];
     struct port port, other;
     struct daemon *a;
+    uint64_t refused;
     int64_t count = 0;
 
     hub_start(1);
@@ -211,6 +212,9 @@ START_TEST(a_frame_over_the_limit_is_refused_and_a_huge_one_ends_its_connection)
     looked_at(&other, a);
     ck_assert_uint_eq(counter_of(a, "net_refused_size"), 1);
     serves(a, &count);
+    refused = counter_of(a, "net_refused_parts");
+    await(SOON, (throw_parts(&port, 5), /* it has connected again */
+                 counter_of(a, "net_refused_parts") > refused));
     port_close(&port);
     port_close(&other);
 }
