@@ -83,7 +83,6 @@ net=
 space() { echo "phub-$$-$strategy-$1"; }
 address() { local n; n=$(printf '%d' "'$1"); echo "10.77.0.$((n - 96))"; }
 hardware() { local n; n=$(printf '%d' "'$1"); printf '02:00:00:00:00:%02x' $((n - 96)); }
-in_space() { local name=$1; shift; ip netns exec "$(space "$name")" "$@"; }
 
 # way FROM TO ADDRESS: where FROM's frames to TO go.
 way() {
@@ -145,7 +144,8 @@ node_start() {
     done
     option=$(param)
     mkdir -p "$home/$name"
-    in_space "$name" "$bin/phubd" --id "$strategy" --name "$name" \
+    # Not a function: $! is to be the daemon.
+    ip netns exec "$(space "$name")" "$bin/phubd" --id "$strategy" --name "$name" \
         --listen "tcp://$(address "$name"):7440" --seeds "$seeds" \
         --state-dir "$home/$name/state" --control "$home/$name/sock" \
         --drain-timeout-ms 0 --lease-ms 2800 \
@@ -205,6 +205,7 @@ act_on() {
     [ "$(beating | awk -v on=" $* " 'index(on, " " $2 " ")' | wc -l)" = "$count" ]
 }
 whole() { all_see_all && each_once; }
+all_are_there() { each_once && act_on "$children" "${rest[@]}"; }
 # Whoever will be alone has something to lose; a move may be refused for as long
 # as nodes come and go.
 burdened() {
@@ -234,7 +235,7 @@ told() {
             fe = fb = "-"
             for (i = 1; i <= n; i++) {
                 k = order[i]
-                if (last[k] < until - 300 && last[k] > from - 200) {
+                if (last[k] < until - 300 && last[k] > from - 100) {
                     ended++
                     if (fe == "-" || last[k] - from < fe) fe = last[k] - from
                 }
@@ -292,14 +293,15 @@ strict() { [ "$strategy" != divergence ]; }
 settled() {
     case $1 in
     away|half|mute|deaf)
-        must 30 "$strategy $1: all run where most are" \
-            act_on "$children" "${rest[@]}"
         if strict; then
-            must 30 "$strategy $1: none runs where few are" \
-                act_on 0 "${lone[@]}"
-        elif [ "$1" != half ]; then
-            must 30 "$strategy $1: all run where few are, too" \
-                act_on "$children" "${lone[@]}"
+            must 30 "$strategy $1: all run where most are, and no others" \
+                all_are_there
+        else
+            must 30 "$strategy $1: all run where most are" \
+                act_on "$children" "${rest[@]}"
+            [ "$1" = half ] ||
+                must 30 "$strategy $1: all run where few are, too" \
+                    act_on "$children" "${lone[@]}"
         fi ;;
     apart)
         if strict; then
@@ -320,6 +322,8 @@ play() {
     local shape=$1 from until facts took twice ended
     must 40 "$strategy $shape: all is well before" whole
     must 40 "$strategy $shape: two run where few are" burdened
+    hold 1   # whoever came back gets its share
+    must 40 "$strategy $shape: two still run where few are" burdened
     from=$(now_ms)
     sever "$shape"
     if [ "$shape" = blip ]; then
