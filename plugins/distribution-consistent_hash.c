@@ -12,6 +12,29 @@
  * ones, the rest follow in ring order.  A node without a zone is a zone of its
  * own.  The first owner is the same with and without zones.
  *
+ * Bounded load (Mirrokni, Thorup, Zadimoghaddam: Consistent Hashing with
+ * Bounded Loads, 2016): a child goes to the first node from its place on that
+ * is below 1 + bound times its share of all children.  There the answer is a
+ * function of the set of children, and a change of members moves 1/bound^2
+ * times what has to be moved.  Here a home, once written into the row, stays
+ * (phub(7), promise 1), and the rows say how full nodes are:
+ *
+ *   - a start, and a child whose node is gone, take the first node with room;
+ *     all children count, so shares only grow when a node goes, and nobody
+ *     else has to move;
+ *   - when a node joins, members with at most half their share are filled up
+ *     to it by those above theirs, each in proportion to what it has too much:
+ *     all givers compute the same table from the same rows and give their own
+ *     part of it.  If nobody was above (1 + bound) M/n before, nobody is above
+ *     (1 + bound) M/(n + 1) after, and what moves is the share of who joined.
+ *     A giver gives the children whose places lie nearest before the points of
+ *     who receives: those that the ring has there, as far as they suffice;
+ *   - else a child that runs stays.
+ *
+ * Keepers that place at the same time do not see each other's: a burst may
+ * pass the bound by what was under way.  The next join evens it.  Instances
+ * of a child with replicas follow the ring alone.
+ *
  * A point is one number, place << 20 | index in the view, so sorting points
  * sorts places, and equal places by node id; the same on every node.  A table
  * of first points by the place's upper bits makes a look-up one step.  The
@@ -31,12 +54,23 @@
 #define PLACE_BITS (64u - INDEX_BITS)
 #define POINTS_MAX (1u << 26)   /* 512 MiB of points: 1 << 20 nodes at 64 */
 #define WEIGHT_NORMAL 1000u
+#define NOBODY UINT32_MAX
 
 struct ring_node {
     uint64_t id;
     uint64_t zone;      /* hash of its zone */
     uint32_t zone_index;
     uint32_t points;
+    uint32_t load;      /* children whose home it is, given ones too */
+    uint32_t room;      /* how many it may have */
+};
+
+/* A child of ours that goes to who joined. */
+struct gift {
+    uint64_t child;     /* hash of its id */
+    uint64_t distance;  /* from its place to the next point of who receives */
+    uint32_t receiver;  /* index in the view, or NOBODY */
+    uint32_t reserved_;
 };
 
 struct ring {
@@ -52,6 +86,10 @@ struct ring {
     uint32_t points_count;
     uint32_t starts_bits;
     uint32_t turn;
+    struct gift *gifts;      /* by child; made when a join is planned */
+    uint64_t gifts_home;     /* whose children they are; 0: none are made */
+    uint32_t gifts_count;
+    uint32_t reserved_;
 };
 
 struct consistent_hash {
@@ -60,6 +98,7 @@ struct consistent_hash {
     struct ring ring;
     uint64_t virtual_nodes;
     uint64_t zones;
+    uint64_t bound;          /* %; 0: none, or the host does not count */
 };
 
 /* --- the ring ------------------------------------------------------------ */
@@ -95,6 +134,7 @@ static void ring_free(struct consistent_hash *self)
     free(ring->starts);
     free(ring->node_seen);
     free(ring->zone_seen);
+    free(ring->gifts);
     memset(ring, 0, sizeof *ring);
 }
 
@@ -311,6 +351,326 @@ static uint32_t owners_find(const struct consistent_hash *self,
                                nodes + count);
 }
 
+/* --- bounded load -------------------------------------------------------- */
+
+/* Whole children that are the share of node, rounded down. */
+static uint64_t share(const struct ring *ring, uint32_t index, uint64_t all)
+{
+    return all * ring->nodes[index].points / ring->points_count;
+}
+
+/* Read how full nodes are; starting: children that no row counts yet. */
+static int loads_read(struct consistent_hash *self, struct ring *ring,
+                      uint64_t starting, uint64_t *all)
+{
+    uint32_t *counts = ring->node_seen, i;   /* of as many places */
+    int rc = self->host->homes_count(self->ctx, ring->view, counts,
+                                     ring->nodes_count, all);
+
+    *all += starting;
+    for (i = 0; rc == 0 && i < ring->nodes_count; i++) {
+        struct ring_node *node = &ring->nodes[i];
+        uint64_t exact = *all * node->points;
+        uint64_t more = exact / ring->points_count * (100 + self->bound) / 100;
+
+        /* At least the share, or there is no room for all. */
+        exact = (exact + ring->points_count - 1) / ring->points_count;
+        node->load = counts[i];
+        node->room = (uint32_t)(more > exact ? more : exact);
+    }
+    memset(ring->node_seen, 0, ring->nodes_count * sizeof *ring->node_seen);
+    ring->turn = 0;
+    memset(ring->zone_seen, 0, ring->zones_count * sizeof *ring->zone_seen);
+    return rc;
+}
+
+/* The first node from the child's place on that has room. */
+static uint32_t room_find(struct ring *ring, uint64_t hash)
+{
+    uint32_t start = ring_find(ring, hash >> INDEX_BITS), at = start, left;
+
+    for (left = ring->points_count; left > 0; left--) {
+        uint32_t index = (uint32_t)(ring->points[at] & INDEX_MASK);
+
+        if (ring->nodes[index].load < ring->nodes[index].room)
+            return index;
+        if (++at == ring->points_count)
+            at = 0;
+    }
+    return (uint32_t)(ring->points[start] & INDEX_MASK);
+}
+
+static int gift_cmp_child(const void *a, const void *b)
+{
+    const struct gift *left = a, *right = b;
+
+    return (left->child > right->child) - (left->child < right->child);
+}
+
+static int gift_cmp_distance(const void *a, const void *b)
+{
+    const struct gift *left = a, *right = b;
+
+    if (left->distance != right->distance)
+        return left->distance > right->distance ? 1 : -1;
+    return gift_cmp_child(a, b);
+}
+
+/* Of a node that is filled up, what it lacks; of all others 0. */
+static uint64_t lack(const struct ring *ring, uint32_t index, uint64_t all)
+{
+    uint64_t part = share(ring, index, all);
+    uint64_t load = ring->nodes[index].load;
+
+    return load * 2 <= part ? part - load : 0;
+}
+
+static uint64_t surplus(const struct ring *ring, uint32_t index, uint64_t all)
+{
+    uint64_t part = share(ring, index, all);
+    uint64_t load = ring->nodes[index].load;
+
+    return load > part ? load - part : 0;
+}
+
+/* What home gives to each: quotas has a place for each node.  Givers and
+ * receivers stand in line by index, and the line of what is lacked is cut in
+ * proportion to what givers have too much. */
+static uint64_t quotas_cut(const struct ring *ring, uint32_t home,
+                           uint64_t all, uint32_t *quotas)
+{
+    uint64_t lacked = 0, over = 0, before = 0, mine, from, to, at = 0;
+    uint32_t i;
+
+    for (i = 0; i < ring->nodes_count; i++) {
+        lacked += lack(ring, i, all);
+        before += i < home ? surplus(ring, i, all) : 0;
+        over += surplus(ring, i, all);
+    }
+    if (lacked > over)
+        lacked = over;
+    mine = surplus(ring, home, all);
+    if (mine == 0 || lacked == 0)
+        return 0;
+    from = lacked * before / over;
+    to = lacked * (before + mine) / over;
+    for (i = 0; i < ring->nodes_count && at < to; i++) {
+        uint64_t end = at + lack(ring, i, all);
+        uint64_t low = at > from ? at : from, high = end < to ? end : to;
+
+        if (high > low)
+            quotas[i] = (uint32_t)(high - low);
+        at = end;
+    }
+    return to - from;
+}
+
+/* Points of who receives, as on the ring; *count of them. */
+static uint64_t *receivers_points(const struct ring *ring,
+                                  const uint32_t *quotas, uint32_t *count)
+{
+    uint64_t *points;
+    uint32_t i, k, n = 0;
+
+    for (i = 0; i < ring->nodes_count; i++)
+        n += quotas[i] != 0 ? ring->nodes[i].points : 0;
+    points = calloc((size_t)n + 1, sizeof *points);
+    if (points == NULL)
+        return NULL;
+    for (*count = 0, i = 0; i < ring->nodes_count; i++)
+        for (k = 0; quotas[i] != 0 && k < ring->nodes[i].points; k++)
+            points[(*count)++] =
+                point_place(ring->nodes[i].id, k) << INDEX_BITS | i;
+    qsort(points, n, sizeof *points, u64_cmp);
+    return points;
+}
+
+/* All children of the node. */
+static int gifts_read(struct consistent_hash *self, struct ring *ring,
+                      uint64_t node, uint32_t load)
+{
+    struct phub_bytes ids[64];
+    uint64_t cursor = 0;
+    uint32_t count, i;
+
+    ring->gifts = calloc((size_t)load + 1, sizeof *ring->gifts);
+    if (ring->gifts == NULL)
+        return PHUB_ENOMEM;
+    while (ring->gifts_count < load &&
+           self->host->children_of(self->ctx, node, &cursor, ids, 64,
+                                   &count) == 0 && count != 0)
+        for (i = 0; i < count && ring->gifts_count < load; i++)
+            ring->gifts[ring->gifts_count++].child =
+                XXH3_64bits(ids[i].data, ids[i].size);
+    return 0;
+}
+
+/* Who receives whom: nearest first, then whatever is left over. */
+static void gifts_deal(struct ring *ring, const uint64_t *points,
+                       uint32_t count, uint32_t *quotas)
+{
+    uint32_t i, k, low, high, next = 0;
+
+    for (i = 0; i < ring->gifts_count; i++) {
+        struct gift *gift = &ring->gifts[i];
+        uint64_t place = gift->child >> INDEX_BITS << INDEX_BITS;
+
+        for (low = 0, high = count; low < high;) {
+            k = low + (high - low) / 2;
+            if (points[k] < place)
+                low = k + 1;
+            else
+                high = k;
+        }
+        k = low < count ? low : 0;
+        gift->receiver = (uint32_t)(points[k] & INDEX_MASK);
+        gift->distance = points[k] - place;  /* around, if need be */
+    }
+    qsort(ring->gifts, ring->gifts_count, sizeof *ring->gifts,
+          gift_cmp_distance);
+    for (i = 0; i < ring->gifts_count; i++) {
+        struct gift *gift = &ring->gifts[i];
+
+        if (quotas[gift->receiver] != 0)
+            quotas[gift->receiver]--;
+        else
+            gift->receiver = NOBODY;
+    }
+    for (i = 0; i < ring->gifts_count; i++) {
+        while (next < ring->nodes_count && quotas[next] == 0)
+            next++;
+        if (next == ring->nodes_count)
+            break;
+        if (ring->gifts[i].receiver == NOBODY) {
+            ring->gifts[i].receiver = next;
+            quotas[next]--;
+        }
+    }
+    qsort(ring->gifts, ring->gifts_count, sizeof *ring->gifts,
+          gift_cmp_child);
+}
+
+static uint32_t node_index(const struct ring *ring, uint64_t id)
+{
+    uint32_t low = 0, high = ring->nodes_count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (ring->nodes[middle].id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < ring->nodes_count && ring->nodes[low].id == id ? low
+                                                                : NOBODY;
+}
+
+static int gifts_make(struct consistent_hash *self, struct ring *ring,
+                      uint32_t home, uint64_t all)
+{
+    uint32_t *quotas = calloc(ring->nodes_count + 1, sizeof *quotas), count;
+    uint64_t *points = NULL;
+    int rc = PHUB_ENOMEM;
+
+    free(ring->gifts);
+    ring->gifts = NULL;
+    ring->gifts_count = 0;
+    ring->gifts_home = 0;
+    if (quotas == NULL)
+        return rc;
+    if (quotas_cut(ring, home, all, quotas) == 0) {
+        rc = 0;
+        goto out;
+    }
+    points = receivers_points(ring, quotas, &count);
+    if (points != NULL)
+        rc = gifts_read(self, ring, ring->nodes[home].id,
+                        ring->nodes[home].load);
+    if (rc == 0)
+        gifts_deal(ring, points, count, quotas);
+out:
+    if (rc == 0)
+        ring->gifts_home = ring->nodes[home].id;
+    free(points);
+    free(quotas);
+    return rc;
+}
+
+/* Where a child goes after a join: it stays, or is given. */
+static uint32_t gift_find(const struct ring *ring, uint64_t hash,
+                          uint32_t home)
+{
+    struct gift key = { .child = hash }, *found = NULL;
+
+    if (ring->gifts_count != 0)
+        found = bsearch(&key, ring->gifts, ring->gifts_count, sizeof key,
+                        gift_cmp_child);
+    return found == NULL || found->receiver == NOBODY ? home
+                                                      : found->receiver;
+}
+
+/* Does the answer depend on how full nodes are? */
+static bool bounded(const struct consistent_hash *self, uint32_t factor)
+{
+    return self->bound != 0 && factor == 1 && self->ring.points_count != 0;
+}
+
+static const struct phub_assign_item *
+item_at(const struct phub_assign_item *items, uint32_t stride, uint32_t i)
+{
+    return (const struct phub_assign_item *)
+        (const void *)((const uint8_t *)items + (size_t)stride * i);
+}
+
+static int bounded_assign(struct consistent_hash *self,
+                          const struct phub_assign_item *items,
+                          uint32_t count, uint32_t stride, uint64_t *nodes,
+                          uint32_t *counts)
+{
+    struct ring *ring = &self->ring;
+    uint64_t all = 0, starting = 0;
+    uint32_t i;
+    int rc;
+
+    for (i = 0; i < count; i++)
+        starting += item_at(items, stride, i)->cause == PHUB_CAUSE_START;
+    rc = loads_read(self, ring, starting, &all);
+    for (i = 0; rc == 0 && i < count; i++) {
+        const struct phub_assign_item *item = item_at(items, stride, i);
+        uint64_t hash = XXH3_64bits(item->id.data, item->id.size);
+        uint32_t node = NOBODY;
+
+        if (item->cause == PHUB_CAUSE_NODE_JOINED)
+            node = node_index(ring, item->home);
+        if (node != NOBODY) {
+            if (ring->gifts_home != item->home)
+                rc = gifts_make(self, ring, node, all);
+            node = gift_find(ring, hash, node);
+        } else {
+            node = room_find(ring, hash);
+            ring->nodes[node].load++;
+        }
+        nodes[i] = ring->nodes[node].id;
+        counts[i] = 1;
+    }
+    return rc;
+}
+
+static int ring_assign(struct consistent_hash *self,
+                       const struct phub_assign_item *items, uint32_t count,
+                       uint32_t stride, uint32_t factor, uint64_t *nodes,
+                       uint32_t *counts)
+{
+    uint32_t i;
+
+    for (i = 0; i < count; i++, nodes += factor)
+        counts[i] = owners_find(self, &self->ring,
+                                &item_at(items, stride, i)->id, factor,
+                                nodes);
+    return 0;
+}
+
 static int consistent_hash_assign(void *self_, const struct phub_view *view,
                                   const struct phub_assign_item *items,
                                   uint32_t count, uint32_t stride,
@@ -318,22 +678,18 @@ static int consistent_hash_assign(void *self_, const struct phub_view *view,
                                   uint32_t *counts)
 {
     struct consistent_hash *self = self_;
-    const uint8_t *at = (const uint8_t *)items;
-    uint32_t i;
-    int rc;
+    int rc = ring_make(self, view);
 
-    rc = ring_make(self, view);
-    if (rc != 0)
-        return self->host->fail(self->ctx, rc, rc == PHUB_ELIMIT
-            ? "too many points on the ring; lower virtual_nodes"
-            : "no memory for the ring");
-    for (i = 0; i < count; i++, at += stride, nodes += factor) {
-        const struct phub_assign_item *item =
-            (const struct phub_assign_item *)(const void *)at;
-
-        counts[i] = owners_find(self, &self->ring, &item->id, factor, nodes);
-    }
-    return 0;
+    if (rc == 0)
+        rc = bounded(self, factor)
+                 ? bounded_assign(self, items, count, stride, nodes, counts)
+                 : ring_assign(self, items, count, stride, factor, nodes,
+                               counts);
+    if (rc == 0)
+        return 0;
+    return self->host->fail(self->ctx, rc, rc == PHUB_ELIMIT
+        ? "too many points on the ring; lower virtual_nodes"
+        : "no memory for the ring");
 }
 
 /* --- life ---------------------------------------------------------------- */
@@ -350,8 +706,11 @@ static int consistent_hash_open(void *self_, struct phub_ctx *ctx,
     self->ctx = ctx;
     self->host = host;
     if (host->param_uint(ctx, "virtual_nodes", &self->virtual_nodes) != 0 ||
-        host->param_uint(ctx, "zones", &self->zones) != 0)
+        host->param_uint(ctx, "zones", &self->zones) != 0 ||
+        host->param_uint(ctx, "bound_percent", &self->bound) != 0)
         return host->fail(ctx, PHUB_ECONFIG, "parameters are missing");
+    if (!PHUB_HAS(host, homes_count) || !PHUB_HAS(host, children_of))
+        self->bound = 0;
     return 0;
 }
 
@@ -387,6 +746,10 @@ static const struct phub_param params[] = {
     { .name = "zones", .type = PHUB_PARAM_BOOL, .unit = "",
       .default_value = "yes",
       .help = "put replicas into different zones as far as there are any" },
+    { .name = "bound_percent", .type = PHUB_PARAM_UINT, .unit = "%",
+      .default_value = "5", .min = 0, .max = 1000,
+      .help = "how far above its share of children a node may be; 0: as the "
+              "ring has it" },
 };
 
 PHUB_PLUGIN_DEFINE(consistent_hash, PHUB_KIND_DISTRIBUTION,

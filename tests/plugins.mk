@@ -23,6 +23,10 @@ check_PROGRAMS += tests/battery_distribution
 TESTS          += tests/battery_distribution
 tests_battery_distribution_LDADD = tests/libmock.la $(LDADD)
 
+check_PROGRAMS += tests/check_bounded
+TESTS          += tests/check_bounded
+tests_check_bounded_LDADD = tests/libmock.la $(LDADD)
+
 check_PROGRAMS += tests/check_guided
 TESTS          += tests/check_guided
 tests_check_guided_LDADD = tests/libmock.la $(LDADD)

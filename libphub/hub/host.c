@@ -643,6 +643,7 @@ static const struct phub_host table = {
     .alter_add_tag = phub_alter_add_tag,
     .alter_set_env = phub_alter_set_env,
     .alter_refuse = phub_alter_refuse,
+    .homes_count = phub__host_homes_count,
 };
 
 /* --- life ------------------------------------------------------------------------------------------ */

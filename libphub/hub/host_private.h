@@ -197,6 +197,9 @@ int phub__host_ask_forward(struct phub_ctx *ctx, uint64_t ask, uint64_t node);
 int phub__host_ask_option(struct phub_ctx *ctx, uint64_t ask,
                           const struct phub_bytes *key,
                           struct phub_bytes *value);
+int phub__host_homes_count(struct phub_ctx *ctx, const struct phub_view *view,
+                           uint32_t *counts, uint32_t counts_max,
+                           uint64_t *all);
 
 /* --- cells (host_cells.c) --------------------------------------------------- */
 

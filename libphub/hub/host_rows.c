@@ -144,3 +144,20 @@ int phub__host_instances_next(struct phub_ctx *ctx,
     *count = n;
     return n != 0 ? 0 : PHUB_EEMPTY;
 }
+
+int phub__host_homes_count(struct phub_ctx *ctx, const struct phub_view *view,
+                           uint32_t *counts, uint32_t counts_max,
+                           uint64_t *all)
+{
+    struct phub__registry_counts total;
+    uint32_t i, members = phub__view_count(view);
+
+    if (members > counts_max)
+        return PHUB_EINVAL;
+    for (i = 0; i < members; i++)
+        counts[i] = (uint32_t)phub__registry_home_count(
+            ctx->hub->registry, phub__view_at(view, i)->id);
+    phub__registry_counts(ctx->hub->registry, &total);
+    *all = total.rows_live;
+    return 0;
+}

@@ -36,7 +36,7 @@
  *        view_changed; phub_migration_ops: leave.
  *        phub_host: load_publish, load_of, load_watch, rows_next, row_get,
  *        row_metadata, instances_next, plan_submit, plan_cancel, hook_add,
- *        hook_cancel; phub_assign_item: metadata, metadata_count;
+ *        hook_cancel, homes_count; phub_assign_item: metadata, metadata_count;
  *        PHUB_FLAG_METADATA; PHUB_CAUSE_REBALANCE.
  *        phub_host: request_new, request_item, request_option, request_send,
  *        request_await, request_answer, request_cancel, respond, ask_forward,
@@ -480,6 +480,13 @@ struct phub_host {
     int (*alter_set_env)(struct phub_alter *alter, const char *name,
                          const char *value);
     int (*alter_refuse)(struct phub_alter *alter, const char *text);
+
+    /* --- 1.1: how full nodes are --- */
+    /* How many live children have their home on each member of view, by its
+     * index, as this node's registry knows; *all = live children, wherever
+     * their homes are.  PHUB_EINVAL if members are more than counts_max. */
+    int (*homes_count)(struct phub_ctx *ctx, const struct phub_view *view,
+                       uint32_t *counts, uint32_t counts_max, uint64_t *all);
 };
 
 #define PHUB_MOVE_STANDBY 1u          /* move_prepare flag */

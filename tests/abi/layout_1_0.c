@@ -174,6 +174,7 @@ OFFSET(struct phub_host, alter_has_tag, 720, 364);
 OFFSET(struct phub_host, alter_add_tag, 728, 368);
 OFFSET(struct phub_host, alter_set_env, 736, 372);
 OFFSET(struct phub_host, alter_refuse, 744, 376);
+OFFSET(struct phub_host, homes_count, 752, 380);
 
 SIZE(struct phub_load, 80, 80);
 OFFSET(struct phub_load, cpus, 4, 4);
