@@ -65,7 +65,7 @@ static void ready(void *arg)
 
 static void open_it(struct phub__hub *hub, void *arg)
 {
-    *(int *)arg = phub__watch_open(hub, &ask, ready, NULL, &watch);
+    *(int *)arg = phub__watch_open(hub, &ask, ready, NULL, NULL, &watch);
 }
 
 static void close_it(struct phub__hub *hub, void *arg)

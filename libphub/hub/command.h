@@ -29,6 +29,10 @@ struct phub__asker {
     void (*release)(struct phub__asker *asker);
 };
 
+/* The verb "watch": frame is the question. */
+void phub__serve_watch(struct phub__hub *hub, struct phub__asker *asker,
+                       struct phub_bytes frame);
+
 /* Carry out one request frame. */
 void phub__command(struct phub__hub *hub, struct phub__asker *asker,
                    struct phub_bytes frame);

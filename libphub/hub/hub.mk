@@ -46,6 +46,7 @@ libphub_core_la_SOURCES += \
 	libphub/hub/report.c libphub/hub/report.h \
 	libphub/hub/request.c libphub/hub/request.h \
 	libphub/hub/rows.c libphub/hub/rows.h \
+	libphub/hub/serve_watch.c \
 	libphub/hub/serve.c libphub/hub/serve.h \
 	libphub/hub/serve_lists.c libphub/hub/serve_node.c \
 	libphub/hub/state.c \

@@ -238,6 +238,11 @@ void phub__command(struct phub__hub *hub, struct phub__asker *asker,
     rc = phub__decode(&question_schema, frame, &q, &arena, &key);
     if (rc != 0)
         (void)phub__decode(&head_schema, frame, &q, &arena, NULL);
+    if (rc == 0 && hub->started && phub__text_is(q.verb, "watch")) {
+        phub__serve_watch(hub, asker, frame);
+        phub__arena_fini(&arena);
+        return;
+    }
     report = phub__report_new(hub, asker, q.reference);
     if (report == NULL) {
         phub__asker_poor(asker, q.reference);

@@ -81,6 +81,7 @@ struct phub__watch {
     struct pool pool;
     struct held *given;          /* borrowed by the user */
     void (*ready)(void *arg);
+    void (*over)(void *arg);
     void *arg;
     int closed, told;
 };
@@ -645,8 +646,8 @@ void phub__watch_unsent(struct phub__hub *hub, uint64_t node,
 /* --- users -------------------------------------------------------------------------------- */
 
 int phub__watch_open(struct phub__hub *hub, const struct phub__watch_ask *ask,
-                     void (*ready)(void *arg), void *arg,
-                     struct phub__watch **result)
+                     void (*ready)(void *arg), void (*over)(void *arg),
+                     void *arg, struct phub__watch **result)
 {
     struct phub__watches *all = hub->watches;
     struct phub__watch *watch;
@@ -665,6 +666,7 @@ int phub__watch_open(struct phub__hub *hub, const struct phub__watch_ask *ask,
     watch->pool.ask.number = ++all->numbers;
     watch->hub = hub;
     watch->ready = ready;
+    watch->over = over;
     watch->arg = arg;
     all->watches_count++;
     rc = listen(hub);
@@ -746,6 +748,8 @@ void phub__watches_free(struct phub__hub *hub)
         outlet_free(all, &all->outlets);
     while ((watch = all->watches) != NULL) {
         all->watches = watch->next;
+        if (!watch->closed && watch->over != NULL)
+            watch->over(watch->arg);
         phub__free(watch->given);
         pool_fini(&watch->pool);
         phub__free(watch);

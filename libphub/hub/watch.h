@@ -55,11 +55,12 @@ extern const struct phub__schema phub__watch_news_schema;
 struct phub__watch;
 
 /* Open one; ready(arg) is called from the loop when there is something to
- * take after there was nothing.
+ * take after there was nothing; over(arg), unless NULL, when the hub ends
+ * before it is closed.
  * Errors: PHUB_EBUSY, PHUB_ELIMIT (handlers of hooks), PHUB_ENOMEM. */
 int phub__watch_open(struct phub__hub *hub, const struct phub__watch_ask *ask,
-                     void (*ready)(void *arg), void *arg,
-                     struct phub__watch **watch);
+                     void (*ready)(void *arg), void (*over)(void *arg),
+                     void *arg, struct phub__watch **watch);
 /* Give the next event, or (event->event.size 0) how many were lost in between;
  * both borrow until the next call.  PHUB_EEMPTY. */
 int phub__watch_take(struct phub__watch *watch, struct phub__event *event,

@@ -25,6 +25,7 @@
 #define PHUB_CONTROL_VERSION 12    /* uint: set; 0 = whichever */
 #define PHUB_CONTROL_REPLICA 13    /* text: move: not the active instance, but
                                     * the one on this node */
+#define PHUB_CONTROL_EVENTS 14     /* [* text]: watch; names of events */
 
 /* Child, in CHILDREN. */
 #define PHUB_CONTROL_CHILD_ID 1        /* text */
@@ -66,6 +67,10 @@
 #define PHUB_CONTROL_R_VERSION 23      /* uint: of the metadata */
 #define PHUB_CONTROL_R_ROLE 24         /* text: active or passive */
 #define PHUB_CONTROL_R_REPLICAS 25     /* uint: nodes that run it beside home */
+#define PHUB_CONTROL_R_EVENT 26        /* text: its name */
+#define PHUB_CONTROL_R_ABOUT 27        /* text: node that an event is about */
+#define PHUB_CONTROL_R_LOST 28         /* uint: events that did not come */
+#define PHUB_CONTROL_R_CHILDREN 29     /* [* text]: some of an event's */
 
 /* Spec keys (phub-child(7), phub(1) give defaults and ranges). */
 #define PHUB_SPEC_RUNNER 1             /* text: "exec" or "actor" */
@@ -111,8 +116,12 @@
  *         id, code, text, value (the new version)
  * quorum  COUNT nodes are all there are from now on: text
  * causes  of the id at all members, or of this node itself: records with
- *         time, node or id, text */
+ *         time, node or id, text
+ * watch   of NODE, TAG, IDS, EVENTS: an answer with no record, then one for
+ *         each event of any member, with one record: event, time, node (where
+ *         it happened), about, id, code, text, value (children concerned),
+ *         children; or lost alone.  Without an end: all have MORE */
 #define PHUB_CONTROL_VERBS \
-    "start stop ls show nodes status logs move drain causes set quorum"
+    "start stop ls show nodes status logs move drain causes set quorum watch"
 
 #endif

@@ -152,6 +152,10 @@ static const struct {
     [PHUB_CONTROL_R_VERSION] = { "version", NUMBER },
     [PHUB_CONTROL_R_ROLE] = { "role", TEXT },
     [PHUB_CONTROL_R_REPLICAS] = { "replicas", NUMBER },
+    [PHUB_CONTROL_R_EVENT] = { "event", TEXT },
+    [PHUB_CONTROL_R_ABOUT] = { "about", TEXT },
+    [PHUB_CONTROL_R_LOST] = { "lost", NUMBER },
+    [PHUB_CONTROL_R_CHILDREN] = { "children", TEXTS },
 };
 
 #define RECORD_KEYS (sizeof record_keys / sizeof record_keys[0])
@@ -285,8 +289,7 @@ static json_t *read_record(struct phub_cbor_reader *r)
 }
 
 /* One frame; false if it is not what a hub says. */
-static bool read_answer(struct phub_bytes body, struct answer *answer,
-                        bool *more)
+bool answer_read(struct phub_bytes body, struct answer *answer, bool *more)
 {
     struct phub_cbor_reader r;
     uint64_t pairs = 0, key = 0, count = 0;
@@ -329,7 +332,7 @@ static bool read_answer(struct phub_bytes body, struct answer *answer,
 
 /* --- the conversation --------------------------------------------------- */
 
-static int broken(const struct args *args, int rc, const char *doing)
+int ask_broken(const struct args *args, int rc, const char *doing)
 {
     if (rc == PHUB_ENOHUB)
         return fail(args, EXIT_NO_HUB, rc, "the hub at '%s' closed the "
@@ -360,12 +363,12 @@ static int converse(const struct args *args, struct phub_client *client,
                           ANSWER_MS);
     free(bytes);
     if (rc != 0)
-        return broken(args, rc, "asking");
+        return ask_broken(args, rc, "asking");
     while (more) {
         rc = phub_client_receive(client, (uint32_t)wait, &body);
         if (rc != 0)
-            return broken(args, rc, "waiting for an answer of");
-        if (!read_answer(body, answer, &more))
+            return ask_broken(args, rc, "waiting for an answer of");
+        if (!answer_read(body, answer, &more))
             return fail(args, EXIT_FAILED, PHUB_EPROTO, "what answers at "
                         "'%s' is not a hub of this version", args->socket);
     }
@@ -384,7 +387,7 @@ static size_t count_in_frame(const struct question *q, size_t from)
     return i - from;
 }
 
-static int open_client(const struct args *args, struct phub_client **client)
+int ask_open(const struct args *args, struct phub_client **client)
 {
     int rc = phub_client_open(args->socket, CONNECT_MS, client);
 
@@ -410,7 +413,7 @@ int ask(const struct args *args, const struct question *q,
 
     memset(answer, 0, sizeof *answer);
     answer->records = checked(json_array());
-    rc = open_client(args, &client);
+    rc = ask_open(args, &client);
     if (rc != EXIT_DONE)
         return rc;
     do {

@@ -8,6 +8,7 @@
  *   cells.c   columns, and what the verbs share
  *   verbs.c   the verbs, and those that change something
  *   views.c   those that look
+ *   watch.c   the one that goes on looking
  *
  * A tool that runs out of memory says so and ends: out_of_memory(). */
 #ifndef PHUB_TOOL_H
@@ -126,6 +127,13 @@ struct answer {
 int ask(const struct args *args, const struct question *question,
         struct answer *answer);
 void answer_fini(struct answer *answer);
+/* The parts of it, for who goes on listening. */
+struct phub_client;
+int ask_open(const struct args *args, struct phub_client **client);
+/* One frame; false if it is not what a hub says. */
+bool answer_read(struct phub_bytes body, struct answer *answer, bool *more);
+/* The connection has failed: say so; the exit code. */
+int ask_broken(const struct args *args, int rc, const char *doing);
 
 /* --- print.c ------------------------------------------------------------ */
 
@@ -182,6 +190,10 @@ int run_show(const struct args *args);
 int run_why(const struct args *args);
 int run_status(const struct args *args);
 int run_logs(const struct args *args);
+
+/* --- watch.c ------------------------------------------------------------ */
+
+int run_watch(const struct args *args);
 
 /* --- phub.c ------------------------------------------------------------- */
 

@@ -268,6 +268,8 @@ const struct verb verbs[] = {
       "move children and their state to a node", run_move },
     { "set", "ID KEY=VALUE...", 2, PHUB_METADATA_MAX + 1, false,
       "change the metadata of a child that lives", run_set },
+    { "watch", "[ID...]", 0, 64, false,
+      "show the events of the whole hub as they happen", run_watch },
     { "drain", "[NODE]", 0, 1, false,
       "move everything away from a node, else from this one", run_drain },
     { "quorum", "reset N", 2, 2, false,
