@@ -256,13 +256,15 @@ static void check_instance(struct phub__local *local,
         phub__buf_unref(&spec);
     }
     /* What an interrupted move left: nobody but the row knows whose it is, and
-     * only once all have told what they know. */
-    if (phub__instance_adopted(instance) && phub__synced_complete(hub)) {
+     * only once all have told what they know; alone, after a start, what the
+     * disk has may be older than the child. */
+    if (phub__instance_adopted(instance) && phub__synced_complete(hub) &&
+        may_settle(hub)) {
         if (row->home != hub->node && !row->replica) {
             stop(local, "its daemon died in a move, and its home is another");
             return;
         }
-        if (may_settle(hub) && settle(local, row) == 0)
+        if (settle(local, row) == 0)
             return;
     }
     if (phub_epoch_cmp(row->home_epoch, epoch) <= 0)
