@@ -230,7 +230,12 @@ START_TEST(all_who_wait_are_answered_when_time_is_up_and_after)
     as_strategy(read_answers);
     ck_assert_int_eq(answers[0].code, PHUB_ETIMEDOUT);
     ck_assert_ptr_nonnull(strstr(texts[0], "no answer from node 'b'"));
-    /* The result stays, for who comes now, and then it goes. */
+    /* The result stays, for who comes now, and then it goes; nothing is
+     * under way. */
+    ck_assert_uint_eq(
+        phub__requests_count(hubs_hub(&hubs, 0)->requests), 0);
+    ck_assert_uint_eq(
+        phub__requests_retained(hubs_hub(&hubs, 0)->requests), 1);
     hubs_run(&hubs, 30000);
     as_strategy(await_late);
     hubs_run(&hubs, 10);

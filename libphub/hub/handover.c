@@ -253,6 +253,21 @@ static void completed(struct phub__hub *hub, struct entry *entry)
                         : "its home leaves: its state waits here");
 }
 
+int phub__handover_look(struct phub__hub *hub, struct phub_bytes id,
+                        struct phub_buf **state, int *checkpoint)
+{
+    const struct entry *entry = find(hub->handover, id, 1);
+
+    if (entry == NULL ||
+        hub->env->now_ns(hub->env) >= entry->expires_ns)
+        return PHUB_ENOTFOUND;
+    if (entry->state == NULL)
+        return PHUB_EEMPTY;
+    *state = entry->state;
+    *checkpoint = entry->kind == PHUB__HANDOVER_CHECKPOINT;
+    return 0;
+}
+
 int phub__handover_keep(struct phub__hub *hub, uint64_t from,
                         const struct phub__op_state *head,
                         struct phub_buf *state)

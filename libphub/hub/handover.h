@@ -64,6 +64,10 @@ void phub__handover_deliver(struct phub__local *local,
 /* Is there a state that the child, home here by that row, goes on with? */
 int phub__handover_waits(struct phub__hub *hub, struct phub_bytes id,
                          const struct phub__row_facts *row);
+/* What waits for the child: borrowed, of a checkpoint or not.
+ * PHUB_ENOTFOUND; PHUB_EEMPTY: that there is none. */
+int phub__handover_look(struct phub__hub *hub, struct phub_bytes id,
+                        struct phub_buf **state, int *checkpoint);
 /* Is there anything of that child? */
 int phub__handover_knows(struct phub__hub *hub, struct phub_bytes id);
 /* The row changed: drop what it overtakes. */
@@ -96,6 +100,13 @@ uint64_t phub__held_rank(const struct phub__op_held *held, uint32_t count,
 /* The instance of local runs, or does not any more. */
 void phub__checkpoint_changed(struct phub__local *local);
 void phub__checkpoint_free(struct phub__local *local);
+/* One that a strategy gives, to be kept on that node; done() once, on a later
+ * turn; not if this fails.  PHUB_EREFUSED: the spec asks for none,
+ * PHUB_EBUSY: one is under way, PHUB_EMOVED: its home is another. */
+int phub__checkpoint_put(struct phub__local *local, uint64_t node,
+                         struct phub_buf *state, uint64_t ttl_ms,
+                         void (*done)(void *arg, int rc, const char *text),
+                         void *arg);
 /* How much of a stop's time is for the states of what a drain cannot move. */
 uint64_t phub__presend_share(uint64_t deadline_ms);
 /* This node leaves: the states of what is left here go to their next homes,

@@ -644,6 +644,10 @@ static const struct phub_host table = {
     .alter_set_env = phub_alter_set_env,
     .alter_refuse = phub_alter_refuse,
     .homes_count = phub__host_homes_count,
+    .child_state = phub__host_child_state,
+    .handover_put = phub__host_handover_put,
+    .handover_get = phub__host_handover_get,
+    .handover_drop = phub__host_handover_drop,
 };
 
 /* --- life ------------------------------------------------------------------------------------------ */

@@ -171,6 +171,21 @@ int phub__host_alter_add(struct phub_ctx *ctx, int32_t priority,
                          phub_strategy_alter_fn *fn, uint64_t token,
                          uint64_t *handle);
 
+/* --- states of children (host_state.c) --------------------------------------- */
+
+int phub__host_child_state(struct phub_ctx *ctx,
+                           const struct phub_bytes *child,
+                           uint32_t timeout_ms, uint64_t token);
+int phub__host_handover_put(struct phub_ctx *ctx, uint64_t node,
+                            const struct phub_bytes *child,
+                            struct phub_buf *state, uint32_t ttl_ms,
+                            uint64_t token);
+int phub__host_handover_get(struct phub_ctx *ctx,
+                            const struct phub_bytes *child,
+                            struct phub_buf **state, uint64_t *version);
+int phub__host_handover_drop(struct phub_ctx *ctx,
+                             const struct phub_bytes *child);
+
 /* --- requests (host_request.c) ----------------------------------------------- */
 
 void phub__host_asked_free(struct phub__hub *hub);

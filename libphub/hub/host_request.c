@@ -77,7 +77,9 @@ int phub__host_request_new(struct phub_ctx *ctx, uint32_t count,
         return PHUB_EINVAL;
     if (count > PHUB_REQUEST_ITEMS_MAX)
         return PHUB_ELIMIT;
-    if (phub__requests_count(ctx->hub->requests) >= PHUB__REQUESTS_MAX / 2)
+    if (phub__requests_count(ctx->hub->requests) +
+            phub__requests_retained(ctx->hub->requests) >=
+        PHUB__REQUESTS_MAX / 2)
         return PHUB_EBUSY; /* the rest is the hub's */
     request = phub__request_new(ctx->hub, PHUB__OP_ASK, count, timeout_ms);
     if (request == NULL)

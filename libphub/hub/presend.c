@@ -55,6 +55,8 @@ struct phub__checkpoint {
     struct phub__state_out *stream;
     uint64_t serial;              /* of the question under way */
     uint64_t interval_ms;
+    void (*done)(void *arg, int rc, const char *text);  /* of a strategy's */
+    void *arg;
 };
 
 /* A question outlives what asked it. */
@@ -74,12 +76,24 @@ static void again(struct phub__checkpoint *c)
                      env->now_ns(env) + c->interval_ms * NS_PER_MS);
 }
 
+/* Whoever gave it hears how it went. */
+static void checkpoint_told(struct phub__checkpoint *c, int rc,
+                            const char *text)
+{
+    void (*done)(void *arg, int rc, const char *text) = c->done;
+
+    c->done = NULL;
+    if (done != NULL)
+        done(c->arg, rc, text);
+}
+
 static void checkpoint_sent(void *arg, int rc, const char *text)
 {
     struct phub__checkpoint *c = arg;
     struct phub__hub *hub = c->local->hub;
 
     c->stream = NULL;
+    checkpoint_told(c, rc, text);
     if (rc == 0)
         hub->counters.checkpoints++;
     else
@@ -167,6 +181,37 @@ static void checkpoint_due(void *arg)
                               checkpoint_taken, asked);
 }
 
+int phub__checkpoint_put(struct phub__local *local, uint64_t node,
+                         struct phub_buf *state, uint64_t ttl_ms,
+                         void (*done)(void *arg, int rc, const char *text),
+                         void *arg)
+{
+    struct phub__checkpoint *c = local->checkpoint;
+    struct phub__hub *hub = local->hub;
+    struct phub__op_state as = {
+        .kind = PHUB__HANDOVER_CHECKPOINT,
+        .sequence = hub->env->now_ns(hub->env), .ttl_ms = ttl_ms };
+    struct phub__row_facts row;
+    int rc;
+
+    phub__row_facts(hub, phub__local_id(local), &row);
+    if (!row.live || row.home != hub->node)
+        return PHUB_EMOVED;
+    if (c == NULL)
+        return PHUB_EREFUSED;
+    if (c->stream != NULL || c->serial != 0)
+        return PHUB_EBUSY;
+    rc = phub__state_send(hub, node, phub__local_id(local), row.incarnation,
+                          row.home_epoch, state, &as, CHECKPOINT_TIMEOUT_MS,
+                          checkpoint_sent, c, &c->stream);
+    if (rc != 0)
+        return rc;
+    hub->env->timer_stop(hub->env, c->timer); /* the own one comes after it */
+    c->done = done;
+    c->arg = arg;
+    return 0;
+}
+
 void phub__checkpoint_free(struct phub__local *local)
 {
     struct phub__checkpoint *c = local->checkpoint;
@@ -175,6 +220,7 @@ void phub__checkpoint_free(struct phub__local *local)
         return;
     local->checkpoint = NULL;
     phub__state_cancel(&c->stream);
+    checkpoint_told(c, PHUB_ECANCELLED, "its instance is over");
     local->hub->env->timer_free(local->hub->env, &c->timer);
     phub__free(c);
 }

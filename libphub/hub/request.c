@@ -29,6 +29,7 @@ struct phub__requests {
     uint64_t last_transaction;
     uint64_t late;
     uint32_t count;
+    uint32_t retained;   /* of these: over, and kept for who asks */
     int closing;
     struct phub__request *all;
     struct phub__request *buckets[BUCKETS];
@@ -59,7 +60,12 @@ int phub__requests_new(struct phub__hub *hub, struct phub__requests **requests)
 
 uint32_t phub__requests_count(const struct phub__requests *requests)
 {
-    return requests->count;
+    return requests->count - requests->retained;
+}
+
+uint32_t phub__requests_retained(const struct phub__requests *requests)
+{
+    return requests->retained;
 }
 
 uint64_t phub__requests_late(const struct phub__requests *requests)
@@ -107,6 +113,7 @@ static void remove_request(struct phub__request *request)
     if (request->next != NULL)
         request->next->prev = request->prev;
     requests->count--;
+    requests->retained -= request->over != 0;
     for (i = 0; i < request->count; i++) {
         phub__free(request->items[i].text);
         phub__buf_unref(&request->items[i].data);
@@ -424,6 +431,7 @@ void phub__request_retain(struct phub__request *request, uint64_t ms)
 {
     struct phub_env *env = request->hub->env;
 
+    request->hub->requests->retained += !request->over;
     request->over = 1;
     request->gone_ns = env->now_ns(env) + ms * NS_PER_MS;
     request->wake_ns = UINT64_MAX;

@@ -111,6 +111,8 @@ int phub__requests_new(struct phub__hub *hub,
 /* Ends every request with PHUB_ESHUTDOWN first. */
 void phub__requests_free(struct phub__requests **requests);
 uint32_t phub__requests_count(const struct phub__requests *requests);
+/* Results that are kept for who asks; not under way any more. */
+uint32_t phub__requests_retained(const struct phub__requests *requests);
 /* Answers that came for a request or item that needed none any more. */
 uint64_t phub__requests_late(const struct phub__requests *requests);
 

@@ -18,6 +18,31 @@ extern "C" {
 
 struct phub_buf;
 
+/* --- parameters ---------------------------------------------------------- */
+
+enum phub_param_type {
+    PHUB_PARAM_UINT = 1,  /* decimal, with the unit's suffix if it has one */
+    PHUB_PARAM_BOOL = 2,  /* yes, no */
+    PHUB_PARAM_TEXT = 3,
+    PHUB_PARAM_CHOICE = 4 /* one of the words in choices, by '|' */
+};
+
+/* One row of configuration.  The host parses and checks it, prints it in
+ * phub-plugin info and sends its digest to other nodes. */
+struct phub_param {
+    const char *name;
+    const char *unit;           /* "ms", "bytes", "" */
+    const char *default_value;
+    const char *choices;        /* CHOICE only, else NULL */
+    const char *help;           /* one sentence */
+    uint64_t min;
+    uint64_t max;
+    uint32_t type;              /* enum phub_param_type */
+    uint32_t local;             /* 1: may differ between nodes */
+};
+
+/* --- nodes and children ---------------------------------------------------- */
+
 struct phub_view_node {
     uint32_t size;
     uint32_t weight;          /* permille, 1000 = normal */
@@ -214,6 +239,33 @@ typedef void phub_asked_fn(void *self, const struct phub_asked *asked);
 struct phub_alter;  /* a child about to be started */
 typedef int phub_strategy_alter_fn(void *self, uint64_t token,
                                    struct phub_alter *alter);
+
+/* --- limits and flags of the host table ------------------------------------ */
+
+#define PHUB_MOVE_STANDBY 1u          /* move_prepare flag */
+#define PHUB_PLUGIN_TIMERS_MAX 65536u /* per instance */
+#define PHUB_PLUGIN_MESSAGE_MAX (1u << 20)  /* bytes */
+#define PHUB_PLUGIN_WORK_MAX (1u << 26)     /* bytes, input and output each */
+#define PHUB_STORE_KEYS_MAX 256u            /* per strategy and node */
+#define PHUB_STORE_KEY_MAX 255u             /* bytes */
+#define PHUB_STORE_SIZE_MAX 65536u          /* bytes of all keys and values */
+#define PHUB_CELLS_MAX 1024u                /* keys per strategy */
+#define PHUB_CELL_KEY_MAX 160u              /* bytes */
+#define PHUB_CELL_SIZE_MAX 4096u            /* bytes of a value */
+#define PHUB_LOAD_INTERVAL_MIN_MS 100u
+#define PHUB_LOAD_NODES_MAX 1024u           /* that one node sends to */
+#define PHUB_ROWS_BUDGET_MAX 65536u         /* rows looked at in a call */
+#define PHUB_PLAN_ITEMS_MAX 65536u
+#define PHUB_PLAN_TARGETS_MAX 8u            /* of one item */
+#define PHUB_PLAN_AT_ONCE 8u
+#define PHUB_PLAN_TIMEOUT_MS 60000u
+#define PHUB_EVENTS_MAX 4096u               /* waiting, of one strategy */
+#define PHUB_REQUEST_ROLLBACK 1u            /* request_new flag: all or none */
+#define PHUB_REQUEST_ITEMS_MAX 65536u
+#define PHUB_REQUEST_MESSAGE_MAX 65536u     /* bytes, and of an answer's data */
+#define PHUB_REQUEST_KEEP_MS 60000u         /* a result, when it is there */
+#define PHUB_HANDOVER_TTL_MAX_MS 604800000u /* a week */
+#define PHUB_ASKED_MAX 4096u                /* questions not answered, here */
 
 #ifdef __cplusplus
 }

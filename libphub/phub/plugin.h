@@ -42,7 +42,8 @@
  *        request_await, request_answer, request_cancel, respond, ask_forward,
  *        ask_option, alter_add, alter_id, alter_origin, alter_metadata,
  *        alter_set_metadata, alter_has_tag, alter_add_tag, alter_set_env,
- *        alter_refuse; all kinds: asked.
+ *        alter_refuse, child_state, handover_put, handover_get,
+ *        handover_drop; all kinds: asked.
  *
  * Manual: phub-strategy(7). */
 #ifndef PHUB_PLUGIN_H
@@ -84,29 +85,6 @@ struct phub_ctx;   /* the hub, as this instance sees it */
 struct phub_buf;   /* counted bytes */
 struct phub_view;  /* counted, sorted member list */
 struct phub_plan_item;
-
-/* --- parameters ---------------------------------------------------------- */
-
-enum phub_param_type {
-    PHUB_PARAM_UINT = 1,  /* decimal, with the unit's suffix if it has one */
-    PHUB_PARAM_BOOL = 2,  /* yes, no */
-    PHUB_PARAM_TEXT = 3,
-    PHUB_PARAM_CHOICE = 4 /* one of the words in choices, by '|' */
-};
-
-/* One row of configuration.  The host parses and checks it, prints it in
- * phub-plugin info and sends its digest to other nodes. */
-struct phub_param {
-    const char *name;
-    const char *unit;           /* "ms", "bytes", "" */
-    const char *default_value;
-    const char *choices;        /* CHOICE only, else NULL */
-    const char *help;           /* one sentence */
-    uint64_t min;
-    uint64_t max;
-    uint32_t type;              /* enum phub_param_type */
-    uint32_t local;             /* 1: may differ between nodes */
-};
 
 /* --- the host table -------------------------------------------------------
  * Valid from open() until close() returns. */
@@ -487,31 +465,34 @@ struct phub_host {
      * their homes are.  PHUB_EINVAL if members are more than counts_max. */
     int (*homes_count)(struct phub_ctx *ctx, const struct phub_view *view,
                        uint32_t *counts, uint32_t counts_max, uint64_t *all);
-};
 
-#define PHUB_MOVE_STANDBY 1u          /* move_prepare flag */
-#define PHUB_PLUGIN_TIMERS_MAX 65536u /* per instance */
-#define PHUB_PLUGIN_MESSAGE_MAX (1u << 20)  /* bytes */
-#define PHUB_PLUGIN_WORK_MAX (1u << 26)     /* bytes, input and output each */
-#define PHUB_STORE_KEYS_MAX 256u            /* per strategy and node */
-#define PHUB_STORE_KEY_MAX 255u             /* bytes */
-#define PHUB_STORE_SIZE_MAX 65536u          /* bytes of all keys and values */
-#define PHUB_CELLS_MAX 1024u                /* keys per strategy */
-#define PHUB_CELL_KEY_MAX 160u              /* bytes */
-#define PHUB_CELL_SIZE_MAX 4096u            /* bytes of a value */
-#define PHUB_LOAD_INTERVAL_MIN_MS 100u
-#define PHUB_LOAD_NODES_MAX 1024u           /* that one node sends to */
-#define PHUB_ROWS_BUDGET_MAX 65536u         /* rows looked at in a call */
-#define PHUB_PLAN_ITEMS_MAX 65536u
-#define PHUB_PLAN_TARGETS_MAX 8u            /* of one item */
-#define PHUB_PLAN_AT_ONCE 8u
-#define PHUB_PLAN_TIMEOUT_MS 60000u
-#define PHUB_EVENTS_MAX 4096u               /* waiting, of one strategy */
-#define PHUB_REQUEST_ROLLBACK 1u            /* request_new flag: all or none */
-#define PHUB_REQUEST_ITEMS_MAX 65536u
-#define PHUB_REQUEST_MESSAGE_MAX 65536u     /* bytes, and of an answer's data */
-#define PHUB_REQUEST_KEEP_MS 60000u         /* a result, when it is there */
-#define PHUB_ASKED_MAX 4096u                /* questions not answered, here */
+    /* --- 1.1: states of children --- */
+    /* Read the state of the instance here, which goes on; result: buf, value =
+     * the child's version of it.  Errors: PHUB_ENOTFOUND: none runs here,
+     * PHUB_EBUSY: it is on its way, PHUB_EINVAL (timeout_ms 0); as the answer
+     * PHUB_EUNSUPPORTED: it has none, PHUB_ETIMEDOUT, its own. */
+    int (*child_state)(struct phub_ctx *ctx, const struct phub_bytes *child,
+                       uint32_t timeout_ms, uint64_t token);
+    /* Have node keep this state of a child that runs here, for at most ttl_ms
+     * (PHUB_HANDOVER_TTL_MAX_MS): if this node is lost and the child starts
+     * there next, it begins with it.  Only of a child whose spec has
+     * checkpoint_ms: it takes what is stale.  A later one replaces it.  Done
+     * when it is there.  Errors: as above, PHUB_EREFUSED (the spec),
+     * PHUB_EBUSY (one is on its way), PHUB_ELIMIT above PHUB_STATE_SIZE_MAX,
+     * PHUB_ENODEDOWN: node is no other member. */
+    int (*handover_put)(struct phub_ctx *ctx, uint64_t node,
+                        const struct phub_bytes *child,
+                        struct phub_buf *state, uint32_t ttl_ms,
+                        uint64_t token);
+    /* What waits on this node for the child: counted, with its version (may
+     * be NULL).  PHUB_ENOTFOUND; PHUB_EEMPTY: what waits is the news that
+     * there is none. */
+    int (*handover_get)(struct phub_ctx *ctx, const struct phub_bytes *child,
+                        struct phub_buf **state, uint64_t *version);
+    /* PHUB_EREFUSED: it is the last there is, its home has ended it. */
+    int (*handover_drop)(struct phub_ctx *ctx,
+                         const struct phub_bytes *child);
+};
 
 /* Is member offered by this host? */
 #define PHUB_HAS(host, member)                                                \

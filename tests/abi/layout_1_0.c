@@ -175,6 +175,10 @@ OFFSET(struct phub_host, alter_add_tag, 728, 368);
 OFFSET(struct phub_host, alter_set_env, 736, 372);
 OFFSET(struct phub_host, alter_refuse, 744, 376);
 OFFSET(struct phub_host, homes_count, 752, 380);
+OFFSET(struct phub_host, child_state, 760, 384);
+OFFSET(struct phub_host, handover_put, 768, 388);
+OFFSET(struct phub_host, handover_get, 776, 392);
+OFFSET(struct phub_host, handover_drop, 784, 396);
 
 SIZE(struct phub_load, 80, 80);
 OFFSET(struct phub_load, cpus, 4, 4);
