@@ -252,7 +252,8 @@ no_loss child counter-2
 # --- drain, and leaving -------------------------------------------------------------------
 
 expect 0 'is drained' phub drain c
-[ -z "$(rows | awk '$2 == "c"')" ] || wrong 'something is left on c'
+nothing_on_c() { [ -z "$(rows | awk '$2 == "c"')" ]; }
+must 5 'and who is asked sees that nothing is left on c' nothing_on_c
 no_loss drain
 kill -TERM "${pid_of[c]}"
 must 10 'c leaves' gone "${pid_of[c]}"
