@@ -14,6 +14,7 @@
 
 #include <phub/error.h>
 
+#include "hub/host_private.h"
 #include "hub/message.h"
 #include "hub/move_private.h"
 #include "hub/rows.h"
@@ -124,8 +125,7 @@ static int refuse(struct phub__hub *hub, const struct phub__op_request *op,
                  hub->name);
         return phub__hub_why_not(hub);
     }
-    if (item->text.size != strlen(s->name) ||
-        memcmp(item->text.data, s->name, item->text.size) != 0) {
+    if (phub__host_find(hub, PHUB_KIND_MIGRATION, item->text, NULL) == NULL) {
         snprintf(text, max,
                  "node '%s' migrates by '%s', the origin by '%.*s'",
                  hub->name, s->name, (int)item->text.size,

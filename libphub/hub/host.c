@@ -22,9 +22,17 @@
 #include "wire/memory.h"
 #include "wire/messages.h"
 
-static const struct phub_host table;
-
 /* --- telling ------------------------------------------------------------------- */
+
+static struct phub_ctx *ctx_of(const struct phub__host *host, uint32_t who)
+{
+    uint32_t slot;
+
+    for (slot = 0; slot < PHUB__SLOTS; slot++)
+        if (host->slots[slot] != NULL && host->slots[slot]->who == who)
+            return host->slots[slot];
+    return NULL;
+}
 
 static void flush(void *arg)
 {
@@ -36,6 +44,7 @@ static void flush(void *arg)
     host->last = &host->first;
     host->scheduled = 0;
     for (; told != NULL; told = next) {
+        const struct phub_ctx *ctx = ctx_of(host, told->who);
         struct phub_result result = { .size = sizeof result,
                                       .value = told->value,
                                       .count = told->count,
@@ -44,31 +53,31 @@ static void flush(void *arg)
         next = told->next;
         result.text = (struct phub_bytes){ (const uint8_t *)told->text,
                                            strlen(told->text) };
-        phub__call_completed(hub->strategies[told->kind], told->token,
-                             told->rc, &result);
+        if (ctx != NULL)
+            phub__call_completed(ctx->strategy, told->token, told->rc,
+                                 &result);
         phub__buf_unref(&told->buf);
         phub__free(told);
     }
 }
 
-void phub__host_complete(struct phub__hub *hub, enum phub_kind kind,
+void phub__host_complete(struct phub__hub *hub, uint32_t who,
                          uint64_t token, int rc, uint64_t value,
                          const char *text)
 {
-    phub__host_complete_buf(hub, kind, token, rc, value, NULL, text);
+    phub__host_complete_buf(hub, who, token, rc, value, NULL, text);
 }
 
-void phub__host_complete_buf(struct phub__hub *hub, enum phub_kind kind,
+void phub__host_complete_buf(struct phub__hub *hub, uint32_t who,
                              uint64_t token, int rc, uint64_t value,
                              struct phub_buf *buf, const char *text)
 {
-    if (phub__host_tell(hub, kind, token, rc, value, buf, text) != 0)
+    if (phub__host_tell(hub, who, token, rc, value, buf, text) != 0)
         phub__hub_log(hub, PHUB__LOG_ERROR,
-                      "out of memory: a %s strategy waits for an answer",
-                      phub__kind_name(kind));
+                      "out of memory: a strategy waits for an answer");
 }
 
-void phub__host_complete_counts(struct phub__hub *hub, enum phub_kind kind,
+void phub__host_complete_counts(struct phub__hub *hub, uint32_t who,
                                 uint64_t token, int rc,
                                 const struct phub__told_counts *counts,
                                 const char *text)
@@ -76,12 +85,12 @@ void phub__host_complete_counts(struct phub__hub *hub, enum phub_kind kind,
     struct phub__host *host = hub->host;
     struct phub__told **last = host->last;
 
-    phub__host_complete(hub, kind, token, rc, counts->value, text);
+    phub__host_complete(hub, who, token, rc, counts->value, text);
     if (*last != NULL)
         (*last)->count = counts->count;
 }
 
-int phub__host_tell(struct phub__hub *hub, enum phub_kind kind,
+int phub__host_tell(struct phub__hub *hub, uint32_t who,
                     uint64_t token, int rc, uint64_t value,
                     struct phub_buf *buf, const char *text)
 {
@@ -90,7 +99,7 @@ int phub__host_tell(struct phub__hub *hub, enum phub_kind kind,
 
     if (told == NULL)
         return PHUB_ENOMEM;
-    told->kind = kind;
+    told->who = who;
     told->token = token;
     told->rc = rc;
     told->value = value;
@@ -107,20 +116,37 @@ void phub__host_received(struct phub__hub *hub, uint64_t from,
                          struct phub_buf *body)
 {
     struct phub__op_plugin message;
-    struct phub__strategy *s;
+    struct phub_ctx *ctx = NULL;
 
     if (phub__hub_decode(hub, &phub__op_plugin_schema, body, &message) != 0)
         return;
-    s = message.kind >= 1 && message.kind < PHUB__KINDS
-            ? hub->strategies[message.kind] : NULL;
-    if (s != NULL && message.name.size == strlen(s->name) &&
-        memcmp(message.name.data, s->name, message.name.size) == 0)
-        phub__call_received(s, from, &message.data);
-    else
+    ctx = phub__host_find(hub, message.kind, message.name, NULL);
+    if (ctx == NULL)
         hub->counters.frames_unknown++;
+    for (; ctx != NULL;
+         ctx = phub__host_find(hub, message.kind, message.name, ctx))
+        phub__call_received(ctx->strategy, from, &message.data);
     phub__hub_decoded(hub);
     if (message.kind == PHUB_KIND_SYNC)
         phub__synced_rows_applied(hub);
+}
+
+struct phub_ctx *phub__host_find(struct phub__hub *hub, uint64_t kind,
+                                 struct phub_bytes name,
+                                 const struct phub_ctx *after)
+{
+    uint32_t slot;
+
+    for (slot = after != NULL ? after->slot + 1 : 0; slot < PHUB__SLOTS;
+         slot++) {
+        struct phub_ctx *ctx = hub->host->slots[slot];
+
+        if (ctx != NULL && ctx->kind == kind &&
+            name.size == strlen(ctx->strategy->name) &&
+            memcmp(name.data, ctx->strategy->name, name.size) == 0)
+            return ctx;
+    }
+    return NULL;
 }
 
 /* --- time, chance, words ----------------------------------------------------------- */
@@ -135,7 +161,7 @@ static uint64_t host_random(struct phub_ctx *ctx)
     return ctx->hub->env->random(ctx->hub->env);
 }
 
-static void host_timer_free(struct phub__host_timer *timer)
+void phub__host_timer_free(struct phub__host_timer *timer)
 {
     struct phub__host_timer **p = &timer->ctx->timers;
     struct phub_env *env = timer->ctx->hub->env;
@@ -154,8 +180,8 @@ static void host_timer_fired(void *arg)
     struct phub_ctx *ctx = timer->ctx;
     uint64_t token = timer->token;
 
-    host_timer_free(timer);
-    phub__host_complete(ctx->hub, ctx->kind, token, 0, 0, "");
+    phub__host_timer_free(timer);
+    phub__host_complete(ctx->hub, ctx->who, token, 0, 0, "");
 }
 
 static int host_timer(struct phub_ctx *ctx, uint64_t delay_ns, uint64_t token)
@@ -190,37 +216,33 @@ static int host_timer_cancel(struct phub_ctx *ctx, uint64_t token)
         timer = timer->next;
     if (timer == NULL)
         return PHUB_ENOTFOUND;
-    host_timer_free(timer);
+    phub__host_timer_free(timer);
     return 0;
 }
 
 static int host_param_uint(struct phub_ctx *ctx, const char *name,
                            uint64_t *value)
 {
-    return phub__strategy_param_uint(ctx->hub->strategies[ctx->kind], name,
-                                     value);
+    return phub__strategy_param_uint(ctx->strategy, name, value);
 }
 
 static int host_param_text(struct phub_ctx *ctx, const char *name,
                            struct phub_bytes *value)
 {
-    return phub__strategy_param_text(ctx->hub->strategies[ctx->kind], name,
-                                     value);
+    return phub__strategy_param_text(ctx->strategy, name, value);
 }
 
 static void host_log(struct phub_ctx *ctx, uint32_t level, const char *text)
 {
-    const struct phub__strategy *s = ctx->hub->strategies[ctx->kind];
-
     if (level < PHUB__LOG_ERROR || level > PHUB__LOG_DEBUG)
         level = PHUB__LOG_DEBUG;
     phub__hub_log(ctx->hub, (enum phub__log_level)level, "%s '%s': %s",
-                  phub__kind_name(ctx->kind), s != NULL ? s->name : "?", text);
+                  phub__kind_name(ctx->kind), ctx->strategy->name, text);
 }
 
 static int host_fail(struct phub_ctx *ctx, int code, const char *text)
 {
-    return phub__strategy_fail(ctx->hub->strategies[ctx->kind], code, text);
+    return phub__strategy_fail(ctx->strategy, code, text);
 }
 
 static void host_counter_add(struct phub_ctx *ctx, const char *name,
@@ -419,7 +441,7 @@ static int host_assign_for(struct phub_ctx *ctx,
 
 struct consent {
     struct phub__hub *hub;
-    enum phub_kind kind;
+    uint32_t who;
     uint64_t token;
     uint32_t id_size;
     char id[PHUB_CHILD_ID_MAX];
@@ -437,7 +459,7 @@ static void consented(void *arg, int rc, const char *text,
                        (struct phub_bytes){ (const uint8_t *)consent->id,
                                             consent->id_size }, rc, 1,
                        text != NULL ? text : "");
-    phub__host_complete(consent->hub, consent->kind, consent->token, rc, 0,
+    phub__host_complete(consent->hub, consent->who, consent->token, rc, 0,
                         text);
     phub__free(consent);
 }
@@ -454,7 +476,7 @@ static int host_child_consent(struct phub_ctx *ctx,
     consent = phub__calloc(1, sizeof *consent);
     if (consent == NULL)
         return PHUB_ENOMEM;
-    *consent = (struct consent){ .hub = ctx->hub, .kind = ctx->kind,
+    *consent = (struct consent){ .hub = ctx->hub, .who = ctx->who,
                                  .token = token,
                                  .id_size = (uint32_t)child->size };
     memcpy(consent->id, child->data, child->size);
@@ -470,7 +492,7 @@ static int host_move_open(struct phub_ctx *ctx,
 {
     if (ctx->kind != PHUB_KIND_MIGRATION)
         return PHUB_EINVAL;
-    return phub__move_open(ctx->hub, *child, target, cause, move);
+    return phub__move_open(ctx, child, target, cause, move);
 }
 
 static int host_move_prepare(struct phub_ctx *ctx, uint64_t move,
@@ -524,6 +546,8 @@ static void host_move_report(struct phub_ctx *ctx,
                              const struct phub_bytes *child, int rc,
                              const char *text)
 {
+    if (ctx->moving != 0)
+        ctx->moving--;
     phub__redistribution_report(ctx->hub, *child, rc, text);
 }
 
@@ -546,8 +570,8 @@ static void host_judge_again(struct phub_ctx *ctx)
         hub->host->judging = 1;
 }
 
-static const struct phub_host table = {
-    .size = sizeof table,
+const struct phub_host phub__host_table = {
+    .size = sizeof phub__host_table,
     .abi_major = PHUB_PLUGIN_ABI_MAJOR,
     .abi_minor = PHUB_PLUGIN_ABI_MINOR,
     .now_ns = host_now_ns,
@@ -649,114 +673,3 @@ static const struct phub_host table = {
     .handover_get = phub__host_handover_get,
     .handover_drop = phub__host_handover_drop,
 };
-
-/* --- life ------------------------------------------------------------------------------------------ */
-
-/* Load; open comes when the hub has a view to show. */
-int phub__host_new(struct phub__hub *hub, char *error, size_t error_max)
-{
-    unsigned kind;
-    int rc;
-
-    hub->host = phub__calloc(1, sizeof *hub->host);
-    if (hub->host == NULL)
-        return PHUB_ENOMEM;
-    hub->host->last = &hub->host->first;
-    if (phub__host_cells_new(hub) != 0 || phub__host_loads_new(hub) != 0 ||
-        phub__host_events_new(hub) != 0)
-        return PHUB_ENOMEM;
-    rc = phub__loader_new(hub->options.plugin_path, &hub->loader, error,
-                          error_max);
-    for (kind = 1; rc == 0 && kind < PHUB__KINDS; kind++) {
-        const struct phub__strategy_option *o = &hub->options.strategies[kind];
-
-        hub->host->ctx[kind].hub = hub;
-        hub->host->ctx[kind].kind = (enum phub_kind)kind;
-        if (o->name == NULL || o->name[0] == '\0') {
-            snprintf(error, error_max,
-                     "no %s strategy is configured; name one in [strategies], "
-                     "phub-plugin list shows what is there",
-                     phub__kind_name(kind));
-            return PHUB_ECONFIG;
-        }
-        rc = phub__strategy_load(hub->loader, kind, o->name, o->params,
-                                 o->params_count, &hub->strategies[kind],
-                                 error, error_max);
-    }
-    return rc;
-}
-
-/* Strategies of which each is right, and which cannot be together. */
-static int contradiction(struct phub__hub *hub, char *error, size_t error_max)
-{
-    const struct phub__strategy *d = hub->strategies[PHUB_KIND_DISTRIBUTION];
-    struct phub_view_node two[2] = { { .id = 1 }, { .id = 2 } };
-    struct phub_view *view;
-    uint32_t factor = 1;
-
-    if (!(d->flags & PHUB_FLAG_SINGLE))
-        return 0;
-    view = phub__view_new(two, 2);
-    if (view == NULL)
-        return PHUB_ENOMEM;
-    factor = phub__replica_factor(hub, view);
-    phub__view_unref(&view);
-    if (factor == 1)
-        return 0;
-    snprintf(error, error_max,
-             "distribution '%s' chooses one node for each child, and "
-             "redundancy '%s' wants several; configure redundancy "
-             "singularity, or another distribution, such as consistent_hash",
-             d->name, hub->strategies[PHUB_KIND_REDUNDANCY]->name);
-    return PHUB_ECONFIG;
-}
-
-int phub__host_open(struct phub__hub *hub, char *error, size_t error_max)
-{
-    unsigned kind;
-    int rc = 0;
-
-    for (kind = 1; rc == 0 && kind < PHUB__KINDS; kind++) {
-        hub->strategies[kind]->note = hub->env->calls;
-        rc = phub__host_store_open(hub, (enum phub_kind)kind, error,
-                                   error_max);
-        if (rc != 0)
-            break;
-        rc = phub__strategy_open(hub->strategies[kind],
-                                 &hub->host->ctx[kind], &table, error,
-                                 error_max);
-    }
-    return rc == 0 ? contradiction(hub, error, error_max) : rc;
-}
-
-void phub__host_free(struct phub__hub *hub)
-{
-    struct phub__host *host = hub->host;
-    struct phub__told *told;
-    unsigned kind;
-
-    if (host == NULL)
-        return;
-    for (kind = 1; kind < PHUB__KINDS; kind++) {
-        if (hub->strategies[kind] != NULL)
-            phub__strategy_close(hub->strategies[kind]);
-        phub__strategy_free(&hub->strategies[kind]);
-        while (host->ctx[kind].timers != NULL)
-            host_timer_free(host->ctx[kind].timers);
-        phub__host_store_free(hub, (enum phub_kind)kind);
-    }
-    phub__host_work_forget(hub);
-    phub__host_plans_free(hub);
-    phub__host_loads_free(hub);
-    phub__host_events_free(hub);
-    phub__host_asked_free(hub);
-    phub__host_cells_free(hub);
-    phub__loader_free(&hub->loader);
-    while ((told = host->first) != NULL) {
-        host->first = told->next;
-        phub__buf_unref(&told->buf);
-        phub__free(told);
-    }
-    phub__free(host);
-    hub->host = NULL;
-}

@@ -10,17 +10,17 @@ int phub__host_new(struct phub__hub *hub, char *error, size_t error_max);
 /* Open them: the hub has a view to show. */
 int phub__host_open(struct phub__hub *hub, char *error, size_t error_max);
 void phub__host_free(struct phub__hub *hub);
-/* Tell a strategy that what it asked for under token is over; it hears of it
- * from the loop.  text is copied. */
-void phub__host_complete(struct phub__hub *hub, enum phub_kind kind,
+/* Tell a strategy (who: its ctx->who) that what it asked for under token is
+ * over; it hears of it from the loop, if it is still there.  text is copied. */
+void phub__host_complete(struct phub__hub *hub, uint32_t who,
                          uint64_t token, int rc, uint64_t value,
                          const char *text);
 /* The same with bytes; a reference is taken. */
-void phub__host_complete_buf(struct phub__hub *hub, enum phub_kind kind,
+void phub__host_complete_buf(struct phub__hub *hub, uint32_t who,
                              uint64_t token, int rc, uint64_t value,
                              struct phub_buf *buf, const char *text);
 /* The same, but say so if there is no memory: then nothing is told. */
-int phub__host_tell(struct phub__hub *hub, enum phub_kind kind,
+int phub__host_tell(struct phub__hub *hub, uint32_t who,
                     uint64_t token, int rc, uint64_t value,
                     struct phub_buf *buf, const char *text);
 /* The cell of that row id is another one. */

@@ -39,7 +39,7 @@ struct keys {
 };
 
 struct phub__cells {
-    struct keys of[PHUB__KINDS];
+    struct keys of[PHUB__SLOTS];
 };
 
 int phub__host_cells_new(struct phub__hub *hub)
@@ -48,18 +48,25 @@ int phub__host_cells_new(struct phub__hub *hub)
     return hub->host->cells != NULL ? 0 : PHUB_ENOMEM;
 }
 
+static void keys_free(struct keys *keys)
+{
+    uint32_t i;
+
+    for (i = 0; i < keys->count; i++)
+        phub__free(keys->at[i]);
+    phub__free(keys->at);
+    *keys = (struct keys){ .at = NULL };
+}
+
 void phub__host_cells_free(struct phub__hub *hub)
 {
     struct phub__cells *cells = hub->host->cells;
-    uint32_t kind, i;
+    uint32_t slot;
 
     if (cells == NULL)
         return;
-    for (kind = 0; kind < PHUB__KINDS; kind++) {
-        for (i = 0; i < cells->of[kind].count; i++)
-            phub__free(cells->of[kind].at[i]);
-        phub__free(cells->of[kind].at);
-    }
+    for (slot = 0; slot < PHUB__SLOTS; slot++)
+        keys_free(&cells->of[slot]);
     phub__free(cells);
     hub->host->cells = NULL;
 }
@@ -67,12 +74,11 @@ void phub__host_cells_free(struct phub__hub *hub)
 /* --- names ------------------------------------------------------------------- */
 
 /* What stands before a key of this strategy: its kind, its name, "/". */
-static struct phub_bytes prefix(const struct phub__hub *hub,
-                                enum phub_kind kind, char *text,
+static struct phub_bytes prefix(const struct phub_ctx *ctx, char *text,
                                 size_t text_max)
 {
-    int size = snprintf(text, text_max, "%u%s/", (unsigned)kind,
-                        hub->strategies[kind]->name);
+    int size = snprintf(text, text_max, "%u%s/", (unsigned)ctx->kind,
+                        ctx->strategy->name);
 
     return (struct phub_bytes){ (const uint8_t *)text, (size_t)size };
 }
@@ -83,8 +89,7 @@ static int id_of(const struct phub_ctx *ctx, const struct phub_bytes *key,
                  struct phub_bytes *id)
 {
     char name[PHUB__CELL_KEY_MAX + 1];
-    struct phub_bytes before = prefix(ctx->hub, ctx->kind, name,
-                                      sizeof name);
+    struct phub_bytes before = prefix(ctx, name, sizeof name);
     size_t i;
 
     if (key->size == 0 || key->size > PHUB_CELL_KEY_MAX ||
@@ -101,23 +106,32 @@ static int id_of(const struct phub_ctx *ctx, const struct phub_bytes *key,
     return 0;
 }
 
-/* Whose it is, and its key; 0 if it is of no strategy that runs here. */
-static enum phub_kind owner_of(const struct phub__hub *hub,
-                               struct phub_bytes id, struct phub_bytes *key)
+/* Its key, if it is a cell of this strategy. */
+static int owns(const struct phub_ctx *ctx, struct phub_bytes id,
+                struct phub_bytes *key)
 {
     char name[PHUB__CELL_KEY_MAX + 1];
-    struct phub_bytes before;
-    unsigned kind = id.size > 1 ? (unsigned)(id.data[1] - '0') : 0;
+    struct phub_bytes before = prefix(ctx, name, sizeof name);
 
-    if (kind == 0 || kind >= PHUB__KINDS)
-        return 0;
-    before = prefix(hub, (enum phub_kind)kind, name, sizeof name);
-    if (id.size < before.size + 2 ||
+    if (id.size < before.size + 2 || id.data[0] != 1 ||
         memcmp(id.data + 1, before.data, before.size) != 0)
         return 0;
     key->data = id.data + 1 + before.size;
     key->size = id.size - 1 - before.size;
-    return (enum phub_kind)kind;
+    return 1;
+}
+
+/* Whose it is, and its key; NULL if it is of no strategy that runs here. */
+static struct phub_ctx *owner_of(const struct phub__hub *hub,
+                                 struct phub_bytes id, struct phub_bytes *key)
+{
+    uint32_t slot;
+
+    for (slot = 0; slot < PHUB__SLOTS; slot++)
+        if (hub->host->slots[slot] != NULL &&
+            owns(hub->host->slots[slot], id, key))
+            return hub->host->slots[slot];
+    return NULL;
 }
 
 /* --- keys -------------------------------------------------------------------- */
@@ -182,26 +196,60 @@ static void key_add(struct keys *keys, struct phub_bytes bytes)
     keys->count++;
 }
 
-void phub__host_cell_changed(struct phub__hub *hub, struct phub_bytes id)
+static struct keys *keys_of(const struct phub_ctx *ctx)
 {
+    return &ctx->hub->host->cells->of[ctx->slot];
+}
+
+static void changed(struct phub_ctx *ctx, struct phub_bytes id)
+{
+    struct keys *keys = keys_of(ctx);
     struct phub_bytes bytes;
-    enum phub_kind kind;
-    struct keys *keys;
     char text[PHUB__HOST_TEXT_MAX];
 
-    if (hub->host == NULL || hub->host->cells == NULL)
+    if (!owns(ctx, id, &bytes))
         return;
-    kind = owner_of(hub, id, &bytes);
-    if (kind == 0)
-        return;
-    keys = &hub->host->cells->of[kind];
     key_add(keys, bytes);
     if (!keys->watched)
         return;
     keys->watched = 0;
     snprintf(text, sizeof text, "%.*s", (int)bytes.size,
              (const char *)bytes.data);
-    phub__host_complete(hub, kind, keys->token, 0, 0, text);
+    phub__host_complete(ctx->hub, ctx->who, keys->token, 0, 0, text);
+}
+
+void phub__host_cell_changed(struct phub__hub *hub, struct phub_bytes id)
+{
+    uint32_t slot;
+
+    if (hub->host == NULL || hub->host->cells == NULL)
+        return;
+    for (slot = 0; slot < PHUB__SLOTS; slot++)
+        if (hub->host->slots[slot] != NULL)
+            changed(hub->host->slots[slot], id);
+}
+
+/* A strategy that is opened while the hub runs. */
+void phub__host_cells_learn(struct phub_ctx *ctx)
+{
+    struct phub__query query = { .by = PHUB__BY_DURABLE };
+    struct phub__row_view rows[32];
+    struct phub_bytes key;
+    uint64_t cursor = 0;
+    uint32_t count, i;
+
+    do {
+        count = phub__registry_query(ctx->hub->registry, &query, &cursor, 256,
+                                     rows, 32);
+        for (i = 0; i < count; i++)
+            if (owns(ctx, rows[i].id, &key))
+                key_add(keys_of(ctx), key);
+    } while (cursor != 0);
+}
+
+void phub__host_cells_close(struct phub_ctx *ctx)
+{
+    keys_free(keys_of(ctx));
 }
 
 /* --- the table's ------------------------------------------------------------- */
@@ -231,7 +279,7 @@ int phub__host_cell_get(struct phub_ctx *ctx, const struct phub_bytes *key,
 
 struct put {
     struct phub__hub *hub;
-    enum phub_kind kind;
+    uint32_t who;
     uint64_t token;
 };
 
@@ -241,7 +289,7 @@ static void put_done(void *arg, struct phub__request *request)
     const struct phub__request_item *item = &request->items[0];
 
     phub__free(arg);
-    phub__host_complete(put.hub, put.kind, put.token, item->code, item->value,
+    phub__host_complete(put.hub, put.who, put.token, item->code, item->value,
                         item->text != NULL ? item->text : "");
 }
 
@@ -266,7 +314,7 @@ static int ask(struct phub_ctx *ctx, const struct phub_bytes *key,
         phub__request_drop(request);
         return PHUB_ENOMEM;
     }
-    *put = (struct put){ ctx->hub, ctx->kind, token };
+    *put = (struct put){ ctx->hub, ctx->who, token };
     request->items[0].op.id = phub__request_copy(request, id);
     request->items[0].op.spec = phub__request_copy(request, *value);
     request->items[0].op.flags = flags;
@@ -291,7 +339,7 @@ int phub__host_cell_cas(struct phub_ctx *ctx, const struct phub_bytes *key,
 int phub__host_cell_next(struct phub_ctx *ctx, const struct phub_bytes *after,
                          struct phub_bytes *key)
 {
-    const struct keys *keys = &ctx->hub->host->cells->of[ctx->kind];
+    const struct keys *keys = keys_of(ctx);
     uint32_t at = 0;
     int found = 0;
 
@@ -306,7 +354,7 @@ int phub__host_cell_next(struct phub_ctx *ctx, const struct phub_bytes *after,
 
 int phub__host_cell_watch(struct phub_ctx *ctx, uint64_t token)
 {
-    struct keys *keys = &ctx->hub->host->cells->of[ctx->kind];
+    struct keys *keys = keys_of(ctx);
 
     if (keys->watched)
         return PHUB_EBUSY;
@@ -366,14 +414,13 @@ static int refuse(struct phub__hub *hub, const struct phub__op_item *item,
 {
     struct phub__row_view view;
     struct phub_bytes key;
-    enum phub_kind kind;
+    struct phub_ctx *ctx;
     int found, rc;
 
     *version = 0;
     *text = "no cell of a strategy that runs here";
-    kind = item->id.size > 1 && item->id.data[0] == 1
-               ? owner_of(hub, item->id, &key) : 0;
-    if (kind == 0 || item->spec.size > PHUB_CELL_SIZE_MAX)
+    ctx = owner_of(hub, item->id, &key);
+    if (ctx == NULL || item->spec.size > PHUB_CELL_SIZE_MAX)
         return PHUB_EINVAL;
     rc = phub__keeper_may_not(hub, item->id, text);
     if (rc != 0)
@@ -384,8 +431,8 @@ static int refuse(struct phub__hub *hub, const struct phub__op_item *item,
         *text = "its version is another one";
         return PHUB_EREFUSED;
     }
-    (void)key_find(&hub->host->cells->of[kind], key, &found);
-    if (!found && hub->host->cells->of[kind].count >= PHUB_CELLS_MAX) {
+    (void)key_find(keys_of(ctx), key, &found);
+    if (!found && keys_of(ctx)->count >= PHUB_CELLS_MAX) {
         *text = "the strategy has as many cells as are allowed";
         return PHUB_ELIMIT;
     }

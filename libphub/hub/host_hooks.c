@@ -26,6 +26,7 @@ struct phub__host_hook {
 struct waiting {
     struct waiting *next;
     struct phub__host_hook *hook;
+    uint32_t slot;
     enum phub_hook name;
     uint64_t node;
     int32_t code;
@@ -39,8 +40,8 @@ struct phub__host_events {
     struct waiting *first, **last;
     int scheduled;
     int telling;                  /* what waits is not in first any more */
-    uint32_t waiting[PHUB__KINDS];
-    uint32_t lost[PHUB__KINDS];
+    uint32_t waiting[PHUB__SLOTS];
+    uint32_t lost[PHUB__SLOTS];
 };
 
 int phub__host_events_new(struct phub__hub *hub)
@@ -100,7 +101,7 @@ static struct phub_bytes text_of(const char *text)
     return (struct phub_bytes){ (const uint8_t *)text, strlen(text) };
 }
 
-static void tell(struct phub__hub *hub, const struct waiting *w)
+static void tell(const struct waiting *w)
 {
     struct phub_event event = {
         .size = sizeof event, .code = w->code, .node = w->node,
@@ -109,8 +110,8 @@ static void tell(struct phub__hub *hub, const struct waiting *w)
         .child = { (const uint8_t *)w->bytes, w->child_size },
         .text = { (const uint8_t *)w->bytes + w->child_size, w->text_size } };
 
-    phub__call_event(hub->strategies[w->hook->ctx->kind], w->hook->fn,
-                     w->hook->token, &event);
+    phub__call_event(w->hook->ctx->strategy, w->hook->fn, w->hook->token,
+                     &event);
 }
 
 static void flush(void *arg)
@@ -125,9 +126,9 @@ static void flush(void *arg)
     events->telling = 1;
     for (; w != NULL; w = next) {
         next = w->next;
-        events->waiting[w->hook->ctx->kind]--;
+        events->waiting[w->slot]--;
         if (w->hook->fn != NULL)
-            tell(hub, w);
+            tell(w);
         phub__free(w);
     }
     events->telling = 0;
@@ -140,27 +141,28 @@ static void happened(void *arg, const struct phub_hook_event *event)
     struct phub__host_hook *hook = arg;
     struct phub__hub *hub = hook->ctx->hub;
     struct phub__host_events *events = hub->host->events;
-    enum phub_kind kind = hook->ctx->kind;
+    uint32_t slot = hook->ctx->slot;
     size_t child = event->child != NULL ? strlen(event->child) : 0;
     size_t text = event->text != NULL ? strlen(event->text) : 0;
     struct waiting *w = NULL;
 
-    if (events->waiting[kind] < PHUB_EVENTS_MAX)
+    if (events->waiting[slot] < PHUB_EVENTS_MAX)
         w = phub__malloc(sizeof *w + child + text);
     if (w == NULL) {
-        events->lost[kind]++;
+        events->lost[slot]++;
         return;
     }
-    *w = (struct waiting){ .hook = hook, .name = event->hook,
+    *w = (struct waiting){ .hook = hook, .slot = slot,
+                           .name = event->hook,
                            .node = event->node, .code = event->code,
-                           .count = event->count, .lost = events->lost[kind],
+                           .count = event->count, .lost = events->lost[slot],
                            .child_size = child, .text_size = text };
     if (child != 0)
         memcpy(w->bytes, event->child, child);
     if (text != 0)
         memcpy(w->bytes + child, event->text, text);
-    events->lost[kind] = 0;
-    events->waiting[kind]++;
+    events->lost[slot] = 0;
+    events->waiting[slot]++;
     *events->last = w;
     events->last = &w->next;
     if (!events->scheduled && hub->env->defer(hub->env, flush, hub) == 0)
@@ -206,8 +208,8 @@ static int altering(void *arg, struct phub_alter *alter)
 {
     struct phub__host_hook *hook = arg;
 
-    return phub__call_alter(hook->ctx->hub->strategies[hook->ctx->kind],
-                            hook->alter, hook->token, alter);
+    return phub__call_alter(hook->ctx->strategy, hook->alter, hook->token,
+                            alter);
 }
 
 int phub__host_alter_add(struct phub_ctx *ctx, int32_t priority,
@@ -229,6 +231,26 @@ int phub__host_alter_add(struct phub_ctx *ctx, int32_t priority,
                                        hook, &hook->handle), handle);
 }
 
+static void cancel(struct phub__hub *hub, struct phub__host_hook *hook)
+{
+    hook->fn = NULL;
+    hook->alter = NULL;
+    (void)phub__hooks_cancel(hub->hooks, hook->handle);
+}
+
+void phub__host_events_close(struct phub_ctx *ctx)
+{
+    struct phub__host_events *events = ctx->hub->host->events;
+    struct phub__host_hook *hook;
+
+    for (hook = events->hooks; hook != NULL; hook = hook->next)
+        if (hook->ctx == ctx && is_on(hook))
+            cancel(ctx->hub, hook);
+    if (events->first == NULL && !events->telling)
+        sweep(events);
+    events->lost[ctx->slot] = 0;
+}
+
 int phub__host_hook_cancel(struct phub_ctx *ctx, uint64_t handle)
 {
     struct phub__hub *hub = ctx->hub;
@@ -238,9 +260,7 @@ int phub__host_hook_cancel(struct phub_ctx *ctx, uint64_t handle)
     for (hook = events->hooks; hook != NULL; hook = hook->next) {
         if (hook->handle != handle || !is_on(hook) || hook->ctx != ctx)
             continue;
-        hook->fn = NULL;
-        hook->alter = NULL;
-        (void)phub__hooks_cancel(hub->hooks, handle);
+        cancel(hub, hook);
         if (events->first == NULL && !events->telling)
             sweep(events);
         return 0;

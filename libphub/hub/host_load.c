@@ -49,7 +49,7 @@ struct measure {
 
 struct phub__loads {
     struct phub__hub *hub;
-    struct want wants[PHUB__KINDS];
+    struct want wants[PHUB__SLOTS];
     struct known *known;      /* by node, ascending */
     uint32_t known_count, known_room;
     struct measure *measure;
@@ -142,17 +142,17 @@ static void remember(struct phub__loads *loads, uint64_t node,
 {
     struct phub__hub *hub = loads->hub;
     struct known *known = known_of(loads, node);
-    unsigned kind;
+    uint32_t slot;
 
     if (known == NULL)
         return; /* the next one, then */
     known->load = *load;
     known->at_ns = hub->env->now_ns(hub->env);
-    for (kind = 1; kind < PHUB__KINDS; kind++)
-        if (loads->wants[kind].watched) {
-            loads->wants[kind].watched = 0;
-            phub__host_complete(hub, (enum phub_kind)kind,
-                                loads->wants[kind].token, 0, node, "");
+    for (slot = 0; slot < PHUB__SLOTS; slot++)
+        if (loads->wants[slot].watched) {
+            loads->wants[slot].watched = 0;
+            phub__host_complete(hub, hub->host->slots[slot]->who,
+                                loads->wants[slot].token, 0, node, "");
         }
 }
 
@@ -198,12 +198,12 @@ static void arm(struct phub__loads *loads)
 {
     struct phub_env *env = loads->hub->env;
     uint64_t at = UINT64_MAX;
-    unsigned kind;
+    uint32_t slot;
 
-    for (kind = 1; kind < PHUB__KINDS; kind++)
-        if (loads->wants[kind].interval_ms != 0 &&
-            loads->wants[kind].due_ns < at)
-            at = loads->wants[kind].due_ns;
+    for (slot = 0; slot < PHUB__SLOTS; slot++)
+        if (loads->wants[slot].interval_ms != 0 &&
+            loads->wants[slot].due_ns < at)
+            at = loads->wants[slot].due_ns;
     if (at == UINT64_MAX)
         env->timer_stop(env, loads->timer);
     else
@@ -287,15 +287,15 @@ static void measured(struct phub__loads *loads, const struct phub__load *raw)
         .queue_milli = raw->queue_milli,
         .children = instances_here(hub),
         .moving = phub__moves_count(hub->moves) };
-    unsigned kind;
+    uint32_t slot;
 
     load.cpu_permille = permille(since(raw->cpu_busy, before->cpu_busy),
                                  since(raw->cpu_all, before->cpu_all));
     load.node_cpu_permille = permille(since(raw->node_cpu_ns,
                                             before->node_cpu_ns),
                                       since(now, loads->before_ns));
-    for (kind = 1; kind < PHUB__KINDS; kind++) {
-        struct want *want = &loads->wants[kind];
+    for (slot = 0; slot < PHUB__SLOTS; slot++) {
+        struct want *want = &loads->wants[slot];
 
         if (want->interval_ms == 0 || want->due_ns > now)
             continue;
@@ -318,7 +318,7 @@ static void read_done(void *arg)
     struct measure *m = arg;
     struct phub__loads *loads = m->hub != NULL ? m->hub->host->loads : NULL;
     uint64_t now;
-    unsigned kind;
+    uint32_t slot;
 
     if (loads == NULL) {
         phub__free(m);
@@ -337,11 +337,11 @@ static void read_done(void *arg)
         loads->before = m->load;
         loads->before_ns = now;
     }
-    for (kind = 1; kind < PHUB__KINDS; kind++) /* nothing to tell this time */
-        if (loads->wants[kind].interval_ms != 0 &&
-            loads->wants[kind].due_ns <= now)
-            loads->wants[kind].due_ns =
-                now + loads->wants[kind].interval_ms * NS_PER_MS;
+    for (slot = 0; slot < PHUB__SLOTS; slot++) /* nothing to tell this time */
+        if (loads->wants[slot].interval_ms != 0 &&
+            loads->wants[slot].due_ns <= now)
+            loads->wants[slot].due_ns =
+                now + loads->wants[slot].interval_ms * NS_PER_MS;
     phub__free(m);
     arm(loads);
 }
@@ -399,7 +399,7 @@ int phub__host_load_publish(struct phub_ctx *ctx, uint32_t interval_ms,
 {
     struct phub__hub *hub = ctx->hub;
     struct phub__loads *loads = hub->host->loads;
-    struct want *want = &loads->wants[ctx->kind];
+    struct want *want = &loads->wants[ctx->slot];
     uint64_t *copy = NULL;
 
     if (interval_ms != 0 && interval_ms < PHUB_LOAD_INTERVAL_MIN_MS)
@@ -424,6 +424,14 @@ int phub__host_load_publish(struct phub_ctx *ctx, uint32_t interval_ms,
     return 0;
 }
 
+void phub__host_load_close(struct phub_ctx *ctx)
+{
+    struct want *want = &ctx->hub->host->loads->wants[ctx->slot];
+
+    phub__free(want->nodes);
+    *want = (struct want){ .interval_ms = 0 };
+}
+
 int phub__host_load_of(struct phub_ctx *ctx, uint64_t node,
                        struct phub_load *load)
 {
@@ -445,7 +453,7 @@ int phub__host_load_of(struct phub_ctx *ctx, uint64_t node,
 
 int phub__host_load_watch(struct phub_ctx *ctx, uint64_t token)
 {
-    struct want *want = &ctx->hub->host->loads->wants[ctx->kind];
+    struct want *want = &ctx->hub->host->loads->wants[ctx->slot];
 
     if (want->watched)
         return PHUB_EBUSY;

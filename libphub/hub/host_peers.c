@@ -45,7 +45,7 @@ int phub__host_view_label(const struct phub_view *view, uint64_t node,
 static int encode(struct phub_ctx *ctx, const struct phub_bytes *message,
                   struct phub_buf **body)
 {
-    const char *name = ctx->hub->strategies[ctx->kind]->name;
+    const char *name = ctx->strategy->name;
     struct phub__op_plugin out = {
         .kind = ctx->kind,
         .name = { (const uint8_t *)name, strlen(name) }, .data = *message };
@@ -116,7 +116,7 @@ int phub__host_peer_congested(struct phub_ctx *ctx, uint64_t node)
 
 struct asked {
     struct phub__hub *hub;
-    enum phub_kind kind;
+    uint32_t who;
     uint64_t token;
 };
 
@@ -125,7 +125,7 @@ static struct asked *asked_new(struct phub_ctx *ctx, uint64_t token)
     struct asked *asked = phub__malloc(sizeof *asked);
 
     if (asked != NULL)
-        *asked = (struct asked){ ctx->hub, ctx->kind, token };
+        *asked = (struct asked){ ctx->hub, ctx->who, token };
     return asked;
 }
 
@@ -136,7 +136,7 @@ static void role_taken(void *arg, int rc, const char *text,
 
     (void)body;
     phub__free(arg);
-    phub__host_complete(asked.hub, asked.kind, asked.token, rc, 0, text);
+    phub__host_complete(asked.hub, asked.who, asked.token, rc, 0, text);
 }
 
 int phub__host_child_role(struct phub_ctx *ctx, const struct phub_bytes *child,
@@ -162,7 +162,7 @@ static void stopped(void *arg, struct phub__request *request)
     const struct phub__request_item *item = &request->items[0];
 
     phub__free(arg);
-    phub__host_complete(asked.hub, asked.kind, asked.token, item->code, 0,
+    phub__host_complete(asked.hub, asked.who, asked.token, item->code, 0,
                         item->text != NULL ? item->text : "");
 }
 
@@ -185,7 +185,7 @@ static void presented(void *arg, int rc, const char *text)
     struct asked asked = *(struct asked *)arg;
 
     phub__free(arg);
-    phub__host_complete(asked.hub, asked.kind, asked.token, rc, 0, text);
+    phub__host_complete(asked.hub, asked.who, asked.token, rc, 0, text);
 }
 
 int phub__host_child_presend(struct phub_ctx *ctx,

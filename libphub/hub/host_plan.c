@@ -31,7 +31,8 @@ struct planned {
 
 struct phub__host_plan {
     struct phub__hub *hub;
-    enum phub_kind kind;
+    uint32_t slot, who;
+    const char *name;               /* the strategy's */
     uint64_t token;
     struct phub__timer *timer;
     struct phub__arena arena;
@@ -56,12 +57,12 @@ static void plan_free(struct phub__host_plan *plan)
 
 void phub__host_plans_free(struct phub__hub *hub)
 {
-    unsigned kind;
+    uint32_t slot;
 
-    for (kind = 1; kind < PHUB__KINDS; kind++)
-        if (hub->host->plans[kind] != NULL) {
-            plan_free(hub->host->plans[kind]);
-            hub->host->plans[kind] = NULL;
+    for (slot = 0; slot < PHUB__SLOTS; slot++)
+        if (hub->host->plans[slot] != NULL) {
+            plan_free(hub->host->plans[slot]);
+            hub->host->plans[slot] = NULL;
         }
 }
 
@@ -72,8 +73,8 @@ static void over(struct phub__host_plan *plan)
     int rc = plan->cancelled ? PHUB_ECANCELLED
            : plan->failed != 0 ? PHUB_EFAILED : 0;
 
-    hub->host->plans[plan->kind] = NULL;
-    phub__host_complete_counts(hub, plan->kind, plan->token, rc, &counts,
+    hub->host->plans[plan->slot] = NULL;
+    phub__host_complete_counts(hub, plan->who, plan->token, rc, &counts,
                                plan->text);
     plan_free(plan);
 }
@@ -124,7 +125,7 @@ static void asked_done(void *arg, struct phub__request *request)
 static int ask(struct planned *item)
 {
     struct phub__host_plan *plan = item->plan;
-    const char *name = plan->hub->strategies[plan->kind]->name;
+    const char *name = plan->name;
     struct phub__request *request =
         phub__request_new(plan->hub, PHUB__OP_MOVE, 1, plan->timeout_ms);
     struct phub__op_item *op;
@@ -224,7 +225,7 @@ int phub__host_plan_submit(struct phub_ctx *ctx,
     uint32_t i;
     int rc = 0;
 
-    if (hub->host->plans[ctx->kind] != NULL)
+    if (hub->host->plans[ctx->slot] != NULL)
         return PHUB_EBUSY;
     if (count > PHUB_PLAN_ITEMS_MAX)
         return PHUB_ELIMIT;
@@ -232,7 +233,9 @@ int phub__host_plan_submit(struct phub_ctx *ctx,
     if (plan == NULL)
         return PHUB_ENOMEM;
     plan->hub = hub;
-    plan->kind = ctx->kind;
+    plan->slot = ctx->slot;
+    plan->who = ctx->who;
+    plan->name = ctx->strategy->name;
     plan->token = token;
     plan->count = count;
     phub__arena_init(&plan->arena, NULL, 0, SIZE_MAX);
@@ -248,7 +251,7 @@ int phub__host_plan_submit(struct phub_ctx *ctx,
         plan_free(plan);
         return rc != 0 ? rc : PHUB_ENOMEM;
     }
-    hub->host->plans[ctx->kind] = plan;
+    hub->host->plans[ctx->slot] = plan;
     plan->next_ns = hub->env->now_ns(hub->env);
     hub->env->timer_start(hub->env, plan->timer, plan->next_ns);
     return 0;
@@ -257,7 +260,7 @@ int phub__host_plan_submit(struct phub_ctx *ctx,
 int phub__host_plan_cancel(struct phub_ctx *ctx)
 {
     struct phub__hub *hub = ctx->hub;
-    struct phub__host_plan *plan = hub->host->plans[ctx->kind];
+    struct phub__host_plan *plan = hub->host->plans[ctx->slot];
 
     if (plan == NULL)
         return PHUB_ENOTFOUND;

@@ -17,9 +17,16 @@ struct phub__host_timer {
     struct phub__timer *timer;
 };
 
+/* One strategy that is open here, as the host table sees it.  Several of a
+ * kind may be open at a time: while strategies are changed, the one that is
+ * coming and those that have work to end (strategies.c). */
 struct phub_ctx {
     struct phub__hub *hub;
     enum phub_kind kind;
+    uint32_t slot;                 /* where it is in host->slots */
+    uint32_t who;                  /* of all that were ever open; not 0 */
+    uint32_t moving;               /* MIGRATION: given, not reported */
+    struct phub__strategy *strategy;
     struct phub__host_timer *timers;
     uint32_t timers_count;
 };
@@ -27,7 +34,7 @@ struct phub_ctx {
 /* Something to tell a strategy. */
 struct phub__told {
     struct phub__told *next;
-    enum phub_kind kind;
+    uint32_t who;
     uint64_t token;
     uint64_t value;
     uint32_t count;
@@ -36,28 +43,51 @@ struct phub__told {
     char text[PHUB__HOST_TEXT_MAX];
 };
 
+#define PHUB__SLOTS 16u /* strategies that are open at one time */
+
 struct phub__host {
-    struct phub_ctx ctx[PHUB__KINDS];
+    struct phub_ctx *slots[PHUB__SLOTS];
+    uint32_t who_last;
     struct phub__told *first, **last;
     int scheduled;
     int judging;                   /* judge_again() waits for its turn */
     struct phub__host_work *works; /* under way */
-    struct phub__host_store *stores[PHUB__KINDS];
+    struct phub__host_store *stores[PHUB__SLOTS];
     struct phub__cells *cells;
     struct phub__loads *loads;
-    struct phub__host_plan *plans[PHUB__KINDS];
+    struct phub__host_plan *plans[PHUB__SLOTS];
     struct phub__host_events *events;
     struct phub__host_asked *asked;    /* put to strategies here */
     uint64_t asked_last;
-    uint32_t asked_count[PHUB__KINDS];
+    uint32_t asked_count[PHUB__SLOTS];
 };
+
+/* The strategy of that kind and name that is open here, the next one in
+ * after's slot and behind; NULL: none. */
+struct phub_ctx *phub__host_find(struct phub__hub *hub, uint64_t kind,
+                                 struct phub_bytes name,
+                                 const struct phub_ctx *after);
+
+extern const struct phub_host phub__host_table;
+
+/* Open a strategy that has been loaded.  It is the ctx's afterwards, and freed
+ * with it; after an error it is the caller's still.
+ * Errors: PHUB_EBUSY (no slot), PHUB_EPLUGIN, PHUB_ENOMEM. */
+int phub__host_ctx_open(struct phub__hub *hub,
+                        struct phub__strategy *strategy,
+                        struct phub_ctx **result, char *error,
+                        size_t error_max);
+/* Nothing that it began is under way, so it may be closed. */
+int phub__host_ctx_idle(const struct phub_ctx *ctx);
+void phub__host_ctx_close(struct phub_ctx **result);
+void phub__host_timer_free(struct phub__host_timer *timer);
 
 /* Tell, with two numbers. */
 struct phub__told_counts {
     uint64_t value;
     uint32_t count;
 };
-void phub__host_complete_counts(struct phub__hub *hub, enum phub_kind kind,
+void phub__host_complete_counts(struct phub__hub *hub, uint32_t who,
                                 uint64_t token, int rc,
                                 const struct phub__told_counts *counts,
                                 const char *text);
@@ -75,9 +105,11 @@ int phub__host_lease(struct phub_ctx *ctx, struct phub_lease *lease);
 /* --- the store of a strategy (host_store.c) --------------------------------- */
 
 /* Read what an earlier start left. */
-int phub__host_store_open(struct phub__hub *hub, enum phub_kind kind,
-                          char *error, size_t error_max);
-void phub__host_store_free(struct phub__hub *hub, enum phub_kind kind);
+int phub__host_store_open(struct phub_ctx *ctx, char *error,
+                          size_t error_max);
+void phub__host_store_free(struct phub_ctx *ctx);
+/* Something is on its way to the disk. */
+int phub__host_store_busy(const struct phub_ctx *ctx);
 int phub__host_store_put(struct phub_ctx *ctx, const struct phub_bytes *key,
                          const struct phub_bytes *value, uint64_t token);
 int phub__host_store_get(struct phub_ctx *ctx, const struct phub_bytes *key,
@@ -129,6 +161,7 @@ int phub__host_load_publish(struct phub_ctx *ctx, uint32_t interval_ms,
                             const uint64_t *nodes, uint32_t count);
 int phub__host_load_of(struct phub_ctx *ctx, uint64_t node,
                        struct phub_load *load);
+void phub__host_load_close(struct phub_ctx *ctx);
 int phub__host_load_watch(struct phub_ctx *ctx, uint64_t token);
 
 /* --- rows (host_rows.c) ------------------------------------------------------ */
@@ -163,6 +196,8 @@ int phub__host_plan_cancel(struct phub_ctx *ctx);
 
 int phub__host_events_new(struct phub__hub *hub);
 void phub__host_events_free(struct phub__hub *hub);
+/* It hears of nothing any more. */
+void phub__host_events_close(struct phub_ctx *ctx);
 int phub__host_hook_add(struct phub_ctx *ctx, const char *name,
                         int32_t priority, phub_event_fn *fn, uint64_t token,
                         uint64_t *handle);
@@ -188,7 +223,8 @@ int phub__host_handover_drop(struct phub_ctx *ctx,
 
 /* --- requests (host_request.c) ----------------------------------------------- */
 
-void phub__host_asked_free(struct phub__hub *hub);
+/* Nobody is there any more to answer what it was asked. */
+void phub__host_asked_close(struct phub_ctx *ctx);
 int phub__host_request_new(struct phub_ctx *ctx, uint32_t count,
                            uint32_t timeout_ms, uint32_t flags,
                            uint64_t *result);
@@ -220,6 +256,9 @@ int phub__host_homes_count(struct phub_ctx *ctx, const struct phub_view *view,
 
 int phub__host_cells_new(struct phub__hub *hub);
 void phub__host_cells_free(struct phub__hub *hub);
+/* Keys that were there before it was opened. */
+void phub__host_cells_learn(struct phub_ctx *ctx);
+void phub__host_cells_close(struct phub_ctx *ctx);
 int phub__host_cell_get(struct phub_ctx *ctx, const struct phub_bytes *key,
                         struct phub_buf **value, uint64_t *version);
 int phub__host_cell_put(struct phub_ctx *ctx, const struct phub_bytes *key,

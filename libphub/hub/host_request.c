@@ -32,7 +32,7 @@
 /* What one of ours is for. */
 struct asking {
     struct phub__hub *hub;
-    enum phub_kind kind;
+    uint32_t who;
     uint32_t flags;                 /* PHUB_REQUEST_* */
     uint32_t good, bad;
 };
@@ -41,7 +41,7 @@ struct asking {
 struct phub__host_asked {
     struct phub__host_asked *next;
     uint64_t handle;
-    enum phub_kind kind;
+    uint32_t slot;
     uint64_t expires_ns;
     int telling;                    /* its message is the strategy's still */
     int over;
@@ -63,7 +63,7 @@ static struct phub__request *find(struct phub_ctx *ctx, uint64_t transaction,
         request->owner == NULL)
         return NULL;
     *asking = request->owner;
-    return (*asking)->kind == ctx->kind ? request : NULL;
+    return (*asking)->who == ctx->who ? request : NULL;
 }
 
 int phub__host_request_new(struct phub_ctx *ctx, uint32_t count,
@@ -89,7 +89,7 @@ int phub__host_request_new(struct phub_ctx *ctx, uint32_t count,
         phub__request_drop(request);
         return PHUB_ENOMEM;
     }
-    *asking = (struct asking){ .hub = ctx->hub, .kind = ctx->kind,
+    *asking = (struct asking){ .hub = ctx->hub, .who = ctx->who,
                                .flags = flags };
     *result = request->transaction;
     return 0;
@@ -101,7 +101,7 @@ int phub__host_request_item(struct phub_ctx *ctx, uint64_t transaction,
 {
     struct asking *asking;
     struct phub__request *request = find(ctx, transaction, &asking);
-    const char *name = ctx->hub->strategies[ctx->kind]->name;
+    const char *name = ctx->strategy->name;
     struct phub__op_item *op;
 
     if (request == NULL)
@@ -270,7 +270,7 @@ int phub__host_request_send(struct phub_ctx *ctx, uint64_t transaction,
 /* --- awaiting ---------------------------------------------------------------- */
 
 struct awaiting {
-    enum phub_kind kind;
+    uint32_t who;
     uint64_t token;
 };
 
@@ -280,7 +280,7 @@ static void told(void *arg, struct phub__request *request)
     const struct asking *asking = request->owner;
     struct phub__told_counts counts = { asking->good, asking->bad };
 
-    phub__host_complete_counts(request->hub, awaiting->kind, awaiting->token,
+    phub__host_complete_counts(request->hub, awaiting->who, awaiting->token,
                                !request->sent ? PHUB_ECANCELLED
                                : asking->bad != 0 ? PHUB_EFAILED : 0,
                                &counts, "");
@@ -300,7 +300,7 @@ int phub__host_request_await(struct phub_ctx *ctx, uint64_t transaction,
     awaiting = phub__malloc(sizeof *awaiting);
     if (awaiting == NULL)
         return PHUB_ENOMEM;
-    *awaiting = (struct awaiting){ ctx->kind, token };
+    *awaiting = (struct awaiting){ ctx->who, token };
     rc = phub__request_await(request, told, awaiting);
     if (rc != 0)
         phub__free(awaiting);
@@ -361,25 +361,26 @@ static void asked_free(struct phub__host_asked *asked)
     phub__free(asked);
 }
 
-void phub__host_asked_free(struct phub__hub *hub)
-{
-    struct phub__host_asked *asked;
-
-    while ((asked = hub->host->asked) != NULL) {
-        hub->host->asked = asked->next;
-        asked_free(asked);
-    }
-}
-
 static void forget(struct phub__hub *hub, struct phub__host_asked **p)
 {
     struct phub__host_asked *asked = *p;
 
     *p = asked->next;
-    hub->host->asked_count[asked->kind]--;
+    hub->host->asked_count[asked->slot]--;
     asked->over = 1;
     if (!asked->telling)
         asked_free(asked);
+}
+
+void phub__host_asked_close(struct phub_ctx *ctx)
+{
+    struct phub__host_asked **p = &ctx->hub->host->asked;
+
+    while (*p != NULL)
+        if ((*p)->slot == ctx->slot)
+            forget(ctx->hub, p);
+        else
+            p = &(*p)->next;
 }
 
 /* Those whose askers wait no more. */
@@ -420,7 +421,6 @@ static struct phub__host_asked *record(struct phub__hub *hub,
     if (asked == NULL)
         return NULL;
     phub__arena_init(&asked->arena, NULL, 0, SIZE_MAX);
-    asked->kind = (enum phub_kind)(item->flags & PHUB__ASK_KIND);
     asked->reply = (struct phub__reply){ op->origin, op->transaction,
                                          item->index };
     asked->op = *op;
@@ -455,21 +455,18 @@ static struct phub__host_asked *record(struct phub__hub *hub,
 
 /* 0, or why it is not put to the strategy. */
 static int may_ask(struct phub__hub *hub, const struct phub__op_item *item,
-                   const char **text)
+                   struct phub_ctx **ctx, const char **text)
 {
-    uint64_t kind = item->flags & PHUB__ASK_KIND;
-    const struct phub__strategy *s =
-        kind >= 1 && kind < PHUB__KINDS ? hub->strategies[kind] : NULL;
-
+    *ctx = phub__host_find(hub, item->flags & PHUB__ASK_KIND, item->text,
+                           NULL);
     *text = "no such strategy runs here";
-    if (s == NULL || strlen(s->name) != item->text.size ||
-        memcmp(s->name, item->text.data, item->text.size) != 0)
+    if (*ctx == NULL)
         return PHUB_EUNSUPPORTED;
     *text = "the strategy does not answer questions";
-    if (!phub__strategy_answers(s))
+    if (!phub__strategy_answers((*ctx)->strategy))
         return PHUB_EUNSUPPORTED;
     *text = "as many questions as are allowed wait for the strategy";
-    if (hub->host->asked_count[kind] >= PHUB_ASKED_MAX)
+    if (hub->host->asked_count[(*ctx)->slot] >= PHUB_ASKED_MAX)
         return PHUB_EBUSY;
     return 0;
 }
@@ -480,11 +477,12 @@ void phub__host_ask(struct phub__hub *hub, const struct phub__op_request *op,
     struct phub__reply reply = { op->origin, op->transaction, item->index };
     struct phub__host_asked *asked = NULL;
     struct phub_asked in = { .size = sizeof in };
+    struct phub_ctx *ctx;
     const char *text;
     int rc;
 
     expire(hub);
-    rc = may_ask(hub, item, &text);
+    rc = may_ask(hub, item, &ctx, &text);
     if (rc == 0) {
         asked = record(hub, op, item);
         text = "out of memory";
@@ -494,9 +492,10 @@ void phub__host_ask(struct phub__hub *hub, const struct phub__op_request *op,
         phub__reply(hub, &reply, rc, hub->node, 0, text);
         return;
     }
+    asked->slot = ctx->slot;
     asked->next = hub->host->asked;
     hub->host->asked = asked;
-    hub->host->asked_count[asked->kind]++;
+    hub->host->asked_count[asked->slot]++;
     if (item->flags & PHUB__ASK_UNDO)
         in.flags |= PHUB_ASKED_UNDO;
     in.ask = asked->handle;
@@ -504,7 +503,7 @@ void phub__host_ask(struct phub__hub *hub, const struct phub__op_request *op,
     in.timeout_ms = op->timeout_ms;
     in.message = asked->item.spec;
     asked->telling = 1;
-    phub__call_asked(hub->strategies[asked->kind], &in);
+    phub__call_asked(ctx->strategy, &in);
     asked->telling = 0;
     if (asked->over)
         asked_free(asked);
@@ -515,7 +514,7 @@ static struct phub__host_asked **find_asked(struct phub_ctx *ctx,
 {
     struct phub__host_asked **p = &ctx->hub->host->asked;
 
-    while (*p != NULL && ((*p)->handle != handle || (*p)->kind != ctx->kind))
+    while (*p != NULL && ((*p)->handle != handle || (*p)->slot != ctx->slot))
         p = &(*p)->next;
     return *p != NULL ? p : NULL;
 }

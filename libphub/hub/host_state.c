@@ -18,7 +18,7 @@
 
 struct asked {
     struct phub__hub *hub;
-    enum phub_kind kind;
+    uint32_t who;
     uint64_t token;
 };
 
@@ -27,7 +27,7 @@ static struct asked *asked_new(struct phub_ctx *ctx, uint64_t token)
     struct asked *asked = phub__malloc(sizeof *asked);
 
     if (asked != NULL)
-        *asked = (struct asked){ ctx->hub, ctx->kind, token };
+        *asked = (struct asked){ ctx->hub, ctx->who, token };
     return asked;
 }
 
@@ -37,7 +37,7 @@ static void state_taken(void *arg, int rc, const char *text,
     struct asked asked = *(struct asked *)arg;
 
     phub__free(arg);
-    phub__host_complete_buf(asked.hub, asked.kind, asked.token, rc,
+    phub__host_complete_buf(asked.hub, asked.who, asked.token, rc,
                             rc == 0 && body != NULL ? body->version : 0,
                             rc == 0 ? body : NULL, text);
 }
@@ -81,7 +81,7 @@ static void put_done(void *arg, int rc, const char *text)
     struct asked asked = *(struct asked *)arg;
 
     phub__free(arg);
-    phub__host_complete(asked.hub, asked.kind, asked.token, rc, 0, text);
+    phub__host_complete(asked.hub, asked.who, asked.token, rc, 0, text);
 }
 
 int phub__host_handover_put(struct phub_ctx *ctx, uint64_t node,

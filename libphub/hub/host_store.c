@@ -51,7 +51,7 @@ struct writing {
 
 struct phub__host_store {
     struct phub__hub *hub;
-    enum phub_kind kind;
+    const struct phub_ctx *ctx;
     uint32_t count;
     size_t size;                 /* bytes of keys and values */
     struct value values[PHUB_STORE_KEYS_MAX];  /* sorted by key */
@@ -151,7 +151,7 @@ static void answer(struct phub__host_store *store, struct waiter *waiter,
 
     for (; waiter != NULL; waiter = next) {
         next = waiter->next;
-        phub__host_complete(store->hub, store->kind, waiter->token, rc, 0,
+        phub__host_complete(store->hub, store->ctx->who, waiter->token, rc, 0,
                             rc != 0 ? phub_strerror(rc) : "");
         phub__free(waiter);
     }
@@ -168,7 +168,7 @@ static void written(void *arg, int rc)
                       "cannot write '%s' in the state directory: %s; the %s "
                       "strategy will forget what it wanted to keep",
                       store->file, phub_strerror(rc),
-                      phub__kind_name(store->kind));
+                      phub__kind_name(store->ctx->kind));
     store->writings = writing->next;
     answer(store, writing->waiters, rc);
     phub__free(writing);
@@ -270,9 +270,10 @@ static int load(struct phub__host_store *store, struct phub_buf *file)
     return rc;
 }
 
-int phub__host_store_open(struct phub__hub *hub, enum phub_kind kind,
-                          char *error, size_t error_max)
+int phub__host_store_open(struct phub_ctx *ctx, char *error,
+                          size_t error_max)
 {
+    struct phub__hub *hub = ctx->hub;
     struct phub__host_store *store = phub__calloc(1, sizeof *store);
     struct phub_buf *file = NULL;
     int rc;
@@ -280,11 +281,11 @@ int phub__host_store_open(struct phub__hub *hub, enum phub_kind kind,
     snprintf(error, error_max, "out of memory");
     if (store == NULL)
         return PHUB_ENOMEM;
-    hub->host->stores[kind] = store;
+    hub->host->stores[ctx->slot] = store;
     store->hub = hub;
-    store->kind = kind;
+    store->ctx = ctx;
     snprintf(store->file, sizeof store->file, "strategy-%s-%s",
-             phub__kind_name(kind), hub->strategies[kind]->name);
+             phub__kind_name(ctx->kind), ctx->strategy->name);
     rc = hub->env->file_read(hub->env, store->file, &file);
     if (rc == PHUB_ENOTFOUND)
         return 0;
@@ -296,13 +297,13 @@ int phub__host_store_open(struct phub__hub *hub, enum phub_kind kind,
                  "cannot read '%s' in the state directory: %s; without it "
                  "the %s strategy has forgotten what it kept: remove the "
                  "file if that may be", store->file, phub_strerror(rc),
-                 phub__kind_name(kind));
+                 phub__kind_name(ctx->kind));
     return rc;
 }
 
-void phub__host_store_free(struct phub__hub *hub, enum phub_kind kind)
+void phub__host_store_free(struct phub_ctx *ctx)
 {
-    struct phub__host_store *store = hub->host->stores[kind];
+    struct phub__host_store *store = ctx->hub->host->stores[ctx->slot];
     struct writing *writing;
     struct waiter *waiter;
 
@@ -323,7 +324,14 @@ void phub__host_store_free(struct phub__hub *hub, enum phub_kind kind)
     while (store->count != 0)
         unset(store, store->count - 1);
     phub__free(store);
-    hub->host->stores[kind] = NULL;
+    ctx->hub->host->stores[ctx->slot] = NULL;
+}
+
+int phub__host_store_busy(const struct phub_ctx *ctx)
+{
+    const struct phub__host_store *store = ctx->hub->host->stores[ctx->slot];
+
+    return store != NULL && (store->scheduled || store->writings != NULL);
 }
 
 /* --- the host table ----------------------------------------------------------- */
@@ -336,7 +344,7 @@ static int key_ok(const struct phub_bytes *key)
 int phub__host_store_put(struct phub_ctx *ctx, const struct phub_bytes *key,
                          const struct phub_bytes *value, uint64_t token)
 {
-    struct phub__host_store *store = ctx->hub->host->stores[ctx->kind];
+    struct phub__host_store *store = ctx->hub->host->stores[ctx->slot];
     struct waiter *waiter;
     int rc;
 
@@ -356,7 +364,7 @@ int phub__host_store_put(struct phub_ctx *ctx, const struct phub_bytes *key,
 int phub__host_store_get(struct phub_ctx *ctx, const struct phub_bytes *key,
                          struct phub_buf **value)
 {
-    struct phub__host_store *store = ctx->hub->host->stores[ctx->kind];
+    struct phub__host_store *store = ctx->hub->host->stores[ctx->slot];
     struct phub_buf *copy;
     uint32_t at;
 
@@ -375,7 +383,7 @@ int phub__host_store_get(struct phub_ctx *ctx, const struct phub_bytes *key,
 int phub__host_store_drop(struct phub_ctx *ctx, const struct phub_bytes *key,
                           uint64_t token)
 {
-    struct phub__host_store *store = ctx->hub->host->stores[ctx->kind];
+    struct phub__host_store *store = ctx->hub->host->stores[ctx->slot];
     struct waiter *waiter;
     uint32_t at;
 
@@ -391,7 +399,7 @@ int phub__host_store_drop(struct phub_ctx *ctx, const struct phub_bytes *key,
 
 int phub__host_store_sync(struct phub_ctx *ctx, uint64_t token)
 {
-    struct phub__host_store *store = ctx->hub->host->stores[ctx->kind];
+    struct phub__host_store *store = ctx->hub->host->stores[ctx->slot];
     struct waiter *waiter = phub__calloc(1, sizeof *waiter);
 
     return waiter != NULL ? schedule(store, waiter, token) : PHUB_ENOMEM;

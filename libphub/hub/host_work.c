@@ -16,7 +16,7 @@
 struct phub__host_work {
     struct phub__host_work *prev, *next;
     struct phub__hub *hub;         /* NULL: it has ended */
-    enum phub_kind kind;
+    uint32_t who;
     uint64_t token;
     phub_work *fn;
     struct phub_buf *input, *output;
@@ -27,7 +27,7 @@ struct phub__host_work {
 int phub__host_defer(struct phub_ctx *ctx, uint64_t token)
 {
     /* Whatever is told is told after the turn that it was asked in. */
-    return phub__host_tell(ctx->hub, ctx->kind, token, 0, 0, NULL, "");
+    return phub__host_tell(ctx->hub, ctx->who, token, 0, 0, NULL, "");
 }
 
 static void work_free(struct phub__host_work *work)
@@ -75,7 +75,7 @@ static void work_done(void *arg)
     part = phub__buf_slice(work->output, 0, work->output_size);
     if (part == NULL)
         rc = PHUB_ENOMEM;
-    phub__host_complete_buf(work->hub, work->kind, work->token, rc,
+    phub__host_complete_buf(work->hub, work->who, work->token, rc,
                             work->output_size, part,
                             rc != 0 ? phub_strerror(rc) : "");
     phub__buf_unref(&part);
@@ -104,7 +104,7 @@ int phub__host_work(struct phub_ctx *ctx, phub_work *fn,
     if (work == NULL)
         return PHUB_ENOMEM;
     work->hub = hub;
-    work->kind = ctx->kind;
+    work->who = ctx->who;
     work->token = token;
     work->fn = fn;
     work->input = phub__buf_copy(input->data, input->size);

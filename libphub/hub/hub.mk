@@ -26,7 +26,8 @@ libphub_core_la_SOURCES += \
 	libphub/hub/hook_json.c \
 	libphub/hub/host.c libphub/hub/host.h \
 	libphub/hub/host_private.h libphub/hub/host_cells.c libphub/hub/host_peers.c \
-	libphub/hub/host_hooks.c libphub/hub/host_load.c \
+	libphub/hub/host_hooks.c libphub/hub/host_life.c \
+	libphub/hub/host_load.c \
 	libphub/hub/host_plan.c libphub/hub/host_rows.c \
 	libphub/hub/host_request.c libphub/hub/host_state.c \
 	libphub/hub/host_streams.c \

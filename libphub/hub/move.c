@@ -9,7 +9,7 @@
 
 #include "hub/departed.h"
 #include "hub/handover.h"
-#include "hub/host.h"
+#include "hub/host_private.h"
 #include "hub/keeper.h"
 #include "hub/message.h"
 #include "hub/move_private.h"
@@ -90,8 +90,7 @@ static void complete(struct phub__move *move, int rc, uint64_t value,
         return;
     move->waiting = 0;
     move->token = 0;
-    phub__host_complete(move->hub, PHUB_KIND_MIGRATION, token, rc, value,
-                        text);
+    phub__host_complete(move->hub, move->who, token, rc, value, text);
 }
 
 static void wait_for(struct phub__move *move, uint64_t token)
@@ -100,9 +99,11 @@ static void wait_for(struct phub__move *move, uint64_t token)
     move->token = token;
 }
 
-int phub__move_open(struct phub__hub *hub, struct phub_bytes id,
+int phub__move_open(struct phub_ctx *ctx, const struct phub_bytes *child,
                     uint64_t target, uint32_t cause, uint64_t *out)
 {
+    struct phub__hub *hub = ctx->hub;
+    struct phub_bytes id = *child;
     struct phub__local *local = phub__local_find(hub, id);
     const struct phub_view_node *node;
     struct phub__row_facts row;
@@ -136,6 +137,8 @@ int phub__move_open(struct phub__hub *hub, struct phub_bytes id,
     move->magic = PHUB__MOVE_MAGIC;
     move->id = ++hub->moves->last;
     move->hub = hub;
+    move->who = ctx->who;
+    move->strategy = ctx->strategy->name;
     move->local = local;
     move->target = target;
     move->target_boot = node->boot;
@@ -226,7 +229,6 @@ int phub__move_prepare(struct phub__hub *hub, uint64_t id, uint32_t flags,
     struct phub__move *move = find(hub, id);
     struct phub__request *request;
     struct step *step;
-    const char *name = hub->strategies[PHUB_KIND_MIGRATION]->name;
 
     if (move == NULL || move->phase != PHUB__MOVE_OPEN || move->waiting)
         return PHUB_EINVAL;
@@ -240,7 +242,8 @@ int phub__move_prepare(struct phub__hub *hub, uint64_t id, uint32_t flags,
     if (flags & PHUB_MOVE_STANDBY)
         request->items[0].op.flags = PHUB__ITEM_STANDBY;
     request->items[0].op.text = phub__request_copy(
-        request, (struct phub_bytes){ (const uint8_t *)name, strlen(name) });
+        request, (struct phub_bytes){ (const uint8_t *)move->strategy,
+                                       strlen(move->strategy) });
     move->phase = PHUB__MOVE_PREPARING;
     wait_for(move, token);
     phub__request_send(request, prepared, step);

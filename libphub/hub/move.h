@@ -38,7 +38,7 @@ void phub__moves_free(struct phub__moves **moves);
 uint32_t phub__moves_count(const struct phub__moves *moves);
 
 /* The host table's steps; see <phub/plugin.h>. */
-int phub__move_open(struct phub__hub *hub, struct phub_bytes id,
+int phub__move_open(struct phub_ctx *ctx, const struct phub_bytes *child,
                     uint64_t target, uint32_t cause, uint64_t *move);
 int phub__move_prepare(struct phub__hub *hub, uint64_t move, uint32_t flags,
                        uint32_t timeout_ms, uint64_t token);

@@ -24,6 +24,8 @@ struct phub__move {
     uint64_t id;
     struct phub__move *bucket_next;
     struct phub__hub *hub;
+    uint32_t who;                 /* of the strategy that carries it out */
+    const char *strategy;         /* its name */
     struct phub__local *local;
     uint64_t target, target_boot;
     struct phub_epoch incarnation;

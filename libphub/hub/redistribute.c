@@ -18,7 +18,7 @@
 
 #include <phub/error.h>
 
-#include "hub/host.h"
+#include "hub/host_private.h"
 #include "hub/keeper.h"
 #include "hub/local.h"
 #include "hub/move.h"
@@ -174,7 +174,8 @@ int phub__redistribution_begin(struct phub__hub *hub,
                                size_t error_max)
 {
     struct phub_plan_item *items = phub__calloc(count, sizeof *items);
-    uint32_t i;
+    struct phub_ctx *ctx = hub->strategies[PHUB_KIND_MIGRATION]->ctx;
+    uint32_t before, i;
     int rc;
 
     if (items == NULL) {
@@ -192,8 +193,11 @@ int phub__redistribution_begin(struct phub__hub *hub,
     }
     hub->redistribution->beginning = 1;
     hub->redistribution->watched = cause != PHUB_CAUSE_NODE_JOINED;
-    rc = phub__call_begin(hub->strategies[PHUB_KIND_MIGRATION], items, count,
-                          error, error_max);
+    before = ctx->moving;
+    ctx->moving += count; /* each is reported once */
+    rc = phub__call_begin(ctx->strategy, items, count, error, error_max);
+    if (rc != 0)
+        ctx->moving = before;
     hub->redistribution->beginning = 0;
     phub__free(items);
     return rc;
