@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 
 dist_check_SCRIPTS += tests/style tests/man_pages tests/protocol_page \
-	tests/readme
+	tests/readme tests/check_model.sh
 TESTS              += tests/style tests/man_pages tests/protocol_page \
-	tests/readme
-EXTRA_DIST         += tests/tsan.supp
+	tests/readme tests/check_model.sh
+EXTRA_DIST         += tests/tsan.supp tests/MODEL_SCENARIOS \
+	tests/MODEL_WEAKNESSES
