@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/drain.h"
 #include "hub/redistribute.h"
 #include "hub_fixture.h"
 #include "registry/registry.h"
@@ -220,9 +221,12 @@ START_TEST(all_goes_on_when_the_missing_one_is_back)
 }
 END_TEST
 
+static uint32_t left_calls;
+
 static void left(void *arg)
 {
     (void)arg;
+    left_calls++;
 }
 
 static void leave(struct phub__hub *hub, void *arg)
@@ -417,6 +421,93 @@ static void asked_cases(Suite *suite)
     suite_add_tcase(suite, tc);
 }
 
+/* --- a drain of who may not place anything --------------------------------------- */
+
+static int drained_calls, drained_rc;
+
+static void on_drained(void *arg, int rc, uint32_t moved, uint32_t here)
+{
+    (void)arg;
+    (void)moved;
+    (void)here;
+    drained_rc = rc;
+    drained_calls++;
+}
+
+static void drain(struct phub__hub *hub, void *arg)
+{
+    *(int *)arg = phub__drain_start(hub, 20000, on_drained, NULL);
+}
+
+START_TEST(a_drain_under_freeze_or_stop_is_refused_and_moves_nothing)
+{
+    uint32_t before;
+    int rc = 0;
+
+    begin(_i == 0 ? NULL : "stop=yes");
+    drained_calls = 0;
+    phub__sim_node_kill(hubs_node(&hubs, 1));
+    hubs_run(&hubs, LONG_MS);
+    before = acting();
+    hubs_do(&hubs, 0, drain, &rc);
+    ck_assert_int_eq(rc, PHUB_EPARTITIONED);
+    hubs_run(&hubs, LONG_MS);
+    ck_assert_int_eq(drained_calls, 0);
+    ck_assert_uint_eq(acting(), before);
+    phub__sim_node_start(hubs_node(&hubs, 1));
+    hubs_run(&hubs, LONG_MS);
+    ck_assert_uint_eq(acting(), 9);
+    hubs_free(&hubs);
+}
+END_TEST
+
+/* One that gives no state is still being moved when the verdict comes. */
+START_TEST(a_drain_that_is_overtaken_by_a_freeze_ends)
+{
+    uint32_t at = 9, i;
+    char id[16];
+    int rc = 1;
+
+    begin(NULL);
+    for (i = 0; at != 0; i++) {
+        snprintf(id, sizeof id, "s%u", i);
+        ck_assert_int_eq(hubs_start(&hubs, 0, id,
+                                    "sim state freeze late-state=60000"), 0);
+        ck_assert_uint_eq(hubs_acting(&hubs, id, &at), 1);
+    }
+    drained_calls = 0;
+    phub__sim_node_kill(hubs_node(&hubs, 1));
+    hubs_do(&hubs, 0, drain, &rc);
+    ck_assert_int_eq(rc, 0);
+    hubs_run(&hubs, 10000);
+    ck_assert_int_eq(drained_calls, 1);
+    ck_assert_int_eq(drained_rc, PHUB_EPARTITIONED);
+    phub__sim_node_start(hubs_node(&hubs, 1));
+    hubs_run(&hubs, LONG_MS);
+    ck_assert_uint_eq(acting(), 9);
+    ck_assert_uint_eq(hubs_acting(&hubs, id, &at), 1);
+    ck_assert(phub__hub_may_run(hubs_hub(&hubs, 0)));
+    hubs_free(&hubs);
+}
+END_TEST
+
+static void stop_hub(struct phub__hub *hub, void *arg)
+{
+    phub__hub_stop(hub, 30000, left, arg);
+}
+
+START_TEST(who_may_run_nothing_does_not_wait_for_its_drain_to_stop)
+{
+    begin("stop=yes");
+    phub__sim_node_kill(hubs_node(&hubs, 1));
+    hubs_run(&hubs, LONG_MS);
+    hubs_do(&hubs, 0, stop_hub, NULL);
+    hubs_run(&hubs, 3000);
+    ck_assert_uint_eq(left_calls, 1);
+    hubs_free(&hubs);
+}
+END_TEST
+
 /* --- when a majority is gone for good ------------------------------------------- */
 
 struct reset {
@@ -512,6 +603,10 @@ int main(void)
     tcase_add_test(
         tc, after_a_reset_the_rest_runs_all_and_takes_the_others_in_again);
     tcase_add_test(tc, a_strategy_that_remembers_nothing_says_so);
+    tcase_add_loop_test(
+        tc, a_drain_under_freeze_or_stop_is_refused_and_moves_nothing, 0, 2);
+    tcase_add_test(tc, a_drain_that_is_overtaken_by_a_freeze_ends);
+    tcase_add_test(tc, who_may_run_nothing_does_not_wait_for_its_drain_to_stop);
     suite_add_tcase(suite, tc);
     asked_cases(suite);
     runner = srunner_create(suite);

@@ -8,7 +8,8 @@
  * time would offer each other their children until the deadline.  A child that
  * cannot go (it is not running, or nobody takes it) is left; whoever drains in
  * order to stop ends it here, and its keeper gives it a new home after the
- * goodbye. */
+ * goodbye.  Under another verdict than CONTINUE nothing can go, and a drain
+ * says so instead of waiting for its deadline. */
 #include "config.h"
 
 #include <stdio.h>
@@ -61,8 +62,9 @@ static void finish(struct phub__hub *hub, int rc)
     uint32_t moved = hub->drain->moved, left = left_here(hub);
 
     phub__drain_free(hub);
-    if (rc == PHUB_ENOPLACE && hub->on_stopped == NULL)
-        hub->draining = 0; /* alone now: it goes on as before */
+    if ((rc == PHUB_ENOPLACE || rc == PHUB_EPARTITIONED) &&
+        hub->on_stopped == NULL)
+        hub->draining = 0; /* nobody takes anything: it goes on as before */
     phub__hub_cause(hub, PHUB_BYTES_NONE, "drained: %u moved, %u left", moved,
                     left);
     phub__hub_hook(hub, PHUB_HOOK_drain_completed, hub->node, PHUB_BYTES_NONE,
@@ -156,6 +158,14 @@ static void plan(struct phub__hub *hub, struct phub_bytes *ids, uint32_t count)
             phub__redistribution_report(hub, ids[i], PHUB_EPLUGIN, text);
 }
 
+/* Nothing may be placed, or will be: whoever stops can wait for a better
+ * verdict, but not when that has ended its children already. */
+static int forbidden(const struct phub__hub *hub)
+{
+    return hub->verdict == PHUB_VERDICT_STOP ||
+           (hub->verdict == PHUB_VERDICT_FREEZE && hub->on_stopped == NULL);
+}
+
 static void round_fired(void *arg)
 {
     struct phub__hub *hub = arg;
@@ -169,6 +179,10 @@ static void round_fired(void *arg)
     }
     if (now >= drain->deadline_ns) {
         finish(hub, PHUB_ETIMEDOUT);
+        return;
+    }
+    if (forbidden(hub)) {
+        finish(hub, PHUB_EPARTITIONED);
         return;
     }
     phub__view_unref(&drain->others);
@@ -215,6 +229,8 @@ int phub__drain_start(struct phub__hub *hub, uint64_t deadline_ms,
     }
     if (phub__view_count(phub__hub_view(hub)) < 2)
         return PHUB_ENOPLACE;
+    if (forbidden(hub))
+        return PHUB_EPARTITIONED;
     drain = phub__calloc(1, sizeof *drain);
     if (drain == NULL)
         return PHUB_ENOMEM;

@@ -10,8 +10,9 @@ typedef void phub__drained(void *arg, int rc, uint32_t moved, uint32_t left);
 
 /* From now on nothing new starts here; done once nothing movable is left, or
  * at the deadline.  PHUB_EBUSY: a drain is under way, and this is not the
- * node's stop, which takes it over; PHUB_ENOPLACE: there is
- * no other node. */
+ * node's stop, which takes it over; PHUB_ENOPLACE: there is no other node;
+ * PHUB_EPARTITIONED, also as its end: the verdict is against it.  A stop waits
+ * for a better one, unless that has ended the children already. */
 int phub__drain_start(struct phub__hub *hub, uint64_t deadline_ms,
                       phub__drained *done, void *arg);
 /* What a drained node is home to and has nothing of goes to others. */
