@@ -75,6 +75,45 @@ if phub show counter-2 | grep -q colour; then
     wrong 'a value that was taken away is still there'
 fi
 
+# By metadata, and what one node runs.
+count() { "$@" --json | grep -c '"id": "counter-'; }
+[ "$(count phub ls --meta owner)" = 9 ] || wrong 'ls --meta KEY'
+[ "$(count phub ls --meta owner=test --meta shape=round)" = 1 ] ||
+    wrong 'ls --meta KEY=VALUE, twice'
+expect 0 '^no children' phub ls --meta owner=tes
+expect 0 '^no children' phub ls --meta own
+here=$(rows | awk '$2 == "a"' | wc -l)
+[ "$(count phub ls --local)" = "$here" ] || wrong 'ls --local'
+if phub ls --local --node b | grep -q counter; then
+    wrong 'what runs on b runs on a'
+fi
+
+# All that there is, the same on each node, and a file of it starts the same.
+expect 0 '^  home       [abc], epoch' phub dump
+expect 0 'instance   [abc]: running, active, pid [1-9]' phub dump
+same_dump() {
+    phub dump --json >"$scratch/dump-a" &&
+        viewer=b phub dump --json >"$scratch/dump-b" &&
+        cmp -s "$scratch/dump-a" "$scratch/dump-b"
+}
+must 10 'both nodes dump the same' same_dump
+json_valid cat "$scratch/dump-a" || wrong 'dump --json is no JSON'
+expect 0 '^twin .*ok' phub start twin --tag t --meta m=v --env A=b=c \
+    --stop-signal INT --restart transient --backoff 3s --sticky \
+    --health true -- /bin/sleep 1000
+spec_of_twin() {
+    phub dump --json | awk '/"id": "twin"/ {n++} n == 1 && /"spec": {/ {on = 1}
+        on && /"instances"/ {exit} on' |
+        sed '1s/.*/{/; $s/},/}/'
+}
+spec_of_twin >"$scratch/twin.json"
+expect 0 '^twin .*' phub stop twin
+expect 0 '^twin .*ok' phub start --file "$scratch/twin.json"
+spec_of_twin | cmp - "$scratch/twin.json" ||
+    wrong 'what dump said was not started the same'
+grep -q '"A": "b=c"' "$scratch/twin.json" || wrong 'dump has no environment'
+expect 0 '^twin .*' phub stop twin
+
 # One bad program undoes its whole batch.
 printf '[%s, %s]' '{"id": "good", "argv": ["/bin/sleep", "1000"]}' \
     '{"id": "bad", "argv": ["/none/such"], "restart": "temporary"}' \

@@ -119,6 +119,134 @@ START_TEST(a_drain_answers_what_went)
 }
 END_TEST
 
+static int set(const char *id, const char *key, const char *value)
+{
+    struct phub__op_pair pair = { hubs_bytes(key), hubs_bytes(value) };
+    struct phub__command_child child = { .id = hubs_bytes(id),
+                                         .metadata = { &pair, 1 } };
+    struct question q = { .verb = hubs_bytes("set"),
+                          .children = { &child, 1 } };
+
+    return asked(&q);
+}
+
+/* How many children ls finds by these. */
+static uint32_t with_meta(const char *first, const char *second)
+{
+    struct phub_bytes meta[2] = { hubs_bytes(first), hubs_bytes(second) };
+    struct question q = { .verb = hubs_bytes("ls"),
+                          .meta = { meta, second[0] != '\0' ? 2 : 1 } };
+
+    ck_assert_int_eq(asked(&q), 0);
+    return client.records;
+}
+
+START_TEST(ls_finds_by_metadata)
+{
+    struct phub_bytes many[17];
+    struct question q = { .verb = hubs_bytes("ls"), .meta = { many, 17 } };
+    struct phub_bytes id = hubs_bytes("c");
+    uint32_t i;
+
+    ck_assert_int_eq(start("c", "", "sim"), 0);
+    ck_assert_int_eq(start("d", "web", "sim"), 0);
+    ck_assert_int_eq(start("e", "web", "sim"), 0);
+    ck_assert_int_eq(set("c", "colour", "red"), 0);
+    ck_assert_int_eq(set("d", "colour", "red=ish"), 0);
+    ck_assert_int_eq(set("d", "shape", "round"), 0);
+    ck_assert_uint_eq(with_meta("colour", ""), 2);
+    ck_assert_uint_eq(with_meta("colour=red", ""), 1);
+    ck_assert_str_eq(client.first[0].id, "c");
+    ck_assert_uint_eq(with_meta("colour=red=ish", ""), 1);
+    ck_assert_str_eq(client.first[0].id, "d");
+    ck_assert_uint_eq(with_meta("colour=", ""), 0);
+    ck_assert_uint_eq(with_meta("colou", ""), 0);
+    ck_assert_uint_eq(with_meta("", ""), 0);
+    ck_assert_uint_eq(with_meta("colour", "shape=round"), 1);
+    ck_assert_uint_eq(with_meta("colour=red", "shape=round"), 0);
+    for (i = 0; i < 17; i++)
+        many[i] = hubs_bytes("colour");
+    ck_assert_int_eq(asked(&q), PHUB_ELIMIT);
+    q.meta.count = 16;
+    ck_assert_int_eq(asked(&q), 0);
+    ck_assert_uint_eq(client.records, 2);
+    q.ids = (struct phub__list){ &id, 1 };
+    ck_assert_int_eq(asked(&q), 0);
+    ck_assert_uint_eq(client.records, 1);
+    q.ids.count = 0;
+    q.tag = hubs_bytes("web");
+    ck_assert_int_eq(asked(&q), 0);
+    ck_assert_uint_eq(client.records, 1);
+    ck_assert_str_eq(client.first[0].id, "d");
+}
+END_TEST
+
+START_TEST(ls_of_one_node_tells_what_runs_there)
+{
+    struct question q = { .verb = hubs_bytes("ls"), .local = true };
+    char id[16];
+    uint32_t i, at, here = 0;
+
+    for (i = 0; i < 12; i++) {
+        snprintf(id, sizeof id, "c%u", i);
+        ck_assert_int_eq(start(id, "", "sim"), 0);
+    }
+    hubs_run(&hubs, 500);
+    for (i = 0; i < 12; i++) {
+        snprintf(id, sizeof id, "c%u", i);
+        ck_assert_uint_eq(hubs_acting(&hubs, id, &at), 1);
+        here += at == 0;
+    }
+    ck_assert_uint_gt(here, 0);
+    ck_assert_uint_lt(here, 12);
+    ck_assert_int_eq(asked(&q), 0);
+    ck_assert_uint_eq(client.records, here);
+    for (i = 0; i < here; i++)
+        ck_assert_str_eq(client.first[i].node, "a");
+    q.state = hubs_bytes("running");
+    ck_assert_int_eq(asked(&q), 0);
+    ck_assert_uint_eq(client.records, here);
+    q.state = hubs_bytes("failed");
+    ck_assert_int_eq(asked(&q), 0);
+    ck_assert_uint_eq(client.records, 0);
+}
+END_TEST
+
+START_TEST(a_dump_has_each_child_and_its_instances)
+{
+    struct phub_buf *spec = hubs_spec("sim");
+    uint32_t i, rows = 0, halves = 0;
+    char id[16];
+
+    ck_assert_int_eq(ask("dump", "", ""), 0);
+    ck_assert_uint_eq(client.records, 0);
+    for (i = 0; i < 20; i++) {
+        snprintf(id, sizeof id, "c%u", i);
+        ck_assert_int_eq(start(id, "", "sim"), 0);
+    }
+    ck_assert_int_eq(ask("stop", "c7", ""), 0);
+    hubs_run(&hubs, 500);
+    ck_assert_int_eq(ask("dump", "", ""), 0);
+    ck_assert_uint_eq(client.records, 38);
+    ck_assert_uint_ge(client.frames, 2);
+    for (i = 0; i < 38; i++) {
+        ck_assert_str_ne(client.first[i].id, "c7");
+        if (client.first[i].spec != 0) {
+            ck_assert_uint_eq(client.first[i].spec,
+                              phub__buf_bytes(spec).size);
+            rows++;
+        } else {
+            ck_assert_str_eq(client.first[i].id, client.first[i - 1].id);
+            ck_assert_str_eq(client.first[i].state, "running");
+            halves++;
+        }
+    }
+    ck_assert_uint_eq(rows, 19);
+    ck_assert_uint_eq(halves, 19);
+    phub__buf_unref(&spec);
+}
+END_TEST
+
 START_TEST(ls_filters_by_tag_node_and_state)
 {
     struct question q = { .verb = hubs_bytes("ls") };
@@ -318,7 +446,8 @@ END_TEST
 START_TEST(without_memory_a_verb_is_answered_once)
 {
     static const char *const verbs[] = { "ls", "show", "nodes", "status",
-                                         "causes", "stop", "move", "drain" };
+                                         "causes", "dump", "stop", "move",
+                                         "drain" };
     struct phub_bytes name = hubs_bytes("c");
     struct question q = { .reference = 1, .verb = hubs_bytes(verbs[_i]),
                           .ids = { &name, 1 }, .node = hubs_bytes("b"),
@@ -355,6 +484,9 @@ int main(void)
     tcase_add_test(tc, metadata_is_set_by_version);
     tcase_add_test(tc, nodes_and_status_tell_of_the_hub);
     tcase_add_test(tc, a_drain_answers_what_went);
+    tcase_add_test(tc, ls_finds_by_metadata);
+    tcase_add_test(tc, ls_of_one_node_tells_what_runs_there);
+    tcase_add_test(tc, a_dump_has_each_child_and_its_instances);
     tcase_add_test(tc, ls_filters_by_tag_node_and_state);
     tcase_add_test(tc, no_wait_is_answered_at_once);
     tcase_add_test(tc, what_is_wrong_is_named);
@@ -363,7 +495,7 @@ int main(void)
     tcase_add_test(tc, whoever_goes_before_the_answer_is_released_once);
     tcase_add_test(tc, a_hub_that_ends_answers_whoever_waits);
     tcase_add_loop_test(tc,
-        without_memory_a_verb_is_answered_once, 0, 8);
+        without_memory_a_verb_is_answered_once, 0, 9);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

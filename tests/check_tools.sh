@@ -34,7 +34,13 @@ expect 2 'name the children to stop' "$tool" stop
 expect 2 'is used as: phub set ID KEY=VALUE' "$tool" set x
 expect 2 'KEY=VALUE is needed' "$tool" set x wrong
 expect 2 'KEY=VALUE is needed' "$tool" set x =wrong
-for verb in start stop ls show why nodes status logs move drain set; do
+expect 2 '--meta: needs\|needs a value: KEY' "$tool" ls --meta
+expect 2 'takes no value' "$tool" ls --local=yes
+many=()
+for i in {1..17}; do many+=(--meta "k$i"); done
+expect 2 "16 --meta at most" "$tool" ls "${many[@]}"
+expect 2 'is used as: phub dump' "$tool" dump x
+for verb in start stop ls show why nodes status logs move drain set dump; do
     expect 0 "^usage: phub $verb" "$tool" "$verb" --help
 done
 

@@ -24,6 +24,8 @@ struct question {
     uint64_t timeout_ms;
     bool rollback, no_wait;
     uint64_t count, version;
+    struct phub__list meta;
+    bool local;
 };
 
 static PHUB__SCHEMA(pair_schema, struct phub__op_pair,
@@ -50,10 +52,12 @@ static PHUB__SCHEMA(question_schema, Q,
     PHUB__BOOL(PHUB_CONTROL_ROLLBACK, Q, rollback),
     PHUB__BOOL(PHUB_CONTROL_NO_WAIT, Q, no_wait),
     PHUB__U64(PHUB_CONTROL_COUNT, Q, count),
-    PHUB__U64(PHUB_CONTROL_VERSION, Q, version));
+    PHUB__U64(PHUB_CONTROL_VERSION, Q, version),
+    PHUB__TEXTS(PHUB_CONTROL_META, Q, meta, 100, 100000),
+    PHUB__BOOL(PHUB_CONTROL_LOCAL, Q, local));
 
 struct record {
-    struct phub_bytes id, node, state, text;
+    struct phub_bytes id, node, state, text, spec;
     int64_t code;
     uint64_t value;
 };
@@ -65,7 +69,8 @@ static PHUB__SCHEMA(record_schema, R,
     PHUB__TEXT(PHUB_CONTROL_R_NODE, R, node, 255),
     PHUB__TEXT(PHUB_CONTROL_R_STATE, R, state, 63),
     PHUB__BYTES(PHUB_CONTROL_R_TEXT, R, text, 1u << 22),
-    PHUB__U64(PHUB_CONTROL_R_VALUE, R, value));
+    PHUB__U64(PHUB_CONTROL_R_VALUE, R, value),
+    PHUB__BYTES(PHUB_CONTROL_R_SPEC, R, spec, 65536));
 
 struct answer {
     uint64_t reference;
@@ -92,7 +97,8 @@ struct client {
     int code, failed;
     uint64_t reference;
     char text[512];
-    struct { char id[64], node[16], state[16]; int code; uint64_t value; }
+    struct { char id[64], node[16], state[16]; int code; uint64_t value;
+             size_t spec; }
         first[64];
 };
 
@@ -138,6 +144,7 @@ static inline void on_send(struct phub__asker *asker, struct phub_bytes frame)
         note(c->first[c->records].state, 16, records[i].state);
         c->first[c->records].code = (int)records[i].code;
         c->first[c->records].value = records[i].value;
+        c->first[c->records].spec = records[i].spec.size;
     }
     phub__arena_fini(&arena);
 }

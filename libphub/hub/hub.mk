@@ -50,7 +50,7 @@ libphub_core_la_SOURCES += \
 	libphub/hub/rows.c libphub/hub/rows.h \
 	libphub/hub/serve_watch.c \
 	libphub/hub/serve.c libphub/hub/serve.h \
-	libphub/hub/serve_lists.c libphub/hub/serve_node.c \
+	libphub/hub/serve_dump.c libphub/hub/serve_lists.c libphub/hub/serve_node.c \
 	libphub/hub/state.c \
 	libphub/hub/store.c libphub/hub/store.h \
 	libphub/hub/settle.c \

@@ -62,7 +62,11 @@ static PHUB__SCHEMA(record_schema, R,
     PHUB__TEXT(PHUB_CONTROL_R_HOME, R, home, 255),
     PHUB__U64(PHUB_CONTROL_R_VERSION, R, version),
     PHUB__TEXT(PHUB_CONTROL_R_ROLE, R, role, 7),
-    PHUB__U64(PHUB_CONTROL_R_REPLICAS, R, replicas));
+    PHUB__U64(PHUB_CONTROL_R_REPLICAS, R, replicas),
+    PHUB__BYTES(PHUB_CONTROL_R_SPEC, R, spec, PHUB__SPEC_SIZE_MAX),
+    PHUB__TEXTS(PHUB_CONTROL_R_REPLICA_NODES, R, replica_nodes,
+                PHUB__REPLICAS_MAX, 255),
+    PHUB__BOOL(PHUB_CONTROL_R_STICKY, R, sticky));
 
 struct answer {
     uint64_t reference;

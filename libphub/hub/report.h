@@ -32,13 +32,14 @@ struct phub__record_pair {
 };
 
 struct phub__record {
-    struct phub_bytes id, node, state, text, zone, keeper, home, role;
+    struct phub_bytes id, node, state, text, zone, keeper, home, role, spec;
     uint64_t replicas;
     int64_t code, pid;
     uint64_t restarts, epoch, incarnation, value, time_ms, node_id, boot;
     uint64_t weight, rtt_us, version;
     struct phub__list tags, metadata, published;
-    bool durable;
+    struct phub__list replica_nodes; /* of struct phub_bytes */
+    bool durable, sticky;
 };
 
 struct phub__report {

@@ -46,7 +46,10 @@ static PHUB__SCHEMA(question_schema, Q,
     PHUB__BOOL(PHUB_CONTROL_NO_WAIT, Q, no_wait),
     PHUB__U64(PHUB_CONTROL_COUNT, Q, count),
     PHUB__U64(PHUB_CONTROL_VERSION, Q, version),
-    PHUB__TEXT(PHUB_CONTROL_REPLICA, Q, replica, 255));
+    PHUB__TEXT(PHUB_CONTROL_REPLICA, Q, replica, 255),
+    PHUB__TEXTS(PHUB_CONTROL_META, Q, meta, PHUB__META_WANTED_MAX,
+                PHUB__META_WANTED_SIZE),
+    PHUB__BOOL(PHUB_CONTROL_LOCAL, Q, local));
 
 /* Whom to answer, from a question that cannot be decoded. */
 static PHUB__SCHEMA(head_schema, Q,
@@ -200,7 +203,7 @@ static const struct {
     { "start", serve_operation }, { "stop", serve_operation },
     { "move", serve_operation }, { "set", serve_operation },
     { "drain", serve_operation }, { "quorum", serve_quorum },
-    { "ls", phub__serve_ls },
+    { "ls", phub__serve_ls }, { "dump", phub__serve_dump },
     { "show", phub__serve_show }, { "causes", phub__serve_causes },
     { "nodes", phub__serve_nodes }, { "status", phub__serve_status },
     { "logs", phub__serve_logs },

@@ -10,13 +10,18 @@
 
 #include "hub/report.h"
 
+/* "key=value" of a question of ls */
+#define PHUB__META_WANTED_MAX 16u
+#define PHUB__META_WANTED_SIZE \
+    (PHUB__META_KEY_MAX + 1u + PHUB__META_VALUE_MAX)
+
 struct phub__question {
     uint64_t reference;
     struct phub_bytes verb;
-    struct phub__list ids, children;
+    struct phub__list ids, children, meta;
     struct phub_bytes node, tag, state, replica;
     uint64_t timeout_ms, count, version;
-    bool rollback, no_wait;
+    bool rollback, no_wait, local;
 };
 
 /* serve_lists.c */
@@ -26,6 +31,10 @@ void phub__serve_show(struct phub__report *report,
                       const struct phub__question *q);
 void phub__serve_causes(struct phub__report *report,
                         const struct phub__question *q);
+
+/* serve_dump.c */
+void phub__serve_dump(struct phub__report *report,
+                      const struct phub__question *q);
 
 /* serve_node.c */
 void phub__serve_nodes(struct phub__report *report,

@@ -30,8 +30,10 @@
 struct list {
     struct phub_bytes node, tag, state;
     uint64_t cursor;
-    struct phub_bytes *ids; /* only these; bytes follow them */
-    uint32_t ids_count, at;
+    uint64_t local;         /* this node, if only what it runs; else 0 */
+    struct phub_bytes *ids; /* only these; bytes follow them and meta */
+    struct phub_bytes *meta; /* "key" or "key=value": all of these */
+    uint32_t ids_count, meta_count, at;
 };
 
 /* A node that is not in the view runs nothing any more as far as we know. */
@@ -61,8 +63,10 @@ static void describe_half(struct phub__report *report,
         record->published = full.metadata;
 }
 
+/* With its instance on node. */
 static void describe(struct phub__report *report,
-                     const struct phub__row_view *view, int whole)
+                     const struct phub__row_view *view, uint64_t node,
+                     int whole)
 {
     struct phub__hub *hub = report->hub;
     struct phub__record *record = phub__report_record(report);
@@ -77,7 +81,7 @@ static void describe(struct phub__report *report,
     record->version = view->edit.number;
     record->replicas = view->replicas_count;
     record->state = phub__text_of(view->live ? "waiting" : "stopped");
-    if (phub__row_half_of(view, view->home, &half) &&
+    if (phub__row_half_of(view, node, &half) &&
         half.state != PHUB_INSTANCE_GONE)
         describe_half(report, record, &half);
     if (phub__row_life_read(view, &report->arena, &life) == 0) {
@@ -90,20 +94,50 @@ static void describe(struct phub__report *report,
             hub, phub__view_keeper(phub__hub_view(hub), view->id)));
 }
 
+/* "key": it has one; "key=value": that value. */
+static int has_meta(const struct phub__row_view *view,
+                    struct phub_bytes wanted)
+{
+    const uint8_t *sign = memchr(wanted.data, '=', wanted.size);
+    struct phub_bytes key = wanted, value;
+
+    if (sign != NULL)
+        key.size = (size_t)(sign - wanted.data);
+    if (phub__row_meta(view, key, &value) != 0)
+        return 0;
+    return sign == NULL ||
+           (value.size == wanted.size - key.size - 1 &&
+            (value.size == 0 ||
+             memcmp(value.data, sign + 1, value.size) == 0));
+}
+
+/* Whose instance a list tells of. */
+static uint64_t told(const struct list *list,
+                     const struct phub__row_view *view)
+{
+    return list->local != 0 ? list->local : view->home;
+}
+
 static int wanted(struct phub__report *report, const struct list *list,
                   const struct phub__row_view *view)
 {
     struct phub__half_view half;
-    uint32_t state = 0;
+    uint32_t i, state = 0;
+    int runs = phub__row_half_of(view, told(list, view), &half) &&
+               half.state != PHUB_INSTANCE_GONE;
 
+    if (!view->live || (list->local != 0 && !runs))
+        return 0;
+    for (i = 0; i < list->meta_count; i++)
+        if (!has_meta(view, list->meta[i]))
+            return 0;
     if (list->node.size != 0 &&
         !phub__text_is(list->node,
                        phub__hub_name_of(report->hub, view->home)))
         return 0;
     if (list->state.size == 0)
         return 1;
-    if (phub__row_half_of(view, view->home, &half) &&
-        half.state != PHUB_INSTANCE_GONE) {
+    if (runs) {
         state = half.state;
         if (!present(report->hub, half.node))
             return phub__text_is(list->state, "lost");
@@ -121,8 +155,8 @@ static int fill_named(void *state, struct phub__report *report)
     for (i = 0; i < LIST_STEP && list->at < list->ids_count; i++)
         if (phub__registry_get(report->hub->registry, list->ids[list->at++],
                                &view) == 0 &&
-            view.live && wanted(report, list, &view))
-            describe(report, &view, 0);
+            wanted(report, list, &view))
+            describe(report, &view, told(list, &view), 0);
     if (list->at < list->ids_count)
         return 1;
     phub__report_end(report, 0, "");
@@ -133,8 +167,9 @@ static int fill_all(void *state, struct phub__report *report)
 {
     struct list *list = state;
     struct phub__query query = {
-        .by = list->tag.size != 0 ? PHUB__BY_TAG : PHUB__BY_LIVE,
-        .key = list->tag };
+        .by = list->tag.size != 0 ? PHUB__BY_TAG
+              : list->local != 0 ? PHUB__BY_INSTANCE : PHUB__BY_LIVE,
+        .node = list->local, .key = list->tag };
     struct phub__row_view views[LIST_STEP];
     uint32_t i, count =
         phub__registry_query(report->hub->registry, &query, &list->cursor,
@@ -142,7 +177,7 @@ static int fill_all(void *state, struct phub__report *report)
 
     for (i = 0; i < count; i++)
         if (wanted(report, list, &views[i]))
-            describe(report, &views[i], 0);
+            describe(report, &views[i], told(list, &views[i]), 0);
     if (list->cursor != 0)
         return 1;
     phub__report_end(report, 0, "");
@@ -159,27 +194,47 @@ static struct phub_bytes keep(uint8_t **end, struct phub_bytes bytes)
     return kept;
 }
 
-/* Copies what it needs.  NULL if out of memory. */
-static struct list *list_new(const struct phub__question *q)
+static size_t size_of(const struct phub__list *texts)
 {
-    const struct phub_bytes *ids = q->ids.items;
-    size_t size = sizeof(struct list) + q->ids.count * sizeof *ids +
-                  q->node.size + q->tag.size + q->state.size;
-    struct list *list;
-    uint8_t *end;
+    const struct phub_bytes *items = texts->items;
+    size_t size = texts->count * sizeof *items;
     uint32_t i;
 
-    for (i = 0; i < q->ids.count; i++)
-        size += ids[i].size;
-    list = phub__malloc(size);
+    for (i = 0; i < texts->count; i++)
+        size += items[i].size;
+    return size;
+}
+
+static void keep_all(struct phub_bytes *kept, uint8_t **end,
+                     const struct phub__list *texts)
+{
+    const struct phub_bytes *items = texts->items;
+    uint32_t i;
+
+    for (i = 0; i < texts->count; i++)
+        kept[i] = keep(end, items[i]);
+}
+
+/* Copies what it needs.  NULL if out of memory. */
+static struct list *list_new(const struct phub__hub *hub,
+                             const struct phub__question *q)
+{
+    size_t size = sizeof(struct list) + size_of(&q->ids) + size_of(&q->meta) +
+                  q->node.size + q->tag.size + q->state.size;
+    struct list *list = phub__malloc(size);
+    uint8_t *end;
+
     if (list == NULL)
         return NULL;
     memset(list, 0, sizeof *list);
+    list->local = q->local ? hub->node : 0;
     list->ids = (struct phub_bytes *)(list + 1);
     list->ids_count = q->ids.count;
-    end = (uint8_t *)(list->ids + list->ids_count);
-    for (i = 0; i < q->ids.count; i++)
-        list->ids[i] = keep(&end, ids[i]);
+    list->meta = list->ids + list->ids_count;
+    list->meta_count = q->meta.count;
+    end = (uint8_t *)(list->meta + list->meta_count);
+    keep_all(list->ids, &end, &q->ids);
+    keep_all(list->meta, &end, &q->meta);
     list->node = keep(&end, q->node);
     list->tag = keep(&end, q->tag);
     list->state = keep(&end, q->state);
@@ -196,7 +251,7 @@ void phub__serve_ls(struct phub__report *report,
                          " read them first");
         return;
     }
-    list = list_new(q);
+    list = list_new(report->hub, q);
     if (list == NULL)
         phub__report_end(report, PHUB_ENOMEM, "out of memory");
     else
@@ -326,7 +381,7 @@ void phub__serve_show(struct phub__report *report,
         phub__report_end(report, PHUB_ENOTFOUND, "no such child");
         return;
     }
-    describe(report, &view, 1);
+    describe(report, &view, view.home, 1);
     for (i = 0; i < view.instances_count; i++) {
         phub__row_half_at(&view, i, &half);
         if (half.node == view.home || half.state == PHUB_INSTANCE_GONE)

@@ -26,6 +26,9 @@
 #define PHUB_CONTROL_REPLICA 13    /* text: move: not the active instance, but
                                     * the one on this node */
 #define PHUB_CONTROL_EVENTS 14     /* [* text]: watch; names of events */
+#define PHUB_CONTROL_META 15       /* [* text]: ls; "key" or "key=value", all
+                                    * of them */
+#define PHUB_CONTROL_LOCAL 16      /* bool: ls; with an instance here */
 
 /* Child, in CHILDREN. */
 #define PHUB_CONTROL_CHILD_ID 1        /* text */
@@ -71,6 +74,9 @@
 #define PHUB_CONTROL_R_ABOUT 27        /* text: node that an event is about */
 #define PHUB_CONTROL_R_LOST 28         /* uint: events that did not come */
 #define PHUB_CONTROL_R_CHILDREN 29     /* [* text]: some of an event's */
+#define PHUB_CONTROL_R_SPEC 30         /* bytes: a spec map, spec keys below */
+#define PHUB_CONTROL_R_REPLICA_NODES 31 /* [* text]: beside home, names */
+#define PHUB_CONTROL_R_STICKY 32       /* bool */
 
 /* Spec keys (phub-child(7), phub(1) give defaults and ranges). */
 #define PHUB_SPEC_RUNNER 1             /* text: "exec" or "actor" */
@@ -101,7 +107,12 @@
  * start   one record per child: id, code, node, pid, text
  * stop    one record per id: id, code, node, text
  * ls      one record per child: id, home, node, state, pid, restarts, tags,
- *         published, role, replicas; with IDS only those, without a look at the others
+ *         published, role, replicas; with IDS only those, without a look at
+ *         the others; with LOCAL the instance is that of the asked node
+ * dump    one record per child: id, home, replica nodes, epoch, incarnation,
+ *         version, durable, sticky, tags, metadata, spec; after it one per
+ *         instance that is not gone: id, node, node id, boot, state, role,
+ *         pid, restarts, epoch, incarnation, published, text
  * show    the child as in ls with metadata, keeper, epoch, incarnation; then
  *         one record per other instance, with its role; then causes of all members: time,
  *         node, text
@@ -122,6 +133,7 @@
  *         it happened), about, id, code, text, value (children concerned),
  *         children; or lost alone.  Without an end: all have MORE */
 #define PHUB_CONTROL_VERBS \
-    "start stop ls show nodes status logs move drain causes set quorum watch"
+    "start stop ls show nodes status logs move drain causes set quorum watch " \
+    "dump"
 
 #endif

@@ -39,6 +39,10 @@ static const struct option options[] = {
       "start: give each child this tag, repeatedly; else: those with it" },
     { "node", OPTION_TEXT, "NODE", " ls watch ",
       "those whose home is NODE; watch: events that happen there" },
+    { "meta", OPTION_LIST, "KEY[=VALUE]", " ls ",
+      "those that have it in their metadata, repeatedly: all of it" },
+    { "local", OPTION_FLAG, NULL, " ls ",
+      "those that run on the asked node, as they are there" },
     { "state", OPTION_TEXT, "STATE", " ls ",
       "those in STATE: starting, running, frozen, stopping, failed, standby, "
       "waiting, lost" },

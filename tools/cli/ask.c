@@ -59,23 +59,31 @@ static void put_flag(struct phub_cbor_writer *w, uint32_t key, bool value,
     ++*pairs;
 }
 
+static void put_texts(struct phub_cbor_writer *w, uint32_t key,
+                      const json_t *texts, uint64_t *pairs)
+{
+    const json_t *text;
+    size_t i;
+
+    if (texts == NULL)
+        return;
+    phub_cbor_write_uint(w, key);
+    phub_cbor_write_array(w, json_array_size(texts));
+    json_array_foreach(texts, i, text)
+        phub_cbor_write_cstr(w, json_string_value(text));
+    ++*pairs;
+}
+
 static uint64_t put_question(struct phub_cbor_writer *w,
                              const struct question *q, size_t from,
                              size_t count)
 {
-    const json_t *id;
     uint64_t pairs = 0;
     size_t i;
 
     put_number(w, PHUB_CONTROL_REFERENCE, 1, &pairs);
     put_text(w, PHUB_CONTROL_VERB, q->verb, &pairs);
-    if (q->ids != NULL) {
-        phub_cbor_write_uint(w, PHUB_CONTROL_IDS);
-        phub_cbor_write_array(w, json_array_size(q->ids));
-        json_array_foreach(q->ids, i, id)
-            phub_cbor_write_cstr(w, json_string_value(id));
-        pairs++;
-    }
+    put_texts(w, PHUB_CONTROL_IDS, q->ids, &pairs);
     if (count != 0) {
         phub_cbor_write_uint(w, PHUB_CONTROL_CHILDREN);
         phub_cbor_write_array(w, count);
@@ -92,6 +100,8 @@ static uint64_t put_question(struct phub_cbor_writer *w,
     put_number(w, PHUB_CONTROL_COUNT, q->count, &pairs);
     put_number(w, PHUB_CONTROL_VERSION, q->version, &pairs);
     put_text(w, PHUB_CONTROL_REPLICA, q->replica, &pairs);
+    put_texts(w, PHUB_CONTROL_META, q->meta, &pairs);
+    put_flag(w, PHUB_CONTROL_LOCAL, q->local, &pairs);
     return pairs;
 }
 
@@ -121,7 +131,7 @@ static uint8_t *frame_new(const struct question *q, size_t from, size_t count,
 
 /* --- answers ------------------------------------------------------------ */
 
-enum value_kind { TEXT, NUMBER, INTEGER, FLAG, TEXTS, PAIRS };
+enum value_kind { TEXT, NUMBER, INTEGER, FLAG, TEXTS, PAIRS, SPEC };
 
 static const struct {
     const char *name;
@@ -156,12 +166,14 @@ static const struct {
     [PHUB_CONTROL_R_ABOUT] = { "about", TEXT },
     [PHUB_CONTROL_R_LOST] = { "lost", NUMBER },
     [PHUB_CONTROL_R_CHILDREN] = { "children", TEXTS },
+    [PHUB_CONTROL_R_SPEC] = { "spec", SPEC },
+    [PHUB_CONTROL_R_REPLICA_NODES] = { "replica_nodes", TEXTS },
+    [PHUB_CONTROL_R_STICKY] = { "sticky", FLAG },
 };
 
 #define RECORD_KEYS (sizeof record_keys / sizeof record_keys[0])
 
-/* Bytes as a text; what is not UTF-8 is shown as Latin-1. */
-static json_t *text_new(const uint8_t *bytes, size_t size)
+json_t *text_new(const uint8_t *bytes, size_t size)
 {
     json_t *text = json_stringn((const char *)bytes, size);
     char *wide;
@@ -239,8 +251,10 @@ static json_t *read_pairs(struct phub_cbor_reader *r)
 
 static json_t *read_value(struct phub_cbor_reader *r, uint64_t key)
 {
+    const uint8_t *bytes = NULL;
     uint64_t number = 0;
     int64_t integer = 0;
+    size_t size = 0;
     bool flag = false;
     char hex[24];
 
@@ -265,6 +279,9 @@ static json_t *read_value(struct phub_cbor_reader *r, uint64_t key)
         return read_texts(r);
     case PAIRS:
         return read_pairs(r);
+    case SPEC:
+        phub_cbor_read_bytes(r, &bytes, &size);
+        return r->error != 0 ? NULL : spec_decode(bytes, size);
     }
     return NULL;
 }

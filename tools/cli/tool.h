@@ -7,7 +7,7 @@
  *   spec.c    what to start: options or a file; spec_encode.c: for the hub
  *   cells.c   columns, and what the verbs share
  *   verbs.c   the verbs, and those that change something
- *   views.c   those that look
+ *   views.c   those that look; dump.c: at all that there is
  *   watch.c   the one that goes on looking
  *
  * A tool that runs out of memory says so and ends: out_of_memory(). */
@@ -104,6 +104,10 @@ void spec_fini(struct spec_batch *batch);
 bool spec_encode(json_t *child, const char *id, uint8_t **cbor, size_t *size,
                  char *error, size_t error_max);
 
+/* --- spec_decode.c: back to what a file says; NULL if it is none. -------- */
+
+json_t *spec_decode(const uint8_t *cbor, size_t size);
+
 /* --- ask.c -------------------------------------------------------------- */
 
 struct question {
@@ -112,9 +116,13 @@ struct question {
     const struct spec_child *children;
     size_t children_count;
     const char *node, *tag, *state, *replica;
+    const json_t *meta;           /* array of texts, or NULL */
     uint64_t timeout_ms, count, version;
-    bool rollback, no_wait;
+    bool rollback, no_wait, local;
 };
+
+/* Bytes as a text; what is not UTF-8 is shown as Latin-1. */
+json_t *text_new(const uint8_t *bytes, size_t size);
 
 struct answer {
     int code;
@@ -190,6 +198,10 @@ int run_show(const struct args *args);
 int run_why(const struct args *args);
 int run_status(const struct args *args);
 int run_logs(const struct args *args);
+
+/* --- dump.c ------------------------------------------------------------- */
+
+int run_dump(const struct args *args);
 
 /* --- watch.c ------------------------------------------------------------ */
 

@@ -10,6 +10,8 @@
 
 #include "cli/tool.h"
 
+#define META_MAX 16u   /* of a question */
+
 /* --- ls, nodes ---------------------------------------------------------- */
 
 static int print_list(const struct args *args,
@@ -49,11 +51,16 @@ int run_ls(const struct args *args)
         .verb = "ls", .node = args_text(args, "node"),
         .ids = json_array_size(args->operands) != 0 ? args->operands : NULL,
         .state = args_text(args, "state"),
+        .meta = json_object_get(args->given, "meta"),
+        .local = args_flag(args, "local"),
         .tag = json_string_value(json_array_get(tags, 0)) };
 
     if (json_array_size(tags) > 1)
         return fail(args, EXIT_USAGE, PHUB_EINVAL,
                     "ls looks for one --tag at a time");
+    if (json_array_size(question.meta) > META_MAX)
+        return fail(args, EXIT_USAGE, PHUB_ELIMIT,
+                    "ls looks for %u --meta at most", META_MAX);
     if (question.tag != NULL && question.ids != NULL)
         return fail(args, EXIT_USAGE, PHUB_EINVAL,
                     "ls looks for ids or for a --tag");
