@@ -296,6 +296,9 @@ void phub__cluster_note(struct phub__cluster *c, const struct phub__entry *m,
     if (e == NULL)
         return;
     e->member = m->pub;
+    memcpy(e->name, m->pub.name, strlen(m->pub.name) + 1);
+    e->member.name = e->name;
+    e->member.endpoint = e->member.zone = e->member.labels = "";
     e->event.member = &e->member;
     snprintf(e->text, sizeof e->text, "%s", why);
 }

@@ -275,10 +275,10 @@ struct phub__member {
     enum phub__member_state state;
     uint32_t weight;        /* permille */
     uint32_t probes_failed; /* since boot of ours */
-    char name[PHUB_NODE_NAME_MAX + 1];
-    char endpoint[PHUB_ENDPOINT_MAX + 1];
-    char zone[PHUB__ZONE_MAX + 1];
-    char labels[PHUB__LABELS_MAX + 1];
+    const char *name;       /* all that a MEMBER event has of the texts; */
+    const char *endpoint;   /* these are empty there */
+    const char *zone;
+    const char *labels;
 };
 
 uint32_t phub__cluster_member_count(const struct phub__cluster *cluster);

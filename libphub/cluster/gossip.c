@@ -245,17 +245,21 @@ static int added(struct phub__cluster *c, const struct phub__news *news)
     return 0;
 }
 
-static void restarted(struct phub__cluster *c, struct phub__entry *e,
-                      const struct phub__news *news)
+static int restarted(struct phub__cluster *c, struct phub__entry *e,
+                     const struct phub__news *news)
 {
     enum phub__member_state before = e->pub.state;
+    uint64_t old_boot = e->pub.boot;
+    int rc = phub__member_update(e, news);
 
+    if (rc != 0)
+        return rc;
     if (phub__member_live(e))
-        phub__change_gone(c, e->pub.node, e->pub.boot, false);
+        phub__change_gone(c, e->pub.node, old_boot, false);
     phub__member_set_state(&c->members, e, PHUB__MEMBER_DEAD, c->now_ns);
-    phub__member_update(e, news);
     e->differs_since_ns = 0;
     alive(c, e, before == PHUB__MEMBER_LEFT ? "joined" : "restarted");
+    return 0;
 }
 
 /* Dead, says somebody: a suspect that enough others confirm. */
@@ -289,6 +293,7 @@ int phub__gossip_apply(struct phub__cluster *c, const struct phub__news *news,
                        uint64_t sender)
 {
     struct phub__entry *e;
+    int rc;
 
     if (news->node == c->node)
         return about_us(c, news);
@@ -299,8 +304,7 @@ int phub__gossip_apply(struct phub__cluster *c, const struct phub__news *news,
     case PHUB__NEWS_NEW:
         return added(c, news);
     case PHUB__NEWS_RESTART:
-        restarted(c, e, news);
-        return 0;
+        return restarted(c, e, news);
     case PHUB__NEWS_STALE:
         if (sender == news->node)
             phub__gossip_tell_stale(c, e, news->endpoint);
@@ -308,12 +312,16 @@ int phub__gossip_apply(struct phub__cluster *c, const struct phub__news *news,
     case PHUB__NEWS_CONFLICT:
         return PHUB_EREFUSED;
     case PHUB__NEWS_ALIVE:
-        phub__member_update(e, news);
-        alive(c, e, e->pub.state == PHUB__MEMBER_DEAD ? "back" : "refuted");
-        return 0;
+        rc = phub__member_update(e, news);
+        if (rc == 0)
+            alive(c, e, e->pub.state == PHUB__MEMBER_DEAD ? "back"
+                                                          : "refuted");
+        return rc;
     case PHUB__NEWS_SUSPECT:
         if (news->incarnation > e->pub.incarnation) {
-            phub__member_update(e, news);
+            rc = phub__member_update(e, news);
+            if (rc != 0)
+                return rc;
             alive(c, e, "back");
         }
         phub__gossip_suspect(c, e, news->from != 0 ? news->from : sender,

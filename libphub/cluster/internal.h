@@ -107,6 +107,7 @@ struct phub__changes {
 struct phub__event_text {
     struct phub__cluster_event event;
     struct phub__member member;
+    char name[PHUB_NODE_NAME_MAX + 1];
     char endpoint[PHUB_ENDPOINT_MAX + 1];
     char text[PHUB__REFUSAL_MAX];
 };

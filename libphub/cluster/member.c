@@ -17,10 +17,19 @@
 
 #include "cluster/member.h"
 
+#define CACHE_LINE 64u
+
+static void entry_free(struct phub__entry *entry)
+{
+    if (entry != NULL)
+        free(entry->texts);
+    free(entry);
+}
+
 void phub__members_fini(struct phub__members *members)
 {
     for (uint32_t i = 0; i < members->count; i++)
-        free(members->entries[i]);
+        entry_free(members->entries[i]);
     free(members->entries);
     free(members->table);
     memset(members, 0, sizeof *members);
@@ -88,7 +97,7 @@ static void drop_at(struct phub__members *members, uint32_t at)
     members->count--;
     members->version++;
     table_fill(members);
-    free(entry);
+    entry_free(entry);
 }
 
 /* Give up the one that is gone for longest, that we owe nothing and that is
@@ -135,6 +144,22 @@ static int grow(struct phub__members *members)
     return 0;
 }
 
+static struct phub__entry *entry_new(const struct phub__news *news)
+{
+    size_t size = (sizeof(struct phub__entry) + CACHE_LINE - 1)
+                / CACHE_LINE * CACHE_LINE;
+    struct phub__entry *e = aligned_alloc(CACHE_LINE, size);
+
+    if (e == NULL)
+        return NULL;
+    memset(e, 0, sizeof *e);
+    e->pub.node = news->node;
+    if (phub__member_update(e, news) == 0)
+        return e;
+    entry_free(e);
+    return NULL;
+}
+
 int phub__members_add(struct phub__members *members,
                       const struct phub__news *news, uint64_t now_ns,
                       struct phub__entry **entry)
@@ -151,11 +176,9 @@ int phub__members_add(struct phub__members *members,
         rc = grow(members);
     if (rc != 0)
         return rc;
-    e = calloc(1, sizeof *e);
+    e = entry_new(news);
     if (e == NULL)
         return PHUB_ENOMEM;
-    e->pub.node = news->node;
-    phub__member_update(e, news);
     e->pub.state = PHUB__MEMBER_ALIVE;
     e->pub.since_ns = now_ns;
     members->in_state[PHUB__MEMBER_ALIVE]++;
@@ -209,26 +232,39 @@ void phub__member_set_state(struct phub__members *members,
     entry->pub.since_ns = now_ns;
 }
 
-static void set_text(char *out, size_t max, struct phub_bytes text)
+static char *put_text(const char **out, size_t max, struct phub_bytes text,
+                      char *at)
 {
     assert(text.size <= max);
     if (text.size > 0)
-        memcpy(out, text.data, text.size);
-    out[text.size] = '\0';
+        memcpy(at, text.data, text.size);
+    at[text.size] = '\0';
+    *out = at;
+    return at + text.size + 1;
 }
 
-void phub__member_update(struct phub__entry *entry,
-                         const struct phub__news *news)
+int phub__member_update(struct phub__entry *entry,
+                        const struct phub__news *news)
 {
+    char *at, *old = entry->texts;
+
+    if (news->full) {
+        at = malloc(news->name.size + news->endpoint.size + news->zone.size
+                    + news->labels.size + 4);
+        if (at == NULL)
+            return PHUB_ENOMEM;
+        entry->texts = at;
+        entry->pub.weight = news->weight;
+        at = put_text(&entry->pub.name, PHUB_NODE_NAME_MAX, news->name, at);
+        at = put_text(&entry->pub.endpoint, PHUB_ENDPOINT_MAX, news->endpoint,
+                      at);
+        at = put_text(&entry->pub.zone, PHUB__ZONE_MAX, news->zone, at);
+        put_text(&entry->pub.labels, PHUB__LABELS_MAX, news->labels, at);
+        free(old);
+    }
     entry->pub.boot = news->boot;
     entry->pub.incarnation = news->incarnation;
-    if (!news->full)
-        return;
-    entry->pub.weight = news->weight;
-    set_text(entry->pub.name, PHUB_NODE_NAME_MAX, news->name);
-    set_text(entry->pub.endpoint, PHUB_ENDPOINT_MAX, news->endpoint);
-    set_text(entry->pub.zone, PHUB__ZONE_MAX, news->zone);
-    set_text(entry->pub.labels, PHUB__LABELS_MAX, news->labels);
+    return 0;
 }
 
 static struct phub_bytes bytes_of(const char *text)

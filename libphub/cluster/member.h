@@ -27,30 +27,31 @@ struct phub__news {
     struct phub_bytes labels;
 };
 
+/* What each probe looks at comes first. */
 struct phub__entry {
     struct phub__member pub;   /* first: the hub sees a pointer to it */
+    /* leases */
+    uint64_t granted_until_ns; /* what we promised it */
+    uint64_t lease_ns;         /* what it promised us: end of our lease */
+    /* probing */
+    uint64_t probe_round;      /* in which it had its turn last */
+    uint64_t differs_since_ns; /* its view is another since; 0 = it is not */
+    bool probe_now;
     /* suspicion */
+    uint32_t confirmers_count;
     uint64_t suspect_since_ns;
     uint64_t suspect_until_ns;
     uint64_t confirmers[PHUB__CONFIRM_MAX];
-    uint32_t confirmers_count;
     /* gossip: how often the record is still sent, and not after */
     uint32_t gossip_left;
     uint64_t gossip_until_ns;
     uint64_t gossip_message;   /* the last one that it went into */
     struct phub__entry *gossip_prev, *gossip_next; /* sent as often */
-    /* probing */
-    bool probe_now;
-    uint64_t probe_round;      /* in which it had its turn last */
     /* lost: when to try it again */
     uint64_t rejoin_ns;
     uint64_t rejoin_wait_ns;
-    /* lists */
-    uint64_t differs_since_ns; /* its view is another since; 0 = it is not */
     uint64_t synced_ns;        /* when we last sent it our list */
-    /* leases */
-    uint64_t granted_until_ns; /* what we promised it */
-    uint64_t lease_ns;         /* what it promised us: end of our lease */
+    char *texts;               /* those of pub, one behind the other; owned */
 };
 
 struct phub__members {
@@ -91,9 +92,10 @@ struct phub__entry *phub__members_at(const struct phub__members *members,
 void phub__member_set_state(struct phub__members *members,
                             struct phub__entry *entry,
                             enum phub__member_state state, uint64_t now_ns);
-/* Take over boot, incarnation, texts and weight of full news. */
-void phub__member_update(struct phub__entry *entry,
-                         const struct phub__news *news);
+/* Take over boot, incarnation, and of full news texts and weight.
+ * Errors: PHUB_ENOMEM (nothing changes). */
+int phub__member_update(struct phub__entry *entry,
+                        const struct phub__news *news);
 /* Fill news with what we hold of a member; texts are borrowed from it. */
 void phub__member_news(const struct phub__entry *entry, bool full,
                        struct phub__news *news);

@@ -56,7 +56,6 @@ struct peer {
     uint32_t waiting_count;
     size_t waiting_bytes;
     struct peer *next, **back;
-    char endpoint[PHUB_ENDPOINT_MAX + 1];  /* last: the rest is used often */
 };
 
 struct stranger {
@@ -205,13 +204,18 @@ static enum phub__link_kind kind_of(unsigned lane)
     return lane == PHUB__LANE_BULK ? PHUB__LINK_BULK : PHUB__LINK_CONTROL;
 }
 
+/* A member restarts at another endpoint only as another peer. */
 static struct phub__link *link_of(struct peer *peer, unsigned lane)
 {
     struct phub_env *env = peer->hub->env;
     enum phub__link_kind kind = kind_of(lane);
+    const struct phub__member *member;
 
-    if (peer->links[kind] == NULL &&
-        env->link_open(env, peer->endpoint, kind, &peer->links[kind]) != 0)
+    if (peer->links[kind] != NULL)
+        return peer->links[kind];
+    member = phub__cluster_member(peer->hub->cluster, peer->node);
+    if (member == NULL || member->boot != peer->boot ||
+        env->link_open(env, member->endpoint, kind, &peer->links[kind]) != 0)
         return NULL;
     return peer->links[kind];
 }
@@ -687,11 +691,9 @@ static void peer_free(struct peer *peer)
 
 static void peer_new(struct phub__hub *hub, uint64_t node, uint64_t boot)
 {
-    const struct phub__member *member =
-        phub__cluster_member(hub->cluster, node);
     struct peer *peer = phub__calloc(1, sizeof *peer);
 
-    if (peer == NULL || member == NULL || grow(hub->peers) != 0) {
+    if (peer == NULL || grow(hub->peers) != 0) {
         phub__free(peer);
         return;
     }
@@ -700,7 +702,6 @@ static void peer_new(struct phub__hub *hub, uint64_t node, uint64_t boot)
     peer->node = node;
     peer->boot = boot;
     peer->due_ns = UINT64_MAX;
-    memcpy(peer->endpoint, member->endpoint, sizeof peer->endpoint);
     if (session_open(peer, PHUB__LANE_CONTROL) != 0) {
         peer_free(peer);
         return;
