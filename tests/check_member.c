@@ -361,6 +361,72 @@ START_TEST(messages_come_back_as_they_went)
 }
 END_TEST
 
+/* A key that is not known takes the long way. */
+START_TEST(a_probe_is_the_same_by_the_short_way_and_the_long_one)
+{
+    static struct phub__message m, back;
+    static uint8_t body[PHUB__CLUSTER_BODY_MAX], small[512];
+    size_t size, small_size;
+
+    for (unsigned shift = 0; shift < 64; shift++) {
+        phub__message_init(&m, PHUB__CLUSTER_PING);
+        m.seq = UINT64_MAX >> shift;
+        m.stamp_ns = UINT64_C(1) << shift;
+        m.node = m.boot = shift + 1;
+        m.view = (UINT64_C(1) << shift) - 1;
+        m.endpoint = bytes_of("tcp://host.example:1");
+        ck_assert_int_eq(phub__message_encode(&m, body, sizeof body, &size),
+                         0);
+        ck_assert_int_eq(phub__message_encode(&m, small, sizeof small,
+                                              &small_size), 0);
+        ck_assert_uint_eq(small_size, size);
+        ck_assert_mem_eq(small, body, size);
+        for (int longer = 0; longer < 2; longer++) {
+            ck_assert_int_eq(phub__message_decode(&back, PHUB__CLUSTER_PING,
+                                                  body, size), 0);
+            ck_assert(back.seq == m.seq && back.stamp_ns == m.stamp_ns);
+            ck_assert(back.node == m.node && back.boot == m.boot);
+            ck_assert(back.view == m.view && back.lease_ms == 0);
+            ck_assert_uint_eq(back.endpoint.size, m.endpoint.size);
+            ck_assert_mem_eq(back.endpoint.data, m.endpoint.data,
+                             m.endpoint.size);
+            body[0]++;
+            body[size++] = 23;
+            body[size++] = 0;
+        }
+    }
+}
+END_TEST
+
+START_TEST(a_text_with_a_control_character_is_refused_wherever_it_is)
+{
+    static const char plain[] = "tcp://abcdefghijklmnop:12";
+    static struct phub__message m, back;
+    static const uint8_t bad[] = { 0, 9, 0x1f, 0x7f };
+    uint8_t body[1024];
+    char text[sizeof plain];
+    size_t size;
+
+    for (size_t i = 0; i + 1 < sizeof plain; i++)
+        for (size_t k = 0; k < sizeof bad; k++) {
+            memcpy(text, plain, sizeof plain);
+            text[i] = (char)bad[k];
+            phub__message_init(&m, PHUB__CLUSTER_PING);
+            m.seq = m.stamp_ns = m.node = m.boot = 1;
+            m.endpoint = (struct phub_bytes){ (uint8_t *)text,
+                                              sizeof plain - 1 };
+            ck_assert_int_eq(phub__message_encode(&m, body, sizeof body,
+                                                  &size), 0);
+            ck_assert_int_eq(phub__message_decode(&back, PHUB__CLUSTER_PING,
+                                                  body, size), PHUB_EPROTO);
+        }
+    m.endpoint = bytes_of("tcp://\xc3\xb6sterreich ~:1");
+    ck_assert_int_eq(phub__message_encode(&m, body, sizeof body, &size), 0);
+    ck_assert_int_eq(phub__message_decode(&back, PHUB__CLUSTER_PING, body,
+                                          size), 0);
+}
+END_TEST
+
 START_TEST(the_largest_list_page_fits)
 {
     static struct phub__message m;
@@ -443,6 +509,9 @@ int main(void)
     tcase_add_test(t, an_older_self_is_told_of_the_newer);
     tcase_add_test(t, bad_settings_are_named);
     tcase_add_test(t, messages_come_back_as_they_went);
+    tcase_add_test(t, a_probe_is_the_same_by_the_short_way_and_the_long_one);
+    tcase_add_test(t,
+                   a_text_with_a_control_character_is_refused_wherever_it_is);
     tcase_add_test(t, the_largest_list_page_fits);
     tcase_add_test(t, hostile_bytes_are_refused_and_counted);
     suite_add_tcase(s, t);

@@ -103,6 +103,66 @@ START_TEST(messages_have_names_and_lanes)
 }
 END_TEST
 
+static uint64_t of_any_width(uint64_t *state)
+{
+    *state = *state * UINT64_C(6364136223846793005) + 1442695040888963407u;
+    return *state >> (*state >> 7) % 64 & (*state & 64 ? UINT64_MAX : 0);
+}
+
+static bool same(const struct phub__envelope *a,
+                 const struct phub__envelope *b)
+{
+    return a->hub == b->hub && a->node == b->node && a->boot == b->boot
+        && a->target == b->target && a->target_boot == b->target_boot
+        && a->sequence == b->sequence && a->session == b->session
+        && a->ack == b->ack && a->ack_session == b->ack_session
+        && a->lamport == b->lamport && a->view == b->view
+        && a->type == b->type && a->version == b->version
+        && a->lane == b->lane;
+}
+
+/* The long way is taken for a key that is not known. */
+START_TEST(an_envelope_is_the_same_by_the_short_way_and_the_long_one)
+{
+    uint64_t state = 1;
+
+    for (int i = 0; i < 3000; i++) {
+        struct phub__envelope in = {
+            .version = PHUB__PROTOCOL, .lane = (uint8_t)(state % 3),
+            .type = (uint16_t)of_any_width(&state),
+            .hub = of_any_width(&state), .node = of_any_width(&state) | 1,
+            .boot = of_any_width(&state) | 1, .target = of_any_width(&state),
+            .target_boot = of_any_width(&state),
+            .sequence = of_any_width(&state),
+            .session = of_any_width(&state), .ack = of_any_width(&state),
+            .ack_session = of_any_width(&state),
+            .lamport = of_any_width(&state), .view = of_any_width(&state) };
+        struct phub__envelope near, far;
+        uint8_t frame[PHUB__ENVELOPE_MAX + 2];
+        struct phub__builder builder;
+        struct phub_bytes body;
+        size_t size;
+
+        phub__envelope_write(&in, frame, &size);
+        phub__builder_init(&builder, PHUB__ENVELOPE_MAX);
+        ck_assert_int_eq(phub__encode(&phub__envelope_schema, &in, &builder),
+                         0);
+        ck_assert_uint_eq(builder.size, size);
+        ck_assert_mem_eq(builder.data, frame, size);
+        phub__builder_fini(&builder);
+        ck_assert_int_eq(phub__frame_open((struct phub_bytes){ frame, size },
+                                          &near, &body), 0);
+        frame[0]++;
+        frame[size] = 15;
+        frame[size + 1] = 0;
+        ck_assert_int_eq(phub__frame_open(
+            (struct phub_bytes){ frame, size + 2 }, &far, &body), 0);
+        ck_assert_uint_eq(body.size, 0);
+        ck_assert(same(&in, &near) && same(&in, &far));
+    }
+}
+END_TEST
+
 START_TEST(hub_ids_hash_as_they_always_did)
 {
     struct phub_bytes empty = PHUB_BYTES_NONE;
@@ -124,6 +184,8 @@ int main(void)
     tcase_add_test(tc, a_frame_without_a_sender_or_too_long_is_refused);
     tcase_add_test(tc, an_unknown_lane_is_refused);
     tcase_add_test(tc, messages_have_names_and_lanes);
+    tcase_add_test(tc,
+                   an_envelope_is_the_same_by_the_short_way_and_the_long_one);
     tcase_add_test(tc, hub_ids_hash_as_they_always_did);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

@@ -2,7 +2,11 @@
 /* message: the bodies of the cluster's messages, to bytes and back.
  *
  * phub-protocol(7) gives the same in CDDL.  A key keeps its meaning and its
- * number for ever; a new field gets a new key, which old nodes skip. */
+ * number for ever; a new field gets a new key, which old nodes skip.
+ *
+ * Most messages are probes without news: numbers and one plain text under
+ * known keys.  These are written and read here at once; what is anything else
+ * goes the long way. */
 #include "config.h"
 
 #include <assert.h>
@@ -11,6 +15,7 @@
 #include <phub/cbor.h>
 
 #include "cluster/message.h"
+#include "wire/number.h"
 
 enum field_kind { FIELD_UINT, FIELD_TEXT, FIELD_NEWS, FIELD_STRATEGIES };
 
@@ -190,6 +195,47 @@ static bool is_empty(const struct phub__message *m, enum key key)
     return true;
 }
 
+/* Of a message without lists, and the room that it may take. */
+#define USUAL_MAX (PHUB__NUMBER_MAX + KEY_COUNT * (1 + PHUB__NUMBER_MAX)      \
+                   + PHUB_ENDPOINT_MAX + PHUB__REFUSAL_MAX + PHUB_HUB_ID_MAX)
+
+static_assert(KEY_COUNT <= 24, "a key is one byte");
+
+static size_t usual_write(const struct phub__message *m, uint32_t keys,
+                          uint8_t *buf)
+{
+    uint8_t *out = phub__number_put(buf, 5,
+                                    (uint64_t)__builtin_popcount(keys));
+
+    for (; keys != 0; keys &= keys - 1) {
+        uint32_t key = (uint32_t)__builtin_ctz(keys);
+        const char *at = (const char *)m + fields[key].offset;
+        struct phub_bytes text;
+        uint64_t value;
+
+        *out++ = (uint8_t)key;
+        switch (fields[key].kind) {
+        case FIELD_UINT:
+            memcpy(&value, at, sizeof value);
+            out = phub__number_put(out, 0, value);
+            break;
+        case FIELD_TEXT:
+            memcpy(&text, at, sizeof text);
+            assert(text.size <= fields[key].max);
+            out = phub__number_put(out, 3, text.size);
+            if (text.size > 0)
+                memcpy(out, text.data, text.size);
+            out += text.size;
+            break;
+        case FIELD_NEWS:
+        case FIELD_STRATEGIES:
+            *out++ = 4 << 5; /* an empty array */
+            break;
+        }
+    }
+    return (size_t)(out - buf);
+}
+
 int phub__message_encode(const struct phub__message *m, uint8_t *buf,
                          size_t capacity, size_t *size)
 {
@@ -205,6 +251,11 @@ int phub__message_encode(const struct phub__message *m, uint8_t *buf,
 
         if (!is_empty(m, (enum key)key))
             keys |= BIT(key);
+    }
+    if (m->news_count == 0 && m->strategies_count == 0
+        && capacity >= USUAL_MAX) {
+        *size = usual_write(m, keys, buf);
+        return 0;
     }
     count = (uint64_t)__builtin_popcount(keys);
     phub_cbor_writer_init(&w, buf, capacity);
@@ -366,6 +417,61 @@ static void read_fields(struct phub_cbor_reader *r, struct phub__message *m,
         phub_cbor_fail(r, PHUB_CBOR_ETRUNCATED);
 }
 
+/* Printable ASCII; eight at a time, by the carries that others leave. */
+static bool is_plain(const uint8_t *text, size_t size)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+    uint64_t word = 0, odd = 0;
+
+    for (size_t i = 0; i < size; i += sizeof word) {
+        word = ones * ' ';
+        memcpy(&word, text + i, size - i < sizeof word ? size - i
+                                                       : sizeof word);
+        odd |= word | (word - ones * ' ') | (word + ones);
+    }
+    return (odd & high) == 0;
+}
+
+/* Read a message without lists; false: it is another, or none. */
+static bool usual_read(struct phub__message *m, const struct type *type,
+                       const uint8_t *body, size_t size)
+{
+    size_t at = 0;
+    uint64_t pairs, value;
+    uint32_t seen = 0, key = 0;
+    struct phub_bytes text;
+
+    if (!phub__number_get(body, size, &at, 5, &pairs))
+        return false;
+    for (; pairs > 0; pairs--) {
+        const struct field *field;
+        char *to;
+
+        if (at == size || body[at] <= key || body[at] >= KEY_COUNT)
+            return false;
+        key = body[at++];
+        field = &fields[key];
+        to = (char *)m + field->offset;
+        if (((type->needs | type->may) & BIT(key)) == 0
+            || (field->kind != FIELD_UINT && field->kind != FIELD_TEXT)
+            || !phub__number_get(body, size, &at,
+                                 field->kind == FIELD_UINT ? 0 : 3, &value)
+            || value > field->max)
+            return false;
+        seen |= BIT(key);
+        if (field->kind == FIELD_UINT) {
+            memcpy(to, &value, sizeof value);
+            continue;
+        }
+        if (value > size - at || !is_plain(body + at, (size_t)value))
+            return false;
+        text = (struct phub_bytes){ body + at, (size_t)value };
+        memcpy(to, &text, sizeof text);
+        at += text.size;
+    }
+    return at == size && (seen & type->needs) == type->needs;
+}
+
 int phub__message_decode(struct phub__message *m, enum phub__cluster_type type,
                          const uint8_t *body, size_t size)
 {
@@ -374,6 +480,9 @@ int phub__message_decode(struct phub__message *m, enum phub__cluster_type type,
     if (type < 1 || type > PHUB__CLUSTER_TYPE_MAX
         || size > PHUB__CLUSTER_BODY_MAX)
         return PHUB_EPROTO;
+    phub__message_init(m, type);
+    if (usual_read(m, &types[type], body, size))
+        return types[type].self_news == 0 ? 0 : PHUB_EPROTO;
     phub__message_init(m, type);
     phub_cbor_reader_init(&r, body, size);
     read_fields(&r, m, &types[type]);

@@ -36,9 +36,15 @@
 
 static struct phub__probe *probe_of(struct phub__cluster *c, uint64_t node)
 {
-    for (uint32_t i = 0; c->swim.probes_open > 0 && i < PHUB__PROBES_MAX; i++)
-        if (c->swim.probes[i].seq != 0 && c->swim.probes[i].node == node)
-            return &c->swim.probes[i];
+    uint32_t left = c->swim.probes_open;
+
+    for (struct phub__probe *p = c->swim.probes; left > 0; p++) {
+        if (p->seq == 0)
+            continue;
+        if (p->node == node)
+            return p;
+        left--;
+    }
     return NULL;
 }
 
@@ -222,12 +228,12 @@ static void probe_failed(struct phub__cluster *c, struct phub__probe *p)
 
 static void tick_probes(struct phub__cluster *c)
 {
-    for (uint32_t i = 0; c->swim.probes_open > 0 && i < PHUB__PROBES_MAX;
-         i++) {
-        struct phub__probe *p = &c->swim.probes[i];
+    uint32_t left = c->swim.probes_open;
 
+    for (struct phub__probe *p = c->swim.probes; left > 0; p++) {
         if (p->seq == 0)
             continue;
+        left--;
         if (c->now_ns >= p->fail_ns) {
             probe_failed(c, p);
             continue;

@@ -125,12 +125,23 @@ phub_cbor__write_head(struct phub_cbor_writer *w, unsigned major, uint64_t n)
                    : n <= 0xffffffffu ? 4 : 8;
     unsigned info = bytes == 0 ? (unsigned)n : bytes == 1 ? 24u
                   : bytes == 2 ? 25u : bytes == 4 ? 26u : 27u;
-    unsigned i;
+    uint64_t shifted = bytes == 0 ? 0 : n << (64 - 8 * bytes);
 
     head[0] = (uint8_t)(major << 5 | info);
-    for (i = 0; i < bytes; i++)
-        head[1 + i] = (uint8_t)(n >> (8 * (bytes - 1 - i)) & 0xff);
-    phub_cbor_write_raw(w, head, 1 + (size_t)bytes);
+    head[1] = (uint8_t)(shifted >> 56);
+    head[2] = (uint8_t)(shifted >> 48);
+    head[3] = (uint8_t)(shifted >> 40);
+    head[4] = (uint8_t)(shifted >> 32);
+    head[5] = (uint8_t)(shifted >> 24);
+    head[6] = (uint8_t)(shifted >> 16);
+    head[7] = (uint8_t)(shifted >> 8);
+    head[8] = (uint8_t)shifted;
+    if (w->size <= w->capacity && sizeof head <= w->capacity - w->size) {
+        memcpy(w->buf + w->size, head, sizeof head);
+        w->size += 1 + (size_t)bytes;
+    } else {
+        phub_cbor_write_raw(w, head, 1 + (size_t)bytes);
+    }
 }
 
 static inline void
@@ -262,8 +273,9 @@ static inline bool
 phub_cbor__read_head(struct phub_cbor_reader *r, unsigned *major,
                      unsigned *info, uint64_t *value)
 {
-    unsigned bytes, i;
-    uint64_t v = 0;
+    const uint8_t *at;
+    unsigned bytes;
+    uint64_t v;
 
     if (r->error != PHUB_CBOR_OK)
         return false;
@@ -277,10 +289,25 @@ phub_cbor__read_head(struct phub_cbor_reader *r, unsigned *major,
     bytes = *info < 24 ? 0 : 1u << (*info - 24);
     if (r->size - r->at - 1 < bytes)
         return phub_cbor_fail(r, PHUB_CBOR_ETRUNCATED);
-    if (bytes == 0)
+    at = r->buf + r->at + 1;
+    switch (bytes) {
+    case 0:
         v = *info;
-    for (i = 0; i < bytes; i++)
-        v = v << 8 | r->buf[r->at + 1 + i];
+        break;
+    case 1:
+        v = at[0];
+        break;
+    case 2:
+        v = (uint64_t)at[0] << 8 | at[1];
+        break;
+    default:
+        v = (uint64_t)at[0] << 24 | (uint64_t)at[1] << 16 |
+            (uint64_t)at[2] << 8 | at[3];
+        if (bytes == 8)
+            v = v << 32 | (uint64_t)at[4] << 24 | (uint64_t)at[5] << 16 |
+                (uint64_t)at[6] << 8 | at[7];
+        break;
+    }
     if (*major == 7 && *info == 24 && v < 32)
         return phub_cbor_fail(r, PHUB_CBOR_EMALFORMED);
     r->at += 1 + (size_t)bytes;

@@ -7,6 +7,7 @@ libphub_core_la_SOURCES += \
 	libphub/wire/codec.c libphub/wire/codec.h \
 	libphub/wire/memory.c libphub/wire/memory.h \
 	libphub/wire/messages.c libphub/wire/messages.h \
+	libphub/wire/number.h \
 	libphub/wire/reader.c libphub/wire/reader.h \
 	libphub/wire/session.c libphub/wire/session.h \
 	libphub/wire/writer.c libphub/wire/writer.h

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* number: the heads of CBOR items, in a few instructions.
+ *
+ * For what precedes or is nearly every message: the envelope, the probes.
+ * All else goes through reader and writer, which say what is wrong; these only
+ * say that something is unusual.  RFC 8949, section 3. */
+#ifndef PHUB__WIRE_NUMBER_H
+#define PHUB__WIRE_NUMBER_H
+
+#include <endian.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define PHUB__NUMBER_MAX 9u    /* bytes of the longest head */
+
+/* Write the shortest head, there being room for the longest.  Gives its end. */
+static inline uint8_t *phub__number_put(uint8_t *at, unsigned major,
+                                        uint64_t value)
+{
+    unsigned width = value <= UINT8_MAX ? 1 : value <= UINT16_MAX ? 2
+                   : value <= UINT32_MAX ? 4 : 8;
+    uint64_t bytes = htobe64(value << (64 - 8 * width));
+
+    if (value < 24) {
+        *at = (uint8_t)(major << 5 | value);
+        return at + 1;
+    }
+    *at++ = (uint8_t)(major << 5 | (24 + (unsigned)__builtin_ctz(width)));
+    memcpy(at, &bytes, sizeof bytes);
+    return at + width;
+}
+
+/* Read the head at *at of an item of that major type and go behind it; false,
+ * and *at as it was, if it is another or of no definite length. */
+static inline bool phub__number_get(const uint8_t *data, size_t size,
+                                    size_t *at, unsigned major,
+                                    uint64_t *value)
+{
+    size_t left = size - *at, width;
+    const uint8_t *from = data + *at;
+    unsigned info;
+    uint64_t bytes = 0;
+
+    if (left == 0 || from[0] >> 5 != major)
+        return false;
+    info = from[0] & 0x1fu;
+    if (info < 24) {
+        *value = info;
+        *at += 1;
+        return true;
+    }
+    width = (size_t)1 << (info - 24);
+    if (info > 27 || width >= left)
+        return false;
+    if (left > sizeof bytes)
+        memcpy(&bytes, from + 1, sizeof bytes);
+    else
+        memcpy(&bytes, from + 1, width);
+    *value = be64toh(bytes) >> (64 - 8 * width);
+    *at += 1 + width;
+    return true;
+}
+
+#endif
