@@ -57,6 +57,39 @@ static void disk_fini(struct disk *disk)
     phub__builder_fini(&disk->known);
 }
 
+START_TEST(one_that_says_just_what_is_here_has_reported)
+{
+    struct phub__registry *a = registry_new(1, 1, NULL, NULL);
+    struct phub__registry *b = registry_new(2, 1, NULL, NULL);
+    struct phub_buf *of_a = NULL, *of_b = NULL;
+    uint64_t rounds;
+    bool same = false;
+
+    ck_assert_int_eq(start_durable(a, "x"), 0);
+    exchange(a, b);
+    exchange(b, a);
+    ck_assert_int_eq(phub__registry_summary_buf(a, &of_a), 0);
+    ck_assert_int_eq(phub__registry_summary_buf(b, &of_b), 0);
+    ck_assert_uint_eq(of_a->size, of_b->size);
+    rounds = a->rounds;
+    ck_assert_int_eq(phub__registry_equal(a, phub__buf_bytes(of_b), &same),
+                     0);
+    ck_assert(same);
+    ck_assert_uint_eq(a->rounds, rounds + 1);
+    ck_assert_int_eq(phub__registry_stop(b, text("x"), epoch(1, 1),
+                                         next_epoch(b)), 0);
+    phub__buf_unref(&of_b);
+    ck_assert_int_eq(phub__registry_summary_buf(b, &of_b), 0);
+    ck_assert_int_eq(phub__registry_equal(a, phub__buf_bytes(of_b), &same),
+                     0);
+    ck_assert(!same);
+    phub__buf_unref(&of_a);
+    phub__buf_unref(&of_b);
+    phub__registry_free(&a);
+    phub__registry_free(&b);
+}
+END_TEST
+
 START_TEST(one_that_starts_empty_keeps_stops_for_whom_it_has_not_met)
 {
     struct phub__registry *a = registry_new(1, 1, NULL, NULL);
@@ -219,6 +252,7 @@ int main(void)
     int failures;
 
     tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, one_that_says_just_what_is_here_has_reported);
     tcase_add_test(tc,
                    one_that_starts_empty_keeps_stops_for_whom_it_has_not_met);
     tcase_add_test(tc,

@@ -33,15 +33,7 @@ int phub__host_stream_delta(struct phub_ctx *ctx, uint64_t from,
 int phub__host_stream_summary(struct phub_ctx *ctx,
                               struct phub_buf **summary)
 {
-    struct phub__builder builder;
-    int rc;
-
-    phub__builder_init(&builder, PHUB__SUMMARY_SIZE_MAX);
-    rc = phub__registry_summary(ctx->hub->registry, &builder);
-    if (rc == 0)
-        rc = phub__builder_take(&builder, summary);
-    phub__builder_fini(&builder);
-    return rc;
+    return phub__registry_summary_buf(ctx->hub->registry, summary);
 }
 
 int phub__host_stream_missing(struct phub_ctx *ctx,

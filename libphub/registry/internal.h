@@ -36,6 +36,7 @@ struct phub__registry {
     uint64_t head_told;
     uint32_t depth;                /* of calls that write */
     uint64_t digest;               /* 0: something was written since */
+    struct phub_buf *summary;      /* NULL: the same; owned */
     /* stable.c */
     uint64_t rounds;
     uint64_t record_cursor;        /* records up to here have been looked at */
@@ -83,6 +84,8 @@ void phub__registry_epoch_seen(struct phub__registry *registry,
 
 /* Around every call that writes: events go out at the outermost end. */
 void phub__registry_begin(struct phub__registry *registry);
+/* What digest and summary say is over. */
+void phub__registry_touched(struct phub__registry *registry);
 void phub__registry_end(struct phub__registry *registry);
 void phub__registry_mark(struct phub__registry *registry,
                          struct phub__row *row, uint8_t changed, bool local);
@@ -136,6 +139,10 @@ bool phub__summary_same(const struct phub__author *author,
 
 /* --- stable.c ----------------------------------------------------------------- */
 
+/* Note what the writer of the summary has seen: what we have seen, in every
+ * particular (same). */
+void phub__stable_note_same(struct phub__registry *registry, uint64_t node,
+                            uint64_t boot);
 /* Note what the writer of the summary has seen. */
 void phub__stable_note(struct phub__registry *registry,
                        const struct phub__summary *summary);

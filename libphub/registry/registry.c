@@ -90,6 +90,7 @@ void phub__registry_free(struct phub__registry **registry)
     phub__index_fini(&r->index);
     phub__authors_fini(&r->authors);
     phub__series_fini(&r->rows);
+    phub__buf_unref(&r->summary);
     phub__free(r);
     *registry = NULL;
 }
@@ -130,11 +131,17 @@ uint64_t phub__registry_epoch_max(const struct phub__registry *registry)
 
 /* --- events --------------------------------------------------------------------- */
 
+void phub__registry_touched(struct phub__registry *registry)
+{
+    registry->digest = 0;
+    phub__buf_unref(&registry->summary);
+}
+
 void phub__registry_begin(struct phub__registry *registry)
 {
     phub__assert(registry->magic == PHUB__REGISTRY_MAGIC);
     registry->depth++;
-    registry->digest = 0;
+    phub__registry_touched(registry);
 }
 
 void phub__registry_mark(struct phub__registry *registry,

@@ -369,9 +369,13 @@ uint64_t phub__registry_live(const struct phub__registry *registry);
  * Deltas and summaries are CBOR, opaque to the caller.  Builders get them
  * appended; a builder without room for size_max bytes is a caller's error. */
 
-/* What this node has seen and holds; it names the node and its boot. */
-int phub__registry_summary(const struct phub__registry *registry,
+/* What this node has seen and holds; it names the node and its boot.  It is
+ * written once after each change.  Errors: PHUB_ELIMIT, PHUB_ENOMEM. */
+int phub__registry_summary(struct phub__registry *registry,
                            struct phub__builder *out);
+/* The same, to be read only; owned by the caller. */
+int phub__registry_summary_buf(struct phub__registry *registry,
+                               struct phub_buf **summary);
 
 /* Equal digests: what the two registries have seen and hold is equal, and so
  * are the nodes they know.  Never 0. */

@@ -71,7 +71,7 @@ int phub__registry_node_seen(struct phub__registry *registry, uint64_t node)
     if (rc != 0)
         return rc;
     entry->known = true;
-    registry->digest = 0;
+    phub__registry_touched(registry);
     entry->forgotten = false;
     entry->reported = false;
     registry->index.known_count++;
@@ -167,7 +167,7 @@ int phub__registry_node_forget(struct phub__registry *registry, uint64_t node)
         return rc;
     if (entry->known) {
         entry->known = false;
-        registry->digest = 0;
+        phub__registry_touched(registry);
         registry->index.known_count--;
         tell_known(registry);
     }
@@ -193,6 +193,7 @@ static const struct phub__ranges *own_kept(const struct phub__registry *r,
 void phub__registry_keep_due(struct phub__registry *registry)
 {
     registry->unkept |= PHUB__UNKEPT_DUE;
+    phub__registry_touched(registry);
 }
 
 bool phub__registry_keep_is_due(const struct phub__registry *registry)
@@ -215,6 +216,7 @@ void phub__registry_keep_begin(struct phub__registry *registry)
         (void)phub__ranges_unite(&author->keeping, &author->seen);
     }
     registry->unkept = PHUB__UNKEPT_BEGUN;
+    phub__registry_touched(registry);
 }
 
 void phub__registry_keep_end(struct phub__registry *registry, bool done)
@@ -234,6 +236,7 @@ void phub__registry_keep_end(struct phub__registry *registry, bool done)
     registry->unkept &= (uint8_t)~PHUB__UNKEPT_BEGUN;
     if (!done)
         registry->unkept |= PHUB__UNKEPT_DUE;
+    phub__registry_touched(registry);
 }
 
 /* --- rounds ---------------------------------------------------------------------- */
@@ -341,14 +344,22 @@ static int collect(struct phub__registry *registry,
 static bool is_stale(const struct phub__registry *registry, uint64_t node,
                      uint64_t boot)
 {
-    uint32_t i;
+    return phub__author_later(&registry->authors, node, boot) != NULL;
+}
 
-    for (i = 0; i < registry->authors.count; i++) {
-        if (registry->authors.at[i]->node == node &&
-            registry->authors.at[i]->boot > boot)
-            return true;
-    }
-    return false;
+void phub__stable_note_same(struct phub__registry *registry, uint64_t node,
+                            uint64_t boot)
+{
+    struct phub__index_node *entry;
+
+    if (node == registry->node || is_stale(registry, node, boot) ||
+        phub__registry_node_seen(registry, node) != 0)
+        return;
+    entry = phub__index_node(&registry->index, node);
+    if (entry->reported || !own_covers(registry))
+        return;
+    entry->reported = true;
+    round_check(registry);
 }
 
 void phub__stable_note(struct phub__registry *registry,

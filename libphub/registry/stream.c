@@ -87,6 +87,18 @@ struct phub__author *phub__author_find(const struct phub__authors *authors,
     return authors->at[at];
 }
 
+struct phub__author *phub__author_later(const struct phub__authors *authors,
+                                        uint64_t node, uint64_t boot)
+{
+    uint32_t at = author_from(authors, node, boot);
+
+    if (at < authors->count && authors->at[at]->node == node &&
+        authors->at[at]->boot == boot)
+        at++;
+    return at < authors->count && authors->at[at]->node == node
+        ? authors->at[at] : NULL;
+}
+
 int phub__author_get(struct phub__authors *authors, uint64_t node,
                      uint64_t boot, struct phub__author **author)
 {

@@ -40,6 +40,9 @@ struct phub__authors {
 void phub__authors_fini(struct phub__authors *authors);
 
 /* NULL if it is not known. */
+/* The first one of that node that is of a later boot; NULL: there is none. */
+struct phub__author *phub__author_later(const struct phub__authors *authors,
+                                        uint64_t node, uint64_t boot);
 struct phub__author *phub__author_find(const struct phub__authors *authors,
                                        uint64_t node, uint64_t boot);
 /* Find or make.  PHUB_ELIMIT, PHUB_ENOMEM. */

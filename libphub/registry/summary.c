@@ -16,7 +16,11 @@
  * numbers of it are stable (stable.c): there, and only there, what it does not
  * hold is dead for certain.  The receiver takes what it lacks, unless that is
  * stable with itself, and drops what the sender knows to be dead.  Absence
- * alone deletes nothing. */
+ * alone deletes nothing.
+ *
+ * In peace two summaries are mostly equal, byte for byte behind the writer's
+ * name.  So the own one is kept until something changes, and one that is the
+ * same is neither decoded nor compared. */
 #include "config.h"
 
 #include <assert.h>
@@ -27,6 +31,7 @@
 #include "registry/internal.h"
 #include "wire/assert.h"
 #include "wire/memory.h"
+#include "wire/reader.h"
 
 static PHUB__SCHEMA(author_schema, struct phub__summary_author,
     PHUB__U64(1, struct phub__summary_author, node, PHUB__REQUIRED),
@@ -51,8 +56,8 @@ static PHUB__SCHEMA(summary_schema, struct phub__summary,
 static_assert(sizeof(struct phub__range) == 2 * sizeof(uint64_t),
               "ranges travel as pairs of numbers");
 
-int phub__registry_summary(const struct phub__registry *registry,
-                           struct phub__builder *out)
+static int summary_write(const struct phub__registry *registry,
+                         struct phub__builder *out)
 {
     const struct phub__authors *authors = &registry->authors;
     struct phub__summary summary = {
@@ -73,8 +78,9 @@ int phub__registry_summary(const struct phub__registry *registry,
     for (i = 0; i < authors->count; i++) {
         const struct phub__author *author = authors->at[i];
 
-        /* The own one is named anyway: it says that earlier boots are over. */
-        if (author->seen.count == 0 && author != registry->self)
+        /* The own one says that earlier boots are over. */
+        if (author->seen.count == 0 && (author != registry->self || i == 0 ||
+                authors->at[i - 1]->node != author->node))
             continue;
         all[n].node = author->node;
         all[n].boot = author->boot;
@@ -96,6 +102,38 @@ int phub__registry_summary(const struct phub__registry *registry,
 out:
     phub__free(known);
     phub__free(all);
+    return rc;
+}
+
+int phub__registry_summary_buf(struct phub__registry *registry,
+                               struct phub_buf **summary)
+{
+    struct phub__builder builder;
+    int rc = 0;
+
+    if (registry->summary == NULL) {
+        phub__builder_init(&builder, PHUB__SUMMARY_SIZE_MAX);
+        rc = summary_write(registry, &builder);
+        if (rc == 0)
+            rc = phub__builder_take(&builder, summary);
+        phub__builder_fini(&builder);
+        if (rc != 0 || registry->depth > 0)
+            return rc;
+        registry->summary = *summary;
+    }
+    *summary = phub__buf_ref(registry->summary);
+    return 0;
+}
+
+int phub__registry_summary(struct phub__registry *registry,
+                           struct phub__builder *out)
+{
+    struct phub_buf *summary = NULL;
+    int rc = phub__registry_summary_buf(registry, &summary);
+
+    if (rc == 0)
+        rc = phub__builder_append(out, summary->data, summary->size);
+    phub__buf_unref(&summary);
     return rc;
 }
 
@@ -293,14 +331,54 @@ void phub__summary_compare(const struct phub__registry *registry,
         comparison->differs = false;
 }
 
+/* Who wrote it, and what follows that; false: it is not as we write it. */
+static bool writer_read(struct phub_bytes bytes, uint64_t *node,
+                        uint64_t *boot, struct phub_bytes *rest)
+{
+    struct phub__reader r;
+    uint64_t pairs, key[2] = { 0, 0 };
+
+    phub__reader_init(&r, bytes);
+    if (!phub__read_map(&r, &pairs) || !phub__read_uint(&r, &key[0]) ||
+        !phub__read_uint(&r, node) || !phub__read_uint(&r, &key[1]) ||
+        !phub__read_uint(&r, boot))
+        return false;
+    *rest = (struct phub_bytes){ bytes.data + r.at, bytes.size - r.at };
+    return key[0] == 1 && key[1] == 2 && *node != 0 && *boot != 0;
+}
+
+/* All but its writer is as in our own. */
+static bool same(struct phub__registry *registry, struct phub_bytes bytes,
+                 uint64_t *node, uint64_t *boot)
+{
+    struct phub_buf *own = NULL;
+    struct phub_bytes theirs, ours;
+    uint64_t self[2];
+    bool is = bytes.size > 0 &&
+        phub__registry_summary_buf(registry, &own) == 0 &&
+        own->data[0] == bytes.data[0] &&
+        writer_read(bytes, node, boot, &theirs) &&
+        writer_read(phub__buf_bytes(own), &self[0], &self[1], &ours) &&
+        phub__bytes_equal(theirs, ours);
+
+    phub__buf_unref(&own);
+    return is;
+}
+
 /* Read, note and compare. */
 static int compare(struct phub__registry *registry, struct phub_bytes bytes,
                    struct phub__comparison *comparison)
 {
     struct phub__summary summary;
     struct phub__arena arena;
+    uint64_t node, boot;
     int rc;
 
+    if (same(registry, bytes, &node, &boot)) {
+        memset(comparison, 0, sizeof *comparison);
+        phub__stable_note_same(registry, node, boot);
+        return 0;
+    }
     phub__arena_init(&arena, NULL, 0, PHUB__SUMMARY_ARENA_MAX);
     rc = phub__summary_decode(bytes, &arena, &summary);
     if (rc == 0) {
