@@ -58,7 +58,7 @@ void phub__sim_mix(struct phub__world *world, uint64_t value)
 static inline int before(const struct phub__sim_slot *a,
                          const struct phub__sim_slot *b)
 {
-    return a->at != b->at ? a->at < b->at : a->number < b->number;
+    return (a->at < b->at) | ((a->at == b->at) & (a->number < b->number));
 }
 
 static inline void put(struct phub__world *world, uint32_t index,
@@ -122,13 +122,27 @@ static void heap_add(struct phub__world *world, struct phub__sim_event *event)
             (struct phub__sim_slot){ event->at, event->number, event });
 }
 
+/* The place is filled from below, and that by the last one, which mostly
+ * belongs there: half the comparisons. */
 static void heap_remove(struct phub__world *world, uint32_t index)
 {
     struct phub__sim_slot last = world->heap[--world->heap_count];
+    const struct phub__sim_slot *heap = world->heap;
+    uint32_t count = world->heap_count, first;
 
-    world->heap[index].event->index = NOT_IN_HEAP;
-    if (index != world->heap_count)
-        sift(world, index, last);
+    heap[index].event->index = NOT_IN_HEAP;
+    if (index == count)
+        return;
+    while ((first = ARY * index + 1) + ARY <= count) {
+        uint32_t a = first + (uint32_t)before(&heap[first + 1], &heap[first]);
+        uint32_t b = first + 2
+            + (uint32_t)before(&heap[first + 3], &heap[first + 2]);
+        uint32_t least = before(&heap[b], &heap[a]) ? b : a;
+
+        put(world, index, heap[least]);
+        index = least;
+    }
+    sift(world, index, last);
 }
 
 struct phub__sim_event *
