@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -371,6 +372,38 @@ START_TEST(of_each_split_in_two_one_side_keeps)
 }
 END_TEST
 
+/* Each part of one to five. */
+START_TEST(a_majority_is_more_than_half_of_any_number)
+{
+    uint32_t count = (uint32_t)_i, all = (1u << count) - 1;
+    uint64_t lost[5];
+    char initial[24];
+
+    (void)snprintf(initial, sizeof initial, "initial_size=%u", count);
+    begin("majority_quorum", initial, count);
+    side(all);
+    mock_run(&world, ENOUGH_MS);
+    ck_assert_uint_eq(set_of(1)->is, count);
+    for (uint32_t mask = 1; mask <= all; mask++) {
+        uint32_t gone = 0, here = 0;
+        uint64_t one = 0;
+
+        side(mask);
+        for (uint32_t i = 0; i < count; i++)
+            if (mask & 1u << i) {
+                one = i + 1;
+                here++;
+            } else {
+                lost[gone++] = i + 1;
+            }
+        ck_assert_msg((verdict_of(one, lost, gone, NULL, 0)
+                       == PHUB_VERDICT_CONTINUE) == (2 * here > count),
+                      "%u of %u", here, count);
+    }
+    mock_world_fini(&world);
+}
+END_TEST
+
 START_TEST(a_number_of_nodes_is_needed_and_goodbyes_lower_it)
 {
     static const uint64_t three[] = { 3 }, two[] = { 2 };
@@ -454,6 +487,7 @@ int main(void)
     tcase_add_test(t, two_sides_that_are_both_reset_become_one_again);
     tcase_add_test(t, one_that_is_forgotten_is_taken_out);
     tcase_add_test(t, of_each_split_in_two_one_side_keeps);
+    tcase_add_loop_test(t, a_majority_is_more_than_half_of_any_number, 1, 6);
     tcase_add_test(t, a_number_of_nodes_is_needed_and_goodbyes_lower_it);
     tcase_add_test(t, a_hub_may_shrink_slowly_but_not_at_once);
     suite_add_tcase(suite, t);

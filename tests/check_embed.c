@@ -148,6 +148,80 @@ START_TEST(several_threads_await_one_future)
 }
 END_TEST
 
+START_TEST(what_is_no_future_cannot_be_awaited)
+{
+    struct phub_answer answer = { .size = sizeof answer };
+    struct phub_future *none = NULL, *future = NULL;
+    struct phub_child one = child("x");
+
+    ck_assert_int_eq(phub_future_wait(NULL, WAIT_MS), PHUB_EINVAL);
+    ck_assert_int_eq(phub_future_finish(NULL, WAIT_MS), PHUB_EINVAL);
+    ck_assert_int_eq(phub_future_finish(&none, WAIT_MS), PHUB_EINVAL);
+    ck_assert_int_eq(phub_future_answer(NULL, 0, &answer), PHUB_EINVAL);
+    ck_assert_uint_eq(phub_future_count(NULL), 0);
+    phub_future_free(NULL);
+    phub_future_free(&none);
+    hubs_make(1, "hotswap");
+    ck_assert_int_eq(phub_start(hubs[0], &one, 1, 0, 0, &future), 0);
+    ck_assert_int_eq(phub_future_answer(future, 0, NULL), PHUB_EINVAL);
+    answer.size = 1;
+    ck_assert_int_eq(phub_future_answer(future, 0, &answer), PHUB_EINVAL);
+    ck_assert_int_eq(phub_future_finish(&future, WAIT_MS), 0);
+    ck_assert_ptr_null(future);
+    hubs_free();
+}
+END_TEST
+
+/* The start is held up in init until the gate opens. */
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+
+static int gate_init(void *self, struct phub_actor *actor,
+                     const void *argument, size_t size)
+{
+    (void)self;
+    (void)actor;
+    (void)argument;
+    (void)size;
+    pthread_mutex_lock(&gate);
+    pthread_mutex_unlock(&gate);
+    return 0;
+}
+
+START_TEST(a_wait_of_no_time_says_whether_it_is_complete)
+{
+    static const struct phub_behaviour gated = {
+        .size = sizeof gated, .instance_size = 1, .name = "gated",
+        .init = gate_init, .handle = counter_handle };
+    struct phub_answer answer = { .size = sizeof answer };
+    struct phub_future *future = NULL;
+    struct phub_child one = child("x");
+    char error[512] = "";
+
+    ck_assert_msg(phub_hub_open("hub.id=test\nhub.listen=tcp://127.0.0.1:0\n"
+                                "strategies.distribution=consistent_hash\n"
+                                "strategies.redundancy=singularity\n"
+                                "strategies.sync=pubsub\n"
+                                "strategies.migration=hotswap\n"
+                                "strategies.partition=divergence\n",
+                                &gated, 1, &hubs[0], error, sizeof error)
+                  == 0, "%s", error);
+    one.behaviour = "gated";
+    pthread_mutex_lock(&gate);
+    ck_assert_int_eq(phub_start(hubs[0], &one, 1, 0, WAIT_MS, &future), 0);
+    ck_assert_int_eq(phub_future_wait(future, 0), PHUB_ETIMEDOUT);
+    ck_assert_int_eq(phub_future_wait(future, 1), PHUB_ETIMEDOUT);
+    ck_assert_uint_eq(phub_future_count(future), 1);
+    ck_assert_int_eq(phub_future_answer(future, 0, &answer), PHUB_EAGAIN);
+    ck_assert_int_eq(phub_future_answer(future, 1, &answer), PHUB_ENOTFOUND);
+    pthread_mutex_unlock(&gate);
+    ck_assert_int_eq(phub_future_wait(future, WAIT_MS), 0);
+    ck_assert_int_eq(phub_future_wait(future, 0), 0);
+    ck_assert_int_eq(answer_of(future, 0).code, 0);
+    phub_future_free(&future);
+    hubs_free();
+}
+END_TEST
+
 START_TEST(a_future_may_be_freed_before_it_is_complete)
 {
     struct phub_future *future = NULL;
@@ -495,6 +569,8 @@ int main(void)
     tcase_add_test(tc, an_address_in_use_fails_the_start_and_says_so);
     tcase_add_test(tc, a_future_tells_where_each_child_runs);
     tcase_add_test(tc, several_threads_await_one_future);
+    tcase_add_test(tc, what_is_no_future_cannot_be_awaited);
+    tcase_add_test(tc, a_wait_of_no_time_says_whether_it_is_complete);
     tcase_add_test(tc, a_future_may_be_freed_before_it_is_complete);
     tcase_add_test(tc, a_future_of_a_freed_hub_is_answered);
     tcase_add_test(tc, what_is_asked_wrongly_is_refused_at_once);

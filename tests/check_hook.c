@@ -88,6 +88,21 @@ START_TEST(higher_priority_first_then_order_of_adding)
 }
 END_TEST
 
+START_TEST(one_that_is_added_twice_runs_twice_and_has_two_handles)
+{
+    struct note a = { .letter = 'a' };
+    uint64_t first = add("shutdown", 0, &a), second = add("shutdown", 0, &a);
+
+    ck_assert_uint_ne(first, second);
+    run(PHUB_HOOK_shutdown);
+    ck_assert_str_eq(order, "aa");
+    ck_assert_int_eq(phub__hooks_cancel(hooks, first), 0);
+    ck_assert_int_eq(phub__hooks_cancel(hooks, first), PHUB_ENOTFOUND);
+    run(PHUB_HOOK_shutdown);
+    ck_assert_str_eq(order, "a");
+}
+END_TEST
+
 START_TEST(an_event_reaches_its_own_handlers_and_wildcards_only)
 {
     struct note a = { .letter = 'a' }, b = { .letter = 'b' };
@@ -239,6 +254,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, higher_priority_first_then_order_of_adding);
     tcase_add_test(tc, an_event_reaches_its_own_handlers_and_wildcards_only);
+    tcase_add_test(tc, one_that_is_added_twice_runs_twice_and_has_two_handles);
     tcase_add_test(tc, every_event_has_a_name_that_can_be_attached_to);
     tcase_add_test(tc, unknown_events_are_refused);
     tcase_add_test(tc, what_nobody_wants_is_not_wanted);

@@ -129,6 +129,33 @@ START_TEST(one_that_joins_gets_its_share_and_others_swap_nothing)
 }
 END_TEST
 
+START_TEST(what_keeps_nothing_follows_the_nodes_too)
+{
+    uint32_t before[HUBS_MAX], after[HUBS_MAX];
+    char id[8];
+
+    begin("autonomous", 3, 54);
+    ck_assert_uint_eq(acting(before), CHILDREN);
+    (void)hubs_add(&hubs);
+    settle();
+    ck_assert_uint_eq(acting(after), CHILDREN);
+    ck_assert_uint_gt(after[3], 0);
+    ck_assert_uint_eq(moves(), after[3]);
+    for (uint32_t i = 0; i < CHILDREN; i++) {
+        uint32_t at;
+
+        name(id, i);
+        (void)hubs_acting(&hubs, id, &at);
+        ck_assert_uint_eq(hubs_counter(&hubs, id), at == 3 ? 0 : 3);
+    }
+    phub__sim_node_power_off(hubs_node(&hubs, 3));
+    settle();
+    ck_assert_uint_eq(acting(after), CHILDREN);
+    ck_assert_uint_eq(after[3], 0);
+    end();
+}
+END_TEST
+
 START_TEST(nothing_moves_without_a_reason)
 {
     begin(migrations[_i], 3, 52);
@@ -271,6 +298,7 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc,
         one_that_joins_gets_its_share_and_others_swap_nothing, 0, 2);
+    tcase_add_test(tc, what_keeps_nothing_follows_the_nodes_too);
     tcase_add_loop_test(tc, nothing_moves_without_a_reason, 0, 2);
     tcase_add_loop_test(tc, one_that_dies_takes_along_only_what_ran_there, 0,
                         2);

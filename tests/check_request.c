@@ -89,6 +89,49 @@ START_TEST(a_batch_over_a_piece_is_split_and_merged)
 }
 END_TEST
 
+START_TEST(a_batch_at_the_limit_of_a_piece_is_whole)
+{
+    static const uint32_t counts[] = { PHUB__ITEMS_MAX - 1, PHUB__ITEMS_MAX,
+                                       PHUB__ITEMS_MAX + 1 };
+    uint32_t count = counts[_i], i;
+    char *ids;
+
+    for (i = 1; i < 3; i++)     /* one node is keeper of all */
+        phub__sim_node_power_off(hubs_node(&hubs, i));
+    hubs_run(&hubs, 20000);
+    ids = names(count);
+    ck_assert_int_eq(hubs_start(&hubs, 0, ids, "sim no-channel"), 0);
+    ck_assert_uint_eq(hubs_last.count, count);
+    ck_assert_uint_eq(hubs_last.bad, 0);
+    for (i = 0; i < count; i += count - 1)
+        ck_assert_uint_eq(hubs_instances(&hubs, i == 0 ? "n0" : strrchr(
+                                             ids, ' ') + 1, NULL), 1);
+    ck_assert_int_eq(hubs_stop(&hubs, 0, ids), 0);
+    ck_assert_uint_eq(hubs_last.bad, 0);
+    ck_assert_ptr_null(phub__sim_child_next(hubs.world, NULL));
+    free(ids);
+}
+END_TEST
+
+START_TEST(a_batch_over_a_piece_is_rolled_back_whole)
+{
+    char *ids = names(2500);
+    uint32_t i;
+
+    ck_assert_int_eq(hubs_start(&hubs, 0, "n2400", "sim no-channel"), 0);
+    ck_assert_int_eq(hubs_start(&hubs, 0, ids, "sim no-channel rollback"),
+                     PHUB_ECANCELLED);
+    ck_assert_uint_eq(hubs_last.bad, 2500);
+    for (i = 0; i < 2500; i++)
+        ck_assert_int_eq(hubs_last.codes[i], i == 2400 ? PHUB_EEXIST
+                                                       : PHUB_ECANCELLED);
+    ck_assert(hubs_acts(&hubs, "n2400"));
+    ck_assert_int_eq(hubs_stop(&hubs, 0, "n2400"), 0);
+    ck_assert_ptr_null(phub__sim_child_next(hubs.world, NULL));
+    free(ids);
+}
+END_TEST
+
 START_TEST(each_item_has_its_own_answer)
 {
     ck_assert_int_eq(hubs_start(&hubs, 0, "b", "sim"), 0);
@@ -118,6 +161,42 @@ START_TEST(a_silent_node_is_named_and_only_its_items_fail)
     ck_assert_uint_eq(result.done, 1);
     ck_assert_uint_eq(phub__requests_late(hubs_hub(&hubs, 0)->requests), 1);
     ck_assert_uint_eq(phub__requests_count(hubs_hub(&hubs, 0)->requests), 0);
+}
+END_TEST
+
+static void send_again(struct phub__hub *hub, void *arg)
+{
+    static struct hubs_result others[2];
+    struct phub__request *const *requests = arg;
+    uint32_t i;
+
+    (void)hub;
+    for (i = 0; i < 2; i++)
+        phub__request_send(requests[i], hubs_done, &others[i]);
+}
+
+START_TEST(of_several_those_whose_time_is_over_end)
+{
+    static const uint32_t nodes[] = { 1 };
+    struct phub__requests *all = hubs_hub(&hubs, 0)->requests;
+    struct phub__request *longer[2];
+
+    phub__sim_node_freeze(hubs_node(&hubs, 1));
+    sent(ask(nodes, 1, 150));
+    longer[0] = ask(nodes, 1, 600);
+    longer[1] = ask(nodes, 1, 600);
+    hubs_do(&hubs, 0, send_again, longer);
+    ck_assert_uint_eq(phub__requests_count(all), 3);
+    hubs_run(&hubs, 300);
+    ck_assert_uint_eq(result.done, 1);
+    ck_assert_int_eq(result.codes[0], PHUB_ETIMEDOUT);
+    ck_assert_uint_eq(phub__requests_count(all), 2);
+    hubs_run(&hubs, 400);
+    ck_assert_uint_eq(phub__requests_count(all), 0);
+    phub__sim_node_thaw(hubs_node(&hubs, 1));
+    hubs_run(&hubs, 1000);
+    ck_assert_uint_eq(phub__requests_late(all), 3);
+    ck_assert_uint_eq(result.done, 1);
 }
 END_TEST
 
@@ -366,6 +445,9 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, a_batch_over_a_piece_is_split_and_merged);
+    tcase_add_loop_test(tc, a_batch_at_the_limit_of_a_piece_is_whole, 0, 3);
+    tcase_add_test(tc, a_batch_over_a_piece_is_rolled_back_whole);
+    tcase_add_test(tc, of_several_those_whose_time_is_over_end);
     tcase_add_test(tc, each_item_has_its_own_answer);
     tcase_add_test(tc, a_silent_node_is_named_and_only_its_items_fail);
     tcase_add_test(tc, a_node_that_dies_ends_its_items_at_once);

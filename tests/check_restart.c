@@ -183,6 +183,37 @@ START_TEST(a_temporary_child_runs_once)
 }
 END_TEST
 
+/* The pid of the instance that runs, as a node's registry has it. */
+static int64_t pid_at(uint32_t node)
+{
+    struct phub__lookup lookup;
+
+    ck_assert_int_eq(phub__registry_lookup(hubs_hub(&hubs, node)->registry,
+                                           hubs_bytes("c"), &lookup), 0);
+    ck_assert_uint_eq(lookup.instances_count, 1);
+    ck_assert_int_eq(lookup.instances[0].state, PHUB_INSTANCE_RUNNING);
+    return lookup.instances[0].pid;
+}
+
+START_TEST(a_restart_in_place_is_seen_everywhere_with_its_pid)
+{
+    struct phub__sim_child_facts facts;
+    int64_t before;
+    uint32_t i;
+
+    begin("hotswap", "sim state freeze");
+    hubs_run(&hubs, 1000);
+    before = pid_at(0);
+    phub__sim_child_crash(hubs_child(&hubs, "c"), 1);
+    hubs_run(&hubs, 5000);
+    phub__sim_child_facts(hubs_child(&hubs, "c"), &facts);
+    ck_assert_int_ne(facts.pid, before);
+    for (i = 0; i < 3; i++)
+        ck_assert_int_eq(pid_at(i), facts.pid);
+    hubs_free(&hubs);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("restart");
@@ -202,6 +233,7 @@ int main(void)
     tcase_add_loop_test(tc, a_state_survives_a_start_that_fails, 0,
                         STEPS * SWAPS);
     tcase_add_test(tc, a_temporary_child_runs_once);
+    tcase_add_test(tc, a_restart_in_place_is_seen_everywhere_with_its_pid);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -249,6 +249,161 @@ START_TEST(a_full_disk_is_told_to_whoever_starts_something_durable)
 }
 END_TEST
 
+/* --- what is asked of the disk -------------------------------------------------- */
+
+/* Between the hub of a node and its disk: counts, and lets syncs hang. */
+static struct disk {
+    int (*file_do)(struct phub_env *env, enum phub__file_op op,
+                   const char *name, const void *data, size_t size,
+                   void (*done)(void *arg, int rc), void *arg);
+    uint32_t writes, syncs, hanging;
+    uint64_t hangs_ns;
+} disk;
+
+struct hung {
+    struct phub__sim_node *node;
+    void (*done)(void *arg, int rc);
+    void *arg;
+};
+
+static void hung_ends(void *arg)
+{
+    struct hung *hung = arg;
+
+    disk.hanging--;
+    hung->done(hung->arg, 0);
+    free(hung);
+}
+
+static void hung_late(void *arg, int rc)
+{
+    struct hung *hung = arg;
+
+    ck_assert_int_eq(rc, 0);
+    disk.hanging++;
+    phub__sim_node_at(hung->node,
+                      phub__world_now(hubs.world) + disk.hangs_ns, hung_ends,
+                      free, hung);
+}
+
+static int file_do(struct phub_env *env, enum phub__file_op op,
+                   const char *name, const void *data, size_t size,
+                   void (*done)(void *arg, int rc), void *arg)
+{
+    struct hung *hung;
+
+    if (strcmp(name, "rows") == 0) {
+        disk.syncs += op == PHUB__FILE_SYNC;
+        disk.writes += op != PHUB__FILE_SYNC;
+    }
+    if (disk.hangs_ns == 0 || op != PHUB__FILE_SYNC || done == NULL)
+        return disk.file_do(env, op, name, data, size, done, arg);
+    hung = malloc(sizeof *hung);
+    *hung = (struct hung){ hubs_node(&hubs, 0), done, arg };
+    return disk.file_do(env, op, name, data, size, hung_late, hung);
+}
+
+static void watch_disk(struct phub__hub *hub, void *arg)
+{
+    (void)arg;
+    disk = (struct disk){ .file_do = hub->env->file_do };
+    hub->env->file_do = file_do;
+}
+
+/* One node, which is the keeper of all. */
+static void alone(void)
+{
+    phub__sim_node_power_off(hubs_node(&hubs, 1));
+    hubs_run(&hubs, 20000);
+    hubs_do(&hubs, 0, watch_disk, NULL);
+}
+
+START_TEST(what_is_not_durable_costs_no_disk)
+{
+    char ids[] = "t0 t1 t2 t3 t4 t5 t6 t7";
+
+    alone();
+    ck_assert_int_eq(hubs_start(&hubs, 0, ids, "sim"), 0);
+    hubs_run(&hubs, 5000);
+    ck_assert_int_eq(hubs_stop(&hubs, 0, ids), 0);
+    hubs_run(&hubs, 60000);
+    ck_assert_uint_eq(disk.writes, 0);
+    ck_assert_uint_eq(disk.syncs, 0);
+    ck_assert_int_eq(hubs_start(&hubs, 0, "d", "sim durable"), 0);
+    ck_assert_uint_gt(disk.writes, 0);
+    ck_assert_uint_gt(disk.syncs, 0);
+}
+END_TEST
+
+/* What several moments ask of a real disk is put together by its thread. */
+START_TEST(durable_starts_of_one_moment_share_a_write)
+{
+    char ids[60 * 4] = "";
+    uint32_t i;
+
+    for (i = 0; i < 60; i++)
+        snprintf(ids + strlen(ids), sizeof ids - strlen(ids), "%sd%u",
+                 i == 0 ? "" : " ", i);
+    alone();
+    hubs_start_send(&hubs, 0, ids, "sim durable", &hubs_last);
+    hubs_wait(&hubs, &hubs_last);
+    ck_assert_uint_eq(hubs_last.bad, 0);
+    ck_assert_uint_eq(hubs_last.count, 60);
+    ck_assert_uint_gt(disk.syncs, 0);
+    ck_assert_uint_le(disk.syncs, 2);
+    ck_assert_uint_le(disk.writes, 3);
+    power_cut();
+    ck_assert_uint_eq(hubs_acting(&hubs, "d0", NULL), 1);
+    ck_assert_uint_eq(hubs_acting(&hubs, "d59", NULL), 1);
+}
+END_TEST
+
+START_TEST(a_disk_that_hangs_holds_up_what_is_durable_only)
+{
+    struct hubs_result durable;
+
+    alone();
+    disk.hangs_ns = 10 * PHUB__SIM_S;
+    hubs_start_send(&hubs, 0, "d", "sim durable", &durable);
+    hubs_run(&hubs, 500);
+    ck_assert_uint_gt(disk.hanging, 0);
+    hubs_start_send(&hubs, 0, "t", "sim state", &hubs_last);
+    hubs_run(&hubs, 500);
+    ck_assert_uint_eq(hubs_last.done, 1);
+    ck_assert_int_eq(hubs_last.codes[0], 0);
+    hubs_stop_send(&hubs, 0, "t", &hubs_last);
+    hubs_run(&hubs, 500);
+    ck_assert_uint_eq(hubs_last.done, 1);
+    ck_assert_int_eq(hubs_last.codes[0], 0);
+    ck_assert(live(0, "d"));
+    ck_assert_uint_eq(durable.done, 0);
+    hubs_wait(&hubs, &durable);
+    ck_assert_int_eq(durable.codes[0], 0);
+}
+END_TEST
+
+START_TEST(each_child_of_a_batch_in_pieces_is_durable)
+{
+    enum { COUNT = 1500 };
+    char *ids = calloc(COUNT, 8), id[8];
+    size_t at = 0;
+    uint32_t i;
+
+    for (i = 0; i < COUNT; i++)
+        at += (size_t)snprintf(ids + at, COUNT * 8 - at,
+                               i == 0 ? "n%u" : " n%u", i);
+    ck_assert_int_eq(hubs_start(&hubs, 0, ids, "sim no-channel durable"), 0);
+    ck_assert_uint_eq(hubs_last.bad, 0);
+    power_cut();
+    for (i = 0; i < COUNT; i++) {
+        snprintf(id, sizeof id, "n%u", i);
+        ck_assert_msg(live(0, id), "%s is not there again", id);
+    }
+    ck_assert_uint_eq(hubs_acting(&hubs, "n1499", NULL), 1);
+    free(ids);
+}
+END_TEST
+
 START_TEST(a_node_that_comes_back_later_brings_its_children_once)
 {
     uint32_t home = 9, other;
@@ -367,6 +522,10 @@ int main(void)
     tcase_add_test(tc, the_file_is_rewritten_before_it_grows_without_end);
     tcase_add_test(tc,
         a_full_disk_is_told_to_whoever_starts_something_durable);
+    tcase_add_test(tc, what_is_not_durable_costs_no_disk);
+    tcase_add_test(tc, durable_starts_of_one_moment_share_a_write);
+    tcase_add_test(tc, a_disk_that_hangs_holds_up_what_is_durable_only);
+    tcase_add_test(tc, each_child_of_a_batch_in_pieces_is_durable);
     tcase_add_test(tc, a_node_that_comes_back_later_brings_its_children_once);
     tcase_add_test(tc, a_stop_that_a_full_disk_did_not_take_is_not_forgotten);
     tcase_add_test(tc, a_stop_that_is_on_all_disks_is_forgotten);

@@ -34,6 +34,12 @@ TESTS          += tests/check_keeper
 tests_check_keeper_SOURCES = tests/check_keeper.c $(hub_fixture)
 tests_check_keeper_LDADD   = $(hub_ldadd)
 
+# tests/sim.mk makes the strategy that knows no place.
+check_PROGRAMS += tests/check_seats
+TESTS          += tests/check_seats
+tests_check_seats_SOURCES = tests/check_seats.c $(hub_fixture)
+tests_check_seats_LDADD   = $(hub_ldadd)
+
 check_PROGRAMS += tests/check_request
 TESTS          += tests/check_request
 tests_check_request_SOURCES = tests/check_request.c $(hub_fixture)

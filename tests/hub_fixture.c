@@ -43,6 +43,9 @@ static void *daemon_start(void *arg, struct phub__sim_node *node,
                                                    : "rack=2";
     o.strategies[PHUB_KIND_DISTRIBUTION].name =
         hubs->distribution != NULL ? hubs->distribution : "consistent_hash";
+    o.strategies[PHUB_KIND_DISTRIBUTION].params = hubs->distribution_params;
+    o.strategies[PHUB_KIND_DISTRIBUTION].params_count =
+        hubs->distribution_params_count;
     o.strategies[PHUB_KIND_REDUNDANCY].name =
         hubs->redundancy != NULL ? hubs->redundancy : "singularity";
     o.strategies[PHUB_KIND_REDUNDANCY].params = hubs->redundancy_params;

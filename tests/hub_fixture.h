@@ -25,6 +25,8 @@ struct hubs {
     const char *const *params;
     uint32_t params_count;
     const char *distribution;    /* NULL: consistent_hash; kept, as the next */
+    const char *const *distribution_params;
+    uint32_t distribution_params_count;
     const char *partition;       /* NULL: divergence; kept by hubs_new */
     const char *const *partition_params;
     uint32_t partition_params_count;
