@@ -2,8 +2,8 @@
 /* majority_quorum: only a side with more than half of all nodes goes on.
  *
  * Which nodes those are is agreed on, and changed only by more than half of
- * them (quorum/electors.c): whoever joins is added, whoever says goodbye is
- * taken out, whoever is lost stays, so what is left of five does not shrink to
+ * them (quorum/electors.c): whoever joins is added, whoever leaves is taken
+ * out before it goes, whoever is lost stays, so what is left of five does not shrink to
  * a majority of itself. */
 #include "quorum/strategy.h"
 

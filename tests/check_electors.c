@@ -172,6 +172,71 @@ START_TEST(who_is_lost_stays_and_who_says_goodbye_goes)
 }
 END_TEST
 
+static int may_leave(uint64_t id)
+{
+    return phub__call_may_leave(node(id)->strategy, 10000);
+}
+
+START_TEST(those_that_leave_at_one_time_are_out_before_they_go)
+{
+    static const uint64_t gone[] = { 3, 4, 5 };
+
+    begin("majority_quorum", "initial_size=5", 5);
+    side(31);
+    mock_run(&world, ENOUGH_MS);
+    for (uint64_t id = 3; id <= 5; id++)
+        ck_assert(!may_leave(id));
+    mock_run(&world, ENOUGH_MS);
+    for (uint64_t id = 3; id <= 5; id++)
+        ck_assert(may_leave(id));
+    side(3);
+    for (uint64_t id = 1; id <= 2; id++) {
+        ck_assert_uint_eq(set_of(id)->is, 2);
+        ck_assert_uint_eq(verdict_of(id, NULL, 0, gone, 3),
+                          PHUB_VERDICT_CONTINUE);
+    }
+    mock_world_fini(&world);
+}
+END_TEST
+
+START_TEST(who_leaves_counts_as_long_as_the_others_need_it)
+{
+    begin("majority_quorum", "initial_size=3", 3);
+    side(7);
+    mock_run(&world, ENOUGH_MS);
+    side(1 | 2);
+    ck_assert(!may_leave(2));
+    mock_run(&world, ENOUGH_MS);
+    ck_assert(!may_leave(2));
+    ck_assert_uint_eq(set_of(1)->is, 3);
+    ck_assert_uint_eq(verdict_of(1, NULL, 0, NULL, 0),
+                      PHUB_VERDICT_CONTINUE);
+    side(7);
+    mock_run(&world, ENOUGH_MS);
+    ck_assert(may_leave(2));
+    ck_assert_uint_eq(set_of(1)->is, 2);
+    mock_world_fini(&world);
+}
+END_TEST
+
+START_TEST(nobody_waits_where_all_leave_or_nothing_is_agreed_on)
+{
+    begin("majority_quorum", "initial_size=3", 3);
+    side(7);
+    mock_run(&world, ENOUGH_MS);
+    side(4);
+    ck_assert(may_leave(3));     /* without a majority */
+    side(7);
+    (void)may_leave(1);
+    (void)may_leave(2);
+    mock_run(&world, ENOUGH_MS);
+    for (uint64_t id = 1; id <= 3; id++)
+        ck_assert(may_leave(id));
+    ck_assert_uint_eq(set_of(1)->is, 3);
+    mock_world_fini(&world);
+}
+END_TEST
+
 START_TEST(two_that_met_a_third_do_not_outvote_those_before)
 {
     static const uint64_t others[] = { 1, 2 }, third[] = { 3 };
@@ -478,6 +543,9 @@ int main(void)
     tcase_add_test(t, foundings_that_share_a_node_are_one);
     tcase_add_test(t, newcomers_pass_through_both_sets);
     tcase_add_test(t, who_is_lost_stays_and_who_says_goodbye_goes);
+    tcase_add_test(t, those_that_leave_at_one_time_are_out_before_they_go);
+    tcase_add_test(t, who_leaves_counts_as_long_as_the_others_need_it);
+    tcase_add_test(t, nobody_waits_where_all_leave_or_nothing_is_agreed_on);
     tcase_add_test(t, two_that_met_a_third_do_not_outvote_those_before);
     tcase_add_test(t, a_set_outlives_a_restart_of_all);
     tcase_add_test(t, a_node_that_cannot_write_does_not_vote);

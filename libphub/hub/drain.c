@@ -9,7 +9,9 @@
  * cannot go (it is not running, or nobody takes it) is left; whoever drains in
  * order to stop ends it here, and its keeper gives it a new home after the
  * goodbye.  Under another verdict than CONTINUE nothing can go, and a drain
- * says so instead of waiting for its deadline. */
+ * says so instead of waiting for its deadline.  Who drains in order to stop
+ * also waits, within the same deadline, until its partition strategy says that
+ * the others can do without it. */
 #include "config.h"
 
 #include <stdio.h>
@@ -166,14 +168,25 @@ static int forbidden(const struct phub__hub *hub)
            (hub->verdict == PHUB_VERDICT_FREEZE && hub->on_stopped == NULL);
 }
 
+/* A node that stays drained leaves nobody. */
+static int may_leave(struct phub__hub *hub, uint64_t now)
+{
+    uint64_t by = hub->drain->deadline_ns;
+
+    return hub->on_stopped == NULL || now >= by ||
+           phub__call_may_leave(hub->strategies[PHUB_KIND_PARTITION],
+                                (uint32_t)((by - now) / NS_PER_MS));
+}
+
 static void round_fired(void *arg)
 {
     struct phub__hub *hub = arg;
     struct phub__drain *drain = hub->drain;
     struct phub_env *env = hub->env;
     uint64_t now = env->now_ns(env);
+    int may = may_leave(hub, now);
 
-    if (left_here(hub) == 0 && drain->moving == 0) {
+    if (left_here(hub) == 0 && drain->moving == 0 && may) {
         finish(hub, 0);
         return;
     }

@@ -27,7 +27,8 @@
  *
  * Changelog
  *   1.0  first.
- *   1.1  phub_partition_ops: electors, received, view_changed, reset, forget;
+ *   1.1  phub_partition_ops: electors, received, view_changed, reset, forget,
+ *        leave;
  *        phub_host: judge_again, defer, work, lease, store_put, store_get,
  *        store_drop, store_sync, cell_get, cell_put, cell_cas, cell_next,
  *        cell_watch, view_label, peer_multicast, peer_congested, child_role,
@@ -712,6 +713,10 @@ struct phub_partition_ops {
     /* Optional: that node, no member, never comes back. */
     void (*forget)(void *self, uint64_t node);
     phub_asked_fn *asked; /* optional: somebody's request_item() */
+    /* Optional: this node leaves, in deadline_ms at the latest; asked again
+     * until it goes.  0: it may go; PHUB_EAGAIN: not yet, others have to take
+     * note of it first. */
+    int (*leave)(void *self, uint32_t deadline_ms);
 };
 
 union phub_ops {

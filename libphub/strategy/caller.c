@@ -312,6 +312,19 @@ void phub__call_forget(struct phub__strategy *strategy, uint64_t node)
     leave(strategy);
 }
 
+int phub__call_may_leave(struct phub__strategy *strategy,
+                         uint32_t deadline_ms)
+{
+    int rc;
+
+    if (strategy->ops.partition.leave == NULL)
+        return 1;
+    enter(strategy, PHUB_KIND_PARTITION, "leave");
+    rc = strategy->ops.partition.leave(strategy->self, deadline_ms);
+    leave(strategy);
+    return rc != PHUB_EAGAIN;
+}
+
 static int electors_check(struct phub__strategy *strategy,
                           const struct phub_elector *electors, uint32_t count,
                           char *error, size_t error_max)

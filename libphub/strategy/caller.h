@@ -72,6 +72,9 @@ int phub__call_reset(struct phub__strategy *strategy,
                      const struct phub_view *view, char *error,
                      size_t error_max);
 void phub__call_forget(struct phub__strategy *strategy, uint64_t node);
+/* Does the partition strategy let this node leave now? */
+int phub__call_may_leave(struct phub__strategy *strategy,
+                         uint32_t deadline_ms);
 /* 0: it has nothing to say about that. */
 int phub__call_leave(struct phub__strategy *strategy, uint32_t deadline_ms);
 void phub__call_view_changed(struct phub__strategy *strategy,

@@ -22,8 +22,10 @@
  *    granted so: a majority of v, which chose v + 1, meets one of v + 1.
  *
  * Who proposes: the elector with the lowest id in view, if its view has a
- * majority: new members are added, those that said goodbye are taken out.
- * Nodes that are merely lost stay.  Two that propose at once only delay.
+ * majority: new members are added, those that leave or said goodbye are taken
+ * out.  Who leaves says so first and waits until it is out, because several
+ * that say goodbye at one time would take the majority with them: what is left
+ * could not agree to do without.  Nodes that are merely lost stay.  Two that propose at once only delay.
  * Whoever comes is told the set, and each node asks one other now and then,
  * one without a set more often.
  *
@@ -91,9 +93,8 @@ void electors_say(struct electors *self, uint32_t level, const char *what,
     self->host->log(self->ctx, level, text);
 }
 
-/* More than half of the weight of one list has its say. */
-static bool half(const struct electors *self, const uint64_t *nodes,
-                 uint32_t count, const uint64_t *with, uint32_t with_count)
+bool electors_half(const struct electors *self, const uint64_t *nodes,
+                   uint32_t count, const uint64_t *with, uint32_t with_count)
 {
     uint64_t all = 0, sum = 0;
 
@@ -113,10 +114,10 @@ static bool quorum(const struct electors *self, const uint64_t *with,
     const struct electors_config *c = &self->config;
 
     return c->history != 0
-        && half(self, c->nodes, c->is_count, with, with_count)
+        && electors_half(self, c->nodes, c->is_count, with, with_count)
         && (c->next_count == 0
-            || half(self, c->nodes + c->is_count, c->next_count, with,
-                    with_count));
+            || electors_half(self, c->nodes + c->is_count, c->next_count,
+                             with, with_count));
 }
 
 bool electors_quorum(const struct electors *self, const struct phub_view *view)
@@ -225,6 +226,13 @@ void electors_ask(struct electors *self, uint64_t node)
 
     message.config.history = self->config.history;
     message.config.version = self->config.version;
+    send(self, node, &message);
+}
+
+void electors_say_leaving(struct electors *self, uint64_t node)
+{
+    struct electors_message message = { .kind = ELECTORS_LEAVING };
+
     send(self, node, &message);
 }
 
@@ -535,6 +543,9 @@ static void handle(struct electors *self, uint64_t from,
         return;
     case ELECTORS_STATE:
         return; /* is for the disk */
+    case ELECTORS_LEAVING:
+        electors_leaves(self, from);
+        return;
     }
 }
 

@@ -69,7 +69,9 @@ struct electors {
     /* the view, as of the last call */
     uint64_t *members;                   /* sorted */
     uint64_t *boots;
+    bool *leaving;                       /* they have said so */
     uint32_t members_count;
+    bool leaves;                         /* this node does */
     uint64_t *gone;                      /* electors that said goodbye */
     uint32_t gone_count;
     /* what must be on the disk before it is said */
@@ -89,6 +91,9 @@ void electors_view(struct electors *self, const struct phub_view *view);
 /* These said goodbye: they are taken out of the set. */
 void electors_left(struct electors *self, const uint64_t *nodes,
                    uint64_t count);
+/* This node leaves.  PHUB_EAGAIN as long as it counts, others that stay can
+ * change that, and they are not done. */
+int electors_leave(struct electors *self);
 /* An operator says: the nodes of view are all there are.  They begin a new
  * history, which wins over the one that was.
  * Errors: PHUB_EAGAIN before there is a set; PHUB_ELIMIT, PHUB_ENOMEM. */
@@ -118,7 +123,8 @@ enum electors_kind {
     ELECTORS_PROMISE,      /* ..., ballot, promised, accepted, its proposal */
     ELECTORS_ACCEPT,       /* ..., ballot, proposal */
     ELECTORS_ACCEPTED,     /* ..., ballot, promised */
-    ELECTORS_STATE         /* on the disk: config, promised, accepted, ... */
+    ELECTORS_STATE,        /* on the disk: config, promised, accepted, ... */
+    ELECTORS_LEAVING       /* take me out */
 };
 
 struct electors_message {

@@ -129,21 +129,48 @@ static bool in_charge(const struct electors *self)
     return lowest == electors_me(self);
 }
 
-/* What the set should be: those that are there in their order, without who
- * said goodbye, and whoever else is a member. */
-static uint32_t wanted(const struct electors *self, uint64_t *nodes)
+static bool is_leaving(const struct electors *self, uint64_t node)
+{
+    for (uint32_t i = 0; i < self->members_count; i++)
+        if (self->members[i] == node)
+            return self->leaving[i];
+    return false;
+}
+
+/* Those that are there in their order, without who said goodbye, and whoever
+ * else is a member; those that leave only if they are kept. */
+static uint32_t list(const struct electors *self, uint64_t *nodes, bool kept)
 {
     const struct electors_config *c = &self->config;
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < c->is_count; i++)
-        if (!electors_has(self->gone, self->gone_count, c->nodes[i]))
+        if (!electors_has(self->gone, self->gone_count, c->nodes[i])
+            && (kept || !is_leaving(self, c->nodes[i])))
             nodes[count++] = c->nodes[i];
     for (uint32_t i = 0;
          i < self->members_count && count < PHUB_ELECTORS_MAX; i++)
-        if (!electors_has(nodes, count, self->members[i]))
+        if (!self->leaving[i]
+            && !electors_has(nodes, count, self->members[i]))
             nodes[count++] = self->members[i];
     return count;
+}
+
+/* What the set should be.  Who leaves is needed as long as those that stay and
+ * are here would be no majority without it. */
+static uint32_t wanted(const struct electors *self, uint64_t *nodes)
+{
+    uint64_t *stay = calloc((size_t)self->members_count + 1, sizeof *stay);
+    uint32_t staying = 0, count = list(self, nodes, false);
+    bool enough;
+
+    for (uint32_t i = 0; stay != NULL && i < self->members_count; i++)
+        if (!self->leaving[i])
+            stay[staying++] = self->members[i];
+    enough = stay != NULL
+        && electors_half(self, nodes, count, stay, staying);
+    free(stay);
+    return enough ? count : list(self, nodes, true);
 }
 
 /* The next version; is_count 0: there is nothing to change. */
@@ -200,8 +227,11 @@ static void ask_one(struct electors *self)
         return;
     node = self->members[self->host->random(self->ctx)
                          % self->members_count];
-    if (node != electors_me(self))
-        electors_ask(self, node);
+    if (node == electors_me(self))
+        return;
+    electors_ask(self, node);
+    if (self->leaves)
+        electors_say_leaving(self, node); /* it may not have known us */
 }
 
 static void tick(struct electors *self)
@@ -287,6 +317,36 @@ void electors_left(struct electors *self, const uint64_t *nodes,
     electors_tick_arm(self);
 }
 
+void electors_leaves(struct electors *self, uint64_t node)
+{
+    for (uint32_t i = 0; i < self->members_count; i++)
+        if (self->members[i] == node && !self->leaving[i]) {
+            self->leaving[i] = true;
+            electors_tick_arm(self);
+        }
+}
+
+/* With whom none stays nothing is agreed on; nor without a majority. */
+int electors_leave(struct electors *self)
+{
+    const struct electors_config *c = &self->config;
+    bool stays = false;
+
+    if (!self->leaves) {
+        self->leaves = true;
+        electors_leaves(self, electors_me(self));
+        for (uint32_t i = 0; i < self->members_count; i++)
+            if (self->members[i] != electors_me(self))
+                electors_say_leaving(self, self->members[i]);
+    }
+    for (uint32_t i = 0; i < self->members_count; i++)
+        stays = stays || !self->leaving[i];
+    return stays && electors_has(c->nodes, c->is_count + c->next_count,
+                                 electors_me(self))
+                   && electors_quorum(self, self->host->view(self->ctx))
+               ? PHUB_EAGAIN : 0;
+}
+
 int electors_reset(struct electors *self, const struct phub_view *view)
 {
     struct electors_config set = { .history = self->config.history };
@@ -321,8 +381,17 @@ int electors_reset(struct electors *self, const struct phub_view *view)
 /* A view as it was. */
 struct seen {
     uint64_t *members, *boots;
+    bool *leaving;
     uint32_t count;
 };
+
+static bool was_leaving(const struct seen *seen, uint64_t node, uint64_t boot)
+{
+    for (uint32_t i = 0; i < seen->count; i++)
+        if (seen->members[i] == node)
+            return seen->boots[i] == boot && seen->leaving[i];
+    return false;
+}
 
 static bool knew(const struct seen *seen, uint64_t node, uint64_t boot)
 {
@@ -350,15 +419,18 @@ static bool greets(const struct electors *self, const struct seen *old)
 
 void electors_view(struct electors *self, const struct phub_view *view)
 {
-    struct seen old = { self->members, self->boots, self->members_count };
+    struct seen old = { self->members, self->boots, self->leaving,
+                        self->members_count };
     uint32_t count = self->host->view_count(view);
     uint64_t *members = calloc((size_t)count + 1, sizeof *members);
     uint64_t *boots = calloc((size_t)count + 1, sizeof *boots);
+    bool *leaving = calloc((size_t)count + 1, sizeof *leaving);
     bool was, all;
 
-    if (members == NULL || boots == NULL) {
+    if (members == NULL || boots == NULL || leaving == NULL) {
         free(members);
         free(boots);
+        free(leaving);
         return; /* the next view, or the judgement about this one */
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -367,10 +439,12 @@ void electors_view(struct electors *self, const struct phub_view *view)
         (void)self->host->view_node(view, i, &node);
         members[i] = node.id;
         boots[i] = node.boot;
+        leaving[i] = was_leaving(&old, node.id, node.boot);
     }
     was = in_charge(self);
     self->members = members;
     self->boots = boots;
+    self->leaving = leaving;
     self->members_count = count;
     /* Who comes, or everybody if another one told them so far. */
     all = !was && in_charge(self);
@@ -379,8 +453,13 @@ void electors_view(struct electors *self, const struct phub_view *view)
         if (members[i] != electors_me(self)
             && (all || !knew(&old, members[i], boots[i])))
             electors_tell(self, members[i]);
+    for (uint32_t i = 0; i < count && self->leaves; i++)
+        if (members[i] != electors_me(self)
+            && !knew(&old, members[i], boots[i]))
+            electors_say_leaving(self, members[i]);
     free(old.members);
     free(old.boots);
+    free(old.leaving);
     gone_forget(self);
     electors_tick_arm(self);
 }
@@ -426,6 +505,7 @@ void electors_close(struct electors *self)
     free(self->answered);
     free(self->members);
     free(self->boots);
+    free(self->leaving);
     free(self->gone);
 }
 

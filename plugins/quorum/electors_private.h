@@ -30,12 +30,17 @@ static inline bool electors_founding(const struct electors *self)
 
 /* --- electors.c ------------------------------------------------------------ */
 bool electors_has(const uint64_t *nodes, uint32_t count, uint64_t node);
+/* More than half of the weight of one list has its say. */
+bool electors_half(const struct electors *self, const uint64_t *nodes,
+                   uint32_t count, const uint64_t *with, uint32_t with_count);
 /* A line of the log about a set. */
 void electors_say(struct electors *self, uint32_t level, const char *what,
                   const struct electors_config *config);
 void electors_tell(struct electors *self, uint64_t node);
 /* Is there a later set? */
 void electors_ask(struct electors *self, uint64_t node);
+/* This node leaves. */
+void electors_say_leaving(struct electors *self, uint64_t node);
 void electors_tell_all(struct electors *self);
 /* Give up an attempt. */
 void electors_idle(struct electors *self);
@@ -50,6 +55,8 @@ void electors_answers_flush(struct electors *self);
 /* --- electors_life.c ------------------------------------------------------- */
 /* The state has changed: begin to write it. */
 void electors_save(struct electors *self);
+/* That node says that it leaves. */
+void electors_leaves(struct electors *self, uint64_t node);
 /* Look again soon. */
 void electors_tick_arm(struct electors *self);
 

@@ -161,7 +161,7 @@ int electors_decode(struct phub_bytes bytes, struct electors_message *message)
     phub_cbor_reader_init(&r, bytes.data, bytes.size);
     if (bytes.size <= 2 * (size_t)ELECTORS_MESSAGE_MAX
         && phub_cbor_read_array(&r, &count) && count >= 6
-        && phub_cbor_read_uint_max(&r, ELECTORS_STATE, &kind) && kind != 0
+        && phub_cbor_read_uint_max(&r, ELECTORS_LEAVING, &kind) && kind != 0
         && read_ballot(&r, &message->ballot)
         && read_ballot(&r, &message->promised)
         && read_ballot(&r, &message->accepted)

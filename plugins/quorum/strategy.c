@@ -86,6 +86,14 @@ int quorum_reset(void *self_, const struct phub_view *view)
     return electors_reset(&self->electors, view);
 }
 
+int quorum_leave(void *self_, uint32_t deadline_ms)
+{
+    struct quorum_strategy *self = self_;
+
+    (void)deadline_ms;
+    return electors_leave(&self->electors);
+}
+
 void quorum_forget(void *self_, uint64_t node)
 {
     struct quorum_strategy *self = self_;

@@ -29,6 +29,7 @@ void quorum_received(void *self, uint64_t node,
 void quorum_view_changed(void *self, const struct phub_view *view);
 int quorum_reset(void *self, const struct phub_view *view);
 void quorum_forget(void *self, uint64_t node);
+int quorum_leave(void *self, uint32_t deadline_ms);
 
 #define QUORUM_OPS(open_) {                                                   \
     .size = sizeof(struct phub_partition_ops),                                \
@@ -42,6 +43,7 @@ void quorum_forget(void *self, uint64_t node);
     .view_changed = quorum_view_changed,                                      \
     .reset = quorum_reset,                                                    \
     .forget = quorum_forget,                                                  \
+    .leave = quorum_leave,                                                    \
 }
 
 #define QUORUM_PARAMS                                                         \

@@ -346,6 +346,7 @@ OFFSET(struct phub_partition_ops, view_changed, 64, 36);
 OFFSET(struct phub_partition_ops, reset, 72, 40);
 OFFSET(struct phub_partition_ops, forget, 80, 44);
 OFFSET(struct phub_partition_ops, asked, 88, 48);
+OFFSET(struct phub_partition_ops, leave, 96, 52);
 
 SIZE(struct phub_elector, 24, 24);
 OFFSET(struct phub_elector, size, 0, 0);

@@ -236,6 +236,8 @@ static void judged(void *arg, const struct phub_judge *judge,
     node->view_open = 0;
     if (node->verdict != verdict)
         node->verdict_ns = phub__world_now(daemon->c->world);
+    if (node->verdict == PHUB_VERDICT_STOP && verdict != PHUB_VERDICT_STOP)
+        node->stop_over_ns = phub__world_now(daemon->c->world);
     node->verdict = verdict;
     TELL(judged, daemon->c, index_of(daemon), judge, verdict);
 }

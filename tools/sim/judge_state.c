@@ -29,6 +29,9 @@
 
 #include "sim/judge.h"
 
+/* A child may take so long from "stop" to its end. */
+#define ENDING_NS 4000000000ull
+
 static int same_life(const struct sim_child *child,
                      const struct sim_life *life)
 {
@@ -82,6 +85,16 @@ static void excuse(struct sim_child *child, const struct sim_life *gone,
     }
 }
 
+/* Ended because the verdict was stop, or after it had been asked to end. */
+static int told_to_stop(struct sim_case *c, uint32_t node)
+{
+    const struct sim_node_model *model = &c->judges->nodes[node];
+
+    return model->verdict == PHUB_VERDICT_STOP
+        || (model->stop_over_ns != 0
+            && phub__world_now(c->world) < model->stop_over_ns + ENDING_NS);
+}
+
 static void ended(struct sim_case *c, struct sim_child *child,
                   struct sim_life *life, sim_facts *facts,
                   enum phub__sim_end why)
@@ -96,7 +109,7 @@ static void ended(struct sim_case *c, struct sim_child *child,
         || !phub__sim_node_runs(sim_node(c, life->node))
         || sim_child_is(child, "late-state=6000")
         || sim_child_is(child, "never-state")
-        || c->judges->nodes[life->node].verdict == PHUB_VERDICT_STOP)
+        || told_to_stop(c, life->node))
         excuse(child, life, 0);
     else if (!freezes)
         excuse(child, life, 1);
