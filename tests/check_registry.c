@@ -315,8 +315,44 @@ START_TEST(a_forgotten_node_no_longer_holds_up_stops)
     }
     ck_assert_uint_eq(b->table.count, 0);
     ck_assert(equal(a, b));
+    ck_assert_uint_eq(a->authors.count, 2); /* c wrote nothing that lives */
+    ck_assert_uint_eq(b->authors.count, 2);
     phub__registry_free(&a);
     phub__registry_free(&b);
+}
+END_TEST
+
+START_TEST(a_forgotten_node_stays_forgotten)
+{
+    struct phub__registry *a = registry_new(1, 1, NULL, NULL);
+    struct phub__registry *b = registry_new(2, 1, NULL, NULL);
+    struct phub__registry *c = registry_new(3, 1, NULL, NULL);
+
+    ck_assert_int_eq(start(b, "x", next_epoch(b), 1), 0);
+    ck_assert_int_eq(start(c, "y", next_epoch(c), 3), 0);
+    ck_assert_int_eq(publish(c, "y", PHUB_INSTANCE_RUNNING,
+                             epoch(1, 3)), 0);
+    exchange(b, c);
+    ck_assert_int_eq(phub__registry_node_forget(a, 3), 0);
+    ck_assert_int_eq(phub__registry_node_forget(a, 3), 0);
+    ck_assert_uint_eq(phub__registry_forgotten_count(a), 1);
+    ck_assert_uint_eq(phub__registry_forgotten_next(a, 0), 3);
+    ck_assert_uint_eq(phub__registry_forgotten_next(a, 3), 0);
+    ck_assert_int_eq(phub__registry_admits(a, 3), PHUB_EFORGOTTEN);
+    ck_assert_int_eq(phub__registry_node_seen(a, 3), PHUB_EFORGOTTEN);
+    /* b knows it, and tells what it wrote */
+    exchange(a, b);
+    ck_assert(!phub__registry_is_known(a, 3));
+    ck_assert(phub__registry_is_known(b, 3));
+    ck_assert_uint_eq(phub__registry_instance_count(a, 3), 0);
+    ck_assert_uint_eq(phub__registry_instance_count(b, 3), 1);
+    ck_assert_int_eq(phub__registry_node_forget(b, 3), 0);
+    exchange(a, b);
+    ck_assert(equal(a, b));
+    ck_assert_uint_eq(a->index.rows_live, 2);
+    phub__registry_free(&a);
+    phub__registry_free(&b);
+    phub__registry_free(&c);
 }
 END_TEST
 
@@ -644,6 +680,7 @@ int main(void)
     tcase_add_test(tc, repair_ships_what_differs_and_no_more);
     tcase_add_test(tc, a_durable_row_survives_a_restart_of_everybody);
     tcase_add_test(tc, a_forgotten_node_no_longer_holds_up_stops);
+    tcase_add_test(tc, a_forgotten_node_stays_forgotten);
     tcase_add_test(tc, earlier_boots_are_pruned_when_nothing_of_them_is_live);
     tcase_add_test(tc, each_change_of_a_row_is_told_and_may_be_answered);
     tcase_add_test(tc, rows_above_the_limit_are_refused_and_come_later);

@@ -25,7 +25,7 @@ static int start(const char *id, const char *tag, const char *words)
 
 START_TEST(a_child_can_be_started_seen_moved_and_stopped)
 {
-    char home[16], other[2] = "a";
+    char home[24], other[2] = "a";
 
     ck_assert_int_eq(start("c", "web", "sim state freeze"), 0);
     ck_assert_uint_eq(client.records, 1);

@@ -39,8 +39,9 @@ expect 2 'takes no value' "$tool" ls --local=yes
 many=()
 for i in {1..17}; do many+=(--meta "k$i"); done
 expect 2 "16 --meta at most" "$tool" ls "${many[@]}"
+expect 2 'is used as: phub forget' "$tool" forget
 expect 2 'is used as: phub dump' "$tool" dump x
-for verb in start stop ls show why nodes status logs move drain set dump; do
+for verb in start stop ls show why nodes status logs move drain set dump forget; do
     expect 0 "^usage: phub $verb" "$tool" "$verb" --help
 done
 

@@ -207,7 +207,7 @@ void sim_fini(struct sim *sim)
 void sim_boot(struct sim *sim, uint32_t i, uint32_t seeds_mask)
 {
     struct sim_node *n = &sim->nodes[i];
-    struct phub__cluster_io io = { n, on_random, on_send, on_event };
+    struct phub__cluster_io io = { n, on_random, on_send, on_event, NULL };
     const char *seeds[SIM_NODES_MAX];
     char error[128];
     uint32_t count = 0;

@@ -29,6 +29,12 @@ TESTS          += tests/check_replica
 tests_check_replica_SOURCES = tests/check_replica.c $(hub_fixture)
 tests_check_replica_LDADD   = $(hub_ldadd)
 
+check_PROGRAMS += tests/check_forget
+TESTS          += tests/check_forget
+tests_check_forget_SOURCES = tests/check_forget.c tests/serve_fixture.h \
+	$(hub_fixture)
+tests_check_forget_LDADD   = $(hub_ldadd)
+
 check_PROGRAMS += tests/check_keeper
 TESTS          += tests/check_keeper
 tests_check_keeper_SOURCES = tests/check_keeper.c $(hub_fixture)

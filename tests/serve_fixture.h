@@ -97,7 +97,7 @@ struct client {
     int code, failed;
     uint64_t reference;
     char text[512];
-    struct { char id[64], node[16], state[16]; int code; uint64_t value;
+    struct { char id[64], node[24], state[16]; int code; uint64_t value;
              size_t spec; }
         first[64];
 };
@@ -140,7 +140,7 @@ static inline void on_send(struct phub__asker *asker, struct phub_bytes frame)
         if (c->records >= 64)
             continue;
         note(c->first[c->records].id, 64, records[i].id);
-        note(c->first[c->records].node, 16, records[i].node);
+        note(c->first[c->records].node, 24, records[i].node);
         note(c->first[c->records].state, 16, records[i].state);
         c->first[c->records].code = (int)records[i].code;
         c->first[c->records].value = records[i].value;

@@ -303,6 +303,12 @@ void phub__cluster_note(struct phub__cluster *c, const struct phub__entry *m,
     snprintf(e->text, sizeof e->text, "%s", why);
 }
 
+int phub__cluster_admits(const struct phub__cluster *c, uint64_t node)
+{
+    return c->io.admits == NULL || node == c->node
+        ? 0 : c->io.admits(c->io.arg, node);
+}
+
 /* --- calls ---------------------------------------------------------------------*/
 
 static uint64_t late_ns(const struct phub__cluster *c, uint64_t now_ns)
@@ -375,6 +381,9 @@ static int take(struct phub__cluster *c, const struct phub__cluster_from *from,
     struct phub__entry *e = phub__members_find(&c->members, from->node);
     const struct phub__message *m = &c->in;
 
+    if (type != PHUB__CLUSTER_JOIN
+        && phub__cluster_admits(c, from->node) == PHUB_EFORGOTTEN)
+        return PHUB_EREFUSED;
     switch (type) {
     case PHUB__CLUSTER_PING:
         return phub__swim_in_ping(c, from->node, from->boot, m);
@@ -461,6 +470,20 @@ int phub__cluster_receive(struct phub__cluster *c,
         c->stats.refused++;
     phub__change_flush(c);
     return rc;
+}
+
+void phub__cluster_forget(struct phub__cluster *c, uint64_t node,
+                          uint64_t now_ns)
+{
+    struct phub__entry *e;
+
+    enter(c, now_ns);
+    e = phub__members_find(&c->members, node);
+    if (e != NULL && !e->forgotten && node != c->node) {
+        phub__gossip_forget(c, e);
+        phub__join_forget(c, e);
+    }
+    phub__change_flush(c);
 }
 
 void phub__cluster_leave(struct phub__cluster *c, uint64_t now_ns)

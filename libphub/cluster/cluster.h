@@ -214,6 +214,9 @@ struct phub__cluster_io {
                  enum phub__cluster_type type, const uint8_t *body,
                  size_t size);
     void (*event)(void *arg, const struct phub__cluster_event *event);
+    /* May that node be a member?  0; PHUB_EFORGOTTEN; PHUB_ELIMIT, if it is a
+     * new one and no more can be known.  NULL: all may. */
+    int (*admits)(void *arg, uint64_t node);
 };
 
 /* --- life -----------------------------------------------------------------------*/
@@ -257,6 +260,12 @@ void phub__cluster_link_lost(struct phub__cluster *cluster, uint64_t node,
  * it when nothing of ours runs any more.  Afterwards nothing is sent but the
  * goodbye again, to a member that has not heard it. */
 void phub__cluster_leave(struct phub__cluster *cluster, uint64_t now_ns);
+
+/* io->admits() says PHUB_EFORGOTTEN of that node from now on: it is a member
+ * no more, if it was one; its endpoint is not tried again; it leaves the table
+ * as soon as nothing has been promised to it. */
+void phub__cluster_forget(struct phub__cluster *cluster, uint64_t node,
+                          uint64_t now_ns);
 
 /* --- asking -----------------------------------------------------------------------*/
 

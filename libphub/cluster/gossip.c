@@ -166,6 +166,18 @@ void phub__gossip_left(struct phub__cluster *c, struct phub__entry *e)
     phub__gossip_spread(c, e);
 }
 
+void phub__gossip_forget(struct phub__cluster *c, struct phub__entry *e)
+{
+    enum phub__member_state before = e->pub.state;
+
+    if (phub__member_live(e)) {
+        phub__change_gone(c, e->pub.node, e->pub.boot, false);
+        phub__member_set_state(&c->members, e, PHUB__MEMBER_DEAD, c->now_ns);
+        phub__cluster_note(c, e, before, "forgotten");
+    }
+    set_left(c, e, 0);
+}
+
 /* --- news about us ------------------------------------------------------- */
 
 static void identity(struct phub__cluster *c, const struct phub__news *news)
@@ -297,6 +309,8 @@ int phub__gossip_apply(struct phub__cluster *c, const struct phub__news *news,
 
     if (news->node == c->node)
         return about_us(c, news);
+    if (phub__cluster_admits(c, news->node) == PHUB_EFORGOTTEN)
+        return PHUB_EREFUSED;
     e = phub__members_find(&c->members, news->node);
     switch (phub__member_judge(e, news)) {
     case PHUB__NEWS_OLD:

@@ -162,6 +162,8 @@ phub__cluster_event(struct phub__cluster *c,
 void phub__cluster_note(struct phub__cluster *c, const struct phub__entry *e,
                         enum phub__member_state before, const char *why);
 uint64_t phub__cluster_random(struct phub__cluster *c);
+/* What io->admits() says. */
+int phub__cluster_admits(const struct phub__cluster *c, uint64_t node);
 /* A random number below n (n > 0). */
 uint64_t phub__cluster_pick(struct phub__cluster *c, uint64_t n);
 /* True if nobody ran us for so long that our timers say nothing any more. */
@@ -204,6 +206,8 @@ void phub__gossip_suspect(struct phub__cluster *c, struct phub__entry *e,
                           uint64_t from, const char *why);
 void phub__gossip_dead(struct phub__cluster *c, struct phub__entry *e);
 void phub__gossip_left(struct phub__cluster *c, struct phub__entry *e);
+/* It is out, whatever it was, and no news. */
+void phub__gossip_forget(struct phub__cluster *c, struct phub__entry *e);
 /* Take the news of a message: all of it from a live member, only what it
  * says of itself from one that is lost. */
 void phub__gossip_take(struct phub__cluster *c, uint64_t from,
@@ -247,6 +251,9 @@ void phub__join_tick(struct phub__cluster *c);
 void phub__join_fini(struct phub__cluster *c);
 /* A lost member: try its endpoint again later. */
 void phub__join_lost(struct phub__cluster *c, struct phub__entry *e);
+/* Drop a member that is forgotten and not live, now or when our promises to it
+ * are over. */
+void phub__join_forget(struct phub__cluster *c, struct phub__entry *e);
 /* Somebody we do not know talks to us as to a member. */
 void phub__join_stranger(struct phub__cluster *c, struct phub_bytes endpoint);
 int phub__join_in(struct phub__cluster *c,

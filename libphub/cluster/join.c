@@ -174,15 +174,34 @@ static void tick_seeds(struct phub__cluster *c)
     }
 }
 
+/* A lost member that is forgotten, once the time has come. */
+static bool dropped(struct phub__cluster *c, struct phub__entry *e)
+{
+    if (!e->forgotten || c->now_ns < e->rejoin_ns)
+        return false;
+    phub__members_drop(&c->members, e);
+    return true;
+}
+
+void phub__join_forget(struct phub__cluster *c, struct phub__entry *e)
+{
+    e->forgotten = true;
+    e->rejoin_ns = e->pub.state == PHUB__MEMBER_LEFT ? 0
+                 : e->granted_until_ns
+                   + phub__cluster_ms(c->params.kill_margin);
+    if (!dropped(c, e))
+        phub__cluster_wake(c, e->rejoin_ns);
+}
+
 static void tick_lost(struct phub__cluster *c)
 {
-    for (uint32_t i = 0; c->members.in_state[PHUB__MEMBER_DEAD] > 0
-             && i < c->members.count; i++) {
-        struct phub__entry *e = c->members.entries[i];
+    for (uint32_t i = c->members.count;
+         c->members.in_state[PHUB__MEMBER_DEAD] > 0 && i > 0; i--) {
+        struct phub__entry *e = c->members.entries[i - 1];
 
-        if (e->pub.state != PHUB__MEMBER_DEAD)
+        if (e->pub.state != PHUB__MEMBER_DEAD || dropped(c, e))
             continue;
-        if (c->now_ns >= e->rejoin_ns) {
+        if (!e->forgotten && c->now_ns >= e->rejoin_ns) {
             send_join(c, e->pub.endpoint);
             e->rejoin_ns = c->now_ns + back_off(c, &e->rejoin_wait_ns);
         }
@@ -370,7 +389,15 @@ static void check_identity(struct phub__cluster *c,
     const struct phub__entry *e = phub__members_find(&c->members, n->node);
     const struct phub__entry *namesake = phub__members_named(&c->members,
                                                              n->name);
+    int may = phub__cluster_admits(c, n->node);
 
+    if (may == PHUB_EFORGOTTEN)
+        refuse(r, may, "node \"%.*s\" was forgotten; empty its state "
+               "directory, it then joins as new", P_(n->name));
+    if (may == PHUB_ELIMIT)
+        refuse(r, may, "hub \"%s\" knows as many nodes as it can, \"%.*s\" "
+               "would be one more; phub forget drops one that is gone for "
+               "good", c->hub_id, P_(n->name));
     if (e != NULL && n->boot < e->pub.boot)
         refuse(r, PHUB_EEXIST, "node id %016llx is in use by a newer start: "
                "boot %llu at \"%s\", boot %llu at \"%.*s\"", LLU(n->node),

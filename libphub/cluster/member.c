@@ -100,6 +100,12 @@ static void drop_at(struct phub__members *members, uint32_t at)
     entry_free(entry);
 }
 
+void phub__members_drop(struct phub__members *members,
+                        struct phub__entry *entry)
+{
+    drop_at(members, lower_bound(members, entry->pub.node));
+}
+
 /* Give up the one that is gone for longest, that we owe nothing and that is
  * no news any more. */
 static int make_room(struct phub__members *members, uint64_t now_ns)

@@ -47,7 +47,8 @@ struct phub__entry {
     uint64_t gossip_until_ns;
     uint64_t gossip_message;   /* the last one that it went into */
     struct phub__entry *gossip_prev, *gossip_next; /* sent as often */
-    /* lost: when to try it again */
+    /* lost: when to try it again; forgotten: when to drop it */
+    bool forgotten;
     uint64_t rejoin_ns;
     uint64_t rejoin_wait_ns;
     uint64_t synced_ns;        /* when we last sent it our list */
@@ -84,6 +85,8 @@ struct phub__entry *phub__members_find(const struct phub__members *members,
 int phub__members_add(struct phub__members *members,
                       const struct phub__news *news, uint64_t now_ns,
                       struct phub__entry **entry);
+void phub__members_drop(struct phub__members *members,
+                        struct phub__entry *entry);
 /* Find a live member by name or by endpoint, or NULL. */
 struct phub__entry *phub__members_named(const struct phub__members *members,
                                         struct phub_bytes name);

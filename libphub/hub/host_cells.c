@@ -16,10 +16,12 @@
 
 #include <phub/error.h>
 
+#include "hub/forget.h"
 #include "hub/host_private.h"
 #include "hub/keeper.h"
 #include "hub/request.h"
 #include "hub/rows.h"
+#include "hub/store.h"
 #include "wire/memory.h"
 #include "wire/reader.h"
 
@@ -369,6 +371,8 @@ struct held {
     struct phub__hub *hub;
     struct phub__reply reply;
     uint64_t version;
+    uint8_t id[PHUB_CHILD_ID_MAX];
+    size_t id_size;
 };
 
 static void answer(struct held *held)
@@ -388,8 +392,9 @@ static void hold_done(void *arg, struct phub__request *request)
 }
 
 /* Who asked has it, too, when it is answered; else the next in order. */
-static void hold(struct held *held, struct phub_bytes id)
+static void hold(struct held *held)
 {
+    struct phub_bytes id = { held->id, held->id_size };
     struct phub__hub *hub = held->hub;
     struct phub_view *view = phub__hub_view(hub);
     struct phub__request *request = NULL;
@@ -408,6 +413,28 @@ static void hold(struct held *held, struct phub_bytes id)
     phub__request_send(request, hold_done, held);
 }
 
+static void failed(struct phub__hub *hub, const struct phub__reply *reply,
+                   uint64_t version, int rc, const char *text)
+{
+    struct phub__op_answer out = {
+        .node = hub->node, .value = version, .code = rc,
+        .text = { (const uint8_t *)text, strlen(text) } };
+
+    phub__reply_full(hub, reply, &out);
+}
+
+static void stored(void *arg, int rc)
+{
+    struct held *held = arg;
+
+    if (rc == 0 || rc == PHUB_EUNSUPPORTED) { /* there is no disk */
+        hold(held);
+        return;
+    }
+    failed(held->hub, &held->reply, held->version, rc, phub_strerror(rc));
+    phub__free(held);
+}
+
 /* 0, or why it is not written; *version is that which is. */
 static int refuse(struct phub__hub *hub, const struct phub__op_item *item,
                   uint64_t *version, const char **text)
@@ -418,6 +445,8 @@ static int refuse(struct phub__hub *hub, const struct phub__op_item *item,
     int found, rc;
 
     *version = 0;
+    if (phub__forget_is(item->id))
+        return phub__forget_may_not(hub, item, text);
     *text = "no cell of a strategy that runs here";
     ctx = owner_of(hub, item->id, &key);
     if (ctx == NULL || item->spec.size > PHUB_CELL_SIZE_MAX)
@@ -444,27 +473,29 @@ void phub__keeper_cell(struct phub__hub *hub,
                        const struct phub__op_item *item)
 {
     struct phub__reply reply = { op->origin, op->transaction, item->index };
-    struct phub__op_answer out = { .node = hub->node };
     struct phub_bytes key = { item->id.data + 1, item->id.size - 1 };
+    struct held *held = phub__calloc(1, sizeof *held);
+    const char *text = phub_strerror(PHUB_ENOMEM);
     struct phub_epoch epoch;
-    struct held *held = NULL;
-    const char *text;
-    int rc = refuse(hub, item, &out.value, &text);
+    uint64_t version = 0;
+    int rc = held != NULL ? refuse(hub, item, &version, &text) : PHUB_ENOMEM;
 
     if (rc == 0) {
-        held = phub__calloc(1, sizeof *held);
         epoch = phub__hub_epoch(hub);
-        rc = held == NULL ? PHUB_ENOMEM
-           : phub__registry_cell_put(hub->registry, key, item->spec, epoch);
+        version = epoch.number;
+        rc = phub__registry_cell_put(hub->registry, key, item->spec, epoch);
         text = phub_strerror(rc);
     }
     if (rc != 0) {
+        failed(hub, &reply, version, rc, text);
         phub__free(held);
-        out.code = rc;
-        out.text = (struct phub_bytes){ (const uint8_t *)text, strlen(text) };
-        phub__reply_full(hub, &reply, &out);
         return;
     }
-    *held = (struct held){ hub, reply, epoch.number };
-    hold(held, item->id);
+    *held = (struct held){ .hub = hub, .reply = reply, .version = version,
+                           .id_size = item->id.size };
+    memcpy(held->id, item->id.data, item->id.size);
+    if (phub__forget_is(item->id)) /* it outlives all machines */
+        phub__store_sync(hub, stored, held);
+    else
+        hold(held);
 }

@@ -16,6 +16,7 @@
 #include "hub/confirm.h"
 #include "hub/departed.h"
 #include "hub/drain.h"
+#include "hub/forget.h"
 #include "hub/hook_command.h"
 #include "hub/handover.h"
 #include "hub/host.h"
@@ -255,6 +256,8 @@ static void cluster_event(void *arg, const struct phub__cluster_event *event)
     case PHUB__CLUSTER_JOIN_REFUSED:
         phub__hub_log(hub, PHUB__LOG_ERROR, "join with %s refused: %s",
                       event->endpoint, event->text);
+        if (event->code == PHUB_EFORGOTTEN && event->value == 0)
+            phub__forgotten(hub);
         return;
     case PHUB__CLUSTER_IDENTITY:
         phub__hub_log(hub, PHUB__LOG_ERROR, "%s", event->text);
@@ -286,7 +289,8 @@ static int cluster_make(struct phub__hub *hub, char *error, size_t error_max)
         .zone = o->zone, .labels = o->labels, .strategies = offered,
         .strategies_count = PHUB__KINDS - 1 };
     struct phub__cluster_io io = { hub, cluster_random,
-                                   phub__peer_cluster_send, cluster_event };
+                                   phub__peer_cluster_send, cluster_event,
+                                   phub__forget_admits };
     unsigned kind;
 
     for (kind = 1; kind < PHUB__KINDS; kind++) {

@@ -184,6 +184,8 @@ struct phub__hub {
     int started, identity_failed;
     uint64_t started_ns;            /* when, now clock */
     int lonely;         /* others were known before this start; settle.c */
+    int forgotten;      /* by the others: nothing runs here any more */
+    int forget_due;     /* members may have been forgotten */
     int draining;       /* nothing new starts here */
     int stopping;
     int verdict;        /* enum phub_verdict of the partition strategy;

@@ -24,7 +24,7 @@ libphub_core_la_SOURCES += \
 	libphub/hub/hook.c libphub/hub/hook.h \
 	libphub/hub/hook_command.c libphub/hub/hook_command.h \
 	libphub/hub/hook_json.c \
-	libphub/hub/host.c libphub/hub/host.h \
+	libphub/hub/host.c libphub/hub/forget.h libphub/hub/host.h \
 	libphub/hub/host_private.h libphub/hub/host_cells.c libphub/hub/host_peers.c \
 	libphub/hub/host_hooks.c libphub/hub/host_life.c \
 	libphub/hub/host_load.c \
@@ -50,7 +50,8 @@ libphub_core_la_SOURCES += \
 	libphub/hub/rows.c libphub/hub/rows.h \
 	libphub/hub/serve_watch.c \
 	libphub/hub/serve.c libphub/hub/serve.h \
-	libphub/hub/serve_dump.c libphub/hub/serve_lists.c libphub/hub/serve_node.c \
+	libphub/hub/serve_dump.c libphub/hub/forget.c \
+	libphub/hub/serve_lists.c libphub/hub/serve_node.c \
 	libphub/hub/state.c \
 	libphub/hub/store.c libphub/hub/store.h \
 	libphub/hub/settle.c \

@@ -453,6 +453,8 @@ static void judge(struct phub__hub *hub, const struct phub__view_change *c)
         phub__hub_log(hub, PHUB__LOG_ERROR,
                       "partition strategy gave no verdict, nothing is "
                       "redistributed: %s", text);
+    if (hub->forgotten)
+        verdict = PHUB_VERDICT_STOP;
     if ((int)verdict != hub->verdict) {
         phub__hub_cause(hub, PHUB_BYTES_NONE, "verdict of '%s': %s",
                         hub->strategies[PHUB_KIND_PARTITION]->name,
@@ -463,7 +465,9 @@ static void judge(struct phub__hub *hub, const struct phub__view_change *c)
     }
     hub->verdict = (int)verdict;
     if (verdict == PHUB_VERDICT_STOP)
-        phub__locals_end_all(hub, 0, "the partition strategy says stop");
+        phub__locals_end_all(hub, 0, hub->forgotten
+                                         ? "its node was forgotten"
+                                         : "the partition strategy says stop");
 out:
     phub__free(lost);
     phub__free(left);
@@ -485,7 +489,7 @@ void phub__redistribution_judge_again(struct phub__hub *hub)
     struct phub__view_change none = { .old_view = view, .new_view = view };
 
     phub__hub_lease_mode(hub);
-    if (!hub->redistribution->settled)
+    if (!hub->redistribution->settled && !hub->forgotten)
         return; /* it is about to be asked */
     judge(hub, &none);
     phub__redistribution_ready(hub);

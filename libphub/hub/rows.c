@@ -11,6 +11,7 @@
 
 #include <phub/error.h>
 
+#include "hub/forget.h"
 #include "hub/handover.h"
 #include "hub/host.h"
 #include "hub/hub.h"
@@ -85,6 +86,7 @@ static void row_changed(void *arg, struct phub_bytes id, uint32_t changed,
                    PHUB__CHANGED_DROPPED))
         phub__store_row(hub, id, (changed & PHUB__CHANGED_DROPPED) != 0);
     if (id.data[0] == 1) {
+        phub__forget_row_changed(hub, id);
         phub__host_cell_changed(hub, id);
         return;
     }

@@ -13,6 +13,7 @@
 #include <phub/error.h>
 
 #include "hub/command.h"
+#include "hub/forget.h"
 #include "hub/peer.h"
 #include "hub/redistribute.h"
 #include "hub/request.h"
@@ -203,6 +204,7 @@ static const struct {
     { "start", serve_operation }, { "stop", serve_operation },
     { "move", serve_operation }, { "set", serve_operation },
     { "drain", serve_operation }, { "quorum", serve_quorum },
+    { "forget", phub__serve_forget },
     { "ls", phub__serve_ls }, { "dump", phub__serve_dump },
     { "show", phub__serve_show }, { "causes", phub__serve_causes },
     { "nodes", phub__serve_nodes }, { "status", phub__serve_status },

@@ -2,6 +2,7 @@
 /* serve_node: members, counters and kept output, for nodes, status, logs. */
 #include "config.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,6 +48,29 @@ static void describe_node(struct phub__report *report,
     record->value = phub__registry_home_count(hub->registry, m->node);
 }
 
+/* Nodes that are waited for, and of which no name was heard since the start. */
+static void describe_away(struct phub__report *report)
+{
+    struct phub__hub *hub = report->hub;
+    uint64_t node = 0;
+
+    while ((node = phub__registry_known_next(hub->registry, node)) != 0) {
+        struct phub__record *record;
+        char *hex;
+
+        if (phub__cluster_member(hub->cluster, node) != NULL)
+            continue;
+        record = phub__report_record(report);
+        hex = phub__arena_alloc(&report->arena, 17, 1);
+        if (hex != NULL)
+            snprintf(hex, 17, "%016" PRIx64, node);
+        record->node = phub__text_of(hex);
+        record->node_id = node;
+        record->state = phub__text_of("away");
+        record->value = phub__registry_home_count(hub->registry, node);
+    }
+}
+
 void phub__serve_nodes(struct phub__report *report,
                        const struct phub__question *q)
 {
@@ -54,8 +78,14 @@ void phub__serve_nodes(struct phub__report *report,
     uint32_t i;
 
     (void)q;
-    for (i = 0; i < phub__cluster_member_count(cluster); i++)
-        describe_node(report, phub__cluster_member_at(cluster, i));
+    for (i = 0; i < phub__cluster_member_count(cluster); i++) {
+        const struct phub__member *m = phub__cluster_member_at(cluster, i);
+
+        if (m->state <= PHUB__MEMBER_SUSPECT ||
+            !phub__registry_is_forgotten(report->hub->registry, m->node))
+            describe_node(report, m);
+    }
+    describe_away(report);
     phub__report_end(report, 0, "");
 }
 

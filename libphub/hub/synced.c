@@ -175,6 +175,27 @@ static struct phub__heard *heard_new(struct phub__synced *synced, uint64_t node)
     return heard;
 }
 
+void phub__synced_forget(struct phub__hub *hub)
+{
+    struct phub__synced *synced = hub->synced;
+    uint32_t i, kept = 0;
+
+    if (phub__registry_forgotten_count(hub->registry) == 0)
+        return;
+    phub__lost_forget(hub);
+    for (i = 0; i < synced->heard_count; i++) {
+        struct phub__heard *heard = synced->heard[i];
+
+        if (!phub__registry_is_forgotten(hub->registry, heard->node)) {
+            synced->heard[kept++] = heard;
+            continue;
+        }
+        heard_clear(heard);
+        phub__free(heard);
+    }
+    synced->heard_count = kept;
+}
+
 /* Its message of the view that we are in, or NULL. */
 static struct phub__heard *heard_now(struct phub__hub *hub, uint64_t node)
 {
@@ -601,6 +622,7 @@ void phub__synced_round(struct phub__hub *hub)
     uint32_t i;
 
     (void)phub__synced_partial(hub);
+    phub__synced_forget(hub);
     if (synced->complete)
         return;
     for (i = 0; i < synced->heard_count; i++)

@@ -18,6 +18,9 @@ int phub__synced_other_keeper(struct phub__hub *hub, struct phub_bytes id);
 /* Once in a while: what somebody had when he told may have been overtaken
  * since, so that nobody can send it any more; ask all again. */
 void phub__synced_round(struct phub__hub *hub);
+/* Of those that were forgotten nothing needs to be remembered any more, but
+ * whose children still need a home. */
+void phub__synced_forget(struct phub__hub *hub);
 void phub__synced_received(struct phub__hub *hub, uint64_t from,
                            struct phub_buf *body);
 /* Rows were merged: maybe that was what was missing. */

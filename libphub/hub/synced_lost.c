@@ -98,6 +98,25 @@ void phub__lost_remove(struct phub__synced *synced, uint64_t node)
     }
 }
 
+/* It was forgotten, may be replaced, and nothing is left to be re-homed. */
+static int is_over(struct phub__hub *hub, uint64_t node)
+{
+    return phub__registry_is_forgotten(hub->registry, node) &&
+           phub__registry_home_count(hub->registry, node) == 0 &&
+           !phub__synced_lease_left(hub, node);
+}
+
+void phub__lost_forget(struct phub__hub *hub)
+{
+    struct phub__lost *lost = hub->synced->lost, *next;
+
+    for (; lost != NULL; lost = next) {
+        next = lost->next;
+        if (is_over(hub, lost->node))
+            phub__lost_remove(hub->synced, lost->node);
+    }
+}
+
 uint32_t phub__lost_leases(struct phub__hub *hub,
                             struct phub__op_lease *leases)
 {
@@ -138,6 +157,7 @@ void phub__lost_heard(struct phub__hub *hub, struct phub__heard *heard,
             heard->leases[heard->leases_count++] =
                 (struct phub__told_lease){ leases[i].node, ready };
         if (lost == NULL && leases[i].node != hub->node &&
+            !is_over(hub, leases[i].node) &&
             phub__view_index(phub__hub_view(hub), leases[i].node) ==
                 PHUB__VIEW_NONE)
             lost = lost_new(synced, leases[i].node);

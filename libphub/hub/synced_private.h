@@ -57,6 +57,8 @@ struct phub__synced {
 void phub__lost_free(struct phub__synced *synced);
 void phub__lost_add(struct phub__hub *hub, uint64_t node, int left);
 void phub__lost_remove(struct phub__synced *synced, uint64_t node);
+/* Remove those that were forgotten and whose children have homes. */
+void phub__lost_forget(struct phub__hub *hub);
 /* Fill with what we tell of the lost, at most PHUB__LEASES_MAX. */
 uint32_t phub__lost_leases(struct phub__hub *hub,
                            struct phub__op_lease *leases);

@@ -15,7 +15,7 @@
 #define PHUB_CONTROL_VERB 2        /* text, see below */
 #define PHUB_CONTROL_IDS 3         /* [* text]: children */
 #define PHUB_CONTROL_CHILDREN 4    /* [* child]: start */
-#define PHUB_CONTROL_NODE 5        /* text: a node's name */
+#define PHUB_CONTROL_NODE 5        /* text: a node's name; forget: or id */
 #define PHUB_CONTROL_TAG 6         /* text: ls */
 #define PHUB_CONTROL_STATE 7       /* text: ls; "running" ... */
 #define PHUB_CONTROL_TIMEOUT_MS 8  /* uint; 0 = 10000 */
@@ -126,6 +126,7 @@
  * set     CHILDREN is one child with metadata to put over its own: one record,
  *         id, code, text, value (the new version)
  * quorum  COUNT nodes are all there are from now on: text
+ * forget  NODE, by name or by id, is gone for good: text
  * causes  of the id at all members, or of this node itself: records with
  *         time, node or id, text
  * watch   of NODE, TAG, IDS, EVENTS: an answer with no record, then one for
@@ -134,6 +135,6 @@
  *         children; or lost alone.  Without an end: all have MORE */
 #define PHUB_CONTROL_VERBS \
     "start stop ls show nodes status logs move drain causes set quorum watch " \
-    "dump"
+    "dump forget"
 
 #endif

@@ -44,7 +44,8 @@ extern "C" {
     X(ENOHUB, 29, "no hub reachable")                                         \
     X(ENOPLACE, 30, "no node may hold the child")                             \
     X(ECHECKSUM, 31, "checksum differs")                                      \
-    X(ESYS, 32, "system call failed")
+    X(ESYS, 32, "system call failed")                                         \
+    X(EFORGOTTEN, 33, "the node was forgotten")
 
 enum phub_error {
 #define PHUB_ERROR_ENUM_(name, number, text) PHUB_##name = -(number),

@@ -710,7 +710,8 @@ struct phub_partition_ops {
      * what was remembered of others does not count from now on.
      * Errors: PHUB_EAGAIN: nothing is remembered yet; its own. */
     int (*reset)(void *self, const struct phub_view *view);
-    /* Optional: that node, no member, never comes back. */
+    /* Optional: that node, no member, never comes back.  Said again after a
+     * start, and when another one is forgotten. */
     void (*forget)(void *self, uint64_t node);
     phub_asked_fn *asked; /* optional: somebody's request_item() */
     /* Optional: this node leaves, in deadline_ms at the latest; asked again

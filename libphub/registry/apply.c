@@ -138,15 +138,6 @@ static int repair_drop(struct phub__registry *registry,
     return rc;
 }
 
-static bool is_forgotten(const struct phub__registry *registry,
-                         const struct phub__author *author)
-{
-    const struct phub__index_node *node =
-        phub__index_node(&registry->index, author->node);
-
-    return node != NULL && node->forgotten;
-}
-
 static int entry_apply(struct phub__registry *registry,
                        struct phub__author *author,
                        const struct phub__wire_entry *wire, bool repair,
@@ -164,7 +155,7 @@ static int entry_apply(struct phub__registry *registry,
     }
     phub__arena_reset(arena);
     rc = contents_decode(wire, arena, &contents);
-    if (rc == 0 && wire->half.size > 0 && is_forgotten(registry, author))
+    if (rc == 0 && wire->half.size > 0 && author->over)
         contents.half_bytes = PHUB_BYTES_NONE;
     if (rc == 0)
         rc = phub__registry_merge(registry, author, wire->sequence, wire->id,
@@ -199,12 +190,13 @@ static int author_for(struct phub__registry *registry,
     *author = phub__author_find(&registry->authors, piece->node, piece->boot);
     if (*author != NULL)
         return 0;
-    /* A forgotten node stays so until it is met again. */
     if (phub__index_node(&registry->index, piece->node) == NULL)
         rc = phub__registry_node_seen(registry, piece->node);
     if (rc == 0)
         rc = phub__author_get(&registry->authors, piece->node, piece->boot,
                               author);
+    if (rc == 0)
+        (*author)->over = phub__registry_is_forgotten(registry, piece->node);
     return rc;
 }
 

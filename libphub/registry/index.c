@@ -22,7 +22,7 @@ struct phub__index_tag {
 
 /* --- nodes ------------------------------------------------------------------ */
 
-static uint32_t node_from(const struct phub__index *index, uint64_t node)
+uint32_t phub__index_from(const struct phub__index *index, uint64_t node)
 {
     uint32_t low = 0, high = index->nodes_count;
 
@@ -40,7 +40,7 @@ static uint32_t node_from(const struct phub__index *index, uint64_t node)
 struct phub__index_node *phub__index_node(const struct phub__index *index,
                                           uint64_t node)
 {
-    uint32_t at = node_from(index, node);
+    uint32_t at = phub__index_from(index, node);
 
     if (at == index->nodes_count || index->nodes[at]->node != node)
         return NULL;
@@ -50,7 +50,7 @@ struct phub__index_node *phub__index_node(const struct phub__index *index,
 int phub__index_node_get(struct phub__index *index, uint64_t node,
                          struct phub__index_node **entry)
 {
-    uint32_t at = node_from(index, node);
+    uint32_t at = phub__index_from(index, node);
     struct phub__index_node *made;
 
     if (at < index->nodes_count && index->nodes[at]->node == node) {

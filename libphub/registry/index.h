@@ -19,7 +19,7 @@ struct phub__index_node {
     uint64_t node;
     bool known;                /* stable.h: stops wait for it */
     bool reported;
-    bool forgotten;            /* and not met again: its halves are void */
+    bool forgotten;            /* its halves are void */
     struct phub__series home;  /* rows by row->home_number */
     struct phub__series halves; /* rows by half->number */
 };
@@ -31,6 +31,7 @@ struct phub__index {
     uint32_t nodes_count;
     uint32_t nodes_capacity;
     uint32_t known_count;
+    uint32_t forgotten_count;
     struct phub__index_tag **tags;   /* chains */
     uint32_t tags_count;
     uint32_t tags_size;
@@ -42,6 +43,8 @@ struct phub__index {
 
 void phub__index_fini(struct phub__index *index);
 
+/* Where the first one is that is not below node. */
+uint32_t phub__index_from(const struct phub__index *index, uint64_t node);
 struct phub__index_node *phub__index_node(const struct phub__index *index,
                                           uint64_t node);
 int phub__index_node_get(struct phub__index *index, uint64_t node,

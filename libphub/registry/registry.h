@@ -61,6 +61,8 @@
 #define PHUB__ROWS_MAX 16777216u       /* rows, unless set lower */
 #define PHUB__CELL_KEY_MAX 254u        /* bytes */
 #define PHUB__NODES_KNOWN_MAX 1024u    /* nodes ever seen, not forgotten */
+#define PHUB__NODES_FORGOTTEN_MAX 2048u /* kept by who orders it (hub/forget.h);
+                                         * both are nodes of the index */
 #define PHUB__AUTHORS_MAX 4096u        /* (node, boot) pairs */
 #define PHUB__DOTS_MAX 1024u            /* ranges remembered per author */
 #define PHUB__DELTA_ENTRIES_MAX 8192u  /* entries in one delta */
@@ -422,14 +424,27 @@ bool phub__registry_knows_other(const struct phub__registry *registry,
                                 bool (*is_there)(void *arg, uint64_t node),
                                 void *arg);
 /* A node was seen in a view: stops are kept until it has seen them.
- * PHUB_ELIMIT at PHUB__NODES_KNOWN_MAX. */
+ * PHUB_ELIMIT at PHUB__NODES_KNOWN_MAX; PHUB_EFORGOTTEN. */
 int phub__registry_node_seen(struct phub__registry *registry, uint64_t node);
-/* Drop the node from the known ones, and its instance halves, until it is met
- * again; what it wrote of spec halves stays.  To be told to every member: as
- * long as some have not heard it they repair each other in vain.
+/* What node_seen() would say. */
+int phub__registry_admits(const struct phub__registry *registry,
+                          uint64_t node);
+/* Drop the node from the known ones, and its instance halves, for good; what
+ * it wrote of spec halves stays.  To be told to every member: as long as some
+ * have not heard it they repair each other in vain.
  * PHUB_EINVAL for the own one. */
 int phub__registry_node_forget(struct phub__registry *registry,
                                uint64_t node);
+bool phub__registry_is_known(const struct phub__registry *registry,
+                             uint64_t node);
+bool phub__registry_is_forgotten(const struct phub__registry *registry,
+                                 uint64_t node);
+/* The next one above node that is known, or forgotten; 0: there is none. */
+uint64_t phub__registry_known_next(const struct phub__registry *registry,
+                                   uint64_t node);
+uint64_t phub__registry_forgotten_next(const struct phub__registry *registry,
+                                       uint64_t node);
+uint32_t phub__registry_forgotten_count(const struct phub__registry *registry);
 /* Drop records that are stable, at most budget; gives how many. Called at
  * intervals or after phub__registry_equal(); cheap when there is nothing. */
 uint32_t phub__registry_stable(struct phub__registry *registry,

@@ -33,9 +33,13 @@
  * what counts for the target.
  *
  * Nodes that are away delay the end of a round without limit; forgetting
- * one lets it end.  A record that is gone here and not yet there does no harm:
- * records are in nobody's hash.  Authors whose node has started again and of
- * which nothing is live are pruned by the same rule.
+ * one lets it end.  It is forgotten for good, by its id: nobody lets it in
+ * again (hub/forget.c), so nothing that it has kept and a record overtakes
+ * turns up.  What it wrote and is live stays under its name until it is
+ * overtaken; its instances are void, here and in whatever comes late.
+ * A record that is gone here and not yet there does no harm:
+ * records are in nobody's hash.  Authors whose node has started again, or was
+ * forgotten, and of which nothing is live are pruned by the same rule.
  *
  * A stop also stays while an instance of the row is anywhere: it is what says
  * that it must end. */
@@ -55,24 +59,31 @@ static void tell_known(const struct phub__registry *registry)
         registry->events->known_changed(registry->events_arg);
 }
 
-int phub__registry_node_seen(struct phub__registry *registry, uint64_t node)
+int phub__registry_admits(const struct phub__registry *registry,
+                          uint64_t node)
 {
-    struct phub__index_node *entry;
-    int rc;
+    const struct phub__index_node *entry =
+        phub__index_node(&registry->index, node);
 
-    if (node == 0)
-        return PHUB_EINVAL;
-    entry = phub__index_node(&registry->index, node);
+    if (entry != NULL && entry->forgotten)
+        return PHUB_EFORGOTTEN;
     if (entry != NULL && entry->known)
         return 0;
-    if (registry->index.known_count >= PHUB__NODES_KNOWN_MAX)
-        return PHUB_ELIMIT;
-    rc = phub__index_node_get(&registry->index, node, &entry);
-    if (rc != 0)
+    return registry->index.known_count >= PHUB__NODES_KNOWN_MAX ? PHUB_ELIMIT
+                                                                : 0;
+}
+
+int phub__registry_node_seen(struct phub__registry *registry, uint64_t node)
+{
+    struct phub__index_node *entry = NULL;
+    int rc = node == 0 ? PHUB_EINVAL : phub__registry_admits(registry, node);
+
+    if (rc == 0)
+        rc = phub__index_node_get(&registry->index, node, &entry);
+    if (rc != 0 || entry->known)
         return rc;
     entry->known = true;
     phub__registry_touched(registry);
-    entry->forgotten = false;
     entry->reported = false;
     registry->index.known_count++;
     tell_known(registry);
@@ -92,15 +103,12 @@ bool phub__registry_knows_other(const struct phub__registry *registry,
     return false;
 }
 
-/* Others know it.  One that was forgotten stays so until it is met again. */
+/* Others know it.  They have not heard yet if it was forgotten. */
 static int node_heard(struct phub__registry *registry, uint64_t node)
 {
-    const struct phub__index_node *entry =
-        phub__index_node(&registry->index, node);
+    int rc = phub__registry_node_seen(registry, node);
 
-    if (entry != NULL && (entry->known || entry->forgotten))
-        return 0;
-    return phub__registry_node_seen(registry, node);
+    return rc == PHUB_EFORGOTTEN ? 0 : rc;
 }
 
 int phub__registry_nodes_heard(struct phub__registry *registry,
@@ -171,14 +179,68 @@ int phub__registry_node_forget(struct phub__registry *registry, uint64_t node)
         registry->index.known_count--;
         tell_known(registry);
     }
+    registry->index.forgotten_count += !entry->forgotten;
     entry->forgotten = true;
     phub__registry_begin(registry);
     for (i = 0; i < registry->authors.count && rc == 0; i++) {
-        if (registry->authors.at[i]->node == node)
-            rc = forget_halves(registry, registry->authors.at[i]);
+        if (registry->authors.at[i]->node != node)
+            continue;
+        registry->authors.at[i]->over = true;
+        rc = forget_halves(registry, registry->authors.at[i]);
     }
     phub__registry_end(registry);
     return rc;
+}
+
+bool phub__registry_is_known(const struct phub__registry *registry,
+                             uint64_t node)
+{
+    const struct phub__index_node *entry =
+        phub__index_node(&registry->index, node);
+
+    return entry != NULL && entry->known;
+}
+
+bool phub__registry_is_forgotten(const struct phub__registry *registry,
+                                 uint64_t node)
+{
+    const struct phub__index_node *entry =
+        phub__index_node(&registry->index, node);
+
+    return entry != NULL && entry->forgotten;
+}
+
+static uint64_t node_next(const struct phub__registry *registry, uint64_t node,
+                          bool forgotten)
+{
+    uint32_t i = node == UINT64_MAX
+        ? registry->index.nodes_count
+        : phub__index_from(&registry->index, node + 1);
+
+    for (; i < registry->index.nodes_count; i++) {
+        const struct phub__index_node *entry = registry->index.nodes[i];
+
+        if (forgotten ? entry->forgotten : entry->known)
+            return entry->node;
+    }
+    return 0;
+}
+
+uint64_t phub__registry_known_next(const struct phub__registry *registry,
+                                   uint64_t node)
+{
+    return node_next(registry, node, false);
+}
+
+uint64_t phub__registry_forgotten_next(const struct phub__registry *registry,
+                                       uint64_t node)
+{
+    return node_next(registry, node, true);
+}
+
+uint32_t phub__registry_forgotten_count(const struct phub__registry *registry)
+{
+    return registry->index.forgotten_count;
 }
 
 /* --- what is kept ------------------------------------------------------------ */

@@ -155,6 +155,8 @@ bool phub__author_idle(const struct phub__authors *authors,
 
     if (author->live.live > 0)
         return false;
+    if (author->over)
+        return true;
     at = author_from(authors, author->node, author->boot) + 1;
     return at < authors->count && authors->at[at]->node == author->node;
 }

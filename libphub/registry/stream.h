@@ -18,6 +18,7 @@ struct phub__author {
     uint64_t count;             /* live ones that are more than records */
     uint64_t hash;              /* over those */
     uint64_t repair_from;       /* where the next repair goes on */
+    bool over;                  /* its node was forgotten */
     uint64_t differed;          /* how the last comparison differed, 0 if not */
     struct phub__ranges collected; /* these seven: stable.c */
     struct phub__ranges target;
@@ -51,7 +52,8 @@ int phub__author_get(struct phub__authors *authors, uint64_t node,
 /* Nothing of it is live. */
 void phub__author_drop(struct phub__authors *authors,
                        struct phub__author *author);
-/* Is a later boot of its node known, and nothing of it live?  Then nothing can
+/* Is a later boot of its node known, or was that forgotten, and nothing of it
+ * live?  Then nothing can
  * be had from it any more and it is left out of comparisons. */
 bool phub__author_idle(const struct phub__authors *authors,
                        const struct phub__author *author);

@@ -43,7 +43,7 @@ enum paint paint_of_state(const char *state)
         { "lost", PAINT_BAD }, { "starting", PAINT_WARN },
         { "waiting", PAINT_WARN }, { "frozen", PAINT_WARN },
         { "suspect", PAINT_WARN }, { "draining", PAINT_WARN },
-        { "left", PAINT_FAINT }, { "gone", PAINT_FAINT } };
+        { "left", PAINT_FAINT }, { "away", PAINT_FAINT }, { "gone", PAINT_FAINT } };
     size_t i;
 
     for (i = 0; i < sizeof table / sizeof table[0]; i++)

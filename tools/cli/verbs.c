@@ -248,6 +248,15 @@ static int run_quorum(const struct args *args)
     return print_word(args, &question);
 }
 
+static int run_forget(const struct args *args)
+{
+    struct question question = {
+        .verb = "forget", .node = args_operand(args, 0),
+        .timeout_ms = args_number(args, "timeout", 0) };
+
+    return print_word(args, &question);
+}
+
 const struct verb verbs[] = {
     { "start", "[ID]", 0, 1, true,
       "start a child, a number of them, or what a file says", run_start },
@@ -275,6 +284,8 @@ const struct verb verbs[] = {
       "show the events of the whole hub as they happen", run_watch },
     { "drain", "[NODE]", 0, 1, false,
       "move everything away from a node, else from this one", run_drain },
+    { "forget", "NODE", 1, 1, false,
+      "drop a node that is gone for good", run_forget },
     { "quorum", "reset N", 2, 2, false,
       "say that N nodes are all there are from now on", run_quorum },
     { NULL, NULL, 0, 0, false, NULL, NULL },
