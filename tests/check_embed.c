@@ -400,6 +400,24 @@ START_TEST(one_failure_rolls_the_batch_back)
 }
 END_TEST
 
+START_TEST(a_durable_start_without_a_directory_is_no_success)
+{
+    struct phub_child one = child("x");
+    struct phub_future *future = NULL;
+
+    hubs_make(1, "hotswap");
+    one.durable = 1;
+    ck_assert_int_eq(phub_start(hubs[0], &one, 1, 0, 0, &future), 0);
+    ck_assert_int_eq(phub_future_wait(future, WAIT_MS), PHUB_EFAILED);
+    ck_assert_int_eq(answer_of(future, 0).code, PHUB_EUNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(answer_of(future, 0).text,
+                                 "could not be written"));
+    phub_future_free(&future);
+    start_one(hubs[0], "y");
+    hubs_free();
+}
+END_TEST
+
 START_TEST(a_behaviour_that_nobody_has_is_named)
 {
     struct phub_child one = child("x");
@@ -578,6 +596,7 @@ int main(void)
     tcase_add_test(tc, a_second_start_of_a_name_is_refused);
     tcase_add_test(tc, unknown_ids_and_names_are_not_found);
     tcase_add_test(tc, one_failure_rolls_the_batch_back);
+    tcase_add_test(tc, a_durable_start_without_a_directory_is_no_success);
     tcase_add_test(tc, a_behaviour_that_nobody_has_is_named);
     tcase_add_test(
         tc, hooks_run_by_priority_and_may_be_added_and_cancelled_at_any_time);

@@ -46,6 +46,11 @@ TESTS          += tests/check_seats
 tests_check_seats_SOURCES = tests/check_seats.c $(hub_fixture)
 tests_check_seats_LDADD   = $(hub_ldadd)
 
+check_PROGRAMS += tests/check_consent
+TESTS          += tests/check_consent
+tests_check_consent_SOURCES = tests/check_consent.c $(hub_fixture)
+tests_check_consent_LDADD   = $(hub_ldadd)
+
 check_PROGRAMS += tests/check_request
 TESTS          += tests/check_request
 tests_check_request_SOURCES = tests/check_request.c $(hub_fixture)

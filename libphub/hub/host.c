@@ -421,6 +421,10 @@ static int host_assign_for(struct phub_ctx *ctx,
 
     if (ctx->kind == PHUB_KIND_DISTRIBUTION)
         return PHUB_EINVAL; /* it would ask itself */
+    if (cause == PHUB_CAUSE_NODE_JOINED &&
+        (!phub__redistribution_settled(hub) ||
+         hub->verdict != PHUB_VERDICT_CONTINUE))
+        return PHUB_EAGAIN;
     phub__row_facts(hub, *child, &row);
     if (cause == PHUB_CAUSE_DRAIN || cause == PHUB_CAUSE_RETRY) {
         others = phub__view_without(hub, view, hub->node);

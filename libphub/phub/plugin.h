@@ -152,7 +152,9 @@ struct phub_host {
     int (*children_of)(struct phub_ctx *ctx, uint64_t node, uint64_t *cursor,
                        struct phub_bytes *ids, uint32_t ids_max,
                        uint32_t *count);
-    /* Ask the distribution strategy: nodes_max owners per child. */
+    /* Ask the distribution strategy: nodes_max owners per child.
+     * PHUB_EAGAIN for a join as long as the view has not settled, or the
+     * verdict about it is another than to continue. */
     int (*assign_for)(struct phub_ctx *ctx, const struct phub_bytes *child,
                       uint32_t cause, uint64_t *nodes, uint32_t nodes_max,
                       uint32_t *count);

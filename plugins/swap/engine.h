@@ -23,6 +23,7 @@
 #define BUSY_FIRST_MS 20u       /* pause, doubled each time */
 #define BUSY_LAST_MS 1000u
 #define TEXT_MAX 200u
+#define OWNERS_MAX 64u          /* of a child with replicas that are asked for */
 
 struct phub_swap_move {
     const char *why;            /* ABORT: its sentence; static, or said */
@@ -56,6 +57,7 @@ struct phub_swap_move {
     bool queued;                /* in its group's queue */
     bool counted;               /* in its group's under_way */
     bool ask;                   /* for consent */
+    bool deferred;              /* it was put off at least once */
     bool last;                  /* ABORT: no further target */
 };
 

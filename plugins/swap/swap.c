@@ -251,6 +251,57 @@ void phub__swap_fail(struct phub_swap *swap, struct phub_swap_move *move,
 
 /* --- a step has ended ---------------------------------------------------- */
 
+/* While it was put off, nodes came and went: the move is now to where its child
+ * belongs by now.  PHUB_ECANCELLED: that is here; PHUB_EAGAIN: nobody knows. */
+static int retarget(struct phub_swap *swap, struct phub_swap_move *move)
+{
+    struct phub_child_info info = { .size = sizeof info };
+    struct phub_bytes child = phub__swap_child(move);
+    uint64_t nodes[OWNERS_MAX];
+    uint32_t count = 0, owners = 1, i;
+    int rc;
+
+    if (!move->deferred || move->cause != PHUB_CAUSE_NODE_JOINED ||
+        !PHUB_HAS(swap->host, assign_for))
+        return 0;
+    if (swap->host->child_info(swap->ctx, &child, &info) == 0 &&
+        info.instances_count > 1)
+        owners = info.instances_count < OWNERS_MAX ? info.instances_count
+                                                   : OWNERS_MAX;
+    rc = swap->host->assign_for(swap->ctx, &child, move->cause, nodes, owners,
+                                &count);
+    if (rc == PHUB_EAGAIN)
+        return rc;
+    if (rc != 0 || count == 0)
+        return 0;
+    for (i = 0; i < count; i++)
+        if (nodes[i] == swap->host->self(swap->ctx))
+            return PHUB_ECANCELLED;
+    for (i = 0; i < count; i++)
+        if (nodes[i] == move->targets[move->attempt])
+            return 0;
+    move->targets[0] = nodes[0];
+    move->targets_count = 1;
+    move->attempt = 0;
+    return 0;
+}
+
+/* The child agrees, or is not asked any more. */
+static void consented(struct phub_swap *swap, struct phub_swap_move *move)
+{
+    int rc = retarget(swap, move);
+
+    move->ask = false;
+    if (rc == 0) {
+        requeue(swap, move);
+    } else if (rc == PHUB_EAGAIN) {
+        phub__swap_step_set(swap, move, PHUB_SWAP_DEFERRED);
+        phub__swap_due(swap, move, phub__swap_after(swap, BUSY_LAST_MS));
+    } else {
+        phub__swap_fail(swap, move, rc, "it belongs here by now", true);
+    }
+}
+
 static void consent_ended(struct phub_swap *swap, struct phub_swap_move *move,
                           int rc)
 {
@@ -269,22 +320,27 @@ static void consent_ended(struct phub_swap *swap, struct phub_swap_move *move,
             phub__swap_note(swap, move, rc == PHUB_EBUSY
                 ? "move deferred: the child is not ready"
                 : "move deferred: the child does not answer");
+            move->deferred = true;
             return;
         }
         phub__swap_note(swap, move, "moved without consent: put off too long");
         phub__swap_counter_add(swap, "moves_forced", 1);
     }
-    move->ask = false;
-    requeue(swap, move);
+    consented(swap, move);
 }
 
 static void deferred_ended(struct phub_swap *swap,
                            struct phub_swap_move *move)
 {
+    if (!move->ask) {
+        consented(swap, move);
+        return;
+    }
     if (phub__swap_now(swap) >= move->force_ns) {
         phub__swap_note(swap, move, "moved without consent: put off too long");
         phub__swap_counter_add(swap, "moves_forced", 1);
-        move->ask = false;
+        consented(swap, move);
+        return;
     }
     requeue(swap, move);
 }

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* check_consent: children that say when they may be moved, and what becomes
+ * of a move that waits for one. */
+#include "config.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <phub/error.h>
+
+#include "hub/host_private.h"
+#include "hub/keeper.h"
+#include "hub_fixture.h"
+
+#define CHILDREN 16u
+
+static struct hubs hubs;
+static uint32_t deferred[CHILDREN];
+
+static void name(char *id, uint32_t i)
+{
+    snprintf(id, 8, "c%02u", i);
+}
+
+static void on_deferred(void *arg, const struct phub_hook_event *event)
+{
+    char id[8];
+
+    (void)arg;
+    for (uint32_t i = 0; i < CHILDREN; i++) {
+        name(id, i);
+        deferred[i] += strcmp(event->child, id) == 0;
+    }
+}
+
+static void made(struct hubs *h, uint32_t node, struct phub__hub *hub)
+{
+    uint64_t handle;
+
+    (void)h;
+    (void)node;
+    ck_assert_int_eq(phub__hooks_add(hub->hooks, "migration_deferred", 0,
+                                     on_deferred, NULL, &handle), 0);
+}
+
+static void begin(const char *const *params, const char *migration,
+                  uint32_t nodes, const char *words)
+{
+    char ids[CHILDREN * 8] = "", id[8];
+
+    memset(deferred, 0, sizeof deferred);
+    hubs = (struct hubs){ .made = made, .distribution_params = params,
+                          .distribution_params_count = params != NULL };
+    hubs_new(&hubs, nodes, migration, 41);
+    for (uint32_t i = 0; i < CHILDREN; i++) {
+        name(id, i);
+        snprintf(ids + strlen(ids), sizeof ids - strlen(ids), "%s%s",
+                 i == 0 ? "" : " ", id);
+    }
+    ck_assert_int_eq(hubs_start(&hubs, 0, ids, words), 0);
+    ck_assert_uint_eq(hubs_last.bad, 0);
+}
+
+static void end(void)
+{
+    ck_assert_uint_eq(hubs.doubled, 0);
+    hubs_free(&hubs);
+}
+
+static uint32_t all_deferred(void)
+{
+    uint32_t sum = 0;
+
+    for (uint32_t i = 0; i < CHILDREN; i++)
+        sum += deferred[i];
+    return sum;
+}
+
+struct where {
+    char id[8];
+    uint64_t node;
+};
+
+static void place(struct phub__hub *hub, void *arg)
+{
+    struct where *where = arg;
+    struct phub_bytes id = hubs_bytes(where->id);
+    char text[256];
+
+    ck_assert_int_eq(phub__keeper_place(hub, phub__hub_view(hub), &id, NULL,
+                                        1, PHUB_CAUSE_NODE_JOINED,
+                                        &where->node, text, sizeof text), 0);
+}
+
+/* Children that act on another node than the one they belong on. */
+static uint32_t misplaced(void)
+{
+    struct where where;
+    uint32_t at = 9, count = 0;
+
+    for (uint32_t i = 0; i < CHILDREN; i++) {
+        name(where.id, i);
+        hubs_do(&hubs, 0, place, &where);
+        ck_assert_uint_eq(hubs_acting(&hubs, where.id, &at), 1);
+        count += hubs.ids[at] != where.node;
+    }
+    return count;
+}
+
+/* The circle alone decides, so it is known where each belongs. */
+START_TEST(a_move_that_was_put_off_goes_where_its_child_belongs_then)
+{
+    static const char *const params[] = { "bound_percent=0" };
+
+    begin(params, "hotswap", 1, "sim state freeze consent defer=2");
+    (void)hubs_add(&hubs);
+    hubs_settle(&hubs);
+    ck_assert_uint_gt(all_deferred(), 0);
+    (void)hubs_add(&hubs);
+    hubs_settle(&hubs);
+    hubs_run(&hubs, 90000);
+    ck_assert_uint_eq(misplaced(), 0);
+    end();
+}
+END_TEST
+
+static uint64_t pending(uint32_t node)
+{
+    return hubs_hub(&hubs, node)
+        ->strategies[PHUB_KIND_MIGRATION]->ctx->moving;
+}
+
+START_TEST(who_ends_while_its_move_is_put_off_is_not_asked_again)
+{
+    char ids[CHILDREN * 8] = "", id[8];
+    uint32_t asked;
+
+    begin(NULL, "coldswap", 1, "sim state freeze consent defer=1000000");
+    (void)hubs_add(&hubs);
+    hubs_settle(&hubs);
+    asked = all_deferred();
+    ck_assert_uint_gt(asked, 0);
+    ck_assert_uint_eq(pending(0), asked);
+    for (uint32_t i = 0; i < CHILDREN; i++) {
+        name(id, i);
+        snprintf(ids + strlen(ids), sizeof ids - strlen(ids), "%s%s",
+                 i == 0 ? "" : " ", id);
+    }
+    ck_assert_int_eq(hubs_stop(&hubs, 1, ids), 0);
+    hubs_run(&hubs, 30000);
+    ck_assert_uint_eq(all_deferred(), asked);
+    ck_assert_uint_eq(pending(0), 0);
+    /* Who has the same name is another, and is not moved for the first. */
+    ck_assert_int_eq(hubs_start(&hubs, 0, ids, "sim state freeze"), 0);
+    hubs_run(&hubs, 30000);
+    ck_assert_uint_eq(all_deferred(), asked);
+    ck_assert_uint_eq(hubs_hub(&hubs, 0)->counters.moves_completed, 0);
+    end();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("consent");
+    TCase *tc = tcase_create("consent");
+    SRunner *runner;
+    int failed;
+
+    tcase_set_timeout(tc, 60);
+    tcase_add_test(tc,
+                   a_move_that_was_put_off_goes_where_its_child_belongs_then);
+    tcase_add_test(tc, who_ends_while_its_move_is_put_off_is_not_asked_again);
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
