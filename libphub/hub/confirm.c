@@ -154,14 +154,15 @@ static void finish(struct phub__hub *hub)
 {
     struct phub__confirm *confirm = hub->confirm;
     struct phub__local *local;
+    int could = phub__confirm_epochs(hub);
 
     confirm->open = 0;
     if (confirm->reserved < confirm->asked)
         confirm->reserved = confirm->asked;
-    if (phub__confirm_epochs(hub))
-        phub__redistribution_ready(hub);
-    else
+    if (!phub__confirm_epochs(hub))
         confirm->renew = 1; /* greater ones were seen meanwhile */
+    else if (!could) /* else it looked already, and may have asked this */
+        phub__redistribution_ready(hub);
     while ((local = confirm->now) != NULL) {
         take(local);
         local->confirming = 0;

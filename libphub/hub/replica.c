@@ -18,7 +18,9 @@
  *              and upkeep prefers that node when it fills the gap
  *
  * Never more than asked for: a replica is added only once the instances that
- * were cut are gone, and a lost one is replaced once its lease has run out.
+ * were cut are gone, and a lost one is replaced once its lease has run out.  A
+ * seat without an instance may have one before its node hears that it was cut,
+ * so it is not cut before that one is there, or has failed.
  *
  * Roles.  The instance at home is active.  The others are what the strategy's
  * plan makes of them if it wants several active ones, else passive: who is
@@ -165,6 +167,17 @@ uint32_t phub__replica_lingering(struct phub__hub *hub, struct phub_bytes id,
     return count;
 }
 
+/* Its node is here and has the right to begin one at any moment. */
+static int awaited(struct phub__hub *hub, struct phub_bytes id, uint64_t node)
+{
+    struct phub_epoch epoch;
+    int64_t pid;
+    uint32_t state = phub__row_state_on(hub, id, node, &epoch, &pid);
+
+    return state == 0 &&
+           phub__view_index(phub__hub_view(hub), node) != PHUB__VIEW_NONE;
+}
+
 /* --- a replica that moves ------------------------------------------------------ */
 
 struct phub__reseat {
@@ -236,6 +249,9 @@ void phub__replica_move(struct phub__hub *hub,
     } else if (count == row.replicas_count) {
         rc = PHUB_ENOTFOUND;
         text = "that node has no replica of it";
+    } else if (awaited(hub, item->id, from)) {
+        rc = PHUB_EAGAIN;
+        text = "it does not run there yet";
     } else if (item->target == from) {
         rc = PHUB_EREPEATED;
         text = "it is there already";
@@ -323,7 +339,8 @@ void phub__replica_keep(struct phub__hub *hub, struct phub_bytes id,
         row.replicas_count == 0 || !may_decide(hub, local))
         return;
     for (i = 0; i < row.replicas_count; i++)
-        if (phub__replica_has(nodes, count, row.replicas[i]))
+        if (phub__replica_has(nodes, count, row.replicas[i]) ||
+            awaited(hub, id, row.replicas[i]))
             kept[n++] = row.replicas[i];
     if (n != row.replicas_count)
         write_seats(hub, id, &row, kept, n);

@@ -24,7 +24,10 @@
  * A lease that lapsed is as good as a view that changed: the others may have
  * seen this node go and come back, with the same boot number and so the same
  * view hash, and have replaced what it ran.  So it asks everybody anew and
- * decides and starts nothing before the answers cover it.
+ * decides and starts nothing before the answers cover it.  Those who answer may
+ * all have started since, while who replaced it is not in view yet: unless one
+ * of them has settled in, or all nodes that it has ever known of are there, it
+ * waits as long as one that has just started would (settle.c).
  *
  * For the same reason a keeper does not follow a lost one before that one's
  * lease has run out: a keeper decides under its lease only.
@@ -247,7 +250,7 @@ static void tell(struct phub__hub *hub, uint64_t only, unsigned how)
     struct phub__op_view_sync sync = {
         .view_hash = phub__view_hash(view), .ask = (how & TELL_ASK) != 0,
         .digest = phub__registry_digest(hub->registry),
-        .new_here = !phub__hub_settled_in(hub),
+        .new_here = !phub__hub_settled_in(hub) || hub->synced->stale,
         .recovering = hub->synced->recovering,
         .partial = phub__synced_partial(hub),
         .floor = phub__confirm_floor(hub) };
@@ -471,6 +474,26 @@ enum phub__partial phub__synced_partial(struct phub__hub *hub)
     return synced->partial;
 }
 
+/* After a lapse: may somebody who is not in view have replaced this node? */
+static int deserted(struct phub__hub *hub)
+{
+    struct phub_view *view = phub__hub_view(hub);
+    const struct phub__heard *heard;
+    uint32_t i, count = phub__view_count(view);
+
+    if (!hub->synced->stale || count == 1 || phub__hub_majority(hub) ||
+        phub__hub_away(hub) == 0 ||
+        hub->env->now_ns(hub->env) >= hub->synced->lapsed_ns + NS_PER_MS *
+            hub->options.cluster.rejoin_interval_max)
+        return 0;
+    for (i = 0; i < count; i++) {
+        heard = heard_now(hub, phub__view_at(view, i)->id);
+        if (heard != NULL && !heard->new_here)
+            return 0;
+    }
+    return 1;
+}
+
 static void evaluate(struct phub__hub *hub)
 {
     struct phub__synced *synced = hub->synced;
@@ -493,7 +516,7 @@ static void evaluate(struct phub__hub *hub)
             return;
         }
     }
-    if (!recovered(hub))
+    if (!recovered(hub) || deserted(hub))
         return;
     if (synced->behind &&
         synced->told_digest != phub__registry_digest(hub->registry))
@@ -546,7 +569,10 @@ void phub__synced_restart(struct phub__hub *hub)
 {
     uint32_t i;
 
-    hub->synced->stale = hub->synced->ever;
+    if (hub->synced->ever && !hub->synced->stale) {
+        hub->synced->stale = 1;
+        hub->synced->lapsed_ns = hub->env->now_ns(hub->env);
+    }
     if (!hub->synced->complete)
         return;
     hub->synced->complete = 0;
@@ -628,8 +654,9 @@ void phub__synced_round(struct phub__hub *hub)
     for (i = 0; i < synced->heard_count; i++)
         synced->heard[i]->stuck = 0;
     synced->asked = 0;
-    tell(hub, 0, TELL_ASK | TELL_UNHEARD);
+    tell(hub, 0, synced->stale ? TELL_ASK : TELL_ASK | TELL_UNHEARD);
     ask_next(hub);
+    evaluate(hub);
 }
 
 /* --- asking ------------------------------------------------------------------------ */

@@ -49,6 +49,7 @@ struct phub__synced {
     int behind;                  /* somebody had to be asked */
     uint32_t evaluated;          /* so many of the view are covered */
     int complete, ever, stale;
+    uint64_t lapsed_ns;          /* when it became stale */
     uint64_t recovering;         /* 1: it may have forgotten rows (majority) */
     enum phub__partial partial;
 };
