@@ -297,6 +297,30 @@ START_TEST(a_cancelled_plan_ends_what_it_began)
 }
 END_TEST
 
+/* The next one was due, and never comes: that is no reason to look again and
+ * again while the first is on its way. */
+START_TEST(a_cancelled_plan_sleeps_while_its_moves_end)
+{
+    uint64_t events;
+
+    begin(2, NULL);
+    ck_assert_int_eq(hubs_start(&hubs, 0, "a b c d e f g h", "sim"), 0);
+    all_to(0, 1);
+    pace = (struct phub_pace){ .size = sizeof pace, .per_minute = 60000 };
+    targets[0] = hubs.ids[1];
+    as_strategy(0, submit);
+    as_strategy(0, cancel);
+    events = phub__world_events(hubs.world);
+    while (counted(0, "done-3") == 0 &&
+           phub__world_events(hubs.world) < events + 10000)
+        ck_assert(phub__world_step(hubs.world));
+    ck_assert_uint_eq(counted(0, "done-3"), 1);
+    ck_assert_uint_eq(counted(0, "value-3"), on_node(1));
+    ck_assert_uint_lt(on_node(1), 8);
+    end();
+}
+END_TEST
+
 START_TEST(a_hub_ends_in_the_middle_of_a_plan)
 {
     begin(2, NULL);
@@ -441,6 +465,7 @@ int main(void)
     tcase_add_test(tcase, who_does_not_go_is_counted);
     tcase_add_test(tcase, a_bad_plan_has_its_answer);
     tcase_add_test(tcase, a_cancelled_plan_ends_what_it_began);
+    tcase_add_test(tcase, a_cancelled_plan_sleeps_while_its_moves_end);
     tcase_add_test(tcase, a_hub_ends_in_the_middle_of_a_plan);
     tcase_add_test(tcase, events_come_by_priority_and_then_by_age);
     tcase_add_test(tcase, events_that_find_no_room_are_counted);

@@ -171,7 +171,8 @@ static void step(void *arg)
     if (plan->under_way == 0 &&
         (plan->cancelled || plan->begun == plan->count))
         over(plan);
-    else if (plan->begun < plan->count && plan->under_way < plan->at_once)
+    else if (!plan->cancelled && plan->begun < plan->count &&
+             plan->under_way < plan->at_once)
         env->timer_start(env, plan->timer, plan->next_ns);
 }
 
