@@ -74,17 +74,12 @@ static void finish(struct phub__hub *hub, int rc)
     done(arg, rc, moved, left);
 }
 
-/* Where it was to go is leaving: ask again where, to know who that was. */
-static void target_leaves(struct phub__hub *hub, struct phub_bytes id)
+/* Where it was to go is leaving. */
+static void target_leaves(struct phub__drain *drain, uint64_t node)
 {
-    struct phub__drain *drain = hub->drain;
-    uint64_t node = 0;
     uint32_t i;
-    char text[256];
 
-    if (drain->others == NULL || drain->leaving_count == LEAVING_MAX ||
-        phub__keeper_place(hub, drain->others, &id, NULL, 1, PHUB_CAUSE_DRAIN,
-                           &node, text, sizeof text) != 0 || node == 0)
+    if (drain->leaving_count == LEAVING_MAX)
         return;
     for (i = 0; i < drain->leaving_count; i++)
         if (drain->leaving[i] == node)
@@ -92,11 +87,12 @@ static void target_leaves(struct phub__hub *hub, struct phub_bytes id)
     drain->leaving[drain->leaving_count++] = node;
 }
 
-static void reported(void *arg, struct phub_bytes id, int rc,
-                     const char *text)
+static void reported(void *arg, struct phub_bytes id, uint64_t target,
+                     int rc, const char *text)
 {
     struct phub__hub *hub = arg;
 
+    (void)id;
     (void)text;
     if (hub->drain == NULL)
         return;
@@ -105,7 +101,7 @@ static void reported(void *arg, struct phub_bytes id, int rc,
     if (rc == 0)
         hub->drain->moved++;
     else if (rc == PHUB_ESHUTDOWN)
-        target_leaves(hub, id);
+        target_leaves(hub->drain, target);
     /* What failed waits for its round; the last that went is the end. */
     if (hub->drain->moving == 0 && rc == 0)
         hub->env->timer_start(hub->env, hub->drain->timer,
@@ -145,7 +141,8 @@ static void plan(struct phub__hub *hub, struct phub_bytes *ids, uint32_t count)
     }
     for (i = 0; i < count; i++) {
         if (nodes[i] == 0 ||
-            phub__redistribution_watch(hub, ids[i], reported, hub) != 0)
+            phub__redistribution_watch(hub, ids[i], nodes[i], reported,
+                                       hub) != 0)
             continue;
         ids[n] = ids[i];
         nodes[n++] = nodes[i];

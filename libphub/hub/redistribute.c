@@ -38,6 +38,7 @@ struct watch {
     struct watch *next;
     phub__move_reported *done;
     void *arg;
+    uint64_t target;
     uint32_t id_size;
     char id[PHUB_CHILD_ID_MAX];
 };
@@ -118,7 +119,7 @@ static struct watch **watches_of(struct phub__hub *hub, struct phub_bytes id)
 }
 
 int phub__redistribution_watch(struct phub__hub *hub, struct phub_bytes id,
-                               phub__move_reported *done, void *arg)
+                               uint64_t target, phub__move_reported *done, void *arg)
 {
     struct watch *watch = phub__calloc(1, sizeof *watch);
     struct watch **bucket = watches_of(hub, id);
@@ -127,6 +128,7 @@ int phub__redistribution_watch(struct phub__hub *hub, struct phub_bytes id,
         return PHUB_ENOMEM;
     watch->done = done;
     watch->arg = arg;
+    watch->target = target;
     watch->id_size = (uint32_t)id.size;
     memcpy(watch->id, id.data, id.size);
     watch->next = *bucket;
@@ -159,7 +161,7 @@ void phub__redistribution_report(struct phub__hub *hub, struct phub_bytes id,
     }
     while ((watch = mine) != NULL) {
         mine = watch->next;
-        watch->done(watch->arg, id, rc, text);
+        watch->done(watch->arg, id, watch->target, rc, text);
         phub__free(watch);
     }
 }
@@ -555,12 +557,13 @@ static int sticky(struct phub__hub *hub, struct phub_bytes id)
     return row.live && row.sticky;
 }
 
-static void asked_done(void *arg, struct phub_bytes id, int rc,
-                       const char *text)
+static void asked_done(void *arg, struct phub_bytes id, uint64_t target,
+                       int rc, const char *text)
 {
     struct asked *asked = arg;
 
     (void)id;
+    (void)target;
     phub__reply(asked->hub, &asked->reply, rc, asked->hub->node, 0, text);
     phub__free(asked);
 }
@@ -632,7 +635,8 @@ void phub__redistribution_move(struct phub__hub *hub,
     }
     if (rc == 0) {
         *asked = (struct asked){ hub, reply };
-        rc = phub__redistribution_watch(hub, item->id, asked_done, asked);
+        rc = phub__redistribution_watch(hub, item->id, item->target,
+                                        asked_done, asked);
         if (rc == 0)
             rc = phub__redistribution_begin(
                 hub, &item->id, &item->target, 1,

@@ -28,11 +28,12 @@ int phub__redistribution_settled(const struct phub__hub *hub);
  * complete, lease or verdict changed. */
 void phub__redistribution_ready(struct phub__hub *hub);
 
-/* Somebody waits for the move of id: done(arg, rc, text), once. */
-typedef void phub__move_reported(void *arg, struct phub_bytes id, int rc,
+/* Somebody waits for the move of id to target: done(), once. */
+typedef void phub__move_reported(void *arg, struct phub_bytes id,
+                                 uint64_t target, int rc,
                                  const char *text);
 int phub__redistribution_watch(struct phub__hub *hub, struct phub_bytes id,
-                               phub__move_reported *done, void *arg);
+                               uint64_t target, phub__move_reported *done, void *arg);
 void phub__redistribution_report(struct phub__hub *hub, struct phub_bytes id,
                                  int rc, const char *text);
 /* Give this node's movable children to plan_fn in batches (at most 256 each,
