@@ -11,6 +11,7 @@
 
 #include <phub/error.h>
 
+#include "hub/drain.h"
 #include "hub/rows.h"
 #include "hub/tally.h"
 #include "hub_fixture.h"
@@ -190,6 +191,37 @@ START_TEST(what_is_not_measured_any_more_gets_older)
     hubs_run(&hubs, 1500);
     ck_assert_int_eq(load_of(0, 1), 0);
     ck_assert_uint_gt(load.serial, serial);
+    end();
+}
+END_TEST
+
+static void drained(void *arg, int code, uint32_t moved, uint32_t left)
+{
+    (void)code;
+    (void)moved;
+    (void)left;
+    *(int *)arg = 1;
+}
+
+static void drain(struct phub__hub *hub, void *arg)
+{
+    ck_assert_int_eq(phub__drain_start(hub, 10000, drained, arg), 0);
+}
+
+START_TEST(a_load_says_that_its_node_takes_nothing_any_more)
+{
+    int done = 0;
+
+    begin(2, NULL);
+    as_strategy(1, publish_to_first);
+    hubs_run(&hubs, 2500);
+    ck_assert_int_eq(load_of(0, 1), 0);
+    ck_assert_uint_eq(load.flags, 0);
+    hubs_do(&hubs, 1, drain, &done);
+    hubs_run(&hubs, 2500);
+    ck_assert_int_eq(done, 1);
+    ck_assert_int_eq(load_of(0, 1), 0);
+    ck_assert_uint_eq(load.flags, PHUB_LOAD_LEAVING);
     end();
 }
 END_TEST
@@ -485,6 +517,7 @@ int main(void)
     tcase_add_test(tcase, a_load_comes_to_whom_it_is_sent);
     tcase_add_test(tcase, children_are_in_the_load_of_their_node);
     tcase_add_test(tcase, what_is_not_measured_any_more_gets_older);
+    tcase_add_test(tcase, a_load_says_that_its_node_takes_nothing_any_more);
     tcase_add_test(tcase, the_load_of_a_node_that_is_gone_is_forgotten);
     tcase_add_test(tcase, load_has_limits_and_is_watched_once);
     tcase_add_test(tcase, a_hub_ends_while_it_measures);

@@ -189,6 +189,7 @@ void phub__host_load_received(struct phub__hub *hub, uint64_t from,
     load.children = (uint32_t)in.children;
     load.moving = (uint32_t)in.moving;
     load.interval_ms = (uint32_t)in.interval_ms;
+    load.flags = (uint32_t)in.flags;
     remember(hub->host->loads, from, &load);
 }
 
@@ -244,7 +245,8 @@ static void publish(struct phub__hub *hub, const struct want *want,
         .cpu_permille = load->cpu_permille,
         .node_cpu_permille = load->node_cpu_permille,
         .queue_milli = load->queue_milli, .children = load->children,
-        .moving = load->moving, .interval_ms = want->interval_ms };
+        .moving = load->moving, .interval_ms = want->interval_ms,
+        .flags = load->flags };
     struct phub__builder builder;
     struct phub_buf *body = NULL;
     uint32_t i, k;
@@ -286,7 +288,8 @@ static void measured(struct phub__loads *loads, const struct phub__load *raw)
         .node_memory_bytes = raw->node_memory_bytes,
         .queue_milli = raw->queue_milli,
         .children = instances_here(hub),
-        .moving = phub__moves_count(hub->moves) };
+        .moving = phub__moves_count(hub->moves),
+        .flags = hub->draining || hub->stopping ? PHUB_LOAD_LEAVING : 0 };
     uint32_t slot;
 
     load.cpu_permille = permille(since(raw->cpu_busy, before->cpu_busy),

@@ -173,7 +173,8 @@ PHUB__SCHEMA(phub__op_load_schema, O,
     PHUB__U64(9, O, queue_milli, PHUB__MAX(UINT32_MAX)),
     PHUB__U64(10, O, children, PHUB__MAX(UINT32_MAX)),
     PHUB__U64(11, O, moving, PHUB__MAX(UINT32_MAX)),
-    PHUB__U64(12, O, interval_ms, PHUB__MAX(UINT32_MAX)));
+    PHUB__U64(12, O, interval_ms, PHUB__MAX(UINT32_MAX)),
+    PHUB__U64(13, O, flags, PHUB__MAX(UINT32_MAX)));
 
 const char *phub__op_name(enum phub__op op)
 {

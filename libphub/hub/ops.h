@@ -197,7 +197,7 @@ struct phub__op_load {
     uint64_t serial, host, cpus;
     uint64_t memory_bytes, memory_free_bytes, node_memory_bytes;
     uint64_t cpu_permille, node_cpu_permille, queue_milli;
-    uint64_t children, moving, interval_ms;
+    uint64_t children, moving, interval_ms, flags;
 };
 
 extern const struct phub__schema phub__op_request_schema;

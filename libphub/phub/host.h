@@ -149,7 +149,11 @@ struct phub_load {
     uint32_t children;           /* instances that run or start there */
     uint32_t moving;             /* children on their way from there */
     uint32_t interval_ms;        /* at which it is measured */
+    uint32_t flags;              /* PHUB_LOAD_* */
+    uint32_t reserved_;          /* 0 */
 };
+
+#define PHUB_LOAD_LEAVING 1u     /* it takes no children any more */
 
 /* A child, as this node's registry has it. */
 struct phub_row {

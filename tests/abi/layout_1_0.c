@@ -180,7 +180,7 @@ OFFSET(struct phub_host, handover_put, 768, 388);
 OFFSET(struct phub_host, handover_get, 776, 392);
 OFFSET(struct phub_host, handover_drop, 784, 396);
 
-SIZE(struct phub_load, 80, 80);
+SIZE(struct phub_load, 88, 88);
 OFFSET(struct phub_load, cpus, 4, 4);
 OFFSET(struct phub_load, host, 8, 8);
 OFFSET(struct phub_load, serial, 16, 16);
@@ -194,6 +194,8 @@ OFFSET(struct phub_load, queue_milli, 64, 64);
 OFFSET(struct phub_load, children, 68, 68);
 OFFSET(struct phub_load, moving, 72, 72);
 OFFSET(struct phub_load, interval_ms, 76, 76);
+OFFSET(struct phub_load, flags, 80, 80);
+OFFSET(struct phub_load, reserved_, 84, 84);
 
 SIZE(struct phub_row, 80, 72);
 OFFSET(struct phub_row, flags, 4, 4);
