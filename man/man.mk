@@ -3,6 +3,7 @@
 dist_man_MANS += man/phub-child.7 man/phub-guard.8 man/phub_child.3
 dist_man_MANS += man/phub-distribution-consistent_hash.7 \
 	man/phub-distribution-guided.7 \
+	man/phub-distribution-load_balancer.7 \
 	man/phub-migration-autonomous.7 \
 	man/phub-migration-coldswap.7 man/phub-migration-hotswap.7 \
 	man/phub-redundancy-replication.7 \

@@ -74,6 +74,21 @@ plugins_partition_majority_quorum_la_CPPFLAGS = $(AM_CPPFLAGS) \
 plugins_partition_majority_quorum_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
 plugins_partition_majority_quorum_la_LIBADD = libphubquorum-core.la
 
+# The distribution that measures.
+BALANCER_SOURCES = plugins/balancer/balancer.h plugins/balancer/board.c \
+	plugins/balancer/even.c plugins/balancer/leader.c \
+	plugins/balancer/score.c plugins/balancer/seats.c
+noinst_LTLIBRARIES += libphubbalancer-core.la
+libphubbalancer_core_la_SOURCES = $(BALANCER_SOURCES)
+libphubbalancer_core_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/plugins
+plugin_LTLIBRARIES += plugins/distribution-load_balancer.la
+plugins_distribution_load_balancer_la_SOURCES = \
+	plugins/distribution-load_balancer.c
+plugins_distribution_load_balancer_la_CPPFLAGS = $(AM_CPPFLAGS) \
+	-I$(srcdir)/plugins
+plugins_distribution_load_balancer_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
+plugins_distribution_load_balancer_la_LIBADD = libphubbalancer-core.la
+
 # libphubswap: the shared library for migration strategies, and the same code
 # as an archive for those who would rather link it in. A plugin on it has
 #   plugins_migration_x_la_LIBADD = libphubswap.la

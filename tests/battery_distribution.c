@@ -20,12 +20,15 @@ static uint64_t ids[MOCK_NODES_MAX];
 static char keys[KEYS][16];
 static struct phub_assign_item items[KEYS];
 
-/* What a strategy needs to answer for a child that says nothing of itself. */
+/* What a strategy needs to answer for a child that says nothing of itself, and
+ * to answer alike whatever else there is (check_bounded has the other). */
 static const char *const *params_of(const char *name)
 {
     static const char *const guided[] = { "fallback=hash", NULL };
+    static const char *const ring[] = { "bound_percent=0", NULL };
 
-    return strcmp(name, "guided") == 0 ? guided : NULL;
+    return strcmp(name, "guided") == 0 ? guided
+           : strcmp(name, "consistent_hash") == 0 ? ring : NULL;
 }
 
 static void items_make(void)
@@ -314,7 +317,7 @@ static void fill(TCase *tc)
 int main(int argc, char **argv)
 {
     static const char *const shipped[] = { "consistent_hash", "guided",
-                                           NULL };
+                                           "load_balancer", NULL };
 
     return battery_main(argc, argv, "distribution", shipped, fill);
 }

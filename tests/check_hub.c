@@ -168,6 +168,18 @@ START_TEST(strategies_that_cannot_be_together_are_both_named)
 }
 END_TEST
 
+START_TEST(load_balancer_with_replication_is_refused_by_name)
+{
+    made.options.strategies[PHUB_KIND_DISTRIBUTION].name = "load_balancer";
+    made.options.strategies[PHUB_KIND_REDUNDANCY].name = "replication";
+    ck_assert_int_eq(make(), PHUB_ECONFIG);
+    ck_assert_ptr_nonnull(strstr(made.error, "'load_balancer'"));
+    ck_assert_ptr_nonnull(strstr(made.error, "'replication'"));
+    made.options.strategies[PHUB_KIND_REDUNDANCY].name = "singularity";
+    ck_assert_msg(make() == 0, "%s", made.error);
+}
+END_TEST
+
 START_TEST(a_full_disk_is_said_at_the_start)
 {
     phub__sim_node_disk_full(node, 1);
@@ -239,6 +251,7 @@ int main(void)
     tcase_add_test(tc, a_strategy_of_another_kind_is_named);
     tcase_add_test(tc, a_parameter_that_no_strategy_knows_is_named);
     tcase_add_test(tc, strategies_that_cannot_be_together_are_both_named);
+    tcase_add_test(tc, load_balancer_with_replication_is_refused_by_name);
     tcase_add_test(tc, a_full_disk_is_said_at_the_start);
     tcase_add_test(tc, an_identity_lasts_from_start_to_start);
     tcase_add_test(tc, epochs_only_grow_even_over_a_power_cut);

@@ -21,6 +21,7 @@ void *failing_calloc(size_t count, size_t size);
 void *failing_realloc(void *old, size_t size);
 
 extern const struct phub_plugin phub_plugin_abi1_consistent_hash;
+extern const struct phub_plugin phub_plugin_abi1_load_balancer;
 extern const struct phub_plugin phub_plugin_abi1_pubsub;
 extern const struct phub_plugin phub_plugin_abi1_gossip;
 extern const struct phub_plugin phub_plugin_abi1_coldswap;
@@ -56,6 +57,8 @@ static struct mock *node_new(uint32_t nth)
     mock_world_init(&world, nth);
     ck_assert_int_eq(phub__loader_add(world.loader,
                                       &phub_plugin_abi1_consistent_hash), 0);
+    ck_assert_int_eq(phub__loader_add(world.loader,
+                                      &phub_plugin_abi1_load_balancer), 0);
     ck_assert_int_eq(phub__loader_add(world.loader,
                                       &phub_plugin_abi1_pubsub), 0);
     ck_assert_int_eq(phub__loader_add(world.loader,
@@ -101,6 +104,47 @@ START_TEST(consistent_hash_says_so_and_goes_on)
         mock_world_fini(&world);
     } while (reached(nth) && nth < ALLOCATIONS_MAX);
     ck_assert_uint_ge(refused, 5);
+}
+END_TEST
+
+/* Homes alone decide if there is no memory for a board. */
+START_TEST(load_balancer_says_so_and_goes_on)
+{
+    struct phub_assign_item item = { .size = sizeof item };
+    uint64_t to, homes[3] = { 3, 3, 1 };
+    uint32_t nth = 0, count, i, refused = 0;
+    static const char *const params[] = { "rebalance_per_minute=60", NULL };
+
+    item.id = (struct phub_bytes){ (const uint8_t *)"web", 3 };
+    do {
+        struct mock *mock = node_new(++nth);
+
+        world.homes = homes;
+        world.homes_count = 3;
+        for (i = 0; i < 3; i++) {
+            mock = i == 0 ? mock : mock_new(&world);
+            ck_assert_int_eq(mock_open(mock, PHUB_KIND_DISTRIBUTION,
+                                       "load_balancer", params), 0);
+            mock->load = (struct phub_load){ .size = sizeof mock->load,
+                                             .serial = 1, .cpus = 1 };
+        }
+        mock_view_all(&world, 3);
+        (void)mock_run(&world, 30000);
+        for (i = 0; i < 2; i++) {
+            int rc = phub__call_assign(mock->strategy, mock->view, &item, 1,
+                                       1, &to, &count, NULL, 0);
+
+            refused += rc != 0;
+            ck_assert(rc == 0 || i == 0);
+            ck_assert_uint_eq(rc == 0 ? count : 1, 1);
+        }
+        (void)mock_run(&world, 60000);
+        for (i = 0; i < 3; i++)
+            world.nodes[i]->load.serial++;
+        mock_view_all(&world, 3);
+        mock_world_fini(&world);
+    } while (reached(nth) && nth < ALLOCATIONS_MAX);
+    ck_assert_uint_ge(refused, 2);
 }
 END_TEST
 
@@ -184,6 +228,7 @@ int main(void)
 
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, consistent_hash_says_so_and_goes_on);
+    tcase_add_test(tc, load_balancer_says_so_and_goes_on);
     tcase_add_loop_test(tc, registries_converge_all_the_same, 0, 2);
     tcase_add_loop_test(tc, swaps_take_none_or_lose_none, 0, 2);
     suite_add_tcase(suite, tc);

@@ -90,6 +90,11 @@ tests_check_store_LDADD   = $(hub_ldadd)
 tests_check_drain_SOURCES = tests/check_drain.c $(hub_fixture)
 tests_check_drain_LDADD   = $(hub_ldadd)
 
+check_PROGRAMS += tests/check_balance
+TESTS          += tests/check_balance
+tests_check_balance_SOURCES = tests/check_balance.c $(hub_fixture)
+tests_check_balance_LDADD   = $(hub_ldadd)
+
 check_PROGRAMS += tests/check_leave
 TESTS          += tests/check_leave
 tests_check_leave_SOURCES = tests/check_leave.c $(hub_fixture)

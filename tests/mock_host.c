@@ -563,6 +563,7 @@ struct mock *mock_new(struct mock_world *world)
     mock_moves_host(&host);
     mock_streams_host(&host);
     mock_store_host(&host);
+    mock_load_host(&host);
     mock->host = host;
     mock->world = world;
     mock->id = world->nodes_count + 1;

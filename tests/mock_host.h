@@ -108,6 +108,11 @@ struct mock {
     struct mock_value values[MOCK_VALUES_MAX];  /* outlive the strategy */
     int cell_watched;
     uint64_t cell_token;
+    struct phub_load load;         /* what load_of() tells; serial 0: nothing */
+    uint32_t load_interval_ms;
+    uint32_t planned;              /* a plan is under way */
+    uint64_t load_to;              /* whom it is sent to */
+    uint32_t plans, plans_cancelled, plan_moves, plan_pace;
     char failed[200];
     char log[200];
 };
@@ -128,6 +133,9 @@ struct mock_world {
     uint32_t weight[MOCK_NODES_MAX + 1];   /* by id; 0 = normal */
     char zone[MOCK_NODES_MAX + 1][16];
     char labels[MOCK_NODES_MAX + 1][32];   /* "disk=ssd,rack=3" */
+    uint64_t *homes;               /* of children, 0: none; the test's */
+    uint32_t homes_count;
+    uint32_t sticky;               /* so many of the first are */
     int32_t bufs;                  /* not given back */
     int32_t views;
     uint32_t violations;
@@ -176,6 +184,9 @@ void mock_write(struct mock *mock, uint32_t entries);
 
 /* store.c: later, elsewhere, lease and store. */
 void mock_store_host(struct phub_host *host);
+
+/* load.c: loads, homes and plans. */
+void mock_load_host(struct phub_host *host);
 
 /* For moves.c, streams.c and store.c. */
 struct mock *mock_of(struct phub_ctx *ctx);

@@ -5,7 +5,7 @@
 check_LTLIBRARIES += tests/libmock.la
 tests_libmock_la_SOURCES = tests/battery.c tests/battery.h \
 	tests/mock_host.c tests/mock_host.h \
-	tests/mock_moves.c tests/mock_store.c tests/mock_streams.c
+	tests/mock_load.c tests/mock_moves.c tests/mock_store.c tests/mock_streams.c
 tests_libmock_la_LIBADD = libphub-core.la
 
 check_PROGRAMS += tests/check_swap
@@ -26,6 +26,16 @@ tests_battery_distribution_LDADD = tests/libmock.la $(LDADD)
 check_PROGRAMS += tests/check_bounded
 TESTS          += tests/check_bounded
 tests_check_bounded_LDADD = tests/libmock.la $(LDADD)
+
+check_PROGRAMS += tests/check_board
+TESTS          += tests/check_board
+tests_check_board_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/plugins
+tests_check_board_LDADD = libphubbalancer-core.la $(LDADD)
+
+check_PROGRAMS += tests/check_balancer
+TESTS          += tests/check_balancer
+tests_check_balancer_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/plugins
+tests_check_balancer_LDADD = tests/libmock.la libphubbalancer-core.la $(LDADD)
 
 check_PROGRAMS += tests/check_guided
 TESTS          += tests/check_guided
@@ -67,6 +77,7 @@ check_PROGRAMS += tests/check_plugin_memory
 TESTS          += tests/check_plugin_memory
 tests_check_plugin_memory_SOURCES = tests/check_plugin_memory.c \
 	plugins/distribution-consistent_hash.c \
+	plugins/distribution-load_balancer.c $(BALANCER_SOURCES) \
 	plugins/migration-coldswap.c plugins/migration-hotswap.c \
 	plugins/sync-gossip.c plugins/sync-pubsub.c $(SWAP_SOURCES) \
 	$(SYNC_SOURCES)
