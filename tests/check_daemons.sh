@@ -297,6 +297,32 @@ no_loss drain
 kill -TERM "${pid_of[c]}"
 must 10 'c leaves' gone "${pid_of[c]}"
 must 5 'and is seen to' members 2
+
+# --- one that is gone for good ------------------------------------------------------------
+
+expect 1 "node 'b': it is a member; drain it or stop its daemon first" \
+    phub forget b
+expect 1 'no node of that name or id is known' phub forget z
+expect 0 "node 'c' is forgotten" phub forget c
+expect 0 "node 'c' was forgotten already" phub forget c --json
+forgets_c() { viewer=b phub nodes | grep -q ' b \|^b ' &&
+              ! viewer=b phub nodes | grep -q '^c '; }
+must 10 'b forgets it, too' forgets_c
+daemon c
+must 10 'with what it has it is refused, and told what to do' logged c \
+    'join.*refused: node "c" was forgotten; empty its state directory, it then'
+must 5 'and runs nothing' logged c 'nothing runs here any more'
+members 2 || wrong 'one that was forgotten is a member'
+expect 0 'was forgotten; empty its state directory' env viewer=c \
+    "$bin/phub" status --socket "$scratch/c/sock"
+kill -TERM "${pid_of[c]}"
+must 10 'it can be stopped' gone "${pid_of[c]}"
+rm -rf "$scratch/c/state"
+daemon c
+must 10 'empty it joins as new' members 3
+kill -TERM "${pid_of[c]}"
+must 20 'c leaves again' gone "${pid_of[c]}"
+must 5 'and is seen to' members 2
 kill -TERM "${pid_of[b]}"
 must 15 'b moves all away and leaves' gone "${pid_of[b]}"
 must 5 'a is alone' members 1

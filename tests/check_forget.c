@@ -473,7 +473,9 @@ START_TEST(one_that_returns_with_its_old_rows_is_refused_and_runs_nothing)
     ck_assert(!live(NODE_A, "d") && !live(NODE_B, "d"));
     ck_assert_uint_eq(members(NODE_A), 2);
     /* and it says so to whoever asks it */
-    ck_assert_int_eq(hubs_start(&hubs, NODE_C, "e", "sim"), PHUB_EPARTITIONED);
+    ck_assert_int_eq(hubs_start(&hubs, NODE_C, "e", "sim"),
+                     PHUB_EFORGOTTEN);
+    ck_assert_ptr_nonnull(strstr(hubs_last.text, "empty its state"));
 }
 END_TEST
 

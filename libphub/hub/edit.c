@@ -90,6 +90,10 @@ static void hold(struct edit *edit, struct phub_bytes id,
 int phub__keeper_may_not(struct phub__hub *hub, struct phub_bytes id,
                          const char **text)
 {
+    if (hub->forgotten) {
+        *text = "this node was forgotten";
+        return PHUB_EFORGOTTEN;
+    }
     if (hub->verdict != PHUB_VERDICT_CONTINUE) {
         *text = "the partition strategy forbids it";
         phub__hub_cause(hub, id, "refused: the partition strategy '%s' "

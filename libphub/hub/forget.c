@@ -338,31 +338,41 @@ static void done(void *arg, struct phub__request *request)
                                     ? item->text : phub_strerror(item->code));
 }
 
+struct phub__request *phub__forget_request(struct phub__hub *hub,
+                                           uint64_t node, const char *name,
+                                           uint64_t timeout_ms)
+{
+    struct phub__request *request =
+        phub__request_new(hub, PHUB__OP_CELL, 1, timeout_ms);
+    char key[PREFIX_SIZE + HEX_SIZE + 1];
+    uint8_t id[PHUB_CHILD_ID_MAX];
+
+    if (request == NULL)
+        return NULL;
+    request->items[0].op.id =
+        phub__request_copy(request, phub__cell_id(key_of(node, key), id));
+    request->items[0].op.spec = phub__request_copy(request,
+                                                   phub__text_of(name));
+    return request;
+}
+
 void phub__serve_forget(struct phub__report *report,
                         const struct phub__question *q)
 {
-    struct phub__hub *hub = report->hub;
-    uint8_t id[PHUB_CHILD_ID_MAX];
-    char key[PREFIX_SIZE + HEX_SIZE + 1];
     struct phub__request *request;
     struct sought sought;
-    int rc = seek(hub, q->node, &sought);
+    int rc = seek(report->hub, q->node, &sought);
 
     if (rc != 0) {
         told(report, rc, sought.name, sought.why);
         return;
     }
-    request = phub__request_new(hub, PHUB__OP_CELL, 1,
-                                q->timeout_ms != 0 ? q->timeout_ms
-                                                   : TIMEOUT_MS);
-    if (request == NULL) {
+    request = phub__forget_request(report->hub, sought.node, sought.name,
+                                   q->timeout_ms != 0 ? q->timeout_ms
+                                                      : TIMEOUT_MS);
+    if (request == NULL)
         phub__report_end(report, PHUB_EBUSY,
                          "too many requests are under way");
-        return;
-    }
-    request->items[0].op.id = phub__request_copy(
-        request, phub__cell_id(key_of(sought.node, key), id));
-    request->items[0].op.spec =
-        phub__request_copy(request, phub__text_of(sought.name));
-    phub__request_send(request, done, report);
+    else
+        phub__request_send(request, done, report);
 }

@@ -104,6 +104,11 @@ static int refuse(struct phub__hub *hub, const struct phub__op_item *item,
                  hub->name);
         return PHUB_EAGAIN;
     }
+    if (hub->forgotten) {
+        snprintf(text, max, "node '%s' was forgotten; empty its state "
+                 "directory, it then joins as new", hub->name);
+        return PHUB_EFORGOTTEN;
+    }
     if (hub->verdict != PHUB_VERDICT_CONTINUE) {
         snprintf(text, max, "the partition strategy '%s' forbids it",
                  hub->strategies[PHUB_KIND_PARTITION]->name);

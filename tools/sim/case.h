@@ -229,6 +229,8 @@ void sim_move(struct sim_case *c, uint32_t node, uint32_t child,
 void sim_edit(struct sim_case *c, uint32_t node, uint32_t child);
 /* Everything away from target. */
 void sim_drain(struct sim_case *c, uint32_t node, uint32_t target);
+/* The target is gone for good, as far as it is known by its id now. */
+void sim_forget(struct sim_case *c, uint32_t node, uint32_t target);
 /* One random command. */
 void sim_operate(struct sim_case *c);
 

@@ -13,6 +13,7 @@
 #include "sim/judge.h"
 #include "sim/record.h"
 #include "child/spec.h"
+#include "hub/forget.h"
 #include "hub/request.h"
 #include "wire/assert.h"
 
@@ -148,7 +149,7 @@ static void answered(void *arg, struct phub__request *request)
                    phub__op_name(command->op), request->pending,
                    request->count);
     for (uint32_t i = 0; i < request->count; i++) {
-        if (command->op != PHUB__OP_DRAIN)
+        if (command->op != PHUB__OP_DRAIN && command->op != PHUB__OP_CELL)
             tell(command, i, &request->items[i]);
         if (command->op == PHUB__OP_START || command->op == PHUB__OP_STOP)
             learned(command, command->first + i, request->items[i].code,
@@ -258,11 +259,18 @@ static void issue(void *arg)
     struct phub__request *request;
 
     command->issued = 1;
-    request = phub__request_new(daemon->hub, command->op,
-                                command->last - command->first,
-                                SIM_OP_TIMEOUT_MS);
+    if (command->op == PHUB__OP_CELL)
+        request = phub__forget_request(
+            daemon->hub, command->c->node_ids[command->target],
+            phub__sim_node_name(sim_node(command->c, command->target)),
+            SIM_OP_TIMEOUT_MS);
+    else
+        request = phub__request_new(daemon->hub, command->op,
+                                    command->last - command->first,
+                                    SIM_OP_TIMEOUT_MS);
     phub__assert(request != NULL);
-    fill(command, request);
+    if (command->op != PHUB__OP_CELL)
+        fill(command, request);
     phub__request_send(request, answered, command);
 }
 
@@ -318,7 +326,8 @@ static void ask(struct sim_case *c, enum phub__op op, uint32_t node,
 
     if (daemon == NULL)
         return;
-    recorded(c, op, phub__sim_node_index(daemon->node), first, last, target);
+    if (op != PHUB__OP_CELL)
+        recorded(c, op, phub__sim_node_index(daemon->node), first, last, target);
     command = sim_own(c, sizeof(*command)
                       + (last - first) * sizeof(command->before[0]));
     command->c = c;
@@ -332,8 +341,9 @@ static void ask(struct sim_case *c, enum phub__op op, uint32_t node,
     for (uint32_t i = first; i < last; i++) {
         struct sim_child *child = &c->children[i];
 
-        if (op == PHUB__OP_DRAIN)
-            phub__world_note(c->world, daemon->node, "people: drain n%u",
+        if (op == PHUB__OP_DRAIN || op == PHUB__OP_CELL)
+            phub__world_note(c->world, daemon->node, "people: %s n%u",
+                             op == PHUB__OP_DRAIN ? "drain" : "forget",
                              target);
         else
             phub__world_note(c->world, daemon->node, "people: %s %s",
@@ -379,6 +389,11 @@ void sim_edit(struct sim_case *c, uint32_t node, uint32_t child)
 void sim_drain(struct sim_case *c, uint32_t node, uint32_t target)
 {
     ask(c, PHUB__OP_DRAIN, node, 0, 1, target);
+}
+
+void sim_forget(struct sim_case *c, uint32_t node, uint32_t target)
+{
+    ask(c, PHUB__OP_CELL, node, 0, 1, target);
 }
 
 void sim_operate(struct sim_case *c)

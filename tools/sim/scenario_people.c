@@ -119,6 +119,17 @@ static int play_drain(struct sim_play *p, const struct sim_arg *args)
     return 0;
 }
 
+static int play_forget(struct sim_play *p, const struct sim_arg *args)
+{
+    uint32_t node, target;
+
+    if (sim_play_node(p, args[0].expr, &target) != 0
+        || asked(p, &args[1], &node) != 0)
+        return -1;
+    sim_forget(p->c, node, target);
+    return 0;
+}
+
 static int play_edit(struct sim_play *p, const struct sim_arg *args)
 {
     uint32_t node, first, last;
@@ -261,6 +272,7 @@ const struct sim_form sim_forms_people[] = {
     { "stop CHILDREN [at NODE]", SIM_ACTION, play_stop },
     { "move CHILDREN to NODE [at NODE]", SIM_ACTION, play_move },
     { "drain NODE [at NODE]", SIM_ACTION, play_drain },
+    { "forget NODE [at NODE]", SIM_ACTION, play_forget },
     { "leave NODES [within TIME]", SIM_ACTION, play_leave },
     { "edit CHILDREN [at NODE]", SIM_ACTION, play_edit },
     { "send off", SIM_ACTION, play_send_off },
