@@ -145,6 +145,38 @@ static int play_jump(struct sim_play *p, const struct sim_arg *args)
     return sim_play_each_node(p, &args[0], jump, ns);
 }
 
+static int loaded(struct sim_play *p, uint32_t index, uint64_t load)
+{
+    phub__sim_node_load(sim_node(p->c, index),
+                        (const struct phub__sim_load *)(uintptr_t)load);
+    return 0;
+}
+
+/* What a machine has and uses besides the children; what is not said is as it
+ * was at the start. */
+static int play_load(struct sim_play *p, const struct sim_arg *args)
+{
+    struct phub__sim_load load;
+    int64_t cpus, busy = 0, tasks = 0, memory = 0;
+
+    phub__sim_load_init(&load);
+    cpus = load.cpus;
+    if ((args[1].given &&
+         sim_play_number(p, &args[1], "cpus", 1, 4096, &cpus) != 0) ||
+        (args[2].given &&
+         sim_play_number(p, &args[2], "% busy", 0, 100, &busy) != 0) ||
+        (args[3].given &&
+         sim_play_number(p, &args[3], "tasks", 0, 1000000, &tasks) != 0) ||
+        (args[4].given &&
+         sim_play_number(p, &args[4], "% of memory", 0, 100, &memory) != 0))
+        return -1;
+    load.cpus = (uint32_t)cpus;
+    load.cpu_permille = (uint32_t)busy * 10;
+    load.queue_milli = (uint32_t)tasks * 1000;
+    load.memory_used_bytes = load.memory_bytes / 100 * (uint64_t)memory;
+    return sim_play_each_node(p, &args[0], loaded, (uintptr_t)&load);
+}
+
 static int kill_guard(struct sim_play *p, uint32_t index, uint64_t value)
 {
     (void)value;
@@ -471,6 +503,8 @@ const struct sim_form sim_forms_faults[] = {
     { "slow NODES by TIME [for TIME]", SIM_ACTION, play_slow },
     { "skew NODES by NUMBER ppm", SIM_ACTION, play_skew },
     { "jump NODES by TIME", SIM_ACTION, play_jump },
+    { "load NODES [cpus NUMBER] [busy NUMBER] [tasks NUMBER] "
+      "[memory NUMBER]", SIM_ACTION, play_load },
     { "guard kill NODES", SIM_ACTION, play_guard_kill },
     { "disk full NODES [for TIME]", SIM_ACTION, play_disk_full },
     { "disk usable NODES", SIM_ACTION, play_disk_usable },
