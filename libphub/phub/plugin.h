@@ -44,7 +44,7 @@
  *        ask_option, alter_add, alter_id, alter_origin, alter_metadata,
  *        alter_set_metadata, alter_has_tag, alter_add_tag, alter_set_env,
  *        alter_refuse, child_state, handover_put, handover_get,
- *        handover_drop; all kinds: asked.
+ *        handover_drop; all kinds: asked; PHUB_EFORGOTTEN.
  *
  * Manual: phub-strategy(7). */
 #ifndef PHUB_PLUGIN_H
