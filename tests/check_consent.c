@@ -16,7 +16,7 @@
 #define CHILDREN 16u
 
 static struct hubs hubs;
-static uint32_t deferred[CHILDREN];
+static uint32_t deferred[CHILDREN], agreed;
 
 static void name(char *id, uint32_t i)
 {
@@ -34,6 +34,13 @@ static void on_deferred(void *arg, const struct phub_hook_event *event)
     }
 }
 
+static void on_agreed(void *arg, const struct phub_hook_event *event)
+{
+    (void)arg;
+    (void)event;
+    agreed++;
+}
+
 static void made(struct hubs *h, uint32_t node, struct phub__hub *hub)
 {
     uint64_t handle;
@@ -42,6 +49,8 @@ static void made(struct hubs *h, uint32_t node, struct phub__hub *hub)
     (void)node;
     ck_assert_int_eq(phub__hooks_add(hub->hooks, "migration_deferred", 0,
                                      on_deferred, NULL, &handle), 0);
+    ck_assert_int_eq(phub__hooks_add(hub->hooks, "migration_agreed", 0,
+                                     on_agreed, NULL, &handle), 0);
 }
 
 static void begin(const char *const *params, const char *migration,
@@ -50,6 +59,7 @@ static void begin(const char *const *params, const char *migration,
     char ids[CHILDREN * 8] = "", id[8];
 
     memset(deferred, 0, sizeof deferred);
+    agreed = 0;
     hubs = (struct hubs){ .made = made, .distribution_params = params,
                           .distribution_params_count = params != NULL };
     hubs_new(&hubs, nodes, migration, 41);
@@ -160,6 +170,51 @@ START_TEST(who_ends_while_its_move_is_put_off_is_not_asked_again)
 }
 END_TEST
 
+/* It is asked again after 10 s, and not before. */
+START_TEST(one_that_agrees_is_moved_at_once)
+{
+    static const char *const words[] = {
+        "sim state freeze consent defer=1000000 agree=700",
+        "sim state freeze consent defer=1000000" };
+    static const char *const swaps[] = { "hotswap", "coldswap" };
+    uint32_t asked;
+
+    begin(NULL, swaps[_i % 2], 1, words[_i / 2]);
+    (void)hubs_add(&hubs);
+    ck_assert(hubs_until(&hubs, 20000, hubs_agree, NULL));
+    while (all_deferred() == 0)
+        hubs_run(&hubs, 10);
+    hubs_run(&hubs, 300);
+    asked = all_deferred();
+    ck_assert_uint_eq(pending(0), asked);
+    ck_assert_uint_eq(hubs_hub(&hubs, 0)->counters.moves_completed, 0);
+    hubs_run(&hubs, 3000);
+    ck_assert_uint_eq(all_deferred(), asked);
+    ck_assert_uint_eq(hubs_hub(&hubs, 0)->counters.moves_completed,
+                      _i < 2 ? asked : 0);
+    ck_assert_uint_eq(pending(0), _i < 2 ? 0 : asked);
+    end();
+}
+END_TEST
+
+/* The second time it consents, and cannot start there: what it says after that
+ * is about nothing. */
+START_TEST(who_agrees_and_has_not_refused_is_not_heard)
+{
+    begin(NULL, "hotswap", 1, "sim state freeze consent defer=1 agree=15000");
+    (void)hubs_add(&hubs);
+    phub__sim_node_no_exec(hubs_node(&hubs, 1), 1);
+    hubs_settle(&hubs);
+    hubs_run(&hubs, 12000);
+    ck_assert_uint_gt(all_deferred(), 0);
+    ck_assert_uint_eq(pending(0), 0);
+    hubs_run(&hubs, 10000);
+    ck_assert_uint_eq(agreed, 0);
+    ck_assert_uint_eq(hubs_hub(&hubs, 0)->counters.moves_completed, 0);
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("consent");
@@ -171,6 +226,8 @@ int main(void)
     tcase_add_test(tc,
                    a_move_that_was_put_off_goes_where_its_child_belongs_then);
     tcase_add_test(tc, who_ends_while_its_move_is_put_off_is_not_asked_again);
+    tcase_add_loop_test(tc, one_that_agrees_is_moved_at_once, 0, 4);
+    tcase_add_test(tc, who_agrees_and_has_not_refused_is_not_heard);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -31,7 +31,7 @@ struct hub {
     char guard[600];
     uint64_t guard_id;
     uint32_t attached, started, failed, exited, adopted, holders;
-    uint32_t hellos, readies, dones, publishes, commands, tails;
+    uint32_t hellos, readies, dones, publishes, agrees, commands, tails;
     const uint32_t *waited; /* stop the loop once this count */
     uint32_t until;         /* is so much */
     int64_t pid;
@@ -101,6 +101,9 @@ static void on_received(void *arg, uint64_t handle,
                  (int)message->text.size, (const char *)message->text.data,
                  (int)body.size, (const char *)body.data);
         hub->publishes++;
+        break;
+    case PHUB__VERB_AGREE:
+        hub->agrees++;
         break;
     default:
         ck_abort_msg("a child does not say %d", (int)message->verb);
@@ -477,7 +480,13 @@ START_TEST(verbs_reach_a_child_and_its_answers_come_back)
     ck_assert_uint_eq(hub.version, 1);
     ck_assert_uint_eq(hub.body->size, 2);
     ck_assert_mem_eq(hub.body->data, "41", 2);
+    ck_assert_uint_eq(hub.agrees, 0);
+    ck_assert_int_eq(ask(&hub, 1, PHUB__VERB_CONSENT, 8, NULL), 0);
+    wait_for(&hub, &hub.agrees, 1);
+    ck_assert_uint_eq(hub.dones, 4);
+    ck_assert_int_eq(hub.rc, PHUB_EBUSY);
     ck_assert_int_eq(ask(&hub, 1, PHUB__VERB_READY, 0, NULL), PHUB_EINVAL);
+    ck_assert_int_eq(ask(&hub, 1, PHUB__VERB_AGREE, 0, NULL), PHUB_EINVAL);
     ck_assert_int_eq(ask(&hub, 2, PHUB__VERB_THAW, 8, NULL), PHUB_ENOTFOUND);
     ck_assert_int_eq(ask(&hub, 1, PHUB__VERB_STOP, 0, NULL), 0);
     wait_for(&hub, &hub.exited, 1);

@@ -435,12 +435,15 @@ static void a_deferral(void)
 {
     begin(1, "coldswap", 3);
     ck_assert_int_eq(hubs_start(&hubs, 0, "c1 c2 c3 c4 c5 c6",
-                                "sim state freeze consent defer=2"), 0);
+                                "sim state freeze consent defer=2 agree=50"),
+                     0);
     (void)hubs_add(&hubs);
     ck_assert(hubs_until(&hubs, 60000, has_deferred, NULL));
     ck_assert_int_ne(first(PHUB_HOOK_migration_deferred, 0, NULL)->code, 0);
     ck_assert_str_ne(first(PHUB_HOOK_migration_deferred, 0, NULL)->child,
                      "");
+    hubs_run(&hubs, 200);
+    ck_assert_str_ne(first(PHUB_HOOK_migration_agreed, 0, NULL)->child, "");
     hubs_free(&hubs);
 }
 

@@ -247,6 +247,15 @@ START_TEST(without_memory_a_verb_is_still_answered)
 }
 END_TEST
 
+START_TEST(one_that_agrees_by_itself_is_told_of)
+{
+    running(PHUB__CAN_CONSENT);
+    ck_assert_uint_eq(sup.agreed, 0);
+    sup_agree(&sup);
+    ck_assert_uint_eq(sup.agreed, 1);
+}
+END_TEST
+
 START_TEST(who_was_not_asked_consents)
 {
     running(0);
@@ -678,6 +687,7 @@ int main(void)
     tcase_add_test(tc, unanswered_verbs_are_limited);
     tcase_add_test(tc, without_memory_a_verb_is_still_answered);
     tcase_add_test(tc, who_was_not_asked_consents);
+    tcase_add_test(tc, one_that_agrees_by_itself_is_told_of);
     tcase_add_test(tc, commands_stand_in_for_a_channel);
     tcase_add_test(tc, a_command_that_outlives_its_instance_is_forgotten);
     tcase_add_test(tc, a_program_that_is_not_healthy_is_not_running);

@@ -138,11 +138,22 @@ on_message(void *arg, uint64_t ref, const char *sender, const void *data,
     return phub_child_give(counter->child, ref, text, (size_t)length);
 }
 
+/* It does not ask to be asked; if it is all the same, it thinks again. */
+static int
+on_consent(void *arg, uint64_t ref)
+{
+    struct counter *counter = arg;
+    int rc = phub_child_done(counter->child, ref, PHUB_EBUSY, NULL);
+
+    return rc != 0 ? rc : phub_child_agree(counter->child);
+}
+
 static const struct phub_child_calls calls = {
     .size = sizeof(struct phub_child_calls),
     .stop = on_stop, .freeze = on_freeze, .thaw = on_thaw,
     .commit = on_commit, .get_state = on_get_state,
     .put_state = on_put_state, .message = on_message,
+    .consent = on_consent,
 };
 
 static void

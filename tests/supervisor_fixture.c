@@ -295,9 +295,15 @@ static int on_may_restart(void *arg)
     return !((const struct sup *)arg)->may_not;
 }
 
+static void on_agreed(void *arg, struct phub__instance *instance)
+{
+    (void)instance;
+    ((struct sup *)arg)->agreed++;
+}
+
 static const struct phub__supervisor_events events = {
     .changed = on_changed, .ended = on_ended, .adopted = on_adopted,
-    .holder = on_holder, .attached = on_attached,
+    .holder = on_holder, .attached = on_attached, .agreed = on_agreed,
     .may_restart = on_may_restart,
 };
 
@@ -412,6 +418,13 @@ void sup_hello(struct sup *sup, int32_t can)
 void sup_ready(struct sup *sup)
 {
     struct phub__verb_message message = { .verb = PHUB__VERB_READY };
+
+    receive(sup, &message);
+}
+
+void sup_agree(struct sup *sup)
+{
+    struct phub__verb_message message = { .verb = PHUB__VERB_AGREE };
 
     receive(sup, &message);
 }

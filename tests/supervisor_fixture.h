@@ -38,7 +38,7 @@ struct sup {
     void (*command_done)(void *arg, const struct phub__command_result *r);
     void *command_arg;
     /* what the supervisor told */
-    uint32_t changed, ended, adopted, attached;
+    uint32_t changed, ended, adopted, attached, agreed;
     enum phub__ended why;
     int rc;
     char text[256];
@@ -69,6 +69,7 @@ int sup_start(struct sup *sup, const struct phub__spec *spec, unsigned flags,
 void sup_started(struct sup *sup);
 void sup_hello(struct sup *sup, int32_t can);
 void sup_ready(struct sup *sup);
+void sup_agree(struct sup *sup);
 void sup_done(struct sup *sup, uint64_t ref, int32_t code, const char *body);
 void sup_exit(struct sup *sup, int status);
 void sup_publish(struct sup *sup, const char *key, const char *value);

@@ -42,7 +42,8 @@ enum phub__verb {
     PHUB__VERB_HELLO,      /* code: capability bits PHUB__CAN_* */
     PHUB__VERB_READY,
     PHUB__VERB_DONE,       /* ref, code (0 or PHUB_E*), text, body */
-    PHUB__VERB_PUBLISH     /* text: key, body: value (empty: remove) */
+    PHUB__VERB_PUBLISH,    /* text: key, body: value (empty: remove) */
+    PHUB__VERB_AGREE       /* it refused CONSENT, and may be moved now */
 };
 
 #define PHUB__CAN_FREEZE 1u

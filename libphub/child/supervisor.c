@@ -592,6 +592,10 @@ static void on_received(void *arg, uint64_t handle,
     case PHUB__VERB_PUBLISH:
         phub__instance_publish(instance, message);
         return;
+    case PHUB__VERB_AGREE:
+        instance->supervisor->events->agreed(instance->supervisor->arg,
+                                             instance);
+        return;
     case PHUB__VERB_STOP:
     case PHUB__VERB_FREEZE:
     case PHUB__VERB_THAW:

@@ -78,6 +78,8 @@ struct phub__supervisor_events {
     void (*holder)(void *arg, const char *runner, uint64_t guard_id);
     /* attach of every runner is complete. */
     void (*attached)(void *arg);
+    /* It may be moved now, it says. */
+    void (*agreed)(void *arg, struct phub__instance *instance);
     /* May what ended by itself be started again now?  It is asked for anew
      * while not.  NULL: always. */
     int (*may_restart)(void *arg);

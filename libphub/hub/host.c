@@ -455,8 +455,13 @@ static void consented(void *arg, int rc, const char *text,
                       struct phub_buf *body)
 {
     struct consent *consent = arg;
+    struct phub__local *local = phub__local_find(
+        consent->hub, (struct phub_bytes){ (const uint8_t *)consent->id,
+                                           consent->id_size });
 
     (void)body;
+    if (local != NULL)
+        local->put_off = rc != 0;
     if (rc != 0)
         phub__hub_hook(consent->hub, PHUB_HOOK_migration_deferred,
                        consent->hub->node,

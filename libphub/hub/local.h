@@ -64,6 +64,7 @@ struct phub__local {
     struct phub__local *confirm_next, **confirm_link;
     int confirming;
     uint32_t claims;                   /* decisions under way here (keeper) */
+    int put_off;                       /* it refused to be moved */
     const struct phub__instance *told; /* hooks know that it runs, */
     uint32_t told_restarts;            /* after so many restarts */
     int busy;                          /* inside reconcile */

@@ -696,11 +696,25 @@ static int on_may_restart(void *arg)
     return phub__hub_in_charge(hub) && phub__synced_complete(hub);
 }
 
+/* Only who has refused can agree, and that once. */
+static void on_agreed(void *arg, struct phub__instance *instance)
+{
+    struct phub__hub *hub = arg;
+    struct phub__local *local = phub__instance_owner(instance);
+
+    if (local == NULL || local->instance != instance || !local->put_off)
+        return;
+    local->put_off = 0;
+    phub__hub_hook(hub, PHUB_HOOK_migration_agreed, hub->node,
+                   phub__local_id(local), 0, 1, "");
+}
+
 const struct phub__supervisor_events phub__local_events = {
     .changed = on_changed,
     .ended = on_ended,
     .adopted = on_adopted,
     .holder = on_holder,
     .attached = on_attached,
+    .agreed = on_agreed,
     .may_restart = on_may_restart,
 };

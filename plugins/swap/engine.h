@@ -58,6 +58,7 @@ struct phub_swap_move {
     bool counted;               /* in its group's under_way */
     bool ask;                   /* for consent */
     bool deferred;              /* it was put off at least once */
+    bool agreed;                /* the child has said so by itself */
     bool last;                  /* ABORT: no further target */
 };
 
@@ -99,6 +100,7 @@ struct phub_swap {
     uint32_t ahead_there;
     uint32_t ahead_missing;
     uint32_t steps[PHUB_SWAP_ABORT + 1];  /* moves in each step */
+    uint64_t agreed;             /* handle of that event, or 0 */
     bool leaving;                /* nobody is asked for consent */
 };
 
@@ -129,6 +131,10 @@ struct phub_swap_move *phub__swap_due_first(struct phub_swap *swap,
 void phub__swap_arm(struct phub_swap *swap);
 uint64_t phub__swap_now(const struct phub_swap *swap);
 uint64_t phub__swap_after(const struct phub_swap *swap, uint64_t ms);
+
+/* A child that was put off may be moved now; token is the swap. */
+void phub__swap_agreed(void *self, uint64_t token,
+                       const struct phub_event *event);
 
 /* --- queues (plan.c) ----------------------------------------------------- */
 struct phub_swap_group *phub__swap_group(struct phub_swap *swap,

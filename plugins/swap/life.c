@@ -76,6 +76,11 @@ int phub_swap_new(struct phub_ctx *ctx, const struct phub_host *host,
     made->host = host;
     made->options = *options;
     made->timer_ns = NEVER;
+    /* Without it a child that was put off is only asked again. */
+    if (PHUB_HAS(host, hook_add) &&
+        host->hook_add(ctx, "migration_agreed", 0, phub__swap_agreed,
+                       (uint64_t)(uintptr_t)made, &made->agreed) != 0)
+        made->agreed = 0;
     *swap = made;
     return 0;
 }
@@ -88,6 +93,8 @@ void phub_swap_free(struct phub_swap **swap)
     *swap = NULL;
     if (s == NULL)
         return;
+    if (s->agreed != 0)
+        (void)s->host->hook_cancel(s->ctx, s->agreed);
     for (i = 0; i < s->slots_count; i++) {
         struct phub_swap_move *move = s->slots[i];
         bool decided;

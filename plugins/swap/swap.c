@@ -309,8 +309,8 @@ static void consent_ended(struct phub_swap *swap, struct phub_swap_move *move,
         phub__swap_fail(swap, move, rc, phub__swap_why(rc), true);
         return;
     }
-    if (rc != 0 && rc != PHUB_EUNSUPPORTED) {  /* "no", and silence */
-        if (phub__swap_now(swap) < move->force_ns) {
+    if (rc != 0 && rc != PHUB_EUNSUPPORTED && !move->agreed) {
+        if (phub__swap_now(swap) < move->force_ns) {  /* "no", or silence */
             uint64_t due = phub__swap_after(swap,
                                             swap->options.consent_retry_ms);
 
@@ -343,6 +343,23 @@ static void deferred_ended(struct phub_swap *swap,
         return;
     }
     requeue(swap, move);
+}
+
+/* The event migration_agreed.  Its answer may still be on its way to us. */
+void phub__swap_agreed(void *self, uint64_t token,
+                       const struct phub_event *event)
+{
+    struct phub_swap *swap = (struct phub_swap *)(uintptr_t)token;
+    struct phub_swap_move *move = phub__swap_find(swap, &event->child);
+
+    (void)self;
+    if (move == NULL || !move->ask)
+        return;
+    if (move->step == PHUB_SWAP_DEFERRED)
+        consented(swap, move);
+    else
+        move->agreed = true;
+    phub__swap_pump(swap);
 }
 
 /* Freeze and take: what a child cannot do changes the order, what it does not

@@ -297,7 +297,10 @@ static void on_message(void *arg, const struct phub__childmsg *message,
     case PHUB_CHILD_PUBLISH:
         on_publish(child, message);
         return;
-    default: /* AGREE: the hub asks again by itself */
+    case PHUB_CHILD_AGREE:
+        tell(child, &(struct phub__verb_message){ .verb = PHUB__VERB_AGREE });
+        return;
+    default:
         return;
     }
 }
@@ -493,6 +496,7 @@ static uint32_t verb_number(enum phub__verb verb)
     case PHUB__VERB_READY:
     case PHUB__VERB_DONE:
     case PHUB__VERB_PUBLISH:
+    case PHUB__VERB_AGREE:
         return 0;
     }
     return 0;

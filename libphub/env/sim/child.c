@@ -62,6 +62,7 @@ static const struct {
     { "garbage=", PHUB__SIM_MS,
       offsetof(struct phub__sim_manner, garbage_ns) },
     { "flood=", 1, offsetof(struct phub__sim_manner, flood) },
+    { "agree=", PHUB__SIM_MS, offsetof(struct phub__sim_manner, agree_ns) },
     { "defer=", 1, offsetof(struct phub__sim_manner, defer) },
     { "version=", 1, offsetof(struct phub__sim_manner, version) },
     { "checkpoint=", 1, offsetof(struct phub__sim_manner, checkpoint_ms) },
@@ -389,6 +390,20 @@ static void done(struct phub__sim_child *child, uint64_t ref, int32_t code,
     step->body = phub__buf_ref(body);
 }
 
+static void agree_now(struct step *step)
+{
+    phub__sim_tell(step->child, PHUB__VERB_AGREE, 0, 0, NULL);
+}
+
+static void consent(struct phub__sim_child *child, uint64_t ref)
+{
+    int refuses = child->deferred++ < child->manner.defer;
+
+    done(child, ref, refuses ? PHUB_EAGAIN : 0, NULL, 0);
+    if (refuses && child->manner.agree_ns != 0)
+        (void)later(child, child->manner.agree_ns, agree_now);
+}
+
 /* With a code there is none: it begins empty. */
 static void put_state(struct phub__sim_child *child, uint64_t ref,
                       int32_t code, struct phub_buf *body)
@@ -490,8 +505,7 @@ void phub__sim_child_verb(struct phub__sim_child *child, enum phub__verb verb,
             put_state(child, ref, code, body);
         return;
     case PHUB__VERB_CONSENT:
-        done(child, ref, child->deferred++ < child->manner.defer
-             ? PHUB_EAGAIN : 0, NULL, 0);
+        consent(child, ref);
         return;
     case PHUB__VERB_ROLE:
         child->passive = (child->manner.can & PHUB__CAN_ROLE) != 0
@@ -508,6 +522,7 @@ void phub__sim_child_verb(struct phub__sim_child *child, enum phub__verb verb,
     case PHUB__VERB_READY:
     case PHUB__VERB_DONE:
     case PHUB__VERB_PUBLISH:
+    case PHUB__VERB_AGREE:
         return;
     }
 }

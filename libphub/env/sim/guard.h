@@ -15,7 +15,7 @@
 struct phub__sim_manner {
     uint32_t can;
     uint64_t slow_ready_ns, late_state_ns, late_freeze_ns, slow_stop_ns;
-    uint64_t crash_after_ns, exit_after_ns, defer, state_size, version,
+    uint64_t crash_after_ns, exit_after_ns, defer, agree_ns, state_size, version,
         old_on, checkpoint_ms;
     uint64_t slow_exec_ns, garbage_ns, flood;
     int never_state, early_ready, refuse_freeze;
