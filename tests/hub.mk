@@ -64,6 +64,11 @@ tests_check_serve_LDADD   = $(hub_ldadd)
 tests_check_report_SOURCES = tests/check_report.c $(hub_fixture)
 tests_check_report_LDADD   = $(hub_ldadd)
 
+check_PROGRAMS += tests/check_gather
+TESTS          += tests/check_gather
+tests_check_gather_SOURCES = tests/check_gather.c $(hub_fixture)
+tests_check_gather_LDADD   = $(hub_ldadd)
+
 check_PROGRAMS += tests/check_return
 TESTS          += tests/check_return
 tests_check_return_SOURCES = tests/check_return.c $(hub_fixture)

@@ -15,7 +15,7 @@
 #include "hub/hub.h"
 #include "hub/request.h"
 
-#define HUBS_MAX 8u
+#define HUBS_MAX 16u
 #define HUBS_RESULTS_MAX 4096u
 
 struct hubs {

@@ -19,6 +19,7 @@
 #include "hub/forget.h"
 #include "hub/hook_command.h"
 #include "hub/handover.h"
+#include "hub/gather.h"
 #include "hub/host.h"
 #include "hub/hub.h"
 #include "hub/linger.h"
@@ -676,6 +677,8 @@ static int parts_new(struct phub__hub *hub)
     if (rc == 0)
         rc = phub__mail_new(hub);
     if (rc == 0)
+        rc = phub__gather_new(hub);
+    if (rc == 0)
         rc = phub__synced_new(hub);
     if (rc == 0)
         rc = phub__confirm_new(hub);
@@ -759,6 +762,7 @@ void phub__hub_free(struct phub__hub **result)
     phub__departed_free(hub);
     phub__store_free(hub);
     phub__synced_free(hub);
+    phub__gather_free(hub);
     phub__confirm_free(hub);
     phub__subscriptions_free(hub);
     phub__watches_free(hub);

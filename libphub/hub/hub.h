@@ -160,6 +160,7 @@ struct phub__hub {
     struct phub__mailroom *mailroom;
     struct phub__order_sent *order_sent;
     struct phub__synced *synced;
+    struct phub__gather *gather;
     struct phub__confirm *confirm;
     struct phub__store *store;
     struct phub__lingers *lingers;

@@ -57,6 +57,7 @@ libphub_core_la_SOURCES += \
 	libphub/hub/settle.c \
 	libphub/hub/departed.c libphub/hub/departed.h \
 	libphub/hub/linger.c libphub/hub/linger.h \
+	libphub/hub/gather.c libphub/hub/gather.h \
 	libphub/hub/synced_lost.c libphub/hub/synced_private.h \
 	libphub/hub/synced.c libphub/hub/synced.h \
 	libphub/hub/subscribe.c libphub/hub/subscribe.h \

@@ -99,7 +99,19 @@ PHUB__SCHEMA(phub__op_view_sync_schema, V,
     PHUB__U64(7, V, new_here, PHUB__MAX(1)),
     PHUB__U64(8, V, recovering, PHUB__MAX(1)),
     PHUB__U64(9, V, floor),
-    PHUB__U64(10, V, partial, PHUB__MAX(2)));
+    PHUB__U64(10, V, partial, PHUB__MAX(2)),
+    PHUB__U64(11, V, boot),
+    PHUB__U64(12, V, number),
+    PHUB__U64(13, V, gather, PHUB__MAX(1)));
+
+#define T struct phub__op_told
+static PHUB__SCHEMA(told_schema, T,
+    PHUB__U64(1, T, node, PHUB__REQUIRED),
+    PHUB__BYTES(2, T, body, PHUB__FRAME_MAX, PHUB__REQUIRED));
+
+#define Q struct phub__op_gathered
+PHUB__SCHEMA(phub__op_gathered_schema, Q,
+    PHUB__LIST(1, Q, told, 1024, &told_schema));
 
 #define B struct phub__op_cover
 PHUB__SCHEMA(phub__op_cover_schema, B,

@@ -124,6 +124,19 @@ struct phub__op_view_sync {
     uint64_t recovering;            /* 1: the sender may have forgotten rows */
     uint64_t partial;               /* enum phub__partial, of the sender */
     uint64_t floor;                 /* epochs are reserved up to here */
+    uint64_t boot;                  /* of the sender, and which of its ... */
+    uint64_t number;                /* ... statements; only grows */
+    uint64_t gather;                /* 1: pass it on to all */
+};
+
+/* What members told, passed on by who gathers it. */
+struct phub__op_told {
+    uint64_t node;
+    struct phub_bytes body;         /* a view sync */
+};
+
+struct phub__op_gathered {
+    struct phub__list told;         /* struct phub__op_told */
 };
 
 /* COVER: tell me when you have all this, and remember floor.  COVERED: I have;
@@ -203,6 +216,7 @@ struct phub__op_load {
 extern const struct phub__schema phub__op_request_schema;
 extern const struct phub__schema phub__op_response_schema;
 extern const struct phub__schema phub__op_view_sync_schema;
+extern const struct phub__schema phub__op_gathered_schema;
 extern const struct phub__schema phub__op_cover_schema;
 extern const struct phub__schema phub__op_state_schema;
 extern const struct phub__schema phub__op_state_ack_schema;

@@ -3,13 +3,11 @@
  *
  * A peer is a member of the view: a link (DEALER) for probes and control and a
  * session for the reliable lane; a second of each for bulk, when there is
- * some.  It is made when the node enters the view and freed
- * when it leaves or restarts; what was not acknowledged is lost then, and
- * whoever sent it hears of the node's going from the request manager.
- *
+ * some.  It is made when the node enters the view and freed when it leaves or
+ * restarts; what was not acknowledged is lost then, and whoever sent it hears
+ * of the node's going from the request manager.
  * The cluster's messages go to members and strangers alike: strangers are
  * reached over a link of their endpoint that is kept for a while.
- *
  * A frame is taken apart, counted if it is not for us, and given to whoever
  * owns its type.  What this node sends to itself is delivered from the loop,
  * without encoding an envelope. */
@@ -20,6 +18,7 @@
 #include <phub/error.h>
 
 #include "hub/confirm.h"
+#include "hub/gather.h"
 #include "hub/host.h"
 #include "hub/local.h"
 #include "hub/message.h"
@@ -295,6 +294,7 @@ static void failed(void *arg, unsigned type, struct phub_buf *body, int rc)
 
     switch ((enum phub__message)type) {
     case PHUB__MESSAGE_VIEW_SYNC:
+    case PHUB__MESSAGE_GATHERED:
     case PHUB__MESSAGE_COVER:
     case PHUB__MESSAGE_COVERED:
     case PHUB__MESSAGE_DELTA:
@@ -514,6 +514,9 @@ static void handle(struct phub__hub *hub, uint64_t from, unsigned type,
         return;
     case PHUB__MESSAGE_VIEW_SYNC:
         phub__synced_received(hub, from, body);
+        return;
+    case PHUB__MESSAGE_GATHERED:
+        phub__gather_received(hub, body);
         return;
     case PHUB__MESSAGE_COVER:
         phub__confirm_received(hub, from, body);

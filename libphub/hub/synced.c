@@ -11,9 +11,9 @@
  * the summary, with its own, one member after the other: the answer comes
  * behind the rows that were missing, and mostly the others need not be asked
  * any more.  Who was behind tells its new digest to all, before they ask.
- * The digests of n members are n * n messages; telling and asking wait as long
- * as those take at a microsecond each, so that a burst of changes costs a
- * large hub little, and a small one nothing.
+ * In a large hub one member gathers what all tell (gather.c).  Telling and
+ * asking wait as long as n * n messages take at a microsecond each, so that a
+ * burst of changes costs a large hub little, and a small one nothing.
  *
  * Why that is enough: a member that says hash V keeps no child any more that
  * V gives to somebody else; whatever it decided as keeper of an earlier view
@@ -50,6 +50,7 @@
 #include <phub/error.h>
 
 #include "hub/confirm.h"
+#include "hub/gather.h"
 #include "hub/handover.h"
 #include "hub/move.h"
 #include "hub/redistribute.h"
@@ -64,6 +65,8 @@
 #define PATIENCE_MS 30000u       /* with those who are away */
 #define SPREAD_NODES_MAX 1000u   /* more do not wait longer */
 #define SPREAD_NS 1000u          /* for each message between members */
+#define GATHER_PATIENCE_MS 500u  /* with who gathers, and four spreads */
+#define UNHEARD_FEW 8u           /* who are asked, not told of */
 
 static void tell_fired(void *arg);
 static void ask_fired(void *arg);
@@ -214,7 +217,8 @@ static struct phub__heard *heard_now(struct phub__hub *hub, uint64_t node)
 enum tell {
     TELL_ASK = 1,          /* they shall tell theirs */
     TELL_SUMMARY = 2,
-    TELL_UNHEARD = 4       /* only those that have not told in this view */
+    TELL_UNHEARD = 4,      /* only those that have not told in this view */
+    TELL_GATHER = 8        /* who gets it passes it on */
 };
 
 static int body_of(struct phub__hub *hub, struct phub__op_view_sync *sync,
@@ -243,11 +247,13 @@ static int body_of(struct phub__hub *hub, struct phub__op_view_sync *sync,
     return rc;
 }
 
-/* To that node, or to all (0). */
-static void tell(struct phub__hub *hub, uint64_t only, unsigned how)
+/* Our next statement; NULL: out of memory. */
+static struct phub_buf *statement(struct phub__hub *hub, unsigned how)
 {
     struct phub_view *view = phub__hub_view(hub);
     struct phub__op_view_sync sync = {
+        .boot = hub->boot, .number = ++hub->synced->told_number,
+        .gather = (how & TELL_GATHER) != 0,
         .view_hash = phub__view_hash(view), .ask = (how & TELL_ASK) != 0,
         .digest = phub__registry_digest(hub->registry),
         .new_here = !phub__hub_settled_in(hub) || hub->synced->stale,
@@ -258,7 +264,6 @@ static void tell(struct phub__hub *hub, uint64_t only, unsigned how)
     struct phub__op_lease *leases = phub__calloc(PHUB__LEASES_MAX, sizeof *leases);
     struct phub__op_held *held = phub__calloc(held_max + 1, sizeof *held);
     struct phub_buf *buf = NULL;
-    uint32_t i;
 
     if (held != NULL && leases != NULL) {
         sync.leases = (struct phub__list){ leases,
@@ -267,6 +272,18 @@ static void tell(struct phub__hub *hub, uint64_t only, unsigned how)
             held, phub__moves_held(hub, held, held_max) };
         (void)body_of(hub, &sync, how, &buf);
     }
+    phub__free(held);
+    phub__free(leases);
+    return buf;
+}
+
+/* To that node, or to all (0). */
+static void tell(struct phub__hub *hub, uint64_t only, unsigned how)
+{
+    struct phub_view *view = phub__hub_view(hub);
+    struct phub_buf *buf = statement(hub, how);
+    uint32_t i;
+
     for (i = 0; buf != NULL && i < phub__view_count(view); i++) {
         uint64_t node = phub__view_at(view, i)->id;
 
@@ -275,12 +292,27 @@ static void tell(struct phub__hub *hub, uint64_t only, unsigned how)
             (void)phub__peer_send(hub, node, PHUB__MESSAGE_VIEW_SYNC, buf);
     }
     phub__buf_unref(&buf);
-    phub__free(held);
-    phub__free(leases);
 }
 
-/* As long as the messages of all members to all take. */
-static uint64_t spread_ns(const struct phub__hub *hub)
+/* To all, by way of the view's gatherer, if it has one. */
+static int tell_gatherer(struct phub__hub *hub, uint32_t second)
+{
+    struct phub_view *view = phub__hub_view(hub);
+    uint64_t gatherer = phub__gatherer(view, second);
+    struct phub_buf *buf;
+
+    if (gatherer == 0)
+        return 0;
+    buf = statement(hub, TELL_GATHER);
+    if (buf != NULL && gatherer == hub->node)
+        phub__gather_told(hub, gatherer, phub__view_hash(view), buf);
+    else if (buf != NULL)
+        (void)phub__peer_send(hub, gatherer, PHUB__MESSAGE_VIEW_SYNC, buf);
+    phub__buf_unref(&buf);
+    return 1;
+}
+
+uint64_t phub__synced_spread_ns(const struct phub__hub *hub)
 {
     uint64_t n = phub__view_count(phub__hub_view(hub));
 
@@ -297,7 +329,7 @@ static void tell_later(struct phub__hub *hub, int asks)
         return;
     synced->tell_due = 1;
     hub->env->timer_start(hub->env, synced->tell_timer,
-                          hub->env->now_ns(hub->env) + spread_ns(hub));
+                          hub->env->now_ns(hub->env) + phub__synced_spread_ns(hub));
 }
 
 static void tell_fired(void *arg)
@@ -308,7 +340,9 @@ static void tell_fired(void *arg)
 
     synced->tell_due = synced->tell_asks = 0;
     synced->told_digest = phub__registry_digest(hub->registry);
-    tell(hub, 0, asks ? TELL_ASK : 0);
+    synced->told_ns = hub->env->now_ns(hub->env);
+    if (asks || !tell_gatherer(hub, 0))
+        tell(hub, 0, asks ? TELL_ASK : 0);
 }
 
 /* Send what the writer of summary lacks. */
@@ -333,7 +367,7 @@ static void repair(struct phub__hub *hub, uint64_t node,
 static int covered(struct phub__hub *hub, struct phub__heard *heard)
 {
     bool covers = heard->covered ||
-                  heard->digest == phub__registry_digest(hub->registry);
+                  phub__registry_had_digest(hub->registry, heard->digest);
 
     if (!covers && heard->summary != NULL)
         (void)phub__registry_covers(hub->registry,
@@ -353,7 +387,7 @@ static void ask_later(struct phub__hub *hub)
         return;
     synced->ask_due = 1;
     hub->env->timer_start(hub->env, synced->ask_timer,
-                          hub->env->now_ns(hub->env) + spread_ns(hub));
+                          hub->env->now_ns(hub->env) + phub__synced_spread_ns(hub));
 }
 
 /* Ask the next member that has told something that we do not cover. */
@@ -544,6 +578,7 @@ void phub__synced_view_changed(struct phub__hub *hub,
 
     hub->synced->complete = 0;
     hub->synced->evaluated = 0;
+    hub->synced->second = hub->synced->direct = 0;
     if (phub__view_index(change->new_view, hub->synced->asked) ==
         PHUB__VIEW_NONE)
         hub->synced->asked = 0;
@@ -561,6 +596,7 @@ void phub__synced_view_changed(struct phub__hub *hub,
                                        change->joined[i].node);
     }
     phub__confirm_view_changed(hub);
+    phub__gather_view_changed(hub);
     tell_later(hub, 0);
     evaluate(hub);
 }
@@ -582,6 +618,7 @@ void phub__synced_restart(struct phub__hub *hub)
         heard_clear(hub->synced->heard[i]);
         hub->synced->heard[i]->view_hash = 0;
     }
+    hub->synced->direct = 1;
     tell_later(hub, 1);
     evaluate(hub);
 }
@@ -596,13 +633,40 @@ static void keep_held(struct phub__heard *heard,
         heard->held_count = sync->held.count;
 }
 
+/* Take over what a member says, unless it has said something newer. */
+static void hear(struct phub__hub *hub, struct phub__heard *heard,
+                 const struct phub__op_view_sync *sync)
+{
+    struct phub__synced *synced = hub->synced;
+    uint32_t at = phub__view_index(phub__hub_view(hub), heard->node);
+
+    if (sync->boot != 0 && (sync->boot < heard->boot ||
+        (sync->boot == heard->boot && sync->number <= heard->number)))
+        return;
+    heard_clear(heard);
+    heard->boot = sync->boot;
+    heard->number = sync->number;
+    heard->view_hash = sync->view_hash;
+    heard->digest = sync->digest;
+    heard->new_here = sync->new_here != 0;
+    heard->recovering = sync->recovering;
+    heard->partial = (enum phub__partial)sync->partial;
+    phub__confirm_floor_seen(hub, sync->floor);
+    if (at < synced->evaluated)
+        synced->evaluated = at;
+    if (sync->summary.size != 0)
+        heard->summary = phub__buf_copy(sync->summary.data,
+                                        sync->summary.size);
+    keep_held(heard, sync);
+    phub__lost_heard(hub, heard, sync);
+}
+
 void phub__synced_received(struct phub__hub *hub, uint64_t from,
                            struct phub_buf *body)
 {
     struct phub__synced *synced = hub->synced;
     struct phub__op_view_sync sync;
     struct phub__heard *heard = heard_find(synced, from);
-    uint32_t at = phub__view_index(phub__hub_view(hub), from);
     int answer;
 
     if (phub__hub_decode(hub, &phub__op_view_sync_schema, body, &sync) != 0)
@@ -612,19 +676,9 @@ void phub__synced_received(struct phub__hub *hub, uint64_t from,
         heard = heard_new(synced, from);
     if (heard == NULL)
         goto out;
-    heard_clear(heard);
-    heard->view_hash = sync.view_hash;
-    heard->digest = sync.digest;
-    heard->new_here = sync.new_here != 0;
-    heard->recovering = sync.recovering;
-    heard->partial = (enum phub__partial)sync.partial;
-    phub__confirm_floor_seen(hub, sync.floor);
-    if (at < synced->evaluated)
-        synced->evaluated = at;
-    if (sync.summary.size != 0)
-        heard->summary = phub__buf_copy(sync.summary.data, sync.summary.size);
-    keep_held(heard, &sync);
-    phub__lost_heard(hub, heard, &sync);
+    hear(hub, heard, &sync);
+    if (sync.gather)
+        phub__gather_told(hub, from, sync.view_hash, body);
     if (sync.summary.size != 0)
         repair(hub, from, sync.summary);
     if (sync.ask)
@@ -642,6 +696,48 @@ out:
         ask_next(hub);
 }
 
+void phub__synced_passed_on(struct phub__hub *hub, uint64_t of,
+                            struct phub_buf *body)
+{
+    const struct phub_view_node *node =
+        phub__view_find(phub__hub_view(hub), of);
+    struct phub__op_view_sync sync;
+    struct phub__heard *heard = heard_find(hub->synced, of);
+
+    if (node == NULL || hub->synced->direct)
+        return;
+    if (phub__hub_decode(hub, &phub__op_view_sync_schema, body, &sync) != 0)
+        return;
+    if (heard == NULL)
+        heard = heard_new(hub->synced, of);
+    if (heard != NULL && sync.boot == node->boot)
+        hear(hub, heard, &sync);
+    phub__hub_decoded(hub);
+    evaluate(hub);
+}
+
+/* Is the gatherer late?  Then the second one is told; 1: wait on. */
+static int gatherer_waits(struct phub__hub *hub)
+{
+    struct phub__synced *synced = hub->synced;
+    struct phub_view *view = phub__hub_view(hub);
+    uint64_t until = synced->told_ns + GATHER_PATIENCE_MS * NS_PER_MS +
+                     4 * phub__synced_spread_ns(hub);
+    uint32_t i, unheard = 0;
+
+    if (phub__gatherer(view, 0) == 0 || synced->direct)
+        return 0;
+    if (synced->tell_due || hub->env->now_ns(hub->env) < until)
+        return 1;
+    for (i = 0; i < phub__view_count(view); i++)
+        unheard += heard_now(hub, phub__view_at(view, i)->id) == NULL;
+    if (synced->second || unheard <= UNHEARD_FEW)
+        return 0;
+    synced->second = 1;
+    synced->told_ns = hub->env->now_ns(hub->env);
+    return tell_gatherer(hub, 1);
+}
+
 void phub__synced_round(struct phub__hub *hub)
 {
     struct phub__synced *synced = hub->synced;
@@ -654,7 +750,8 @@ void phub__synced_round(struct phub__hub *hub)
     for (i = 0; i < synced->heard_count; i++)
         synced->heard[i]->stuck = 0;
     synced->asked = 0;
-    tell(hub, 0, synced->stale ? TELL_ASK : TELL_ASK | TELL_UNHEARD);
+    if (synced->stale || !gatherer_waits(hub))
+        tell(hub, 0, synced->stale ? TELL_ASK : TELL_ASK | TELL_UNHEARD);
     ask_next(hub);
     evaluate(hub);
 }

@@ -12,6 +12,7 @@
 /* The newest message of one member. */
 struct phub__heard {
     uint64_t node;
+    uint64_t boot, number;       /* which statement of whom it is */
     uint64_t view_hash;
     uint64_t digest;
     uint64_t recovering;
@@ -43,6 +44,10 @@ struct phub__synced {
     struct phub__lost *lost;
     struct phub__timer *tell_timer, *ask_timer;
     int tell_due, tell_asks, ask_due; /* their timers run */
+    uint64_t told_number;        /* of our statements */
+    uint64_t told_ns;            /* when all were told last */
+    int second;                  /* the second gatherer was told, too */
+    int direct;                  /* nobody else's word counts */
     uint64_t told_digest;        /* what all have been told */
     uint64_t asked;              /* has not answered yet; 0: nobody */
     uint64_t asked_digest;       /* ours then */

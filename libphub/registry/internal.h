@@ -11,6 +11,7 @@
 #include "registry/table.h"
 
 #define PHUB__REGISTRY_MAGIC 0x7e915732u
+#define PHUB__DIGESTS_MAX 64u
 #define PHUB__SEQUENCE_MAX (UINT64_MAX >> 3)
 #define PHUB__DELTA_ARENA_MAX (8u << 20) /* bytes of a decoded delta */
 #define PHUB__DELTA_PIECES_MAX 2048u     /* in one delta */
@@ -36,6 +37,8 @@ struct phub__registry {
     uint64_t head_told;
     uint32_t depth;                /* of calls that write */
     uint64_t digest;               /* 0: something was written since */
+    uint64_t digests[PHUB__DIGESTS_MAX]; /* that it had, round and round */
+    uint32_t digests_next;
     struct phub_buf *summary;      /* NULL: the same; owned */
     /* stable.c */
     uint64_t rounds;

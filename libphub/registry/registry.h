@@ -382,6 +382,10 @@ int phub__registry_summary_buf(struct phub__registry *registry,
 /* Equal digests: what the two registries have seen and hold is equal, and so
  * are the nodes they know.  Never 0. */
 uint64_t phub__registry_digest(struct phub__registry *registry);
+/* Was it ours lately, or is it now?  Then we have seen all that whoever has it
+ * has seen: what is seen stays so. */
+bool phub__registry_had_digest(struct phub__registry *registry,
+                               uint64_t digest);
 
 /* Own entries above from, up to about size_max bytes; *next = where to go on.
  * PHUB_EEMPTY: none; PHUB_ELIMIT: the first one alone is larger. */

@@ -270,7 +270,22 @@ uint64_t phub__registry_digest(struct phub__registry *registry)
             sum += XXH3_64bits_withSeed(&index->nodes[i]->node,
                                         sizeof(uint64_t), 1);
     registry->digest = sum != 0 ? sum : 1;
+    registry->digests[registry->digests_next++ % PHUB__DIGESTS_MAX] =
+        registry->digest;
     return registry->digest;
+}
+
+bool phub__registry_had_digest(struct phub__registry *registry,
+                               uint64_t digest)
+{
+    uint32_t i;
+
+    if (digest == 0 || phub__registry_digest(registry) == digest)
+        return digest != 0;
+    for (i = 0; i < PHUB__DIGESTS_MAX; i++)
+        if (registry->digests[i] == digest)
+            return true;
+    return false;
 }
 
 /* Is a later boot of the node of the index-th author known, here or there? */

@@ -60,6 +60,7 @@
     X(LOAD, 40, CONTROL, "what the sender's machine uses")                    \
     X(WATCH, 41, CONTROL, "tell me of events")                                \
     X(EVENTS, 42, CONTROL, "what happened here")                              \
+    X(GATHERED, 43, CONTROL, "what members told me of their views")           \
     X(STATE, 48, BULK, "a chunk of a child's state")                          \
     X(STATE_ACK, 49, CONTROL, "credit for more chunks")                       \
     X(SESSION_ACK, 64, CONTROL, "an envelope's acknowledgement alone")

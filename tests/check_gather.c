@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* check_gather: what all have to hear, by way of one. */
+#include "config.h"
+
+#include <check.h>
+#include <string.h>
+
+#include <phub/error.h>
+
+#include "hub/gather.h"
+#include "hub/rows.h"
+#include "hub/synced.h"
+#include "hub_fixture.h"
+
+#define NODES (PHUB__GATHER_FROM + 1)
+
+static struct hubs hubs;
+
+static void setup(void)
+{
+    hubs_new(&hubs, NODES, "coldswap", 7);
+}
+
+static void teardown(void)
+{
+    hubs_free(&hubs);
+}
+
+static struct phub_view *view_of(uint32_t count)
+{
+    struct phub_view_node nodes[PHUB__GATHER_FROM + 1];
+
+    memset(nodes, 0, sizeof nodes);
+    for (uint32_t i = 0; i < count; i++) {
+        nodes[i].id = i + 1;
+        nodes[i].boot = 1;
+        nodes[i].weight = 1000;
+    }
+    return phub__view_new(nodes, count);
+}
+
+START_TEST(few_tell_each_other_and_many_tell_one_or_another)
+{
+    struct phub_view *few = view_of(PHUB__GATHER_FROM - 1);
+    struct phub_view *many = view_of(PHUB__GATHER_FROM);
+    uint64_t first = phub__gatherer(many, 0);
+
+    ck_assert_uint_eq(phub__gatherer(few, 0), 0);
+    ck_assert_uint_eq(phub__gatherer(few, 1), 0);
+    ck_assert_uint_ne(phub__view_index(many, first), PHUB__VIEW_NONE);
+    ck_assert_uint_ne(phub__view_index(many, phub__gatherer(many, 1)),
+                      PHUB__VIEW_NONE);
+    ck_assert_uint_ne(phub__gatherer(many, 1), first);
+    phub__view_unref(&few);
+    phub__view_unref(&many);
+}
+END_TEST
+
+/* Down to few, which tell each other, and up again. */
+START_TEST(all_are_complete_after_each_change)
+{
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim durable"), 0);
+    for (uint32_t i = 1; i < 4; i++) {
+        phub__sim_node_power_off(hubs_node(&hubs, i));
+        ck_assert(hubs_until(&hubs, 8000, hubs_agree, NULL));
+    }
+    for (uint32_t i = 1; i < 4; i++)
+        phub__sim_node_start(hubs_node(&hubs, i));
+    ck_assert(hubs_until(&hubs, 8000, hubs_agree, NULL));
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", &(uint32_t){ 0 }), 1);
+}
+END_TEST
+
+/* --- statements ----------------------------------------------------------- */
+
+struct said {
+    uint64_t boot, number;
+    int holds;                    /* a state of x */
+    int passed_on;
+    uint64_t holder;              /* then */
+};
+
+static void say(struct phub__hub *hub, void *arg)
+{
+    struct said *said = arg;
+    struct phub_bytes x = { (const uint8_t *)"x", 1 };
+    struct phub_view *view = phub__hub_view(hub);
+    const struct phub_view_node *other =
+        phub__view_at(view, phub__view_at(view, 0)->id == hub->node);
+    struct phub__op_held held = { .id = x, .incarnation = { 1, 1 },
+                                  .epoch = { 2, 1 } };
+    struct phub__op_view_sync sync = {
+        .view_hash = phub__view_hash(view), .number = said->number,
+        .boot = other->boot + said->boot,
+        .held = { &held, (uint32_t)said->holds } };
+    struct phub__builder builder;
+    struct phub_buf *body = NULL;
+
+    phub__builder_init(&builder, 4096);
+    ck_assert_int_eq(phub__encode(&phub__op_view_sync_schema, &sync,
+                                  &builder), 0);
+    ck_assert_int_eq(phub__builder_take(&builder, &body), 0);
+    phub__builder_fini(&builder);
+    if (said->passed_on)
+        phub__synced_passed_on(hub, other->id, body);
+    else
+        phub__synced_received(hub, other->id, body);
+    phub__buf_unref(&body);
+    said->holder = phub__synced_holder(hub, x, held.incarnation, held.epoch)
+                       == other->id;
+}
+
+static int holds_after(uint64_t boot, uint64_t number, int holds,
+                       int passed_on)
+{
+    struct said said = { boot, number, holds, passed_on, 0 };
+
+    hubs_do(&hubs, 0, say, &said);
+    return said.holder != 0;
+}
+
+START_TEST(an_older_statement_never_comes_behind_a_newer_one)
+{
+    uint64_t number = 1u << 20;
+
+    for (int way = 0; way < 2; way++, number += 100) {
+        ck_assert(holds_after(0, number, 1, way));
+        ck_assert(holds_after(0, number - 1, 0, 0));
+        ck_assert(holds_after(0, number - 1, 0, 1));
+        ck_assert(holds_after(0, number, 0, !way));
+        ck_assert(!holds_after(0, number + 1, 0, !way));
+    }
+}
+END_TEST
+
+START_TEST(what_is_passed_on_counts_in_its_boot_only)
+{
+    ck_assert(!holds_after(1, 1u << 20, 1, 1));
+    ck_assert(holds_after(0, 1u << 20, 1, 1));
+}
+END_TEST
+
+static void lapse(struct phub__hub *hub, void *none)
+{
+    (void)none;
+    phub__synced_restart(hub);
+}
+
+START_TEST(whose_lease_lapsed_believes_only_themselves)
+{
+    hubs_do(&hubs, 0, lapse, NULL);
+    ck_assert(!hubs_agree(&hubs, NULL));
+    ck_assert(hubs_until(&hubs, 3000, hubs_agree, NULL));
+    hubs_do(&hubs, 0, lapse, NULL);
+    ck_assert(!holds_after(0, 1u << 20, 1, 1));
+    ck_assert(holds_after(0, 1u << 20, 1, 0));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("gather");
+    TCase *views = tcase_create("views"), *tc = tcase_create("hubs");
+    SRunner *runner;
+    int failures;
+
+    tcase_add_test(views, few_tell_each_other_and_many_tell_one_or_another);
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, all_are_complete_after_each_change);
+    tcase_add_test(tc, an_older_statement_never_comes_behind_a_newer_one);
+    tcase_add_test(tc, what_is_passed_on_counts_in_its_boot_only);
+    tcase_add_test(tc, whose_lease_lapsed_believes_only_themselves);
+    suite_add_tcase(suite, views);
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failures = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failures > 0;
+}
