@@ -602,13 +602,36 @@ START_TEST(after_a_split_those_that_end_are_told)
 }
 END_TEST
 
+/* --- strategies ----------------------------------------------------------------- */
+
+static void a_switch(void)
+{
+    uint32_t i;
+
+    begin(2, "coldswap", 3);
+    forget();
+    hubs_switch_send(&hubs, 0, PHUB_KIND_SYNC, "gossip", NULL, &hubs_last);
+    hubs_wait(&hubs, &hubs_last);
+    ck_assert_int_eq(hubs_last.codes[0], 0);
+    for (i = 0; i < 2; i++)
+        ck_assert_ptr_nonnull(strstr(
+            first(PHUB_HOOK_strategy_changed, i, NULL)->text, "'gossip'"));
+    hubs_free(&hubs);
+}
+
+START_TEST(another_strategy_is_told_on_each_node)
+{
+    a_switch();
+}
+END_TEST
+
 /* A strategy scores; all else has been seen above. */
 START_TEST(no_event_is_without_a_test)
 {
     static void (*const all[])(void) = {
         a_join, a_loss, a_verdict, a_start, a_failure, a_restart, a_forward,
         an_edit, a_move, a_deferral, a_stop, a_recovery, a_wait, a_full_disk,
-        two_sides };
+        two_sides, a_switch };
     uint32_t i;
 
     for (i = 0; i < sizeof all / sizeof all[0]; i++)
@@ -642,6 +665,7 @@ int main(void)
     tcase_add_test(tc, one_that_waits_for_those_it_knows_says_so);
     tcase_add_test(tc, durable_rows_that_cannot_be_written_are_told);
     tcase_add_test(tc, after_a_split_those_that_end_are_told);
+    tcase_add_test(tc, another_strategy_is_told_on_each_node);
     tcase_add_test(tc, no_event_is_without_a_test);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

@@ -158,6 +158,11 @@ check_LTLIBRARIES += tests/partition-watchful.la
 tests_partition_watchful_la_SOURCES = tests/partition-watchful.c
 tests_partition_watchful_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version \
 	-rpath /nonexistent -export-symbols-regex '^phub_plugin_abi'
+check_PROGRAMS += tests/check_switch
+TESTS          += tests/check_switch
+tests_check_switch_SOURCES = tests/check_switch.c $(hub_fixture)
+tests_check_switch_LDADD   = $(hub_ldadd)
+
 check_PROGRAMS += tests/check_quorum
 TESTS          += tests/check_quorum
 tests_check_quorum_SOURCES = tests/check_quorum.c $(hub_fixture)

@@ -8,6 +8,7 @@
 
 #include "hub/rows.h"
 #include "hub/synced.h"
+#include "hub/strategies.h"
 #include "hub_fixture.h"
 
 struct hubs_result hubs_last;
@@ -496,4 +497,46 @@ uint64_t hubs_counter(struct hubs *hubs, const char *id)
 
     phub__sim_child_facts(hubs_child(hubs, id), &facts);
     return facts.counters[0];
+}
+
+/* --- strategies ----------------------------------------------------------- */
+
+struct wish {
+    uint32_t kind;
+    const char *name, *param;
+    struct hubs_result *result;
+};
+
+static void send_wish(struct phub__hub *hub, void *arg)
+{
+    const struct wish *wish = arg;
+    struct phub_bytes param = wish->param != NULL ? hubs_bytes(wish->param)
+                                                  : PHUB_BYTES_NONE;
+    struct phub__choice choice = {
+        .kind = wish->kind, .name = hubs_bytes(wish->name),
+        .params = { &param, wish->param != NULL } };
+    struct phub__request *request =
+        phub__request_new(hub, PHUB__OP_SWITCH, 1, HUBS_TIMEOUT_MS);
+    struct phub__builder builder;
+    uint8_t bytes[PHUB_CHILD_ID_MAX];
+
+    phub__builder_init(&builder, PHUB__SET_SIZE_MAX);
+    must(phub__encode(&phub__choice_schema, &choice, &builder) == 0,
+         "a choice is too large");
+    request->items[0].op.id =
+        phub__request_copy(request, phub__strategies_id(bytes));
+    request->items[0].op.spec = phub__request_copy(
+        request, (struct phub_bytes){ builder.data, builder.size });
+    phub__builder_fini(&builder);
+    phub__request_send(request, hubs_done, wish->result);
+}
+
+void hubs_switch_send(struct hubs *hubs, uint32_t node, uint32_t kind,
+                      const char *name, const char *param,
+                      struct hubs_result *result)
+{
+    struct wish wish = { kind, name, param, result };
+
+    memset(result, 0, sizeof *result);
+    hubs_do(hubs, node, send_wish, &wish);
 }

@@ -100,6 +100,10 @@ int hubs_stop(struct hubs *hubs, uint32_t node, const char *ids);
 extern uint64_t hubs_replica;
 int hubs_move(struct hubs *hubs, uint32_t node, const char *ids,
               uint32_t target);
+/* Another strategy for all of them; param may be NULL. */
+void hubs_switch_send(struct hubs *hubs, uint32_t node, uint32_t kind,
+                      const char *name, const char *param,
+                      struct hubs_result *result);
 void hubs_wait(struct hubs *hubs, const struct hubs_result *result);
 void hubs_done(void *arg, struct phub__request *request);
 extern struct hubs_result hubs_last;    /* of the three above */

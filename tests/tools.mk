@@ -12,9 +12,9 @@ tests_notified_SOURCES = tests/notified.c
 tests_notified_LDADD =
 
 # Real daemons on loopback.
-dist_check_SCRIPTS += tests/check_tools.sh tests/check_daemons.sh tests/check_watch.sh \
+dist_check_SCRIPTS += tests/check_tools.sh tests/check_daemons.sh tests/check_switch.sh tests/check_watch.sh \
 	tests/check_phub_page.sh
-TESTS              += tests/check_tools.sh tests/check_daemons.sh tests/check_watch.sh \
+TESTS              += tests/check_tools.sh tests/check_daemons.sh tests/check_switch.sh tests/check_watch.sh \
 	tests/check_phub_page.sh
 EXTRA_DIST         += tests/tools_fixture.sh
 

@@ -110,30 +110,34 @@ static char *put_text(struct phub_bytes *out, const char *text, char *at)
     return at + size;
 }
 
-static int copy_strategies(struct phub__cluster *c,
-                           const struct phub__cluster_self *self)
+int phub__cluster_offer(struct phub__cluster *c,
+                        const struct phub__cluster_strategy *strategies,
+                        uint32_t count)
 {
-    size_t size = self->strategies_count * sizeof *c->strategies, texts = 0;
+    size_t size = count * sizeof *c->strategies, texts = 0;
+    struct phub__strategy *list;
     char *at;
 
-    for (uint32_t i = 0; i < self->strategies_count; i++)
-        texts += strlen(self->strategies[i].kind)
-               + strlen(self->strategies[i].name);
-    c->strategies = malloc(size + texts + 1);
-    if (c->strategies == NULL)
+    for (uint32_t i = 0; i < count; i++)
+        texts += strlen(strategies[i].kind) + strlen(strategies[i].name);
+    list = malloc(size + texts + 1);
+    if (list == NULL)
         return PHUB_ENOMEM;
-    at = (char *)c->strategies + size;
-    for (uint32_t i = 0; i < self->strategies_count; i++) {
-        const struct phub__cluster_strategy *s = &self->strategies[i];
+    at = (char *)list + size;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct phub__cluster_strategy *s = &strategies[i];
 
-        c->strategies[i].wire_min = s->wire_min;
-        c->strategies[i].wire_max = s->wire_max;
-        c->strategies[i].digest = s->digest;
-        c->strategies[i].must_match = s->must_match;
-        at = put_text(&c->strategies[i].kind, s->kind, at);
-        at = put_text(&c->strategies[i].name, s->name, at);
+        list[i].wire_min = s->wire_min;
+        list[i].wire_max = s->wire_max;
+        list[i].digest = s->digest;
+        list[i].generation = s->generation;
+        list[i].must_match = s->must_match;
+        at = put_text(&list[i].kind, s->kind, at);
+        at = put_text(&list[i].name, s->name, at);
     }
-    c->strategies_count = self->strategies_count;
+    free(c->strategies);
+    c->strategies = list;
+    c->strategies_count = count;
     return 0;
 }
 
@@ -185,13 +189,15 @@ int phub__cluster_new(const struct phub__cluster_self *self,
     c->now_ns = c->start_ns = now_ns;
     c->due_ns = PHUB__NEVER;
     c->gossip.next_ns = PHUB__NEVER;
+    c->grant.rules_count = 1;
     phub__grant_stalled(c);
     c->join.secret = phub__cluster_random(c);
     c->swim.seq = (phub__cluster_random(c) >> 1 << 1) + 2;
     c->events = calloc(PHUB__EVENTS_MAX, sizeof *c->events);
     c->body = malloc(PHUB__CLUSTER_BODY_MAX);
     rc = c->events == NULL || c->body == NULL ? PHUB_ENOMEM
-                                              : copy_strategies(c, self);
+                                              : phub__cluster_offer(c, self->strategies,
+                                                                    self->strategies_count);
     if (rc == 0)
         rc = add_self(c, self);
     if (rc == 0)
@@ -215,7 +221,8 @@ void phub__cluster_free(struct phub__cluster **cluster)
     phub__change_fini(c);
     phub__join_fini(c);
     phub__members_fini(&c->members);
-    free(c->grant.voters);
+    free(c->grant.rules[0].voters);
+    free(c->grant.rules[1].voters);
     free(c->strategies);
     free(c->events);
     free(c->body);

@@ -88,6 +88,7 @@ struct phub__cluster_strategy {
     uint32_t wire_min;
     uint32_t wire_max;
     uint64_t digest;     /* of the parameters that must agree */
+    uint64_t generation; /* 0: by configuration; else chosen on the hub */
     bool must_match;     /* every node needs it, with this digest */
 };
 
@@ -232,6 +233,12 @@ int phub__cluster_new(const struct phub__cluster_self *self,
 /* Nulls *cluster.  Says nothing to anybody: leave first if that is meant. */
 void phub__cluster_free(struct phub__cluster **cluster);
 
+/* Offer these from now on.
+ * Errors: PHUB_ENOMEM: those before stay. */
+int phub__cluster_offer(struct phub__cluster *cluster,
+                        const struct phub__cluster_strategy *strategies,
+                        uint32_t count);
+
 /* Start looking for others.  seeds are endpoints that the hub has resolved
  * (copied); our own among them does no harm.  Call it again when a name
  * resolves to something else: the list is replaced.  They are probed for
@@ -330,14 +337,17 @@ struct phub__voter {
  * members' grants will do.  With majority it takes grants of more than half
  * of the voters' weight, our own included, in each set that has any weight;
  * without voters every member has weight 1, of electorate.  Grants of a node
- * whose version is later than ours do not count: it knows of voters that we
- * do not know. */
+ * whose version, of the same generation, is later than ours do not count: it
+ * knows of voters that we do not know. */
 struct phub__lease_mode {
     bool majority;
     uint32_t electorate;
     const struct phub__voter *voters; /* sorted by node; copied */
     uint32_t voters_count;            /* at most PHUB__MEMBERS_MAX */
     uint64_t version;
+    uint64_t generation;              /* of the strategy that says so */
+    const struct phub__lease_mode *also; /* NULL, or one that must be fulfilled
+                                          * as well; has none itself */
 };
 
 /* Errors: PHUB_ENOMEM (nothing changes), PHUB_ELIMIT. */

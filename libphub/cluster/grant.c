@@ -48,6 +48,12 @@
  * section 6), so majorities of successive versions meet; those further apart
  * need not.  So an ACK tells its sender's version, and a grant by a node that
  * knows a later one than N does not count for N.
+ * While the partition strategy is changed on the running hub, two rules count,
+ * in the same way and for the same reason: a node that goes by both has a
+ * lease only if each gives it one, and counts a majority only if it is one of
+ * each; nobody goes by the new one alone before all go by both, so whoever
+ * goes by one alone meets everybody else there (strategies.c).  Versions are
+ * compared within a generation, which is one strategy's.
  * Under divergence every member of the replacer's view must have said 0, and
  * N's deadline is the PHUB__GRANTORS-th largest contribution of those that it
  * does not suspect (the smallest, if there are no more; all suspects, if there
@@ -131,8 +137,22 @@ static void largest_add(struct phub__cluster *c, const struct phub__entry *e)
     l->ends[at] = e->lease_ns;
 }
 
+/* It knows later voters than we do, of one of our rules. */
+static bool knows_more(const struct phub__grant *g,
+                       const struct phub__known_voters *known)
+{
+    for (uint32_t i = 0; i < g->rules_count; i++)
+        for (int k = 0; k < 2; k++)
+            if (g->rules[i].majority
+                && known->generation[k] == g->rules[i].generation
+                && known->version[k] > g->rules[i].version)
+                return true;
+    return false;
+}
+
 void phub__grant_got(struct phub__cluster *c, struct phub__entry *from,
-                     uint64_t stamp_ns, uint64_t ms, uint64_t version)
+                     uint64_t stamp_ns, uint64_t ms,
+                     const struct phub__known_voters *known)
 {
     uint64_t length = ms * PHUB__NS_PER_MS, until;
 
@@ -142,7 +162,7 @@ void phub__grant_got(struct phub__cluster *c, struct phub__entry *from,
         return;
     if (!phub__member_live(from) || ms == 0)
         return;
-    if (c->grant.majority && version > c->grant.version)
+    if (knows_more(&c->grant, known))
         return;
     until = stamp_ns + length - length / 200;
     if (until > from->lease_ns) {
@@ -248,7 +268,7 @@ static int by_node(const void *key, const void *item)
     return node < at ? -1 : node > at;
 }
 
-static uint64_t weight_of(const struct phub__grant *g, uint64_t node, int set)
+static uint64_t weight_of(const struct phub__rule *g, uint64_t node, int set)
 {
     const struct phub__voter *voter;
 
@@ -261,9 +281,9 @@ static uint64_t weight_of(const struct phub__grant *g, uint64_t node, int set)
 
 /* Until when voters of that set grant that are, with us, more than half of
  * its weight; 0 if there are not enough. */
-static uint64_t majority_end_of(const struct phub__cluster *c, int set)
+static uint64_t majority_end_of(const struct phub__cluster *c,
+                                const struct phub__rule *g, int set)
 {
-    const struct phub__grant *g = &c->grant;
     struct vote votes[PHUB__MEMBERS_MAX];
     uint64_t sum = weight_of(g, c->node, set);
     uint32_t count = 0;
@@ -286,27 +306,40 @@ static uint64_t majority_end_of(const struct phub__cluster *c, int set)
     return 0;
 }
 
-static uint64_t majority_end(const struct phub__cluster *c)
+static uint64_t majority_end(const struct phub__cluster *c,
+                             const struct phub__rule *g)
 {
-    uint64_t is = majority_end_of(c, 0);
-    uint64_t next = c->grant.weight[1] == 0 ? PHUB__NEVER
-                                            : majority_end_of(c, 1);
-    uint64_t end = is < next ? is : next;
+    uint64_t is = majority_end_of(c, g, 0);
+    uint64_t next = g->weight[1] == 0 ? PHUB__NEVER
+                                      : majority_end_of(c, g, 1);
 
-    return end == PHUB__NEVER ? 0 : end; /* we grant ourselves */
+    return is < next ? is : next; /* PHUB__NEVER: we grant ourselves */
+}
+
+static bool is_majority(const struct phub__rule *g, const uint64_t *nodes,
+                        uint32_t count);
+
+static bool is_sole(const struct phub__cluster *c, const struct phub__rule *g)
+{
+    return g->majority ? is_majority(g, &c->node, 1)
+                       : c->members.in_state[PHUB__MEMBER_ALIVE] <= 1;
 }
 
 /* Grant ourselves, if nobody else could. */
 static void grant_self(struct phub__cluster *c)
 {
     struct phub__grant *g = &c->grant;
-    bool sole = g->majority ? phub__cluster_majority(c, &c->node, 1)
-                            : c->members.in_state[PHUB__MEMBER_ALIVE] <= 1;
-    uint64_t from = g->majority ? 0 : g->company_ns; /* nobody outvotes it */
+    bool sole = true, counts = true; /* majorities, all of them */
+    uint64_t from;
 
+    for (uint32_t i = 0; i < g->rules_count; i++) {
+        sole = sole && is_sole(c, &g->rules[i]);
+        counts = counts && g->rules[i].majority;
+    }
+    from = counts ? 0 : g->company_ns; /* nobody outvotes it */
     if (!sole || !c->started || c->left)
         return;
-    if (!g->majority && c->join.seeds_count > 0) {
+    if (!counts && c->join.seeds_count > 0) {
         uint64_t grace = c->start_ns + phub__cluster_ms(c->params.alone_grace);
 
         if (grace > from)
@@ -321,20 +354,32 @@ static void grant_self(struct phub__cluster *c)
     phub__cluster_wake(c, g->self_until_ns - lease_ns(c) * 3 / 4);
 }
 
+/* The end of our lease as one rule has it; PHUB__NEVER: nobody else has a say
+ * in that. */
+static uint64_t rule_end(struct phub__cluster *c, const struct phub__rule *g)
+{
+    uint64_t self = c->grant.self_until_ns, end;
+    uint32_t alive = c->members.in_state[PHUB__MEMBER_ALIVE] - 1;
+
+    if (g->majority)
+        return majority_end(c, g);
+    end = contribution(c, PHUB__GRANTORS, alive == 0);
+    return self > end ? self : end;
+}
+
 void phub__grant_update(struct phub__cluster *c)
 {
     struct phub__grant *g = &c->grant;
     struct phub__event_text *e;
-    uint32_t alive = c->members.in_state[PHUB__MEMBER_ALIVE] - 1;
-    uint64_t deadline;
+    uint64_t deadline = PHUB__NEVER;
 
     grant_self(c);
-    if (g->majority)
-        deadline = majority_end(c);
-    else
-        deadline = contribution(c, PHUB__GRANTORS, alive == 0);
-    if (g->self_until_ns > deadline
-        && (!g->majority || phub__cluster_majority(c, &c->node, 1)))
+    for (uint32_t i = 0; i < g->rules_count; i++) {
+        uint64_t end = rule_end(c, &g->rules[i]);
+
+        deadline = end < deadline ? end : deadline;
+    }
+    if (deadline == PHUB__NEVER)
         deadline = g->self_until_ns;
     if (c->left)
         deadline = 0;
@@ -353,8 +398,7 @@ bool phub__grant_urgent(const struct phub__cluster *c)
          < c->now_ns + lease_ns(c) * (c->grant.majority ? 2 : 3) / 4;
 }
 
-static int voters_set(struct phub__grant *g,
-                      const struct phub__lease_mode *mode)
+static int rule_set(struct phub__rule *g, const struct phub__lease_mode *mode)
 {
     struct phub__voter *voters = NULL;
 
@@ -374,6 +418,9 @@ static int voters_set(struct phub__grant *g,
     for (uint32_t i = 0; i < g->voters_count; i++)
         for (int set = 0; set < 2; set++)
             g->weight[set] += voters[i].weight[set];
+    g->majority = mode->majority;
+    g->version = mode->version;
+    g->generation = mode->generation;
     return 0;
 }
 
@@ -381,19 +428,29 @@ int phub__cluster_lease_mode(struct phub__cluster *c,
                              const struct phub__lease_mode *mode,
                              uint64_t now_ns)
 {
-    int rc = voters_set(&c->grant, mode);
+    struct phub__grant *g = &c->grant;
+    struct phub__rule rules[2] = { { .majority = false } };
+    int rc = rule_set(&rules[0], mode);
 
-    if (rc != 0)
+    if (rc == 0 && mode->also != NULL)
+        rc = rule_set(&rules[1], mode->also);
+    if (rc != 0) {
+        free(rules[0].voters);
         return rc;
+    }
+    for (int i = 0; i < 2; i++) {
+        free(g->rules[i].voters);
+        g->rules[i] = rules[i];
+    }
+    g->rules_count = mode->also != NULL ? 2 : 1;
+    g->majority = rules[0].majority || rules[1].majority;
     c->now_ns = now_ns;
-    c->grant.majority = mode->majority;
-    c->grant.version = mode->version;
     phub__grant_update(c);
     phub__change_flush(c);
     return 0;
 }
 
-static uint64_t weight_among(const struct phub__grant *g,
+static uint64_t weight_among(const struct phub__rule *g,
                              const uint64_t *nodes, uint32_t count, int set)
 {
     uint64_t sum = 0;
@@ -403,14 +460,34 @@ static uint64_t weight_among(const struct phub__grant *g,
     return sum;
 }
 
+static bool is_majority(const struct phub__rule *g, const uint64_t *nodes,
+                        uint32_t count)
+{
+    for (int set = 0; set < 2; set++)
+        if (g->weight[set] != 0
+            && 2 * weight_among(g, nodes, count, set) <= g->weight[set])
+            return false;
+    return true;
+}
+
 bool phub__cluster_majority(const struct phub__cluster *c,
                             const uint64_t *nodes, uint32_t count)
 {
     const struct phub__grant *g = &c->grant;
 
+    for (uint32_t i = 0; i < g->rules_count; i++)
+        if (g->rules[i].majority && !is_majority(&g->rules[i], nodes, count))
+            return false;
+    return true;
+}
+
+static bool is_all(const struct phub__rule *g, const uint64_t *nodes,
+                   uint32_t count)
+{
+    if (g->voters_count == 0)
+        return true; /* a number has no names to miss */
     for (int set = 0; set < 2; set++)
-        if (g->weight[set] != 0
-            && 2 * weight_among(g, nodes, count, set) <= g->weight[set])
+        if (weight_among(g, nodes, count, set) < g->weight[set])
             return false;
     return true;
 }
@@ -420,10 +497,8 @@ bool phub__cluster_all_voters(const struct phub__cluster *c,
 {
     const struct phub__grant *g = &c->grant;
 
-    if (g->voters_count == 0)
-        return true; /* a number has no names to miss */
-    for (int set = 0; set < 2; set++)
-        if (weight_among(g, nodes, count, set) < g->weight[set])
+    for (uint32_t i = 0; i < g->rules_count; i++)
+        if (g->rules[i].majority && !is_all(&g->rules[i], nodes, count))
             return false;
     return true;
 }
@@ -464,11 +539,11 @@ void phub__cluster_lease_long(struct phub__cluster *c, uint32_t length_ms,
 void phub__cluster_lease_now(const struct phub__cluster *c, uint64_t now_ns,
                              struct phub__lease_now *lease)
 {
-    const struct phub__grant *g = &c->grant;
-    bool own = g->majority || g->self_until_ns > now_ns;
+    const struct phub__rule *g = &c->grant.rules[0];
+    bool own = g->majority || c->grant.self_until_ns > now_ns;
 
     *lease = (struct phub__lease_now){
-        .deadline_ns = g->deadline_ns, .majority = g->majority,
+        .deadline_ns = c->grant.deadline_ns, .majority = g->majority,
         .grants = own, .weight = own ? weight_of(g, c->node, 0) : 0,
         .version = g->version };
     for (uint32_t i = 0; i < c->members.count; i++) {

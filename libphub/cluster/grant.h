@@ -16,12 +16,26 @@ struct phub__largest {
     uint64_t ends[PHUB__GRANTORS];
 };
 
-struct phub__grant {
+/* What one partition strategy says of whose grants it takes. */
+struct phub__rule {
     bool majority;
     uint64_t weight[2];        /* of all voters, in each set */
     struct phub__voter *voters;
     uint32_t voters_count;
     uint64_t version;
+    uint64_t generation;       /* versions are of the same history, if equal */
+};
+
+/* Which voters a node knows, in each of its rules. */
+struct phub__known_voters {
+    uint64_t version[2], generation[2];
+};
+
+struct phub__grant {
+    struct phub__rule rules[2]; /* all count; the second one while the first
+                                 * is being replaced by it */
+    uint32_t rules_count;
+    bool majority;             /* one of them counts majorities */
     uint32_t long_ms;          /* what we ask for instead of lease; 0 = no */
     uint64_t self_until_ns;    /* what we granted ourselves when alone */
     uint64_t company_ns;       /* we are not alone before, whatever we see */
@@ -36,9 +50,11 @@ uint64_t phub__grant_ask_ms(const struct phub__cluster *c);
 /* A live member asks for ms: promise, and say how much was promised. */
 uint64_t phub__grant_give(struct phub__cluster *c, struct phub__entry *to,
                           uint64_t ms);
-/* A member answered the probe that was stamped stamp_ns with a promise. */
+/* A member answered the probe that was stamped stamp_ns with a promise of
+ * ms; known: its rules, as it told. */
 void phub__grant_got(struct phub__cluster *c, struct phub__entry *from,
-                     uint64_t stamp_ns, uint64_t ms, uint64_t version);
+                     uint64_t stamp_ns, uint64_t ms,
+                     const struct phub__known_voters *known);
 /* We have just started, or were stopped: anybody may have been granted. */
 void phub__grant_stalled(struct phub__cluster *c);
 /* A node became a member just now: so it may have, and promised us nothing. */

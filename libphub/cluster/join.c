@@ -347,6 +347,10 @@ static void check_strategy(const struct phub__strategy *s,
     const struct phub__strategy *other = NULL;
     const struct phub__strategy *o = find_strategy(list, count, s, &other);
 
+    if (o != NULL && o->generation != s->generation)
+        return; /* one of them is told what the hub has chosen since */
+    if (o == NULL && other != NULL && other->generation != s->generation)
+        return;
     if (o == NULL && s->must_match != 0 && other != NULL)
         refuse(r, PHUB_EMISMATCH, "%.*s strategy differs: \"%.*s\" at "
                "\"%.*s\", \"%.*s\" at \"%.*s\"", P_(s->kind), P_(s->name),

@@ -23,7 +23,8 @@ enum key {
     KEY_SEQ = 1, KEY_STAMP, KEY_LEASE, KEY_NODE, KEY_BOOT, KEY_ORIGIN,
     KEY_ORIGIN_BOOT, KEY_VIEW, KEY_FLAGS, KEY_COOKIE, KEY_NONCE, KEY_CODE,
     KEY_INCARNATION, KEY_PROTOCOL_MIN, KEY_PROTOCOL_MAX, KEY_ENDPOINT,
-    KEY_TEXT, KEY_HUB_ID, KEY_NEWS, KEY_STRATEGIES, KEY_VOTERS, KEY_COUNT
+    KEY_TEXT, KEY_HUB_ID, KEY_NEWS, KEY_STRATEGIES, KEY_VOTERS,
+    KEY_GENERATION, KEY_VOTERS_ALSO, KEY_GENERATION_ALSO, KEY_COUNT
 };
 
 #define BIT(key) (1u << (key))
@@ -60,6 +61,9 @@ static const struct field fields[KEY_COUNT] = {
     [KEY_HUB_ID] = TEXT(hub_id, PHUB_HUB_ID_MAX),
     [KEY_NEWS] = { FIELD_NEWS, 0, PHUB__NEWS_MAX },
     [KEY_VOTERS] = UINT(voters, UINT64_MAX),
+    [KEY_GENERATION] = UINT(generation, UINT64_MAX),
+    [KEY_VOTERS_ALSO] = UINT(voters_also, UINT64_MAX),
+    [KEY_GENERATION_ALSO] = UINT(generation_also, UINT64_MAX),
     [KEY_STRATEGIES] = { FIELD_STRATEGIES, 0, PHUB__STRATEGIES_MAX },
 };
 
@@ -78,7 +82,9 @@ static const struct type types[PHUB__CLUSTER_TYPE_MAX + 1] = {
     [PHUB__CLUSTER_ACK] = {
         BIT(KEY_SEQ) | BIT(KEY_STAMP) | BIT(KEY_ORIGIN)
         | BIT(KEY_ORIGIN_BOOT),
-        BIT(KEY_LEASE) | BIT(KEY_VIEW) | BIT(KEY_NEWS) | BIT(KEY_VOTERS), 0 },
+        BIT(KEY_LEASE) | BIT(KEY_VIEW) | BIT(KEY_NEWS) | BIT(KEY_VOTERS)
+        | BIT(KEY_GENERATION) | BIT(KEY_VOTERS_ALSO)
+        | BIT(KEY_GENERATION_ALSO), 0 },
     [PHUB__CLUSTER_PING_REQ] = {
         BIT(KEY_SEQ) | BIT(KEY_STAMP) | BIT(KEY_NODE) | BIT(KEY_BOOT),
         BIT(KEY_LEASE) | BIT(KEY_NEWS), 0 },
@@ -135,13 +141,14 @@ static void write_news(struct phub_cbor_writer *w, const struct phub__news *n)
 static void write_strategy(struct phub_cbor_writer *w,
                            const struct phub__strategy *s)
 {
-    phub_cbor_write_array(w, 6);
+    phub_cbor_write_array(w, 7);
     write_text(w, s->kind);
     write_text(w, s->name);
     phub_cbor_write_uint(w, s->wire_min);
     phub_cbor_write_uint(w, s->wire_max);
     phub_cbor_write_uint(w, s->digest);
     phub_cbor_write_uint(w, s->must_match);
+    phub_cbor_write_uint(w, s->generation);
 }
 
 static void write_field(struct phub_cbor_writer *w,
@@ -196,10 +203,10 @@ static bool is_empty(const struct phub__message *m, enum key key)
 }
 
 /* Of a message without lists, and the room that it may take. */
-#define USUAL_MAX (PHUB__NUMBER_MAX + KEY_COUNT * (1 + PHUB__NUMBER_MAX)      \
+#define USUAL_MAX (PHUB__NUMBER_MAX + KEY_COUNT * (2 + PHUB__NUMBER_MAX)      \
                    + PHUB_ENDPOINT_MAX + PHUB__REFUSAL_MAX + PHUB_HUB_ID_MAX)
 
-static_assert(KEY_COUNT <= 24, "a key is one byte");
+static_assert(KEY_COUNT <= 32, "a key is a bit");
 
 static size_t usual_write(const struct phub__message *m, uint32_t keys,
                           uint8_t *buf)
@@ -213,7 +220,7 @@ static size_t usual_write(const struct phub__message *m, uint32_t keys,
         struct phub_bytes text;
         uint64_t value;
 
-        *out++ = (uint8_t)key;
+        out = phub__number_put(out, 0, key);
         switch (fields[key].kind) {
         case FIELD_UINT:
             memcpy(&value, at, sizeof value);
@@ -345,7 +352,9 @@ static void read_strategy(struct phub_cbor_reader *r, struct phub__strategy *s)
     phub_cbor_read_uint_max(r, UINT32_MAX, &s->wire_max);
     phub_cbor_read_uint(r, &s->digest);
     phub_cbor_read_uint_max(r, 1, &s->must_match);
-    for (; count > 6 && r->error == 0; count--)
+    if (count > 6)
+        phub_cbor_read_uint(r, &s->generation);
+    for (; count > 7 && r->error == 0; count--)
         phub_cbor_skip(r);
 }
 
@@ -447,7 +456,7 @@ static bool usual_read(struct phub__message *m, const struct type *type,
         const struct field *field;
         char *to;
 
-        if (at == size || body[at] <= key || body[at] >= KEY_COUNT)
+        if (at == size || body[at] <= key || body[at] > 23)
             return false;
         key = body[at++];
         field = &fields[key];

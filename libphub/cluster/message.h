@@ -23,6 +23,7 @@ struct phub__strategy {
     uint64_t wire_max;
     uint64_t digest;
     uint64_t must_match; /* 0 or 1 */
+    uint64_t generation; /* 0: by configuration */
 };
 
 struct phub__message {
@@ -30,7 +31,10 @@ struct phub__message {
     uint64_t seq;          /* of the probe */
     uint64_t stamp_ns;     /* sender's boot clock when it sent the probe */
     uint64_t lease_ms;     /* asked for, granted, or (JOIN) configured */
-    uint64_t voters;       /* version of the granter's voters */
+    uint64_t voters;       /* version of the granter's voters, */
+    uint64_t generation;   /* and of the strategy that says who they are */
+    uint64_t voters_also;  /* the same of the one that is to replace it */
+    uint64_t generation_also;
     uint64_t node;         /* whom it is about */
     uint64_t boot;
     uint64_t origin;       /* on whose behalf (PING), who answers (ACK) */

@@ -480,7 +480,12 @@ int phub__swim_in_ping(struct phub__cluster *c, uint64_t from, uint64_t boot,
     c->out.seq = m->seq;
     c->out.stamp_ns = m->stamp_ns;
     c->out.lease_ms = lease_ms;
-    c->out.voters = c->grant.version;
+    c->out.voters = c->grant.rules[0].version;
+    c->out.generation = c->grant.rules[0].generation;
+    if (c->grant.rules_count > 1) {
+        c->out.voters_also = c->grant.rules[1].version;
+        c->out.generation_also = c->grant.rules[1].generation;
+    }
     c->out.origin = c->node;
     c->out.origin_boot = c->boot;
     c->out.view = phub__view_hash(c->view);
@@ -506,6 +511,9 @@ static void relay_ack(struct phub__cluster *c, const struct phub__message *m)
         c->out.stamp_ns = r->origin_stamp_ns;
         c->out.lease_ms = m->stamp_ns == r->origin_stamp_ns ? m->lease_ms : 0;
         c->out.voters = m->voters;
+        c->out.generation = m->generation;
+        c->out.voters_also = m->voters_also;
+        c->out.generation_also = m->generation_also;
         c->out.origin = m->origin;
         c->out.origin_boot = m->origin_boot;
         phub__cluster_send(c, e);
@@ -517,6 +525,7 @@ static void relay_ack(struct phub__cluster *c, const struct phub__message *m)
 int phub__swim_in_ack(struct phub__cluster *c, uint64_t from, uint64_t boot,
                       const struct phub__message *m)
 {
+    struct phub__known_voters known;
     struct phub__entry *e = phub__members_find(&c->members, from);
     struct phub__probe *p;
 
@@ -541,7 +550,10 @@ int phub__swim_in_ack(struct phub__cluster *c, uint64_t from, uint64_t boot,
         e->pub.rtt_ns = c->now_ns - m->stamp_ns;
         phub__gossip_saw_view(c, e, m->view);
     }
-    phub__grant_got(c, e, m->stamp_ns, m->lease_ms, m->voters);
+    known = (struct phub__known_voters){
+        { m->voters, m->voters_also },
+        { m->generation, m->generation_also } };
+    phub__grant_got(c, e, m->stamp_ns, m->lease_ms, &known);
     return 0;
 }
 

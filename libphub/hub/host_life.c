@@ -14,14 +14,14 @@
 #include <phub/error.h>
 
 #include "hub/host_private.h"
-#include "hub/replica.h"
+#include "hub/strategies.h"
 #include "wire/memory.h"
 
 /* --- one strategy ------------------------------------------------------------ */
 
 int phub__host_ctx_open(struct phub__hub *hub,
                         struct phub__strategy *strategy,
-                        struct phub_ctx **result, char *error,
+                        uint64_t generation, struct phub_ctx **result, char *error,
                         size_t error_max)
 {
     struct phub__host *host = hub->host;
@@ -41,6 +41,7 @@ int phub__host_ctx_open(struct phub__hub *hub,
     *ctx = (struct phub_ctx){ .hub = hub,
                               .kind = (enum phub_kind)strategy->kind,
                               .slot = slot, .who = ++host->who_last,
+                              .generation = generation,
                               .strategy = strategy };
     host->slots[slot] = ctx;
     strategy->note = hub->env->calls;
@@ -101,10 +102,12 @@ int phub__host_new(struct phub__hub *hub, char *error, size_t error_max)
     if (phub__host_cells_new(hub) != 0 || phub__host_loads_new(hub) != 0 ||
         phub__host_events_new(hub) != 0)
         return PHUB_ENOMEM;
-    rc = phub__loader_new(hub->options.plugin_path, &hub->loader, error,
-                          error_max);
+    rc = phub__strategies_new(hub, error, error_max);
+    if (rc == 0)
+        rc = phub__loader_new(hub->options.plugin_path, &hub->loader, error,
+                              error_max);
     for (kind = 1; rc == 0 && kind < PHUB__KINDS; kind++) {
-        const struct phub__strategy_option *o = &hub->options.strategies[kind];
+        const struct phub__strategy_option *o = &hub->set->chosen[kind];
 
         if (o->name == NULL || o->name[0] == '\0') {
             snprintf(error, error_max,
@@ -120,20 +123,27 @@ int phub__host_new(struct phub__hub *hub, char *error, size_t error_max)
     return rc;
 }
 
-/* Strategies of which each is right, and which cannot be together. */
-static int contradiction(struct phub__hub *hub, char *error, size_t error_max)
+int phub__host_contradiction(const struct phub__hub *hub,
+                             struct phub__strategy *instead, char *error,
+                             size_t error_max)
 {
-    const struct phub__strategy *d = hub->strategies[PHUB_KIND_DISTRIBUTION];
+    struct phub__strategy *d = hub->strategies[PHUB_KIND_DISTRIBUTION];
+    struct phub__strategy *r = hub->strategies[PHUB_KIND_REDUNDANCY];
     struct phub_view_node two[2] = { { .id = 1 }, { .id = 2 } };
     struct phub_view *view;
     uint32_t factor = 1;
 
+    if (instead != NULL && instead->kind == PHUB_KIND_DISTRIBUTION)
+        d = instead;
+    if (instead != NULL && instead->kind == PHUB_KIND_REDUNDANCY)
+        r = instead;
     if (!(d->flags & PHUB_FLAG_SINGLE))
         return 0;
     view = phub__view_new(two, 2);
     if (view == NULL)
         return PHUB_ENOMEM;
-    factor = phub__replica_factor(hub, view);
+    if (phub__call_factor(r, view, &factor, error, error_max) != 0)
+        factor = 1;
     phub__view_unref(&view);
     if (factor == 1)
         return 0;
@@ -141,7 +151,7 @@ static int contradiction(struct phub__hub *hub, char *error, size_t error_max)
              "distribution '%s' chooses one node for each child, and "
              "redundancy '%s' wants several; configure redundancy "
              "singularity, or another distribution, such as consistent_hash",
-             d->name, hub->strategies[PHUB_KIND_REDUNDANCY]->name);
+             d->name, r->name);
     return PHUB_ECONFIG;
 }
 
@@ -152,9 +162,12 @@ int phub__host_open(struct phub__hub *hub, char *error, size_t error_max)
     int rc = 0;
 
     for (kind = 1; rc == 0 && kind < PHUB__KINDS; kind++)
-        rc = phub__host_ctx_open(hub, hub->strategies[kind], &ctx, error,
+        rc = phub__host_ctx_open(hub, hub->strategies[kind],
+                                 hub->set->generations[kind], &ctx, error,
                                  error_max);
-    return rc == 0 ? contradiction(hub, error, error_max) : rc;
+    if (rc == 0)
+        rc = phub__host_contradiction(hub, NULL, error, error_max);
+    return rc == 0 ? phub__strategies_open(hub, error, error_max) : rc;
 }
 
 void phub__host_free(struct phub__hub *hub)
@@ -185,4 +198,5 @@ void phub__host_free(struct phub__hub *hub)
     }
     phub__free(host);
     hub->host = NULL;
+    phub__strategies_free(hub);
 }

@@ -25,6 +25,7 @@ struct phub_ctx {
     enum phub_kind kind;
     uint32_t slot;                 /* where it is in host->slots */
     uint32_t who;                  /* of all that were ever open; not 0 */
+    uint64_t generation;           /* of the set that it is for; 0: none */
     uint32_t moving;               /* MIGRATION: given, not reported */
     struct phub__strategy *strategy;
     struct phub__host_timer *timers;
@@ -70,12 +71,19 @@ struct phub_ctx *phub__host_find(struct phub__hub *hub, uint64_t kind,
 
 extern const struct phub_host phub__host_table;
 
+/* Strategies of which each is right, and which cannot be together: those in
+ * charge, but instead (open; or NULL) for that of its kind.
+ * Errors: PHUB_ECONFIG, PHUB_ENOMEM. */
+int phub__host_contradiction(const struct phub__hub *hub,
+                             struct phub__strategy *instead, char *error,
+                             size_t error_max);
+
 /* Open a strategy that has been loaded.  It is the ctx's afterwards, and freed
  * with it; after an error it is the caller's still.
  * Errors: PHUB_EBUSY (no slot), PHUB_EPLUGIN, PHUB_ENOMEM. */
 int phub__host_ctx_open(struct phub__hub *hub,
                         struct phub__strategy *strategy,
-                        struct phub_ctx **result, char *error,
+                        uint64_t generation, struct phub_ctx **result, char *error,
                         size_t error_max);
 /* Nothing that it began is under way, so it may be closed. */
 int phub__host_ctx_idle(const struct phub_ctx *ctx);
@@ -108,6 +116,8 @@ int phub__host_lease(struct phub_ctx *ctx, struct phub_lease *lease);
 int phub__host_store_open(struct phub_ctx *ctx, char *error,
                           size_t error_max);
 void phub__host_store_free(struct phub_ctx *ctx);
+/* It does not come back: neither does what it kept. */
+void phub__host_store_remove(const struct phub_ctx *ctx);
 /* Something is on its way to the disk. */
 int phub__host_store_busy(const struct phub_ctx *ctx);
 int phub__host_store_put(struct phub_ctx *ctx, const struct phub_bytes *key,

@@ -58,7 +58,7 @@ struct phub__host_store {
     struct waiter *waiters;      /* for the next writing */
     struct writing *writings;    /* under way, oldest first */
     int scheduled;
-    char file[96];
+    char file[128];
 };
 
 /* --- the values --------------------------------------------------------------- */
@@ -276,7 +276,7 @@ int phub__host_store_open(struct phub_ctx *ctx, char *error,
     struct phub__hub *hub = ctx->hub;
     struct phub__host_store *store = phub__calloc(1, sizeof *store);
     struct phub_buf *file = NULL;
-    int rc;
+    int rc, size;
 
     snprintf(error, error_max, "out of memory");
     if (store == NULL)
@@ -284,8 +284,13 @@ int phub__host_store_open(struct phub_ctx *ctx, char *error,
     hub->host->stores[ctx->slot] = store;
     store->hub = hub;
     store->ctx = ctx;
-    snprintf(store->file, sizeof store->file, "strategy-%s-%s",
-             phub__kind_name(ctx->kind), ctx->strategy->name);
+    size = snprintf(store->file, sizeof store->file, "strategy-%s-%s",
+                    phub__kind_name(ctx->kind), ctx->strategy->name);
+    if (ctx->generation != 0)
+        snprintf(store->file + size, sizeof store->file - (size_t)size,
+                 "-%llu", (unsigned long long)ctx->generation);
+    if (hub->started) /* it begins; and this is no time to wait for disks */
+        return 0;
     rc = hub->env->file_read(hub->env, store->file, &file);
     if (rc == PHUB_ENOTFOUND)
         return 0;
@@ -325,6 +330,16 @@ void phub__host_store_free(struct phub_ctx *ctx)
         unset(store, store->count - 1);
     phub__free(store);
     ctx->hub->host->stores[ctx->slot] = NULL;
+}
+
+void phub__host_store_remove(const struct phub_ctx *ctx)
+{
+    const struct phub__host_store *store = ctx->hub->host->stores[ctx->slot];
+    struct phub_env *env = ctx->hub->env;
+
+    if (store != NULL)
+        (void)env->file_do(env, PHUB__FILE_REMOVE, store->file, NULL, 0,
+                           NULL, NULL);
 }
 
 int phub__host_store_busy(const struct phub_ctx *ctx)

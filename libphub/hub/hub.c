@@ -32,6 +32,7 @@
 #include "hub/request.h"
 #include "hub/rows.h"
 #include "hub/store.h"
+#include "hub/strategies.h"
 #include "hub/subscribe.h"
 #include "hub/synced.h"
 #include "hub/watch.h"
@@ -292,17 +293,8 @@ static int cluster_make(struct phub__hub *hub, char *error, size_t error_max)
     struct phub__cluster_io io = { hub, cluster_random,
                                    phub__peer_cluster_send, cluster_event,
                                    phub__forget_admits };
-    unsigned kind;
 
-    for (kind = 1; kind < PHUB__KINDS; kind++) {
-        const struct phub__strategy *s = hub->strategies[kind];
-
-        offered[kind - 1] = (struct phub__cluster_strategy){
-            .kind = phub__kind_name(kind), .name = s->name,
-            .wire_min = s->wire_min, .wire_max = s->wire_max,
-            .digest = s->digest,
-            .must_match = (s->flags & PHUB_FLAG_MUST_MATCH) != 0 };
-    }
+    phub__strategies_offers(hub, offered);
     return phub__cluster_new(&self, &o->cluster, &io,
                              hub->env->boot_ns(hub->env), &hub->cluster,
                              error, error_max);
@@ -394,6 +386,7 @@ static void round_fired(void *arg)
     }
     phub__synced_round(hub);
     phub__handover_round(hub);
+    phub__strategies_round(hub);
     if (hub->draining && hub->drain == NULL && hub->on_stopped == NULL &&
         phub__synced_complete(hub) && phub__hub_in_charge(hub))
         phub__drain_pass_on(hub);
@@ -426,6 +419,7 @@ static void identity_written(void *arg, int rc)
     }
     hub->started = 1;
     hub->started_ns = hub->env->now_ns(hub->env);
+    phub__strategies_started(hub);
     phub__synced_rows_applied(hub); /* the first view has nobody to ask */
     seeds_use(hub);
     seeds_resolve(hub);

@@ -71,6 +71,7 @@ struct phub__handover;
 struct phub__presend;
 struct phub__hook_commands;
 struct phub__watches;
+struct phub__strategies;
 struct phub__subscriptions;
 
 #define PHUB__KINDS 6u  /* strategies by enum phub_kind; [0] unused */
@@ -145,7 +146,8 @@ struct phub__hub {
     struct phub__seeds *seeds;
     struct phub__supervisor *supervisor;
     struct phub__loader *loader;
-    struct phub__strategy *strategies[PHUB__KINDS];
+    struct phub__strategy *strategies[PHUB__KINDS]; /* in charge */
+    struct phub__strategies *set;
     struct phub__causes *causes;
     struct phub__hooks *hooks;
     struct phub__hook_commands *hook_commands;
@@ -191,6 +193,7 @@ struct phub__hub {
     int stopping;
     int verdict;        /* enum phub_verdict of the partition strategy;
                          * 0: it has not let anything begin yet */
+    int lease_majority; /* the cluster counts one */
     int lease_stale;    /* the electorate may be another */
     uint64_t lease_boot_ns;
     uint64_t round_lamport;          /* at the last round */

@@ -52,7 +52,10 @@ libphub_core_la_SOURCES += \
 	libphub/hub/serve.c libphub/hub/serve.h \
 	libphub/hub/serve_dump.c libphub/hub/forget.c \
 	libphub/hub/serve_lists.c libphub/hub/serve_node.c \
+	libphub/hub/serve_strategy.c \
 	libphub/hub/state.c \
+	libphub/hub/strategies.c libphub/hub/strategies.h \
+	libphub/hub/strategies_keeper.c \
 	libphub/hub/store.c libphub/hub/store.h \
 	libphub/hub/settle.c \
 	libphub/hub/departed.c libphub/hub/departed.h \

@@ -23,6 +23,7 @@
 #include "hub/redistribute.h"
 #include "hub/request.h"
 #include "hub/rows.h"
+#include "hub/strategies.h"
 #include "wire/memory.h"
 #include "wire/messages.h"
 
@@ -206,6 +207,8 @@ const char *phub__op_name(enum phub__op op)
     case PHUB__OP_CAUSES: return "causes";
     case PHUB__OP_EDIT: return "edit";
     case PHUB__OP_CELL: return "cell";
+    case PHUB__OP_SWITCH: return "switch";
+    case PHUB__OP_LOAD: return "load";
     }
     return "unknown";
 }
@@ -424,6 +427,7 @@ static int ours(struct phub__hub *hub, const struct phub__op_request *op,
     case PHUB__OP_COMPLETED:
     case PHUB__OP_EDIT:
     case PHUB__OP_CELL:
+    case PHUB__OP_SWITCH:
         node = phub__view_keeper(phub__hub_view(hub), item->id);
         break;
     case PHUB__OP_MOVE:
@@ -443,6 +447,7 @@ static int ours(struct phub__hub *hub, const struct phub__op_request *op,
     case PHUB__OP_DRAIN:
     case PHUB__OP_CAUSES:
     case PHUB__OP_ASK:
+    case PHUB__OP_LOAD:
         return 1;
     }
     if (node == hub->node)
@@ -599,6 +604,12 @@ static void handle(struct phub__hub *hub, const struct phub__op_request *op,
     case PHUB__OP_ASK:
         phub__host_ask(hub, op, item);
         return;
+    case PHUB__OP_SWITCH:
+        phub__strategies_switch(hub, op, item);
+        return;
+    case PHUB__OP_LOAD:
+        phub__strategies_load(hub, op, item);
+        return;
     }
     phub__reply(hub, &reply, PHUB_EVERSION, hub->node, 0,
                 "the node does not know this operation");
@@ -647,7 +658,8 @@ int phub__op_lost(struct phub__hub *hub, struct phub_buf *body, int rc)
         again = 0;
     else if (op.op == PHUB__OP_START || op.op == PHUB__OP_MOVE ||
              op.op == PHUB__OP_DRAIN || op.op == PHUB__OP_EDIT ||
-             op.op == PHUB__OP_CELL || op.op == PHUB__OP_ASK)
+             op.op == PHUB__OP_CELL || op.op == PHUB__OP_ASK ||
+             op.op == PHUB__OP_SWITCH)
         again = 0;
     items = op.items.items;
     for (i = 0; !again && i < op.items.count; i++) {

@@ -35,7 +35,9 @@ enum phub__op {
     PHUB__OP_CAUSES,     /* to a node: what it noted about this child */
     PHUB__OP_EDIT,       /* to the keeper: change the metadata */
     PHUB__OP_CELL,       /* to the keeper: write a strategy's cell */
-    PHUB__OP_ASK         /* to a node: a strategy asks its like */
+    PHUB__OP_ASK,        /* to a node: a strategy asks its like */
+    PHUB__OP_SWITCH,     /* to the keeper: the hub goes by another strategy */
+    PHUB__OP_LOAD        /* keeper to a member: enum phub__load_step */
 };
 
 const char *phub__op_name(enum phub__op op);

@@ -40,6 +40,7 @@
 #include "hub/replica.h"
 #include "hub/request.h"
 #include "hub/rows.h"
+#include "hub/strategies.h"
 #include "hub/synced.h"
 
 static int same(struct phub_epoch a, struct phub_epoch b)
@@ -686,6 +687,7 @@ static void on_attached(void *arg)
     struct phub__hub *hub = arg;
 
     hub->attached = 1;
+    phub__strategies_changed(hub);
     phub__redistribution_ready(hub);
 }
 

@@ -18,7 +18,6 @@
 
 #include <phub/error.h>
 
-#include "hub/host_private.h"
 #include "hub/keeper.h"
 #include "hub/local.h"
 #include "hub/move.h"
@@ -28,6 +27,7 @@
 #include "hub/replica.h"
 #include "hub/request.h"
 #include "hub/rows.h"
+#include "hub/strategies.h"
 #include "hub/synced.h"
 #include "wire/memory.h"
 
@@ -387,6 +387,12 @@ void phub__redistribution_ready(struct phub__hub *hub)
         r->scheduled = 1;
 }
 
+void phub__redistribution_plan_again(struct phub__hub *hub)
+{
+    hub->redistribution->joined = 1;
+    phub__redistribution_ready(hub);
+}
+
 /* --- the cluster's events -------------------------------------------------------------- */
 
 static void hooks(struct phub__hub *hub, const struct phub__view_change *c,
@@ -417,7 +423,6 @@ void phub__redistribution_view_changed(struct phub__hub *hub,
                                        const struct phub__view_change *c)
 {
     uint32_t i;
-    unsigned kind;
 
     hub->redistribution->settled = 0;
     hooks(hub, c, PHUB_HOOK_pre_node_join, PHUB_HOOK_pre_node_leave);
@@ -429,10 +434,38 @@ void phub__redistribution_view_changed(struct phub__hub *hub,
         gone(hub, c->left[i].node);
     phub__requests_view_changed(hub->requests);
     phub__arrivals_view_changed(hub);
-    for (kind = 1; kind < PHUB__KINDS; kind++)
-        phub__call_view_changed(hub->strategies[kind], c->new_view);
+    for (i = 0; i < PHUB__SLOTS; i++)
+        if (hub->host->slots[i] != NULL)
+            phub__call_view_changed(hub->host->slots[i]->strategy,
+                                    c->new_view);
 }
 
+static void ask_verdict(struct phub__hub *hub,
+                        struct phub__strategy *strategy,
+                        const struct phub_judge *in, uint32_t *verdict)
+{
+    char text[256];
+
+    if (phub__call_judge(strategy, in, verdict, text, sizeof text) != 0)
+        phub__hub_log(hub, PHUB__LOG_ERROR,
+                      "partition strategy gave no verdict, nothing is "
+                      "redistributed: %s", text);
+}
+
+uint32_t phub__redistribution_verdict(struct phub__hub *hub,
+                                      struct phub__strategy *strategy)
+{
+    struct phub_view *view = phub__hub_view(hub);
+    struct phub_judge in = { .size = sizeof in, .old_view = view,
+                             .new_view = view,
+                             .now_ns = hub->env->now_ns(hub->env) };
+    uint32_t verdict = PHUB_VERDICT_FREEZE;
+
+    ask_verdict(hub, strategy, &in, &verdict);
+    return verdict;
+}
+
+/* Of two that count the sterner one. */
 static void judge(struct phub__hub *hub, const struct phub__view_change *c)
 {
     uint64_t *lost = phub__calloc(c->lost_count + 1, sizeof *lost);
@@ -441,8 +474,8 @@ static void judge(struct phub__hub *hub, const struct phub__view_change *c)
         .size = sizeof in, .old_view = c->old_view, .new_view = c->new_view,
         .lost = lost, .left = left, .lost_count = c->lost_count,
         .left_count = c->left_count, .now_ns = hub->env->now_ns(hub->env) };
-    uint32_t verdict = PHUB_VERDICT_FREEZE, i;
-    char text[256];
+    const struct phub_ctx *joint = phub__strategies_joint(hub);
+    uint32_t verdict = PHUB_VERDICT_FREEZE, also = PHUB_VERDICT_FREEZE, i;
 
     if (lost == NULL || left == NULL)
         goto out;
@@ -450,11 +483,11 @@ static void judge(struct phub__hub *hub, const struct phub__view_change *c)
         lost[i] = c->lost[i].node;
     for (i = 0; i < c->left_count; i++)
         left[i] = c->left[i].node;
-    if (phub__call_judge(hub->strategies[PHUB_KIND_PARTITION], &in, &verdict,
-                         text, sizeof text) != 0)
-        phub__hub_log(hub, PHUB__LOG_ERROR,
-                      "partition strategy gave no verdict, nothing is "
-                      "redistributed: %s", text);
+    ask_verdict(hub, hub->strategies[PHUB_KIND_PARTITION], &in, &verdict);
+    if (joint != NULL) {
+        ask_verdict(hub, joint->strategy, &in, &also);
+        verdict = also > verdict ? also : verdict;
+    }
     if (hub->forgotten)
         verdict = PHUB_VERDICT_STOP;
     if ((int)verdict != hub->verdict) {
@@ -539,6 +572,7 @@ void phub__redistribution_view_settled(struct phub__hub *hub,
     if (c->joined_count != 0)
         r->joined = 1;
     hooks(hub, c, PHUB_HOOK_post_node_join, PHUB_HOOK_post_node_leave);
+    phub__strategies_view_settled(hub, c);
     phub__redistribution_ready(hub);
 }
 

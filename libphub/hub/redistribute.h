@@ -21,6 +21,11 @@ void phub__redistribution_judge_again(struct phub__hub *hub);
 /* The current view has been judged. */
 /* An operator says that the size members of the view are all nodes there are.
  * text: what was done, or why not. */
+/* What a partition strategy says of the view as it is. */
+uint32_t phub__redistribution_verdict(struct phub__hub *hub,
+                                      struct phub__strategy *strategy);
+/* Placement may give other answers now: plan as if somebody had come. */
+void phub__redistribution_plan_again(struct phub__hub *hub);
 int phub__redistribution_reset(struct phub__hub *hub, uint64_t size,
                                char *text, size_t text_max);
 int phub__redistribution_settled(const struct phub__hub *hub);

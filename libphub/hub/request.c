@@ -247,7 +247,8 @@ static int may_ask_again(enum phub__op op)
 {
     return op == PHUB__OP_START || op == PHUB__OP_STOP ||
            op == PHUB__OP_COMPLETED || op == PHUB__OP_MOVE ||
-           op == PHUB__OP_EDIT || op == PHUB__OP_CELL;
+           op == PHUB__OP_EDIT || op == PHUB__OP_CELL ||
+           op == PHUB__OP_SWITCH;
 }
 
 static void retry(struct phub__request *request,
@@ -308,7 +309,7 @@ static void record_response(struct phub__request *request,
     }
     if ((answer->code == PHUB_EAGAIN || answer->code == PHUB_EVIEW) &&
         (may_ask_again(request->op) || request->op == PHUB__OP_RUN ||
-         request->op == PHUB__OP_HOLD))
+         request->op == PHUB__OP_HOLD || request->op == PHUB__OP_LOAD))
         retry(request, item, (int)answer->code);
     else
         item_done(request, item, (int)answer->code);
@@ -580,6 +581,7 @@ static uint64_t route(struct phub__request *request,
     case PHUB__OP_COMPLETED:
     case PHUB__OP_EDIT:
     case PHUB__OP_CELL:
+    case PHUB__OP_SWITCH:
         return phub__view_keeper(phub__hub_view(hub), item->op.id);
     case PHUB__OP_MOVE:
         home = phub__hub_home(hub, item->op.id);
@@ -598,6 +600,7 @@ static uint64_t route(struct phub__request *request,
     case PHUB__OP_DISCARD:
     case PHUB__OP_DRAIN:
     case PHUB__OP_CAUSES:
+    case PHUB__OP_LOAD:
     case PHUB__OP_ASK:
         *code = PHUB_ENODEDOWN;
         snprintf(text, PHUB__NO_SUCH_MAX, "%s", phub_strerror(*code));

@@ -18,6 +18,7 @@
 #include "hub/local.h"
 #include "hub/replica.h"
 #include "hub/rows.h"
+#include "hub/strategies.h"
 #include "hub/store.h"
 #include "hub/subscribe.h"
 #include "hub/synced.h"
@@ -87,7 +88,10 @@ static void row_changed(void *arg, struct phub_bytes id, uint32_t changed,
         phub__store_row(hub, id, (changed & PHUB__CHANGED_DROPPED) != 0);
     if (id.data[0] == 1) {
         phub__forget_row_changed(hub, id);
-        phub__host_cell_changed(hub, id);
+        if (phub__strategies_is_row(id))
+            phub__strategies_changed(hub);
+        else
+            phub__host_cell_changed(hub, id);
         return;
     }
     phub__subscribe_row_changed(hub, id, changed);

@@ -205,6 +205,7 @@ static const struct {
     { "move", serve_operation }, { "set", serve_operation },
     { "drain", serve_operation }, { "quorum", serve_quorum },
     { "forget", phub__serve_forget },
+    { "strategy", phub__serve_strategy },
     { "ls", phub__serve_ls }, { "dump", phub__serve_dump },
     { "show", phub__serve_show }, { "causes", phub__serve_causes },
     { "nodes", phub__serve_nodes }, { "status", phub__serve_status },

@@ -44,6 +44,10 @@ void phub__serve_status(struct phub__report *report,
 void phub__serve_logs(struct phub__report *report,
                       const struct phub__question *q);
 
+/* serve_strategy.c */
+void phub__serve_strategy(struct phub__report *report,
+                          const struct phub__question *q);
+
 static inline int phub__text_is(struct phub_bytes text, const char *word)
 {
     return text.size == strlen(word) &&

@@ -565,6 +565,18 @@ static void evaluate(struct phub__hub *hub)
     phub__redistribution_ready(hub);
 }
 
+/* The partition strategy was changed.  What a complete node has is what there
+ * is, and from now on it tells when it may have forgotten some of it. */
+void phub__synced_majority_begins(struct phub__hub *hub)
+{
+    if (!hub->synced->complete)
+        return; /* evaluate() has it */
+    if (hub->synced->recovering)
+        tell_later(hub, 0);
+    hub->synced->recovering = 0;
+    phub__confirm_complete(hub);
+}
+
 void phub__synced_rows_applied(struct phub__hub *hub)
 {
     evaluate(hub);

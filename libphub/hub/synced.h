@@ -29,6 +29,8 @@ void phub__synced_passed_on(struct phub__hub *hub, uint64_t of,
 /* As long as the messages of all members to all take. */
 uint64_t phub__synced_spread_ns(const struct phub__hub *hub);
 /* Rows were merged: maybe that was what was missing. */
+/* Majorities count from now on. */
+void phub__synced_majority_begins(struct phub__hub *hub);
 void phub__synced_rows_applied(struct phub__hub *hub);
 /* A row loaded at start names a home that has not been seen yet. */
 void phub__synced_absent(struct phub__hub *hub, uint64_t node);

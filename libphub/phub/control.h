@@ -127,6 +127,11 @@
  *         id, code, text, value (the new version)
  * quorum  COUNT nodes are all there are from now on: text
  * forget  NODE, by name or by id, is gone for good: text
+ * strategy  with IDS (kind, name, "key=value" ...): the hub goes by it from now
+ *         on: text; without: a record for each that is open at this node: id
+ *         (its kind), text (its name), state (used, loaded, ending, offered),
+ *         metadata (its parameters), value (the generation of the set that
+ *         chose it, 0: the configuration), node
  * causes  of the id at all members, or of this node itself: records with
  *         time, node or id, text
  * watch   of NODE, TAG, IDS, EVENTS: an answer with no record, then one for
@@ -135,6 +140,6 @@
  *         children; or lost alone.  Without an end: all have MORE */
 #define PHUB_CONTROL_VERBS \
     "start stop ls show nodes status logs move drain causes set quorum watch " \
-    "dump forget"
+    "dump forget strategy"
 
 #endif

@@ -355,7 +355,8 @@ void phub_actor_exit(struct phub_actor *actor, int code);
     X(start_overruled, "a newer start of the same name won")                  \
     X(store_failed, "durable rows could not be written")                      \
     X(metadata_changed, "a child's metadata was set here, at its keeper")     \
-    X(migration_agreed, "a child of here that asked for it may be moved now")
+    X(migration_agreed, "a child of here that asked for it may be moved now")   \
+    X(strategy_changed, "this node goes by another strategy from now on")
 
 enum phub_hook {
 #define PHUB_HOOK_ENUM_(name, help) PHUB_HOOK_##name,

@@ -61,7 +61,8 @@ static const struct option options[] = {
       "not the active instance, but the one that waits on NODE" },
     { "no-wait", OPTION_FLAG, NULL, " start stop move set ",
       "do not wait for the outcome" },
-    { "timeout", OPTION_MS, "TIME", " start stop move drain set forget ",
+    { "timeout", OPTION_MS, "TIME",
+      " start stop move drain set forget strategy ",
       "wait at most this long: 500ms, 10s, 2m" },
 };
 

@@ -104,6 +104,12 @@ enum paint cell_published(const json_t *record, char *text)
     return PAINT_NONE;
 }
 
+enum paint cell_metadata(const json_t *record, char *text)
+{
+    pairs_text(json_object_get(record, "metadata"), text);
+    return PAINT_NONE;
+}
+
 bool is_done(int64_t code)
 {
     return code == 0 || code == PHUB_EREPEATED;

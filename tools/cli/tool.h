@@ -180,6 +180,7 @@ enum paint cell_pid(const json_t *record, char *text);
 enum paint cell_rtt(const json_t *record, char *text);
 enum paint cell_tags(const json_t *record, char *text);
 enum paint cell_published(const json_t *record, char *text);
+enum paint cell_metadata(const json_t *record, char *text);
 enum paint cell_outcome(const json_t *record, char *text);
 /* "a=b c=d"; text has room for CELL_MAX bytes. */
 void pairs_text(json_t *pairs, char *text);
@@ -194,6 +195,7 @@ json_t *sorted(const json_t *records);
 
 int run_ls(const struct args *args);
 int run_nodes(const struct args *args);
+int run_strategies(const struct args *args);
 int run_show(const struct args *args);
 int run_why(const struct args *args);
 int run_status(const struct args *args);

@@ -257,6 +257,31 @@ static int run_forget(const struct args *args)
     return print_word(args, &question);
 }
 
+/* "set KIND NAME [KEY=VALUE...]": the hub takes the words as they are. */
+static int run_strategy(const struct args *args)
+{
+    json_t *words;
+    struct question question = {
+        .verb = "strategy", .timeout_ms = args_number(args, "timeout", 0) };
+    int rc;
+
+    if (json_array_size(args->operands) == 0)
+        return run_strategies(args);
+    if (strcmp(args_operand(args, 0), "set") != 0)
+        return fail(args, EXIT_USAGE, PHUB_EINVAL,
+                    "\"%s\": \"set\" is allowed, or nothing",
+                    args_operand(args, 0));
+    if (json_array_size(args->operands) < 3)
+        return fail(args, EXIT_USAGE, PHUB_EINVAL, "set is used as: phub "
+                    "strategy set KIND NAME [KEY=VALUE...]");
+    words = checked(json_copy(args->operands));
+    json_array_remove(words, 0);
+    question.ids = words;
+    rc = print_word(args, &question);
+    json_decref(words);
+    return rc;
+}
+
 const struct verb verbs[] = {
     { "start", "[ID]", 0, 1, true,
       "start a child, a number of them, or what a file says", run_start },
@@ -288,5 +313,7 @@ const struct verb verbs[] = {
       "drop a node that is gone for good", run_forget },
     { "quorum", "reset N", 2, 2, false,
       "say that N nodes are all there are from now on", run_quorum },
+    { "strategy", "[set KIND NAME [KEY=VALUE...]]", 0, 67, false,
+      "show the strategies, or change one of the whole hub", run_strategy },
     { NULL, NULL, 0, 0, false, NULL, NULL },
 };

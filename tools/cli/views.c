@@ -79,6 +79,18 @@ int run_nodes(const struct args *args)
     return print_list(args, &question, columns, 7, "no nodes");
 }
 
+/* Of each kind the one that counts, what is coming, and what is going. */
+int run_strategies(const struct args *args)
+{
+    static const struct column columns[] = {
+        { "KIND", cell_id, false }, { "STRATEGY", cell_text, false },
+        { "STATE", cell_state, false }, { "GENERATION", cell_value, true },
+        { "PARAMETERS", cell_metadata, false } };
+    struct question question = { .verb = "strategy" };
+
+    return print_list(args, &question, columns, 5, "no strategies");
+}
+
 /* --- show, why ---------------------------------------------------------- */
 
 static enum paint cell_time(const json_t *record, char *text)

@@ -149,7 +149,7 @@ struct sim_case {
     struct sim_sender *senders;
     int senders_on;
     uint64_t letters;                  /* that arrived */
-    uint64_t updates, starts, stops, moves, failures, blind;
+    uint64_t updates, starts, stops, moves, failures, blind, switched;
     int broken;
     unsigned promise;                  /* the one that broke */
     char story[SIM_STORY_MAX];
@@ -233,6 +233,14 @@ void sim_drain(struct sim_case *c, uint32_t node, uint32_t target);
 void sim_forget(struct sim_case *c, uint32_t node, uint32_t target);
 /* One random command. */
 void sim_operate(struct sim_case *c);
+
+/* --- switch.c ------------------------------------------------------------- */
+#define SIM_SWITCH_PARAMS_MAX 4u
+/* Another strategy for the whole hub; asked of node (UINT32_MAX: any). */
+void sim_switch(struct sim_case *c, uint32_t node, enum phub_kind kind,
+                const char *name, const char *const *params, uint32_t count);
+/* One of those that do as well. */
+void sim_switch_any(struct sim_case *c);
 
 /* --- client.c ------------------------------------------------------------- */
 void sim_clients_start(struct sim_case *c);

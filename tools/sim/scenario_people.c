@@ -264,6 +264,33 @@ static int play_child_crash(struct sim_play *p, const struct sim_arg *args)
     return 0;
 }
 
+static int play_switch(struct sim_play *p, const struct sim_arg *args)
+{
+    char texts[SIM_SWITCH_PARAMS_MAX][SIM_PARAM_MAX + 1];
+    const char *params[SIM_SWITCH_PARAMS_MAX], *kind, *name;
+    const struct sim_param *param = args[2].params;
+    uint32_t node, count = 0;
+
+    if (sim_play_word(p, &args[0], &kind) != 0
+        || sim_play_word(p, &args[1], &name) != 0
+        || asked(p, &args[3], &node) != 0)
+        return -1;
+    if (phub__kind_of(kind) == 0)
+        return sim_play_fail(p, "found \"%s\", allowed are distribution, "
+                             "redundancy, sync, migration and partition",
+                             kind);
+    for (; param != NULL; param = param->next, count++) {
+        if (count == SIM_SWITCH_PARAMS_MAX)
+            return sim_play_fail(p, "found more parameters than allowed: %u",
+                                 SIM_SWITCH_PARAMS_MAX);
+        if (sim_play_param(p, param, texts[count], sizeof(texts[count])) != 0)
+            return -1;
+        params[count] = texts[count];
+    }
+    sim_switch(p->c, node, phub__kind_of(kind), name, params, count);
+    return 0;
+}
+
 const struct sim_form sim_forms_people[] = {
     { "scene", SIM_ACTION, play_scene },
     { "manner CHILDREN WORDS", SIM_ACTION, play_manner },
@@ -277,6 +304,7 @@ const struct sim_form sim_forms_people[] = {
     { "edit CHILDREN [at NODE]", SIM_ACTION, play_edit },
     { "send off", SIM_ACTION, play_send_off },
     { "send CHILDREN every TIME", SIM_ACTION, play_send },
+    { "switch WORD WORD [with WORDS] [at NODE]", SIM_ACTION, play_switch },
     { "operate", SIM_ACTION, play_operate },
     { "clients on", SIM_ACTION, play_clients_on },
     { "clients off", SIM_ACTION, play_clients_off },

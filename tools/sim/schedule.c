@@ -506,6 +506,8 @@ static void play(struct sim_case *c)
         for (uint32_t k = 0; k < 8 && !c->broken; k++) {
             if (draw(c, 3) == 0 && options->operators)
                 sim_operate(c);
+            if (options->seed % 8 == 5 && k == 3 && options->operators)
+                sim_switch_any(c);
             sim_run(c, options->gap_ms / 8 + draw(c, 200));
         }
         mend(c, 0);

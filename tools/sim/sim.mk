@@ -11,7 +11,7 @@ libphub_simcase_la_SOURCES = \
 	tools/sim/judge_resurrected.c tools/sim/judge_scene.h \
 	tools/sim/judge_state.c tools/sim/operator.c \
 	tools/sim/record.c tools/sim/record.h tools/sim/schedule.c \
-	tools/sim/sender.c \
+	tools/sim/sender.c tools/sim/switch.c \
 	tools/sim/scenario.c tools/sim/scenario.h \
 	tools/sim/scenario_expr.c tools/sim/scenario_faults.c \
 	tools/sim/scenario_people.c tools/sim/scenario_play.c \
