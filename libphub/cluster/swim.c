@@ -38,7 +38,8 @@ static struct phub__probe *probe_of(struct phub__cluster *c, uint64_t node)
 {
     uint32_t left = c->swim.probes_open;
 
-    for (struct phub__probe *p = c->swim.probes; left > 0; p++) {
+    for (struct phub__probe *p = c->swim.probes;
+         left > 0 && p < c->swim.probes + PHUB__PROBES_MAX; p++) {
         if (p->seq == 0)
             continue;
         if (p->node == node)
@@ -230,7 +231,8 @@ static void tick_probes(struct phub__cluster *c)
 {
     uint32_t left = c->swim.probes_open;
 
-    for (struct phub__probe *p = c->swim.probes; left > 0; p++) {
+    for (struct phub__probe *p = c->swim.probes;
+         left > 0 && p < c->swim.probes + PHUB__PROBES_MAX; p++) {
         if (p->seq == 0)
             continue;
         left--;

@@ -391,6 +391,8 @@ static void round_fired(void *arg)
         phub__synced_complete(hub) && phub__hub_in_charge(hub))
         phub__drain_pass_on(hub);
     hub->round_lamport = hub->lamport;
+    hub->head_before = hub->round_head;
+    hub->round_head = phub__registry_head(hub->registry);
     phub__store_round(hub);
     phub__hub_hook(hub, PHUB_HOOK_reconcile_round, hub->node, PHUB_BYTES_NONE,
                    0, phub__locals_count(hub->locals), "");
@@ -494,7 +496,8 @@ static void stop_poll(void *arg)
     else if (hub->stop_by_ns == 0)
         hub->stop_by_ns = now + MOVES_LAST_MS * NS_PER_MS;
     if (local == NULL && ((phub__moves_count(hub->moves) == 0 &&
-                           !phub__hook_commands_busy(hub)) ||
+                           !phub__hook_commands_busy(hub) &&
+                           phub__rows_hand_on(hub)) ||
                           now >= hub->stop_by_ns)) {
         phub__cluster_leave(hub->cluster, env->boot_ns(env));
         hub->env->timer_free(env, &hub->stop_timer);

@@ -197,6 +197,8 @@ struct phub__hub {
     int lease_stale;    /* the electorate may be another */
     uint64_t lease_boot_ns;
     uint64_t round_lamport;          /* at the last round */
+    uint64_t round_head, head_before; /* of own rows, then and a round before */
+    uint64_t handed_on;              /* up to there, by who leaves */
     uint64_t stop_by_ns; /* nobody waits longer for a target that is silent */
     void (*on_stopped)(void *arg);
     void *on_stopped_arg;

@@ -24,6 +24,9 @@
 #include "hub/synced.h"
 #include "hub/watch.h"
 #include "wire/memory.h"
+#include "wire/messages.h"
+
+#define HAND_ON_TO 2u   /* nodes */
 
 /* Ids of rows that changed in this turn, one behind the other. */
 struct phub__dirty {
@@ -136,6 +139,24 @@ const struct phub__registry_events phub__rows_events = {
     .known_changed = known_changed,
 };
 
+/* --- handing on -------------------------------------------------------------- */
+
+/* Own rows above *from, which goes on. */
+static int delta_of(struct phub__hub *hub, uint64_t *from,
+                    struct phub_buf **delta)
+{
+    struct phub__builder builder;
+    int rc;
+
+    phub__builder_init(&builder, PHUB__DELTA_SIZE_MAX * 2);
+    rc = phub__registry_delta(hub->registry, *from, PHUB__DELTA_SIZE_MAX,
+                              &builder, from);
+    if (rc == 0)
+        rc = phub__builder_take(&builder, delta);
+    phub__builder_fini(&builder);
+    return rc;
+}
+
 int phub__rows_new(struct phub__hub *hub)
 {
     hub->dirty = phub__calloc(1, sizeof *hub->dirty);
@@ -149,6 +170,31 @@ void phub__rows_free(struct phub__hub *hub)
     phub__free(hub->dirty->bytes);
     phub__free(hub->dirty);
     hub->dirty = NULL;
+}
+
+/* What it wrote since the round before the last, which a sync strategy that
+ * takes its time may not have passed on.  Two others are enough: nobody
+ * replaces what was here before it is complete in a view without this node
+ * (synced.c), and both are asked for that. */
+int phub__rows_hand_on(struct phub__hub *hub)
+{
+    struct phub_view *view = phub__hub_view(hub);
+    uint32_t at = phub__view_index(view, hub->node), i;
+    uint32_t count = phub__view_count(view);
+    uint64_t head = phub__registry_head(hub->registry);
+    uint64_t from = hub->handed_on != 0 ? hub->handed_on : hub->head_before;
+    struct phub_buf *delta;
+
+    if (count < 2 || from >= head)
+        return 1;
+    while (from < head && delta_of(hub, &from, &delta) == 0) {
+        for (i = 1; i <= HAND_ON_TO && i < count; i++)
+            (void)phub__peer_send(hub, phub__view_at(view, (at + i) % count)
+                                           ->id, PHUB__MESSAGE_DELTA, delta);
+        phub__buf_unref(&delta);
+    }
+    hub->handed_on = head;
+    return 0;
 }
 
 /* --- reading ---------------------------------------------------------------- */
