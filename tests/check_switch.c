@@ -459,6 +459,29 @@ START_TEST(a_cut_while_both_count_stops_the_smaller_side)
 }
 END_TEST
 
+/* Two sides that both go on, each with a change of its own. */
+START_TEST(after_a_split_all_go_by_one_set)
+{
+    const uint32_t groups[HUBS_MAX] = { 0, 0, 1, 1 };
+    uint32_t kind, i;
+
+    begin(4);
+    phub__world_partition(hubs.world, groups, 0);
+    hubs_run(&hubs, 15000);
+    ck_assert_int_eq(change(0, PHUB_KIND_MIGRATION, "coldswap", NULL), 0);
+    ck_assert_int_eq(change(2, PHUB_KIND_SYNC, "gossip", NULL), 0);
+    phub__world_heal_all(hubs.world);
+    hubs_run(&hubs, 30000);
+    for (kind = 1; kind < PHUB__KINDS; kind++)
+        for (i = 1; i < 4; i++)
+            ck_assert_str_eq(used(i, kind), used(0, kind));
+    ck_assert(strcmp(used(0, PHUB_KIND_MIGRATION), "coldswap") == 0 ||
+              strcmp(used(0, PHUB_KIND_SYNC), "gossip") == 0);
+    all_act();
+    hubs_free(&hubs);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("switch");
@@ -483,6 +506,7 @@ int main(void)
     tcase_add_loop_test(tc, the_keeper_may_die_at_any_moment, 0, 20);
     tcase_add_loop_test(tc, a_cut_while_both_count_stops_the_smaller_side, 0,
                         20);
+    tcase_add_test(tc, after_a_split_all_go_by_one_set);
     suite_add_tcase(s, tc);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);

@@ -197,6 +197,19 @@ static const struct phub__choice *choice_in(const struct phub__list *list,
     return NULL;
 }
 
+static struct phub__list params_of(const struct phub__strategy_option *o,
+                                   struct phub__arena *arena)
+{
+    struct phub_bytes *params =
+        phub__arena_alloc(arena, o->params_count + 1u, sizeof *params);
+    uint32_t i;
+
+    for (i = 0; params != NULL && i < o->params_count; i++)
+        params[i] = bytes_of(o->params[i]);
+    return (struct phub__list){ params,
+                                params != NULL ? o->params_count : 0 };
+}
+
 /* --- the file ---------------------------------------------------------------- */
 
 /* What the configuration says of those that are not offered only. */
@@ -204,20 +217,15 @@ static uint32_t configured(struct phub__hub *hub, struct phub__choice *out,
                            struct phub__arena *arena)
 {
     const struct phub__strategies *s = hub->set;
-    uint32_t kind, i, count = 0;
+    uint32_t kind, count = 0;
 
     for (kind = 1; kind < PHUB__KINDS; kind++) {
         const struct phub__strategy_option *o =
             s->offered[kind] ? &s->chosen[kind]
                              : &hub->options.strategies[kind];
-        struct phub_bytes *params = phub__arena_alloc(
-            arena, o->params_count + 1u, sizeof *params);
-
-        for (i = 0; params != NULL && i < o->params_count; i++)
-            params[i] = bytes_of(o->params[i]);
         out[count++] = (struct phub__choice){
             .kind = kind, .name = bytes_of(o->name),
-            .params = { params, params != NULL ? o->params_count : 0 } };
+            .params = params_of(o, arena) };
     }
     return count;
 }
@@ -633,6 +641,29 @@ int phub__strategies_open(struct phub__hub *hub, char *error,
     return rc;
 }
 
+/* Both sides of a cut may have chosen, and one set won: what only the other
+ * one had is the configuration's again.  0 if it cannot be had. */
+static int back(struct phub__hub *hub, uint32_t kind)
+{
+    const struct phub__strategies *s = hub->set;
+    const struct phub__strategy_option *o = &hub->options.strategies[kind];
+    struct phub__choice choice = { .kind = kind };
+    struct phub__arena arena;
+    int good;
+
+    if (s->generations[kind] == 0 ||
+        choice_in(&s->set.choices, kind) != NULL)
+        return 1;
+    phub__arena_init(&arena, NULL, 0, PHUB__SET_SIZE_MAX);
+    choice.name = bytes_of(o->name);
+    choice.params = params_of(o, &arena);
+    good = arena.error == 0 && have(hub, &choice);
+    if (good)
+        take(hub, &choice);
+    phub__arena_fini(&arena);
+    return good;
+}
+
 /* Go by the set.  A choice that this node goes by has its generation. */
 static void act(struct phub__hub *hub)
 {
@@ -643,8 +674,11 @@ static void act(struct phub__hub *hub)
     int failed = 0;
     uint32_t i, kind;
 
+    for (kind = 1; kind < PHUB__KINDS; kind++)
+        failed |= !back(hub, kind);
     for (i = 0; i < s->set.choices.count; i++) {
-        if (choices[i].generation == s->generations[choices[i].kind])
+        if (choices[i].kind == 0 ||
+            choices[i].generation == s->generations[choices[i].kind])
             continue;
         if (have(hub, &choices[i]))
             take(hub, &choices[i]);
