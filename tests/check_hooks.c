@@ -625,20 +625,37 @@ START_TEST(another_strategy_is_told_on_each_node)
 }
 END_TEST
 
-/* A strategy scores; all else has been seen above. */
+static void a_score(void)
+{
+    forget();
+    hubs = (struct hubs){ .made = made, .distribution = "load_balancer" };
+    hubs_new(&hubs, 2, "coldswap", 7);
+    hubs_run(&hubs, 20000);
+    tested[PHUB_HOOK_scoreboard_updated] = 1;
+    ck_assert_uint_ge(how_often(PHUB_HOOK_scoreboard_updated, 0) +
+                          how_often(PHUB_HOOK_scoreboard_updated, 1), 1);
+    hubs_free(&hubs);
+}
+
+START_TEST(scores_of_nodes_are_told_by_who_makes_them)
+{
+    a_score();
+}
+END_TEST
+
+/* All has been seen above. */
 START_TEST(no_event_is_without_a_test)
 {
     static void (*const all[])(void) = {
         a_join, a_loss, a_verdict, a_start, a_failure, a_restart, a_forward,
         an_edit, a_move, a_deferral, a_stop, a_recovery, a_wait, a_full_disk,
-        two_sides, a_switch };
+        two_sides, a_switch, a_score };
     uint32_t i;
 
     for (i = 0; i < sizeof all / sizeof all[0]; i++)
         all[i]();
     for (i = 0; i < PHUB_HOOK_COUNT; i++)
-        ck_assert_msg(tested[i] || i == PHUB_HOOK_scoreboard_updated,
-                      "%s", phub_hook_name((enum phub_hook)i));
+        ck_assert_msg(tested[i], "%s", phub_hook_name((enum phub_hook)i));
 }
 END_TEST
 
@@ -666,6 +683,7 @@ int main(void)
     tcase_add_test(tc, durable_rows_that_cannot_be_written_are_told);
     tcase_add_test(tc, after_a_split_those_that_end_are_told);
     tcase_add_test(tc, another_strategy_is_told_on_each_node);
+    tcase_add_test(tc, scores_of_nodes_are_told_by_who_makes_them);
     tcase_add_test(tc, no_event_is_without_a_test);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

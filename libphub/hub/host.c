@@ -257,6 +257,13 @@ static void host_cause_note(struct phub_ctx *ctx,
     phub__hub_cause(ctx->hub, *child, "%s", text);
 }
 
+static void host_scored(struct phub_ctx *ctx, uint32_t count,
+                        const char *text)
+{
+    phub__hub_hook(ctx->hub, PHUB_HOOK_scoreboard_updated, ctx->hub->node,
+                   PHUB_BYTES_NONE, 0, count, text);
+}
+
 /* --- view ------------------------------------------------------------------------------ */
 
 static uint64_t host_self(struct phub_ctx *ctx)
@@ -681,4 +688,5 @@ const struct phub_host phub__host_table = {
     .handover_put = phub__host_handover_put,
     .handover_get = phub__host_handover_get,
     .handover_drop = phub__host_handover_drop,
+    .scored = host_scored,
 };

@@ -44,7 +44,7 @@
  *        ask_option, alter_add, alter_id, alter_origin, alter_metadata,
  *        alter_set_metadata, alter_has_tag, alter_add_tag, alter_set_env,
  *        alter_refuse, child_state, handover_put, handover_get,
- *        handover_drop; all kinds: asked; PHUB_EFORGOTTEN.
+ *        handover_drop, scored; all kinds: asked; PHUB_EFORGOTTEN.
  *
  * Manual: phub-strategy(7). */
 #ifndef PHUB_PLUGIN_H
@@ -495,6 +495,8 @@ struct phub_host {
     /* PHUB_EREFUSED: it is the last there is, its home has ended it. */
     int (*handover_drop)(struct phub_ctx *ctx,
                          const struct phub_bytes *child);
+    /* Tell people (event scoreboard_updated) that count nodes have scores. */
+    void (*scored)(struct phub_ctx *ctx, uint32_t count, const char *text);
 };
 
 /* Is member offered by this host? */

@@ -6,10 +6,13 @@
  * the last board, and a node that nobody has heard of for a while is not on
  * it.  Capacity is what is free of the machine's cpus, in equal parts for the
  * nodes that stand on it. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "balancer/balancer.h"
+
+#define TEXT_MAX 240u     /* bytes of scores for people */
 
 #define SOON_NS (200 * NS_PER_MS)  /* a board after a change of the view */
 
@@ -216,6 +219,35 @@ static void tell(struct balancer *self, const struct balancer_board *board)
     free(bytes);
 }
 
+/* "a=120 b=340": for people; those that fit. */
+static void show(struct balancer *self)
+{
+    struct phub_view *view = self->host->view(self->ctx);
+    struct phub_view_node node = { .size = sizeof node };
+    const struct balancer_entry *entry;
+    char text[TEXT_MAX] = "";
+    size_t used = 0;
+    uint32_t i;
+    int size;
+
+    if (!PHUB_HAS(self->host, scored))
+        return;
+    for (i = 0; self->host->view_node(view, i, &node) == 0; i++) {
+        entry = balancer_board_find(&self->board, node.id);
+        if (entry == NULL)
+            continue;
+        size = snprintf(text + used, sizeof text - used, "%s%.*s=%u",
+                        used != 0 ? " " : "", (int)node.name.size,
+                        (const char *)node.name.data, entry->score);
+        if (size < 0 || (size_t)size >= sizeof text - used) {
+            text[used] = '\0';
+            break;
+        }
+        used += (size_t)size;
+    }
+    self->host->scored(self->ctx, self->board.count, text);
+}
+
 void balancer_lead_turn(struct balancer *self)
 {
     struct balancer_board board = { .leader = 0 };
@@ -231,6 +263,7 @@ void balancer_lead_turn(struct balancer *self)
             self->taken_ns = self->host->now_ns(self->ctx);
             board.entries = NULL;
             self->host->counter_add(self->ctx, "boards_made", 1);
+            show(self);
         }
         balancer_board_free(&board);
         balancer_even(self);

@@ -179,6 +179,7 @@ OFFSET(struct phub_host, child_state, 760, 384);
 OFFSET(struct phub_host, handover_put, 768, 388);
 OFFSET(struct phub_host, handover_get, 776, 392);
 OFFSET(struct phub_host, handover_drop, 784, 396);
+OFFSET(struct phub_host, scored, 792, 400);
 
 SIZE(struct phub_load, 88, 88);
 OFFSET(struct phub_load, cpus, 4, 4);
