@@ -173,17 +173,17 @@ END_TEST
 START_TEST(other_strategies_are_refused)
 {
     struct phub__cluster_strategy ring[] = {
-        { "distribution", "consistent_hash", 1, 2, 0xabc, true },
-        { "sync", "pubsub", 1, 1, 1, false },
+        { "distribution", "consistent_hash", 1, 2, 0xabc, true, 0 },
+        { "sync", "pubsub", 1, 1, 1, false, 0 },
     };
     struct phub__cluster_strategy guided[] = {
-        { "distribution", "guided", 1, 2, 0xabc, true },
+        { "distribution", "guided", 1, 2, 0xabc, true, 0 },
     };
     struct phub__cluster_strategy other[] = {
-        { "distribution", "consistent_hash", 1, 2, 0xdef, true },
+        { "distribution", "consistent_hash", 1, 2, 0xdef, true, 0 },
     };
     struct phub__cluster_strategy newer[] = {
-        { "distribution", "consistent_hash", 3, 4, 0xabc, true },
+        { "distribution", "consistent_hash", 3, 4, 0xabc, true, 0 },
     };
     struct { struct phub__cluster_strategy *list; uint32_t count;
              const char *one, *two; } rows[] = {
@@ -214,7 +214,7 @@ END_TEST
 START_TEST(a_strategy_that_need_not_match_is_no_obstacle)
 {
     struct phub__cluster_strategy list[] = {
-        { "sync", "pubsub", 1, 1, 1, false },
+        { "sync", "pubsub", 1, 1, 1, false, 0 },
     };
     struct sim sim;
 

@@ -438,14 +438,12 @@ END_TEST
 START_TEST(a_cut_while_both_count_stops_the_smaller_side)
 {
     const uint32_t groups[HUBS_MAX] = { 0, 0, 1 };
-    uint32_t i, both = 0;
+    uint32_t i;
 
     begin_with(&(struct hubs){ .made = made,
                                .partition = "majority_quorum" }, 3);
     wish_for(0, PHUB_KIND_PARTITION, "keep_oldest", "initial_size=3");
     hubs_run(&hubs, 900 + 20 * (uint64_t)_i);
-    for (i = 0; i < 3; i++)
-        both += phub__strategies_joint(hubs_hub(&hubs, i)) != NULL;
     phub__world_partition(hubs.world, groups, 0);
     hubs_run(&hubs, 30000);
     ck_assert_uint_eq(hubs.doubled, 0);
@@ -454,7 +452,12 @@ START_TEST(a_cut_while_both_count_stops_the_smaller_side)
     ck_assert(all_use(PHUB_KIND_PARTITION, used(0, PHUB_KIND_PARTITION)));
     all_act();
     ck_assert_uint_eq(hubs.doubled, 0);
-    (void)both;
+    for (i = 0; i < 3; i++) { /* and nobody thinks that it goes on */
+        ck_assert_ptr_null(phub__strategies_joint(hubs_hub(&hubs, i)));
+        ck_assert_msg(change(i, PHUB_KIND_SYNC,
+                             i % 2 != 0 ? "pubsub" : "gossip", NULL) == 0,
+                      "%s", said.text);
+    }
     hubs_free(&hubs);
 }
 END_TEST
@@ -478,6 +481,76 @@ START_TEST(after_a_split_all_go_by_one_set)
     ck_assert(strcmp(used(0, PHUB_KIND_MIGRATION), "coldswap") == 0 ||
               strcmp(used(0, PHUB_KIND_SYNC), "gossip") == 0);
     all_act();
+    hubs_free(&hubs);
+}
+END_TEST
+
+/* The same kind, at one moment, with the same number of epochs before. */
+START_TEST(two_sides_that_choose_at_once_do_not_stay_two)
+{
+    const uint32_t groups[HUBS_MAX] = { 0, 0, 1, 1 };
+    struct hubs_result other;
+    uint32_t i;
+
+    begin(4);
+    phub__world_partition(hubs.world, groups, 0);
+    hubs_run(&hubs, 15000);
+    hubs_switch_send(&hubs, 2, PHUB_KIND_SYNC, "gossip", "fanout=2", &other);
+    wish_for(0, PHUB_KIND_SYNC, "gossip", "fanout=5");
+    hubs_run(&hubs, 5000);
+    ck_assert_int_eq(said.codes[0], 0);
+    ck_assert_int_eq(other.codes[0], 0);
+    phub__world_heal_all(hubs.world);
+    hubs_run(&hubs, 30000);
+    for (i = 1; i < 4; i++)
+        ck_assert_uint_eq(
+            hubs_hub(&hubs, i)->strategies[PHUB_KIND_SYNC]->digest,
+            hubs_hub(&hubs, 0)->strategies[PHUB_KIND_SYNC]->digest);
+    hubs_free(&hubs);
+}
+END_TEST
+
+static void send_nonsense(struct phub__hub *hub, void *arg)
+{
+    static const struct phub__choice choices[] = {
+        { .kind = 0, .name = { (const uint8_t *)"x", 1 } },
+        { .kind = 1, .name = { (const uint8_t *)"x", 0 } },
+        { .kind = 3, .generation = UINT64_MAX,
+          .name = { (const uint8_t *)"gossip", 6 } } };
+    uint8_t bytes[PHUB_CHILD_ID_MAX];
+    uint32_t step, i;
+
+    for (step = 0; step < 6; step++)
+        for (i = 0; i < 3; i++) {
+            struct phub__request *request = phub__request_new(
+                hub, step == 5 ? PHUB__OP_SWITCH : PHUB__OP_LOAD, 1, 1000);
+            struct phub__builder builder;
+
+            phub__builder_init(&builder, PHUB__SET_SIZE_MAX);
+            (void)phub__encode(&phub__choice_schema, &choices[i], &builder);
+            request->items[0].op.id =
+                phub__request_copy(request, phub__strategies_id(bytes));
+            request->items[0].op.spec = phub__request_copy(
+                request, (struct phub_bytes){ builder.data, builder.size });
+            request->items[0].op.flags = step;
+            request->items[0].op.target = hubs.ids[1];
+            phub__builder_fini(&builder);
+            phub__request_send(request, hubs_done, arg);
+        }
+}
+
+/* As a member would send it that is broken, or older, or newer. */
+START_TEST(what_is_no_choice_changes_nothing)
+{
+    struct hubs_result result = { 0 };
+
+    begin(2);
+    hubs_do(&hubs, 0, send_nonsense, &result);
+    hubs_run(&hubs, 5000);
+    ck_assert_uint_eq(result.done, 18);
+    ck_assert(all_use(PHUB_KIND_SYNC, "pubsub"));
+    ck_assert_uint_eq(open_at(1), PHUB__KINDS - 1);
+    ck_assert_int_eq(change(0, PHUB_KIND_SYNC, "gossip", NULL), 0);
     hubs_free(&hubs);
 }
 END_TEST
@@ -507,6 +580,8 @@ int main(void)
     tcase_add_loop_test(tc, a_cut_while_both_count_stops_the_smaller_side, 0,
                         20);
     tcase_add_test(tc, after_a_split_all_go_by_one_set);
+    tcase_add_test(tc, two_sides_that_choose_at_once_do_not_stay_two);
+    tcase_add_test(tc, what_is_no_choice_changes_nothing);
     suite_add_tcase(s, tc);
     runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);

@@ -88,8 +88,8 @@ struct phub__cluster_strategy {
     uint32_t wire_min;
     uint32_t wire_max;
     uint64_t digest;     /* of the parameters that must agree */
-    uint64_t generation; /* 0: by configuration; else chosen on the hub */
     bool must_match;     /* every node needs it, with this digest */
+    uint64_t generation; /* 0: by configuration; else chosen on the hub */
 };
 
 struct phub__cluster_self {

@@ -24,6 +24,7 @@
 #include "hub/local.h"
 #include "hub/redistribute.h"
 #include "hub/rows.h"
+#include "hub/strategies.h"
 #include "wire/memory.h"
 
 #define ROUND_MS 250u
@@ -170,8 +171,13 @@ static int may_leave(struct phub__hub *hub, uint64_t now)
 {
     uint64_t by = hub->drain->deadline_ns;
 
-    return hub->on_stopped == NULL || now >= by ||
-           phub__call_may_leave(hub->strategies[PHUB_KIND_PARTITION],
+    if (hub->on_stopped == NULL || now >= by)
+        return 1;
+    if (phub__strategies_joint(hub) != NULL &&
+        !phub__call_may_leave(phub__strategies_joint(hub)->strategy,
+                              (uint32_t)((by - now) / NS_PER_MS)))
+        return 0;
+    return phub__call_may_leave(hub->strategies[PHUB_KIND_PARTITION],
                                 (uint32_t)((by - now) / NS_PER_MS));
 }
 

@@ -39,6 +39,7 @@
 #include "hub/redistribute.h"
 #include "hub/request.h"
 #include "hub/serve.h"
+#include "hub/strategies.h"
 #include "hub/synced.h"
 #include "wire/memory.h"
 
@@ -138,8 +139,11 @@ static void act(void *arg)
         return;
     }
     members_forget(hub);
-    while ((node = phub__registry_forgotten_next(hub->registry, node)) != 0)
+    while ((node = phub__registry_forgotten_next(hub->registry, node)) != 0) {
         phub__call_forget(hub->strategies[PHUB_KIND_PARTITION], node);
+        if (phub__strategies_joint(hub) != NULL)
+            phub__call_forget(phub__strategies_joint(hub)->strategy, node);
+    }
     phub__synced_forget(hub);
 }
 

@@ -78,6 +78,7 @@ void phub__host_ctx_close(struct phub_ctx **result)
         phub__host_timer_free(ctx->timers);
     phub__host_events_close(ctx);
     phub__host_load_close(ctx);
+    phub__host_plan_close(ctx);
     phub__host_asked_close(ctx);
     phub__host_cells_close(ctx);
     phub__host_store_free(ctx);
@@ -119,6 +120,10 @@ int phub__host_new(struct phub__hub *hub, char *error, size_t error_max)
         rc = phub__strategy_load(hub->loader, kind, o->name, o->params,
                                  o->params_count, &hub->strategies[kind],
                                  error, error_max);
+        if (rc != 0 && phub__strategies_fall_back(hub, kind, error))
+            rc = phub__strategy_load(hub->loader, kind, o->name, o->params,
+                                     o->params_count, &hub->strategies[kind],
+                                     error, error_max);
     }
     return rc;
 }
@@ -167,7 +172,9 @@ int phub__host_open(struct phub__hub *hub, char *error, size_t error_max)
                                  error_max);
     if (rc == 0)
         rc = phub__host_contradiction(hub, NULL, error, error_max);
-    return rc == 0 ? phub__strategies_open(hub, error, error_max) : rc;
+    if (rc == 0)
+        phub__strategies_open(hub);
+    return rc;
 }
 
 void phub__host_free(struct phub__hub *hub)

@@ -55,6 +55,16 @@ static void plan_free(struct phub__host_plan *plan)
     phub__free(plan);
 }
 
+/* Of a strategy that did not come up: nothing of it has begun. */
+void phub__host_plan_close(struct phub_ctx *ctx)
+{
+    struct phub__host_plan **plan = &ctx->hub->host->plans[ctx->slot];
+
+    if (*plan != NULL)
+        plan_free(*plan);
+    *plan = NULL;
+}
+
 void phub__host_plans_free(struct phub__hub *hub)
 {
     uint32_t slot;

@@ -196,6 +196,7 @@ int phub__host_instances_next(struct phub_ctx *ctx,
 /* --- plans (host_plan.c) ----------------------------------------------------- */
 
 void phub__host_plans_free(struct phub__hub *hub);
+void phub__host_plan_close(struct phub_ctx *ctx);
 int phub__host_plan_submit(struct phub_ctx *ctx,
                            const struct phub_plan_item *items,
                            uint32_t count, uint32_t stride,

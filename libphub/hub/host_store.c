@@ -57,7 +57,7 @@ struct phub__host_store {
     struct value values[PHUB_STORE_KEYS_MAX];  /* sorted by key */
     struct waiter *waiters;      /* for the next writing */
     struct writing *writings;    /* under way, oldest first */
-    int scheduled;
+    int scheduled, dead;         /* dead: flush() frees it */
     char file[128];
 };
 
@@ -196,11 +196,16 @@ static void flush(void *arg)
 {
     struct phub__host_store *store = arg;
     struct phub_env *env = store->hub->env;
-    struct writing *writing = phub__calloc(1, sizeof *writing), **last;
+    struct writing *writing, **last;
     struct waiter *waiters = store->waiters;
     struct phub__builder out;
     int rc = PHUB_ENOMEM;
 
+    if (store->dead) {
+        phub__free(store);
+        return;
+    }
+    writing = phub__calloc(1, sizeof *writing);
     store->scheduled = 0;
     store->waiters = NULL;
     phub__builder_init(&out, FILE_MAX);
@@ -328,15 +333,25 @@ void phub__host_store_free(struct phub_ctx *ctx)
     }
     while (store->count != 0)
         unset(store, store->count - 1);
-    phub__free(store);
     ctx->hub->host->stores[ctx->slot] = NULL;
+    store->dead = store->scheduled && !ctx->hub->stopping;
+    if (!store->dead)
+        phub__free(store);
 }
 
 void phub__host_store_remove(const struct phub_ctx *ctx)
 {
     const struct phub__host_store *store = ctx->hub->host->stores[ctx->slot];
     struct phub_env *env = ctx->hub->env;
+    uint32_t slot;
 
+    for (slot = 0; store != NULL && slot < PHUB__SLOTS; slot++) {
+        const struct phub__host_store *other = ctx->hub->host->stores[slot];
+
+        if (other != NULL && other != store &&
+            strcmp(other->file, store->file) == 0)
+            return; /* it is its now */
+    }
     if (store != NULL)
         (void)env->file_do(env, PHUB__FILE_REMOVE, store->file, NULL, 0,
                            NULL, NULL);

@@ -194,6 +194,7 @@ struct phub__hub {
     int verdict;        /* enum phub_verdict of the partition strategy;
                          * 0: it has not let anything begin yet */
     int lease_majority; /* the cluster counts one */
+    int lease_failed;   /* it goes by what was before */
     int lease_stale;    /* the electorate may be another */
     uint64_t lease_boot_ns;
     uint64_t round_lamport;          /* at the last round */

@@ -109,6 +109,7 @@ void phub__hub_lease_mode(struct phub__hub *hub)
     if (!phub__hub_majority(hub) && !hub->lease_majority)
         return;
     rc = rules(hub, text, sizeof text);
+    hub->lease_failed = rc != 0;
     if (rc == 0 && !hub->lease_majority && hub->started)
         phub__synced_majority_begins(hub);
     if (rc == 0)

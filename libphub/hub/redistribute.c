@@ -488,7 +488,7 @@ static void judge(struct phub__hub *hub, const struct phub__view_change *c)
         ask_verdict(hub, joint->strategy, &in, &also);
         verdict = also > verdict ? also : verdict;
     }
-    if (hub->forgotten)
+    if (hub->forgotten || phub__strategies_lost(hub))
         verdict = PHUB_VERDICT_STOP;
     if ((int)verdict != hub->verdict) {
         phub__hub_cause(hub, PHUB_BYTES_NONE, "verdict of '%s': %s",
@@ -534,8 +534,9 @@ int phub__redistribution_reset(struct phub__hub *hub, uint64_t size,
                                char *text, size_t text_max)
 {
     struct phub_view *view = phub__hub_view(hub);
+    const struct phub_ctx *joint = phub__strategies_joint(hub);
     uint32_t count = phub__view_count(view);
-    int rc;
+    int rc, also;
 
     if (!hub->redistribution->settled) {
         snprintf(text, text_max, "nodes come and go just now");
@@ -548,6 +549,10 @@ int phub__redistribution_reset(struct phub__hub *hub, uint64_t size,
     }
     rc = phub__call_reset(hub->strategies[PHUB_KIND_PARTITION], view, text,
                           text_max);
+    if (joint != NULL && (rc == 0 || rc == PHUB_EUNSUPPORTED)) {
+        also = phub__call_reset(joint->strategy, view, text, text_max);
+        rc = rc == 0 && also == PHUB_EUNSUPPORTED ? 0 : also;
+    }
     if (rc == 0) {
         snprintf(text, text_max, "%u nodes are counted from now on", count);
         phub__hub_cause(hub, PHUB_BYTES_NONE, "an operator has reset the "

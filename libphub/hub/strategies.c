@@ -115,6 +115,33 @@ int phub__strategies_is_row(struct phub_bytes id)
            memcmp(id.data + 1, KEY, sizeof KEY - 1) == 0;
 }
 
+int phub__choice_ok(const struct phub__choice *choice)
+{
+    return choice->kind >= 1 && choice->kind < PHUB__KINDS &&
+           choice->name.size != 0 && choice->generation <= UINT64_MAX / 2;
+}
+
+static int set_ok(const struct phub__set *set)
+{
+    const struct phub__choice *choices = set->choices.items;
+    const struct phub__choice *next = set->next.items;
+    uint32_t i;
+
+    for (i = 0; i < set->choices.count; i++)
+        if (!phub__choice_ok(&choices[i]) || choices[i].generation == 0)
+            return 0;
+    return set->generation <= UINT64_MAX / 2 &&
+           (set->next.count == 0 ||
+            (phub__choice_ok(next) && next->kind == PHUB_KIND_PARTITION));
+}
+
+int phub__strategies_lost(const struct phub__hub *hub)
+{
+    return hub->set != NULL &&
+           ((hub->set->failed >> PHUB_KIND_PARTITION & 1) != 0 ||
+            hub->set->failed_next);
+}
+
 void phub__choice_text(const struct phub__choice *choice, char *text,
                        size_t text_max)
 {
@@ -221,7 +248,7 @@ static uint32_t configured(struct phub__hub *hub, struct phub__choice *out,
 
     for (kind = 1; kind < PHUB__KINDS; kind++) {
         const struct phub__strategy_option *o =
-            s->offered[kind] ? &s->chosen[kind]
+            s->offered[kind] ? &s->last[kind]
                              : &hub->options.strategies[kind];
         out[count++] = (struct phub__choice){
             .kind = kind, .name = bytes_of(o->name),
@@ -304,11 +331,13 @@ static void begin_with(struct phub__hub *hub, const struct kept *kept,
     const struct phub__choice *chosen = choice_in(&kept->set.choices, kind);
     const struct phub__choice *last = choice_in(&kept->configured, kind);
 
-    s->chosen[kind] = hub->options.strategies[kind];
+    s->chosen[kind] = s->last[kind] = hub->options.strategies[kind];
     if (s->chosen[kind].name == NULL)
         return;
     s->offered[kind] =
         last != NULL && !same_option(last, &hub->options.strategies[kind]);
+    if (s->offered[kind])
+        s->last[kind] = option_of(last, &hub->arena);
     if (chosen == NULL && s->offered[kind])
         chosen = last;
     if (chosen == NULL)
@@ -346,6 +375,8 @@ int phub__strategies_new(struct phub__hub *hub, char *error,
                           NULL);
     else if (rc == PHUB_ENOTFOUND || rc == PHUB_EUNSUPPORTED)
         rc = 0;
+    if (rc == 0 && !set_ok(&kept.set))
+        rc = PHUB_EINVAL;
     if (rc == 0)
         rc = set_copy(s, &kept.set);
     for (kind = 1; rc == 0 && kind < PHUB__KINDS; kind++)
@@ -363,11 +394,31 @@ int phub__strategies_new(struct phub__hub *hub, char *error,
     return rc;
 }
 
+int phub__strategies_fall_back(struct phub__hub *hub, uint32_t kind,
+                               const char *why)
+{
+    struct phub__strategies *s = hub->set;
+
+    if (s->chosen[kind].name == hub->options.strategies[kind].name)
+        return 0;
+    phub__hub_log(hub, PHUB__LOG_ERROR, "what the hub has chosen cannot be "
+                  "loaded here: %s; beginning with '%s' of the configuration",
+                  why, hub->options.strategies[kind].name);
+    s->chosen[kind] = hub->options.strategies[kind];
+    s->generations[kind] = 0;
+    s->failed |= 1u << kind;
+    return 1;
+}
+
 void phub__strategies_started(struct phub__hub *hub)
 {
     uint32_t kind;
 
     save(hub);
+    if (hub->set->failed != 0 || hub->set->failed_next)
+        hub->env->timer_start(hub->env, hub->set->timer,
+                              hub->env->now_ns(hub->env) +
+                                  LOOK_MS * NS_PER_MS);
     for (kind = 1; kind < PHUB__KINDS; kind++) {
         const struct phub__strategy_option *o =
             &hub->options.strategies[kind];
@@ -489,9 +540,9 @@ static void tick(void *arg)
         phub__host_ctx_close(&gone->ctx);
         phub__free(gone);
     }
-    if (more || s->going != NULL || s->failed)
+    if (more || s->going != NULL || s->failed != 0 || s->failed_next)
         hub->env->timer_start(hub->env, s->timer, now + LOOK_MS * NS_PER_MS);
-    if (s->failed)
+    if (s->failed != 0 || s->failed_next)
         phub__strategies_look(hub);
 }
 
@@ -598,19 +649,24 @@ static void take(struct phub__hub *hub, const struct phub__choice *choice)
     taken(hub, kind);
 }
 
-/* It was chosen, and this node cannot: others do its work. */
-static void cannot(struct phub__hub *hub, const char *text)
+/* It was chosen, and this node cannot: others do its work.  What will be
+ * possible in a moment is tried again. */
+static void cannot(struct phub__hub *hub, int rc, const char *text)
 {
-    if (!hub->set->failed) {
+    struct phub__strategies *s = hub->set;
+
+    hub->env->timer_start(hub->env, s->timer,
+                          hub->env->now_ns(hub->env) + LOOK_MS * NS_PER_MS);
+    if (rc == PHUB_EBUSY || rc == PHUB_ENOMEM)
+        return;
+    if (!s->drained) {
         phub__hub_log(hub, PHUB__LOG_ERROR, "the hub has chosen a strategy "
                       "that cannot be had here, so this node drains itself "
                       "until it can: %s", text);
         phub__hub_cause(hub, PHUB_BYTES_NONE, "drains itself: %s", text);
-        hub->env->timer_start(hub->env, hub->set->timer,
-                              hub->env->now_ns(hub->env) +
-                                  LOOK_MS * NS_PER_MS);
+        s->drained_before = hub->draining;
     }
-    hub->set->failed = 1;
+    s->drained = 1;
     hub->draining = 1;
 }
 
@@ -619,26 +675,27 @@ static int have(struct phub__hub *hub, const struct phub__choice *choice)
 {
     const struct phub__strategies *s = hub->set;
     char text[PHUB__LOADER_ERROR_MAX];
+    int rc;
 
     if (s->beside[choice->kind] != NULL &&
         s->beside_generation[choice->kind] == choice->generation)
         return 1;
-    if (phub__strategies_beside(hub, choice, text, sizeof text) == 0)
-        return 1;
-    cannot(hub, text);
-    return 0;
+    rc = phub__strategies_beside(hub, choice, text, sizeof text);
+    if (rc != 0)
+        cannot(hub, rc, text);
+    return rc == 0;
 }
 
-int phub__strategies_open(struct phub__hub *hub, char *error,
-                          size_t error_max)
+void phub__strategies_open(struct phub__hub *hub)
 {
-    const struct phub__list *next = &hub->set->set.next;
-    int rc = 0;
+    struct phub__strategies *s = hub->set;
+    char text[PHUB__LOADER_ERROR_MAX];
 
-    if (next->count != 0)
-        rc = phub__strategies_beside(hub, next->items, error, error_max);
-    hub->set->both = rc == 0 && next->count != 0;
-    return rc;
+    if (s->set.next.count == 0)
+        return;
+    s->both = phub__strategies_beside(hub, s->set.next.items, text,
+                                      sizeof text) == 0;
+    s->failed_next = !s->both; /* a look will say why */
 }
 
 /* Both sides of a cut may have chosen, and one set won: what only the other
@@ -646,7 +703,7 @@ int phub__strategies_open(struct phub__hub *hub, char *error,
 static int back(struct phub__hub *hub, uint32_t kind)
 {
     const struct phub__strategies *s = hub->set;
-    const struct phub__strategy_option *o = &hub->options.strategies[kind];
+    const struct phub__strategy_option *o = &s->last[kind];
     struct phub__choice choice = { .kind = kind };
     struct phub__arena arena;
     int good;
@@ -664,30 +721,42 @@ static int back(struct phub__hub *hub, uint32_t kind)
     return good;
 }
 
+/* Those that this node does not go by yet; bits: kinds that it cannot.  What
+ * is refused because of one that is still to be taken comes the second time. */
+static uint32_t take_all(struct phub__hub *hub)
+{
+    struct phub__strategies *s = hub->set;
+    const struct phub__choice *choices = s->set.choices.items;
+    uint32_t failed = 0, pass, kind, i;
+
+    for (pass = 0; pass == 0 || (pass == 1 && failed != 0); pass++) {
+        failed = 0;
+        for (kind = 1; kind < PHUB__KINDS; kind++)
+            failed |= (uint32_t)!back(hub, kind) << kind;
+        for (i = 0; i < s->set.choices.count; i++) {
+            if (choices[i].generation == s->generations[choices[i].kind])
+                continue;
+            if (have(hub, &choices[i]))
+                take(hub, &choices[i]);
+            else
+                failed |= 1u << choices[i].kind;
+        }
+    }
+    return failed;
+}
+
 /* Go by the set.  A choice that this node goes by has its generation. */
 static void act(struct phub__hub *hub)
 {
     struct phub__strategies *s = hub->set;
-    const struct phub__choice *choices = s->set.choices.items;
     const struct phub__choice *next =
         s->set.next.count != 0 ? s->set.next.items : NULL;
-    int failed = 0;
-    uint32_t i, kind;
+    int lost = phub__strategies_lost(hub);
+    uint32_t kind;
 
-    for (kind = 1; kind < PHUB__KINDS; kind++)
-        failed |= !back(hub, kind);
-    for (i = 0; i < s->set.choices.count; i++) {
-        if (choices[i].kind == 0 ||
-            choices[i].generation == s->generations[choices[i].kind])
-            continue;
-        if (have(hub, &choices[i]))
-            take(hub, &choices[i]);
-        else
-            failed = 1;
-    }
-    if (next != NULL && !have(hub, next)) {
-        failed = 1;
-    } else if (next != NULL && !s->both) {
+    s->failed = take_all(hub);
+    s->failed_next = next != NULL && !have(hub, next);
+    if (next != NULL && !s->failed_next && !s->both) {
         s->both = 1;
         phub__hub_log(hub, PHUB__LOG_NOTICE, "partition strategy '%s' counts "
                       "as well as '%s', until all go by both",
@@ -700,9 +769,12 @@ static void act(struct phub__hub *hub)
             s->beside_generation[kind] <= s->set.generation &&
             (next == NULL || next->kind != kind))
             phub__strategies_drop(hub, kind);
-    if (s->failed && !failed) {
-        s->failed = 0;
-        hub->draining = hub->drain != NULL || hub->on_stopped != NULL;
+    if (lost != phub__strategies_lost(hub))
+        phub__redistribution_judge_again(hub);
+    if (s->drained && s->failed == 0 && !s->failed_next) {
+        s->drained = 0;
+        hub->draining = s->drained_before || hub->drain != NULL ||
+                        hub->on_stopped != NULL;
         phub__redistribution_ready(hub);
     }
 }
@@ -725,11 +797,11 @@ void phub__strategies_look(struct phub__hub *hub)
                                             sizeof KEY - 1 }, &value, &epoch);
     if (rc == 0)
         rc = phub__decode(&phub__set_schema, value, &set, &arena, NULL);
-    if (rc == 0 && set.generation > s->set.generation &&
+    if (rc == 0 && set_ok(&set) && set.generation > s->set.generation &&
         set_copy(s, &set) == 0) {
         act(hub);
         save(hub);
-    } else if (s->failed) {
+    } else if (s->failed != 0 || s->failed_next) {
         act(hub);
     }
     phub__arena_fini(&arena);

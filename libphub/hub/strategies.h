@@ -48,6 +48,8 @@ struct phub__strategies {
     struct phub__arena arena;       /* of set */
     struct phub__set set;
     struct phub__strategy_option chosen[PHUB__KINDS]; /* at the start */
+    struct phub__strategy_option last[PHUB__KINDS]; /* configured, as far as
+                                                     * it was taken */
     uint64_t generations[PHUB__KINDS]; /* of what is in charge */
     struct phub_ctx *beside[PHUB__KINDS];
     uint64_t beside_generation[PHUB__KINDS];
@@ -56,7 +58,12 @@ struct phub__strategies {
     struct going *going;            /* end what they began */
     struct phub__change *change;    /* that this node is keeper of */
     struct phub__timer *timer;
-    int looking, asking, failed;
+    int looking, asking;
+    uint32_t failed;                /* bits: kinds that cannot be had here */
+    int failed_next;                /* nor what is to count as well */
+    int drained;                    /* that is why it drains; */
+    int drained_before;             /* and it did so before */
+    uint32_t offer_last;            /* kind that was asked for last */
     int both;                       /* the partition strategy beside counts */
 };
 
@@ -70,10 +77,16 @@ extern const struct phub__schema phub__set_schema;
 
 /* Read what was kept, before strategies are loaded.
  * Errors: PHUB_ECONFIG, PHUB_ENOMEM; error says. */
-/* Load what was being changed to; after the others are open.
- * Errors: as phub__strategies_beside. */
-int phub__strategies_open(struct phub__hub *hub, char *error,
-                          size_t error_max);
+/* Load what was being changed to; after the others are open. */
+void phub__strategies_open(struct phub__hub *hub);
+/* What the hub has chosen cannot be loaded: 1 if the configuration's can be
+ * tried. */
+int phub__strategies_fall_back(struct phub__hub *hub, uint32_t kind,
+                               const char *why);
+/* The partition strategy cannot be had here: nothing may run. */
+int phub__strategies_lost(const struct phub__hub *hub);
+/* A choice as it may come from outside. */
+int phub__choice_ok(const struct phub__choice *choice);
 int phub__strategies_new(struct phub__hub *hub, char *error,
                          size_t error_max);
 void phub__strategies_free(struct phub__hub *hub);

@@ -38,6 +38,12 @@ struct phub__change {
     int waiting;         /* to ask again */
 };
 
+/* Epochs of two sides may have one number, and generations must not. */
+static uint64_t generation_new(struct phub__hub *hub)
+{
+    return phub__hub_epoch(hub).number << 16 | (hub->node & 0xffff);
+}
+
 static void reply_text(struct phub__hub *hub, const struct phub__reply *reply,
                        int code, const char *text)
 {
@@ -100,7 +106,7 @@ static int set_write(struct phub__hub *hub, const struct phub__choice *choice,
     const struct phub__set *now = &hub->set->set;
     const struct phub__choice *old = now->choices.items;
     struct phub__choice list[PHUB__KINDS];
-    struct phub__set set = { .generation = phub__hub_epoch(hub).number };
+    struct phub__set set = { .generation = generation_new(hub) };
     struct phub__builder builder;
     uint8_t bytes[PHUB_CHILD_ID_MAX];
     struct phub_bytes id = phub__strategies_id(bytes);
@@ -217,6 +223,9 @@ static void both(void *arg, struct phub__request *request)
     int good = request != NULL && set->next.count != 0 &&
                settled(hub) && !lease_left(hub) &&
                change->view_hash == phub__view_hash(phub__hub_view(hub));
+    uint8_t bytes[PHUB_CHILD_ID_MAX];
+    struct phub_bytes id = phub__strategies_id(bytes);
+    const char *why;
     uint32_t i;
 
     for (i = 0; request != NULL && i < request->count; i++) {
@@ -227,6 +236,9 @@ static void both(void *arg, struct phub__request *request)
                             sizeof name);
         snprintf(text, sizeof text, "taken back: %s: %s", name,
                  answer_of(&request->items[i]));
+        change->waiting = phub__keeper_may_not(hub, id, &why) != 0;
+        if (change->waiting)
+            return;
         if (set_write(hub, NULL, 0) == 0)
             phub__strategies_look(hub);
         finish(change, PHUB_EPLUGIN, text);
@@ -246,8 +258,14 @@ void phub__strategies_go_on(struct phub__hub *hub)
     struct phub__request *request;
     const char *why;
 
-    if (s->set.next.count == 0 || (change != NULL && !change->waiting))
+    if (change != NULL && !change->waiting)
         return;
+    if (s->set.next.count == 0) { /* it came to an end elsewhere */
+        if (change != NULL)
+            finish(change, s->generations[change->kind] == change->generation
+                               ? 0 : PHUB_EBUSY, "another node ended it");
+        return;
+    }
     if (phub__view_keeper(phub__hub_view(hub), id) != hub->node) {
         if (change != NULL)
             finish(change, PHUB_EBUSY, "another node goes on with it");
@@ -334,7 +352,7 @@ static void begin(struct phub__change *change, struct phub__choice *choice)
     char text[PHUB__LOADER_ERROR_MAX], whole[1000];
     int rc;
 
-    choice->generation = change->generation = phub__hub_epoch(hub).number;
+    choice->generation = change->generation = generation_new(hub);
     rc = phub__strategies_beside(hub, choice, text, sizeof text);
     if (rc != 0) {
         snprintf(whole, sizeof whole, "nothing was changed: node '%s': %.*s",
@@ -399,6 +417,8 @@ void phub__strategies_switch(struct phub__hub *hub,
     rc = !phub__strategies_is_row(item->id)
         ? PHUB_EINVAL : phub__decode(&phub__choice_schema, item->spec,
                                      &choice, &arena, NULL);
+    if (rc == 0 && !phub__choice_ok(&choice))
+        rc = PHUB_EINVAL;
     if (rc == 0)
         phub__choice_text(&choice, name, sizeof name);
     if (rc != 0) {
@@ -431,6 +451,10 @@ static int beside(struct phub__hub *hub, const struct phub__choice *choice,
 {
     const struct phub__strategies *s = hub->set;
 
+    if (s->set.next.count != 0) {
+        snprintf(text, text_max, "another change is under way here");
+        return PHUB_EBUSY;
+    }
     if (choice->generation <= s->set.generation) {
         snprintf(text, text_max, "it knows a later set of strategies");
         return PHUB_EREFUSED;
@@ -466,6 +490,20 @@ static int offers(struct phub__hub *hub, const struct phub__choice *choice,
     return PHUB_EMISMATCH;
 }
 
+/* To TAKE and BOTH: it goes by what the row says. */
+static int took_it(const struct phub__hub *hub,
+                   const struct phub__op_item *item)
+{
+    const struct phub__strategies *s = hub->set;
+
+    if (s->failed_next || (item->flags == PHUB__LOAD_TAKE && s->failed != 0))
+        return PHUB_EPLUGIN;
+    if (s->set.generation < item->epoch.number || hub->lease_failed ||
+        (s->set.next.count != 0 && !s->both))
+        return PHUB_EAGAIN;
+    return 0;
+}
+
 void phub__strategies_load(struct phub__hub *hub,
                            const struct phub__op_request *op,
                            const struct phub__op_item *item)
@@ -479,9 +517,7 @@ void phub__strategies_load(struct phub__hub *hub,
 
     if (item->flags == PHUB__LOAD_TAKE || item->flags == PHUB__LOAD_BOTH) {
         phub__strategies_look(hub);
-        rc = hub->set->failed ? PHUB_EPLUGIN
-             : hub->set->set.generation >= item->epoch.number ? 0
-                                                              : PHUB_EAGAIN;
+        rc = took_it(hub, item);
         reply_text(hub, &reply, rc, rc == PHUB_EPLUGIN
                    ? "it cannot load what was chosen, and drains itself" : "");
         return;
@@ -489,6 +525,8 @@ void phub__strategies_load(struct phub__hub *hub,
     phub__arena_init(&arena, NULL, 0, 4 * PHUB__SET_SIZE_MAX);
     rc = phub__decode(&phub__choice_schema, item->spec, &choice, &arena,
                       NULL);
+    if (rc == 0 && !phub__choice_ok(&choice))
+        rc = PHUB_EINVAL;
     if (rc == 0 && item->flags == PHUB__LOAD_BESIDE)
         rc = beside(hub, &choice, text, sizeof text);
     else if (rc == 0 && item->flags == PHUB__LOAD_OFFER)
@@ -551,7 +589,7 @@ static void switched(void *arg, struct phub__request *request)
     const struct phub__request_item *item = &request->items[0];
 
     hub->set->asking = 0;
-    if (item->code != 0)
+    if (item->code != 0 && item->code != PHUB_EBUSY)
         phub__hub_log(hub, PHUB__LOG_WARNING, "all members' configurations "
                       "say so, and the strategy was not changed: %s",
                       answer_of(item));
@@ -615,13 +653,18 @@ static void offer(struct phub__hub *hub, uint32_t kind)
 
 void phub__strategies_round(struct phub__hub *hub)
 {
-    uint32_t kind;
+    struct phub__strategies *s = hub->set;
+    uint32_t kind, i;
 
     if (hub->set->asking || hub->draining || hub->stopping ||
         !settled(hub) || !phub__hub_may_run(hub) ||
         phub__hub_away(hub) != 0)
         return;
-    for (kind = 1; kind < PHUB__KINDS && !hub->set->asking; kind++)
-        if (hub->set->offered[kind])
-            offer(hub, kind);
+    for (i = 0; i < PHUB__KINDS - 1 && !s->asking; i++) {
+        kind = (s->offer_last + i) % (PHUB__KINDS - 1) + 1;
+        if (!s->offered[kind])
+            continue;
+        s->offer_last = kind; /* the next one's turn comes next */
+        offer(hub, kind);
+    }
 }
