@@ -212,7 +212,7 @@ START_TEST(a_shutdown_gives_up_what_is_not_decided_in_time)
     (void)mock_run(&world, 100);
     phub_swap_handle_shutdown(swap, 2000);
     (void)mock_run(&world, 5000);
-    ck_assert_str_eq(origin->children[0].trace, "oPaR");
+    ck_assert_str_eq(origin->children[0].trace, "oPaRh");
     ck_assert_int_eq(origin->children[0].rc, PHUB_ETIMEDOUT);
     phub_swap_free(&swap);
     finish();

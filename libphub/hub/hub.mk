@@ -55,7 +55,7 @@ libphub_core_la_SOURCES += \
 	libphub/hub/serve_strategy.c \
 	libphub/hub/state.c \
 	libphub/hub/strategies.c libphub/hub/strategies.h \
-	libphub/hub/strategies_keeper.c \
+	libphub/hub/strategies_file.c libphub/hub/strategies_keeper.c \
 	libphub/hub/store.c libphub/hub/store.h \
 	libphub/hub/settle.c \
 	libphub/hub/departed.c libphub/hub/departed.h \

@@ -30,6 +30,7 @@
 #define CHECKPOINT_TTL_MS 60000u      /* and this much more */
 #define PRESEND_MS 5000u              /* of a stop at most */
 #define TELL_MS 500u                  /* for the news that a state is missing */
+#define MOVES_MS 20u                   /* between looks at moves under way */
 
 /* Where the child would go without this node; 0: nowhere. */
 static uint64_t next_home(struct phub__hub *hub, struct phub_bytes id)
@@ -455,6 +456,7 @@ int phub__presend_child(struct phub__hub *hub, struct phub_bytes id,
 {
     struct phub__local *local = phub__local_find(hub, id);
     struct phub__presend *p = hub->presend;
+    struct phub_env *env = hub->env;
     struct phub__row_facts row;
     struct sending *s;
     uint64_t target;
@@ -482,6 +484,7 @@ int phub__presend_child(struct phub__hub *hub, struct phub_bytes id,
     s->next = p->first;
     p->first = s;
     p->left++;
+    env->timer_start(env, p->timer, p->deadline_ns);
     if (local->instance != NULL)
         ask(local, s);
     else
@@ -497,6 +500,13 @@ static void presend_fired(void *arg)
     struct phub_env *env = hub->env;
     struct sending *s;
 
+    if (p->left == 0 && !p->late && phub__moves_count(hub->moves) != 0 &&
+        env->now_ns(env) < p->deadline_ns) {
+        /* What a move takes along is there; what it fails to take is sent. */
+        env->timer_start(env, p->timer,
+                         env->now_ns(env) + MOVES_MS * NS_PER_MS);
+        return;
+    }
     if (p->left == 0 || p->late) {
         presend_over(hub);
         return;

@@ -72,6 +72,29 @@ struct phub_ctx *phub__strategies_joint(const struct phub__hub *hub);
 /* Would all this node sees be enough for a lease by it (lease.c)? */
 int phub__lease_could(struct phub__hub *hub, const struct phub_ctx *ctx);
 
+/* --- strategies_file.c ---------------------------------------------------- */
+
+/* As an option whose texts live in the arena, and back, borrowing texts. */
+struct phub__strategy_option phub__choice_option(const struct phub__choice *c,
+                                                 struct phub__arena *arena);
+struct phub__choice phub__option_choice(const struct phub__strategy_option *o,
+                                        uint32_t kind,
+                                        struct phub__arena *arena);
+/* That of the kind, or NULL. */
+const struct phub__choice *phub__choice_in(const struct phub__list *list,
+                                           uint32_t kind);
+/* Copy it: it is what this node goes by.  Errors: PHUB_ENOMEM, PHUB_ELIMIT. */
+int phub__strategies_keep(struct phub__strategies *s,
+                          const struct phub__set *set);
+void phub__strategies_save(struct phub__hub *hub);
+
+/* --- strategies.c --------------------------------------------------------- */
+
+#define PHUB__LOOK_MS 1000u         /* between looks at what is to end */
+
+void phub__strategies_tick(void *arg);
+int phub__set_ok(const struct phub__set *set);
+
 extern const struct phub__schema phub__choice_schema;
 extern const struct phub__schema phub__set_schema;
 

@@ -158,6 +158,10 @@ void phub__swap_fail(struct phub_swap *swap, struct phub_swap_move *move,
                      int rc, const char *why, bool last);
 /* A state that was sent ahead is there, or missing. */
 void phub__swap_ahead_ended(struct phub_swap *swap, int rc);
+/* Its state goes ahead to where it will be at home, or the news that there is
+ * none. */
+void phub__swap_send_ahead(struct phub_swap *swap,
+                           const struct phub_bytes *child);
 void phub__swap_counter_add(struct phub_swap *swap, const char *name,
                             uint64_t n);
 void phub__swap_log(struct phub_swap *swap, uint32_t level, const char *text);

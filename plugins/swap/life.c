@@ -342,12 +342,13 @@ void phub__swap_ahead_ended(struct phub_swap *swap, int rc)
         ahead_tell(swap);
 }
 
-static void state_send_ahead(struct phub_swap *swap,
-                             const struct phub_bytes *child)
+void phub__swap_send_ahead(struct phub_swap *swap,
+                           const struct phub_bytes *child)
 {
     int rc;
 
-    if (phub__swap_find(swap, child) != NULL)
+    if (!PHUB_HAS(swap->host, child_presend) ||
+        phub__swap_find(swap, child) != NULL)
         return;   /* its move takes it along */
     rc = swap->host->child_presend(swap->ctx, child, phub__swap_token_of(
                                        swap, TOKEN_AHEAD_SLOT));
@@ -383,7 +384,7 @@ static void states_send_ahead(struct phub_swap *swap)
             ids[i].data = copy;
         }
         for (i = 0; i < count; i++)
-            state_send_ahead(swap, &ids[i]);
+            phub__swap_send_ahead(swap, &ids[i]);
     }
     free(copies);
     if (swap->ahead == 0 && swap->ahead_missing > 0)

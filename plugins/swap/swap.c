@@ -134,10 +134,15 @@ void phub_swap_notify_originating_node(struct phub_swap *swap,
 {
     struct phub_bytes child = phub__swap_child(move);
     struct phub_swap_batch *batch = move->batch;
+    char copy[PHUB_CHILD_ID_MAX];
 
+    memcpy(copy, child.data, child.size);
+    child.data = (const uint8_t *)copy;
     swap->host->move_report(swap->ctx, &child, rc, text);
     phub__swap_move_drop(swap, move);
     batch_count(swap, batch, rc);
+    if (rc != 0 && swap->leaving && swap->options.handover)
+        phub__swap_send_ahead(swap, &child); /* it did not take it along */
 }
 
 static void move_done(struct phub_swap *swap, struct phub_swap_move *move)
