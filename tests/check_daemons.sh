@@ -49,6 +49,11 @@ expect 1 '1 to 255 are allowed' phub start "$(printf 'x%.0s' {1..256})" -- true
 expect 1 'PHUB_ENOTFOUND\|not found' phub stop nobody
 expect 1 "no child is called 'nobody'" phub show nobody
 expect 1 'not found\|no such child' phub move nobody b
+expect 2 'is allowed' phub set counter-1 --sticky perhaps
+expect 2 'say what to set' phub set counter-1
+expect 0 ' ok ' phub set counter-1 --sticky yes
+expect 0 '"sticky": true' phub dump --json
+expect 0 ' ok ' phub set counter-1 --sticky no
 expect 1 'no member has that name' phub move counter-1 nowhere
 expect 1 'no member has that name' phub move counter-1 a --replica nowhere
 expect 1 '3 nodes see each other' phub quorum reset 2

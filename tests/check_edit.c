@@ -26,7 +26,7 @@ static void give(struct phub__hub *hub, void *arg)
     struct phub__list pairs = { &pair, 1 };
 
     memset(edit->result, 0, sizeof *edit->result);
-    ck_assert_int_eq(phub__command_edit(hub, hubs_bytes(edit->id), &pairs,
+    ck_assert_int_eq(phub__command_edit(hub, hubs_bytes(edit->id), &pairs, 0,
                                         edit->version, HUBS_TIMEOUT_MS,
                                         hubs_done, edit->result), 0);
 }
@@ -288,6 +288,46 @@ START_TEST(a_stop_on_one_side_of_a_cut_wins_over_later_edits_on_the_other)
 }
 END_TEST
 
+static void bind(struct phub__hub *hub, void *arg)
+{
+    const uint64_t *flags = arg;
+    struct phub__list none = { NULL, 0 };
+
+    memset(&hubs_last, 0, sizeof hubs_last);
+    ck_assert_int_eq(phub__command_edit(hub, hubs_bytes("c"), &none, *flags,
+                                        0, HUBS_TIMEOUT_MS, hubs_done,
+                                        &hubs_last), 0);
+}
+
+static int bound(uint32_t node, uint64_t flags)
+{
+    struct phub__row_view view;
+
+    hubs_do(&hubs, node, bind, &flags);
+    hubs_wait(&hubs, &hubs_last);
+    ck_assert_int_eq(hubs_last.codes[0], 0);
+    ck_assert_int_eq(phub__registry_get(hubs_hub(&hubs, node)->registry,
+                                        hubs_bytes("c"), &view), 0);
+    return view.sticky;
+}
+
+/* Whoever asked sees it; the metadata stay as they are. */
+START_TEST(a_child_is_bound_to_its_node_and_let_go)
+{
+    uint64_t version = 0;
+
+    hubs_new(&hubs, 2, "hotswap", 5);
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim state freeze"), 0);
+    ck_assert_int_eq(edit(0, "c", "colour", "red", &version), 0);
+    ck_assert(bound(0, PHUB__ITEM_STICKY));
+    ck_assert(bound(1, PHUB__ITEM_STICKY));
+    ck_assert_str_eq(seen(1, "c", "colour"), "red");
+    ck_assert(!bound(1, PHUB__ITEM_FREE));
+    ck_assert_str_eq(seen(0, "c", "colour"), "red");
+    hubs_free(&hubs);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("edit");
@@ -296,6 +336,7 @@ int main(void)
     int failed;
 
     tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, a_child_is_bound_to_its_node_and_let_go);
     tcase_add_test(tc, an_edit_given_anywhere_is_seen_everywhere);
     tcase_add_test(tc, a_value_is_replaced_and_an_empty_one_takes_it_away);
     tcase_add_test(tc, an_edit_of_another_version_is_refused);

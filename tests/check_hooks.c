@@ -367,7 +367,7 @@ static void edit(struct phub__hub *hub, void *arg)
     struct phub__list pairs = { &pair, 1 };
 
     memset(&hubs_last, 0, sizeof hubs_last);
-    ck_assert_int_eq(phub__command_edit(hub, hubs_bytes(arg), &pairs, 0,
+    ck_assert_int_eq(phub__command_edit(hub, hubs_bytes(arg), &pairs, 0, 0,
                                         HUBS_TIMEOUT_MS, hubs_done,
                                         &hubs_last), 0);
 }

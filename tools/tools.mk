@@ -20,7 +20,7 @@ tools_phubd_LDADD = libphub.la
 
 bin_PROGRAMS += tools/phub
 tools_phub_SOURCES = tools/phub.c tools/cli/tool.h tools/cli/args.c \
-	tools/cli/ask.c tools/cli/print.c tools/cli/spec.c \
+	tools/cli/ask.c tools/cli/progress.c tools/cli/print.c tools/cli/spec.c \
 	tools/cli/spec_encode.c tools/cli/verbs.c \
 	tools/cli/spec_decode.c tools/cli/dump.c \
 	tools/cli/cells.c tools/cli/views.c tools/cli/watch.c

@@ -238,13 +238,13 @@ int phub__command_drain(struct phub__hub *hub, uint64_t node,
 }
 
 int phub__command_edit(struct phub__hub *hub, struct phub_bytes id,
-                       const struct phub__list *pairs, uint64_t version,
-                       uint64_t timeout_ms, phub__command_done *done,
-                       void *arg)
+                       const struct phub__list *pairs, uint64_t flags,
+                       uint64_t version, uint64_t timeout_ms,
+                       phub__command_done *done, void *arg)
 {
     struct phub__request *request;
 
-    if (pairs->count == 0)
+    if (pairs->count == 0 && flags == 0)
         return PHUB_EEMPTY;
     if (pairs->count > PHUB_METADATA_MAX)
         return PHUB_ELIMIT;
@@ -255,6 +255,7 @@ int phub__command_edit(struct phub__hub *hub, struct phub_bytes id,
     request->items[0].op.id = phub__request_copy(request, id);
     request->items[0].op.metadata = copy_pairs(request, pairs);
     request->items[0].op.epoch.number = version;
+    request->items[0].op.flags = flags;
     if (request->arena.error != 0) {
         phub__request_drop(request);
         return PHUB_ENOMEM;

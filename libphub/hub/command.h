@@ -76,10 +76,11 @@ int phub__command_drain(struct phub__hub *hub, uint64_t node,
                         void *arg);
 /* Put pairs (struct phub__op_pair; empty values take their keys away) over
  * the metadata of a child, if its version is that one or version is 0; the
- * item's value is the new version. */
+ * item's value is the new version.  flags: PHUB__ITEM_STICKY makes it stay
+ * where it is, PHUB__ITEM_FREE takes that back. */
 int phub__command_edit(struct phub__hub *hub, struct phub_bytes id,
-                       const struct phub__list *pairs, uint64_t version,
-                       uint64_t timeout_ms, phub__command_done *done,
-                       void *arg);
+                       const struct phub__list *pairs, uint64_t flags,
+                       uint64_t version, uint64_t timeout_ms,
+                       phub__command_done *done, void *arg);
 
 #endif

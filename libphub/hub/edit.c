@@ -141,7 +141,7 @@ static struct phub__list merge(struct phub__arena *arena,
 }
 
 static int write_row(struct phub__hub *hub, const struct phub__row_view *view,
-                     const struct phub__list *changes, uint64_t *version)
+                     const struct phub__op_item *item, uint64_t *version)
 {
     struct phub__arena arena;
     struct phub__life life;
@@ -150,7 +150,9 @@ static int write_row(struct phub__hub *hub, const struct phub__row_view *view,
     phub__arena_init(&arena, NULL, 0, LIFE_BYTES_MAX);
     rc = phub__row_life_read(view, &arena, &life);
     if (rc == 0) {
-        life.metadata = merge(&arena, &life.metadata, changes);
+        life.metadata = merge(&arena, &life.metadata, &item->metadata);
+        if (item->flags & (PHUB__ITEM_STICKY | PHUB__ITEM_FREE))
+            life.sticky = (item->flags & PHUB__ITEM_STICKY) != 0;
         life.edit = phub__hub_epoch(hub);
         *version = life.edit.number;
         rc = arena.error != 0 ? PHUB_ENOMEM
@@ -192,7 +194,7 @@ void phub__keeper_edit(struct phub__hub *hub,
         *edit = (struct edit){ .hub = hub, .reply = reply, .home = view.home,
                                .durable = view.durable };
         incarnation = view.incarnation;
-        rc = write_row(hub, &view, &item->metadata, &version);
+        rc = write_row(hub, &view, item, &version);
         text = rc != 0 ? phub_strerror(rc) : "";
         edit->version = version;
     } else if (rc == 0) {

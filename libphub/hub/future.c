@@ -226,7 +226,7 @@ static int begin(struct phub_future *future)
         return phub__command_stop(hub, future->ids, count, future->timeout_ms,
                                   done, future);
     case PHUB__OP_EDIT:
-        return phub__command_edit(hub, future->ids[0], &future->pairs,
+        return phub__command_edit(hub, future->ids[0], &future->pairs, 0,
                                   future->version, future->timeout_ms, done,
                                   future);
     default:

@@ -48,6 +48,7 @@ const char *phub__op_name(enum phub__op op);
 #define PHUB__ITEM_STATE 8u    /* GO: the target holds a state for it */
 #define PHUB__ITEM_PLANNED 32u /* MOVE: a strategy asks for it */
 #define PHUB__ITEM_NO_CONSENT 64u  /* and the child is not asked */
+#define PHUB__ITEM_FREE 128u       /* EDIT: not sticky any more */
 #define PHUB__ASK_KIND 7u      /* ASK has flags of its own: whose it is, */
 #define PHUB__ASK_UNDO 8u      /* and that it shall be undone */
 #define PHUB__OPTIONS_MAX 16u  /* of a request */

@@ -167,9 +167,12 @@ static void serve_operation(struct phub__report *report,
                                 q->timeout_ms, done, arg);
     } else if (phub__text_is(q->verb, "set")) {
         const struct phub__command_child *child = q->children.items;
+        uint64_t flags = phub__text_is(q->state, "sticky") ? PHUB__ITEM_STICKY
+                         : phub__text_is(q->state, "free") ? PHUB__ITEM_FREE
+                                                           : 0;
 
         rc = q->children.count != 1 ? PHUB_EEMPTY
-             : phub__command_edit(hub, child->id, &child->metadata,
+             : phub__command_edit(hub, child->id, &child->metadata, flags,
                                   q->version, q->timeout_ms, done, arg);
     } else {
         if (q->node.size != 0 || phub__text_is(q->verb, "move"))

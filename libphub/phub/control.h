@@ -123,8 +123,8 @@
  * logs    records with text: lines of the child's output on this node
  * move    one record per id
  * drain   one record: node, value (moved), pid (left)
- * set     CHILDREN is one child with metadata to put over its own: one record,
- *         id, code, text, value (the new version)
+ * set     CHILDREN is one child with metadata to put over its own, STATE sticky
+ *         or free: one record, id, code, text, value (the new version)
  * quorum  COUNT nodes are all there are from now on: text
  * forget  NODE, by name or by id, is gone for good: text
  * strategy  with IDS (kind, name, "key=value" ...): the hub goes by it from now

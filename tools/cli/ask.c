@@ -23,6 +23,7 @@
 #define HEAD_MAX 1024u
 #define CONNECT_MS 2000u
 #define ANSWER_MS 15000u            /* of what the hub answers at once */
+#define PROGRESS_MS 500u
 #define SLACK_MS 5000u              /* beyond the hub's own clock */
 #define STARTING_MS 5000u           /* for a hub that is just starting */
 #define STARTING_POLL_MS 50
@@ -365,6 +366,7 @@ static int converse(const struct args *args, struct phub_client *client,
                     struct answer *answer)
 {
     uint64_t wait = q->timeout_ms != 0 ? q->timeout_ms + SLACK_MS : ANSWER_MS;
+    uint64_t slice = UINT64_MAX;
     struct phub_bytes body;
     bool more = true;
     uint8_t *bytes;
@@ -375,6 +377,8 @@ static int converse(const struct args *args, struct phub_client *client,
         wait = q->timeout_ms != 0 ? wait : 60000 + SLACK_MS;
     if (wait >= PHUB_CLIENT_FOREVER)
         wait = PHUB_CLIENT_FOREVER - 1;
+    if (progress_wanted(args, q))
+        slice = PROGRESS_MS;
     bytes = frame_new(q, from, count, &size);
     rc = phub_client_send(client, (struct phub_bytes){ bytes, size },
                           ANSWER_MS);
@@ -382,7 +386,15 @@ static int converse(const struct args *args, struct phub_client *client,
     if (rc != 0)
         return ask_broken(args, rc, "asking");
     while (more) {
-        rc = phub_client_receive(client, (uint32_t)wait, &body);
+        rc = phub_client_receive(client, (uint32_t)(slice < wait ? slice
+                                                                 : wait),
+                                 &body);
+        if (rc == PHUB_ETIMEDOUT && slice < wait) {
+            wait -= slice;
+            progress_show(args, q);
+            continue;
+        }
+        progress_end();
         if (rc != 0)
             return ask_broken(args, rc, "waiting for an answer of");
         if (!answer_read(body, answer, &more))

@@ -3,6 +3,7 @@
  *
  *   args.c    the one table of verbs and options: parsing and --help
  *   ask.c     one question to the hub, and its records
+ *   progress.c  how far it has come, meanwhile
  *   print.c   tables for people, JSON for programs
  *   spec.c    what to start: options or a file; spec_encode.c: for the hub
  *   cells.c   columns, and what the verbs share
@@ -135,6 +136,16 @@ struct answer {
 int ask(const struct args *args, const struct question *question,
         struct answer *answer);
 void answer_fini(struct answer *answer);
+
+/* --- progress.c ---------------------------------------------------------- */
+
+bool progress_wanted(const struct args *args, const struct question *q);
+void progress_show(const struct args *args, const struct question *q);
+/* Take the line away before something else is said. */
+void progress_end(void);
+
+/* --- ask.c, again --------------------------------------------------------- */
+
 /* The parts of it, for who goes on listening. */
 struct phub_client;
 int ask_open(const struct args *args, struct phub_client **client);

@@ -120,10 +120,40 @@ static int run_stop(const struct args *args)
     return rc;
 }
 
+/* From now on it stays where it is. */
+static int bind(const struct args *args, const char *id)
+{
+    uint8_t bytes[1024];
+    struct phub_cbor_writer w;
+    struct spec_child child = { .cbor = bytes };
+    struct question question = { .verb = "set", .children = &child,
+                                 .children_count = 1, .state = "sticky" };
+    struct answer answer;
+    const json_t *record;
+    int rc;
+
+    phub_cbor_writer_init(&w, bytes, sizeof bytes);
+    phub_cbor_write_map(&w, 1);
+    phub_cbor_write_uint(&w, PHUB_CONTROL_CHILD_ID);
+    phub_cbor_write_cstr(&w, id);
+    child.size = w.size;
+    rc = ask(args, &question, &answer);
+    record = json_array_get(answer.records, 0);
+    if (rc == EXIT_DONE && (answer.code != 0 || record == NULL) &&
+        record == NULL)
+        rc = refused(args, &answer);
+    else if (rc == EXIT_DONE && number_in(record, "code") != 0)
+        rc = fail(args, EXIT_FAILED, (int)number_in(record, "code"),
+                  "'%s' has moved, and is not bound: %s", id,
+                  text_in(record, "text"));
+    answer_fini(&answer);
+    return rc;
+}
+
 static int run_move(const struct args *args)
 {
     json_t *ids = checked(json_copy(args->operands));
-    size_t last = json_array_size(ids) - 1;
+    size_t last = json_array_size(ids) - 1, i;
     struct question question = {
         .verb = "move", .ids = ids, .node = args_operand(args, last),
         .replica = args_text(args, "replica"),
@@ -133,6 +163,8 @@ static int run_move(const struct args *args)
 
     json_array_remove(ids, last);
     rc = operate(args, &question);
+    for (i = 0; rc == EXIT_DONE && args_flag(args, "sticky") && i < last; i++)
+        rc = bind(args, json_string_value(json_array_get(ids, i)));
     json_decref(ids);
     return rc;
 }
@@ -157,13 +189,24 @@ static int run_set(const struct args *args)
     uint8_t bytes[SET_BYTES_MAX];
     struct phub_cbor_writer w;
     struct spec_child child = { .cbor = bytes };
+    const char *word = args_text(args, "sticky");
+    const char *state = word == NULL ? NULL
+                        : strcmp(word, "yes") == 0 ? "sticky"
+                        : strcmp(word, "no") == 0 ? "free" : "";
     struct question question = {
         .verb = "set", .children = &child, .children_count = 1,
         .version = args_number(args, "if-version", 0),
+        .state = state,
         .no_wait = args_flag(args, "no-wait"),
         .timeout_ms = args_number(args, "timeout", 0) };
     size_t count = json_array_size(args->operands), i;
 
+    if (state != NULL && state[0] == '\0')
+        return fail(args, EXIT_USAGE, PHUB_EINVAL,
+                    "--sticky \"%s\": \"yes\" or \"no\" is allowed", word);
+    if (state == NULL && count < 2)
+        return fail(args, EXIT_USAGE, PHUB_EEMPTY,
+                    "say what to set: KEY=VALUE, or --sticky");
     phub_cbor_writer_init(&w, bytes, sizeof bytes);
     phub_cbor_write_map(&w, 2);
     phub_cbor_write_uint(&w, PHUB_CONTROL_CHILD_ID);
@@ -303,7 +346,7 @@ const struct verb verbs[] = {
       run_logs },
     { "move", "ID... NODE", 2, IDS_MAX, false,
       "move children and their state to a node", run_move },
-    { "set", "ID KEY=VALUE...", 2, PHUB_METADATA_MAX + 1, false,
+    { "set", "ID [KEY=VALUE...]", 1, PHUB_METADATA_MAX + 1, false,
       "change the metadata of a child that lives", run_set },
     { "watch", "[ID...]", 0, 64, false,
       "show the events of the whole hub as they happen", run_watch },
