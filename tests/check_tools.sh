@@ -31,7 +31,7 @@ expect 2 'a name like TERM' "$tool" start x --stop-signal LOUD -- true
 expect 2 'needs a %d' "$tool" start x --count 3 -- true
 expect 2 '"rollback" is allowed' "$tool" start x --on-failure cry -- true
 expect 2 'name the children to stop' "$tool" stop
-expect 2 'is used as: phub set ID KEY=VALUE' "$tool" set x
+expect 2 'say what to set: KEY=VALUE' "$tool" set x
 expect 2 'KEY=VALUE is needed' "$tool" set x wrong
 expect 2 'KEY=VALUE is needed' "$tool" set x =wrong
 expect 2 '--meta: needs\|needs a value: KEY' "$tool" ls --meta
