@@ -32,6 +32,7 @@
 
 #define RUN_TIMEOUT_MS 120000u     /* longer than any ready timeout asked for */
 #define REHOME_BATCH 256u
+#define FOLLOW_MAX 8u
 #define ALL UINT32_MAX
 #define REPLACED_MAX 4u            /* homes tried for one claim */
 #define ALTERED_MAX (64u << 20)    /* bytes that hooks may add to a batch */
@@ -43,6 +44,7 @@ struct claim {
     struct phub_epoch incarnation;
     uint64_t home;
     uint32_t replaced;             /* homes that did not take it */
+    uint32_t followed;             /* times it had another home by then */
     int64_t pid;
     int run_open, hold_open, store_open;  /* answers awaited */
     int code;
@@ -225,14 +227,46 @@ static int runs_all_the_same(struct batch *batch, const struct claim *claim)
 }
 
 static void run_answered(void *arg, struct phub__request *request,
+                         uint32_t index);
+static void hold_done(void *arg, struct phub__request *request);
+
+/* It runs, and was moved on before its home heard that somebody waits for it:
+ * nodes may have joined just now.  Its new home is asked. */
+static int follow(struct batch *batch, struct claim *claim)
+{
+    struct phub__request *run = NULL;
+    struct phub__row_facts row;
+
+    phub__row_facts(batch->hub, claim->id, &row);
+    if (claim->reply.transaction != 0 && row.live &&
+        claim->followed++ < FOLLOW_MAX &&
+        phub_epoch_cmp(row.incarnation, claim->incarnation) == 0)
+        run = phub__request_new(batch->hub, PHUB__OP_RUN, 1,
+                                batch->timeout_ms);
+    if (run == NULL)
+        return 0;
+    run->items[0].op.id = phub__request_copy(run, claim->id);
+    run->items[0].op.incarnation = claim->incarnation;
+    run->items[0].op.target = claim->home = row.home;
+    run->items[0].op.flags = (uint64_t)(claim - batch->claims);
+    run->answered = run_answered;
+    claim->run_open = 1;
+    batch->holds++;
+    phub__request_send(run, hold_done, batch);
+    return 1;
+}
+
+static void run_answered(void *arg, struct phub__request *request,
                          uint32_t index)
 {
-    struct batch *batch = arg;
-    struct claim *claim = &batch->claims[index];
     const struct phub__request_item *item = &request->items[index];
+    struct batch *batch = arg;
+    struct claim *claim = &batch->claims[item->op.flags];
 
     claim->run_open = 0;
     claim->pid = item->pid;
+    if (item->code == PHUB_EMOVED && follow(batch, claim))
+        return;
     if (item->code != 0) {
         claim->code = item->code;
         snprintf(claim->text, sizeof claim->text, "%s",
@@ -408,6 +442,7 @@ static void launch(struct batch *batch)
         item->id = batch->claims[i].id;
         item->incarnation = batch->claims[i].incarnation;
         item->target = batch->claims[i].home;
+        item->flags = i;
         batch->claims[i].run_open = 1;
     }
     if (batch_rows(batch, &batch->rows) != 0)
