@@ -4,9 +4,10 @@
 dist_check_SCRIPTS += tests/check_mutants.sh tests/mutants/run
 TESTS              += tests/check_mutants.sh
 EXTRA_DIST         += tests/mutants/child.list tests/mutants/cluster.list \
-	tests/mutants/hub.list \
+	tests/mutants/hub.list tests/mutants/leave.list \
 	tests/mutants/move.list \
 	tests/mutants/plugins.list tests/mutants/registry.list \
+	tests/mutants/strategies.list \
 	tests/mutants/wire.list tests/mutants/MASKED tests/mutants/TABLE
 
 # Ten minutes on two cores; MUTANTS="NAME..." for some.

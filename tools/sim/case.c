@@ -335,6 +335,8 @@ static void stray_returns(struct sim_case *c, uint32_t index)
     if (!c->stray[index])
         return;
     c->stray[index] = 0;
+    for (unsigned kind = 1; kind < PHUB__KINDS; kind++)
+        c->chosen[kind].known = 0;
     sim_judges_apart(c, index, UINT32_MAX);
     for (uint32_t i = 0; i < c->options.children && !c->majority; i++)
         if (c->children[i].told_in_cut)

@@ -20,6 +20,8 @@
 #define SIM_ID_MAX 15u
 #define SIM_STORY_MAX 2048u
 #define SIM_LIVES_MAX 24u     /* instances remembered per child */
+#define SIM_STRATEGY_MAX 64u  /* bytes of a name */
+#define SIM_SWITCH_PARAMS_MAX 4u
 
 #define SIM_GAP_MS 3500u
 
@@ -123,6 +125,13 @@ struct sim_child {
     int told_in_cut;           /* by either side of one */
 };
 
+/* What people chose of one kind of strategies, while the hub runs. */
+struct sim_chosen {
+    uint32_t open;             /* changes without an answer */
+    int known;                 /* the last one is done, and nobody chose since */
+    char name[SIM_STRATEGY_MAX];
+};
+
 struct sim_owned;
 struct sim_sender;
 
@@ -139,6 +148,7 @@ struct sim_case {
     uint32_t cuts;                     /* pairs that are cut now */
     int split;                         /* since a cut, until views agree */
     int majority;                      /* a cut explains no second instance */
+    struct sim_chosen chosen[PHUB__KINDS];
     uint64_t split_ns;
     uint64_t half_open_ns;             /* no link is any more from then on */
     uint64_t healed_ns;                /* when they did; 0: none yet */
@@ -235,7 +245,6 @@ void sim_forget(struct sim_case *c, uint32_t node, uint32_t target);
 void sim_operate(struct sim_case *c);
 
 /* --- switch.c ------------------------------------------------------------- */
-#define SIM_SWITCH_PARAMS_MAX 4u
 /* Another strategy for the whole hub; asked of node (UINT32_MAX: any). */
 void sim_switch(struct sim_case *c, uint32_t node, enum phub_kind kind,
                 const char *name, const char *const *params, uint32_t count);

@@ -4,7 +4,8 @@
  *
  * In the end each member has the same rows: spec halves, homes, and instance
  * halves that are not GONE.  The order of rows is a registry's own, so a sum
- * of hashes is compared.
+ * of hashes is compared.  So has each the same strategies: those that people
+ * were told to be chosen, if they chose some.
  *
  * The traffic of a repair is measured by a scene of its own,
  * sim_judge_repair(): a node is cut off while rows change, and what the
@@ -21,6 +22,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "hub/strategies.h"
 #include "sim/judge.h"
 #include "sim/judge_scene.h"
 
@@ -107,10 +109,48 @@ int sim_registries_equal(struct sim_case *c, char *text, size_t text_max)
     return 1;
 }
 
+/* Do all go by the same strategies, and by what people were told? */
+static int strategies_equal(struct sim_case *c, uint32_t kind, char *text,
+                            size_t text_max)
+{
+    const struct sim_chosen *chosen = &c->chosen[kind];
+    const struct phub__strategy *first = NULL;
+
+    for (uint32_t i = 0; i < c->options.nodes; i++) {
+        struct sim_daemon *daemon = sim_daemon(c, i);
+        const struct phub__strategy *s;
+        const char *instead = NULL;
+
+        if (daemon == NULL)
+            continue;
+        s = daemon->hub->strategies[kind];
+        first = first != NULL ? first : s;
+        if (strcmp(s->name, first->name) != 0)
+            instead = first->name;
+        else if (s->digest != first->digest)
+            instead = "one with other parameters";
+        else if (chosen->known && strcmp(s->name, chosen->name) != 0)
+            instead = chosen->name;
+        else if (phub__strategies_joint(daemon->hub) != NULL)
+            instead = "one alone";
+        if (instead == NULL)
+            continue;
+        if (text != NULL)
+            (void)snprintf(text, text_max, "%s goes by %s strategy %s, not "
+                           "by %s", phub__sim_node_name(daemon->node),
+                           phub__kind_name(kind), s->name, instead);
+        return 0;
+    }
+    return 1;
+}
+
 static int quiet(struct sim_case *c, const struct sim_child **child,
                  char *text, size_t text_max)
 {
     *child = NULL;
+    for (uint32_t kind = 1; kind < PHUB__KINDS; kind++)
+        if (!strategies_equal(c, kind, text, text_max))
+            return 0;
     return sim_registries_equal(c, text, text_max);
 }
 

@@ -158,7 +158,7 @@ static int word_slot(struct sim_reader *r, struct sim_arg *arg)
     return 0;
 }
 
-/* name, name=number, name="text", name=word */
+/* name, name=number, name="text", name=word; what follows is "at NODE". */
 static int params_slot(struct sim_reader *r, struct sim_arg *arg)
 {
     struct sim_param **end = &arg->params;
@@ -188,7 +188,9 @@ static int params_slot(struct sim_reader *r, struct sim_arg *arg)
         param->number = sim_expr_primary(r);
         if (param->number == NULL)
             return sim_want(r, "a number, a word or a \"text\"");
-    } while (r->tokens[r->at].kind == SIM_TOKEN_WORD);
+    } while (r->tokens[r->at].kind == SIM_TOKEN_WORD
+             && (!sim_token_is(&r->tokens[r->at], "at")
+                 || sim_token_is(&r->tokens[r->at + 1], "=")));
     return 0;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* switch: people who change the strategies of a hub that runs.
  *
- * One is asked for at any node, as phub strategy set does.  What comes of it is
- * not judged for itself, for it may be refused or overtaken by faults; what is
- * judged is everything else, meanwhile and afterwards. */
+ * One is asked for at any node, as phub strategy set does.  It may be refused or
+ * overtaken by faults; but what is told as done is so on all nodes in the end,
+ * if nobody asked for another one since (judge_registry.c). */
 #include "config.h"
 
 #include <stdio.h>
@@ -19,7 +19,7 @@ struct wish {
     struct sim_case *c;
     struct phub__sim_node *node;
     enum phub_kind kind;
-    char name[64];
+    char name[SIM_STRATEGY_MAX];
     uint32_t params_count;
     char params[SIM_SWITCH_PARAMS_MAX][128];
 };
@@ -28,11 +28,15 @@ static void told(void *arg, struct phub__request *request)
 {
     struct wish *wish = arg;
     const struct phub__request_item *item = &request->items[0];
+    struct sim_chosen *chosen = &wish->c->chosen[wish->kind];
 
     phub__world_note(wish->c->world, wish->node, "people: %s %s: %d %s",
                      phub__kind_name(wish->kind), wish->name, item->code,
                      item->text != NULL ? item->text : "");
     wish->c->switched += item->code == 0;
+    chosen->open--;
+    chosen->known = item->code == 0 && chosen->open == 0 && !wish->c->split;
+    memcpy(chosen->name, wish->name, sizeof(chosen->name));
     sim_disown(wish);
 }
 
@@ -93,6 +97,8 @@ void sim_switch(struct sim_case *c, uint32_t node, enum phub_kind kind,
         size += snprintf(text + size, sizeof(text) - (size_t)size, "%s%s",
                          i == 0 ? " with " : " ", params[i]);
     }
+    c->chosen[kind].open++; /* for ever, if it is lost */
+    c->chosen[kind].known = 0;
     sim_record_node(c, SIM_EFFECT_NONE, SIM_NOBODY, "%s at n%u", text,
                     phub__sim_node_index(daemon->node));
     phub__world_note(c->world, daemon->node, "people: %s", text);
