@@ -45,3 +45,7 @@ tests_check_judge_SOURCES = tests/check_judge.c tests/judge_cluster.c \
 	tests/judge_cluster.h
 tests_check_judge_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
 tests_check_judge_LDADD = libphub-simcase.la libphub-sim.la $(LDADD)
+check_PROGRAMS += tests/check_judge_people
+TESTS          += tests/check_judge_people
+tests_check_judge_people_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
+tests_check_judge_people_LDADD = libphub-simcase.la libphub-sim.la $(LDADD)

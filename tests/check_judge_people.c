@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* check_judge_people: the judges of what people choose, and of what they are
+ * told when nothing is wrong, can fail; see check_judge.c. */
+#include "config.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/judge.h"
+
+static struct sim_case *c;
+
+static void scene(void)
+{
+    struct sim_options options;
+
+    sim_options_init(&options, 1);
+    options.children = 1;
+    c = sim_case_new(&options);
+    sim_boot(c, 0, 3);
+    ck_assert(sim_run_until(c, 5000, sim_members_agree));
+    sim_run(c, 1000);
+}
+
+static int says(const char *what)
+{
+    const struct sim_child *child;
+    char text[200] = "";
+    int well = sim_judge_registry.quiet(c, &child, text, sizeof(text));
+
+    return what == NULL ? well : !well && strstr(text, what) != NULL;
+}
+
+/* --- claims ------------------------------------------------------------------ */
+
+START_TEST(strategies_that_differ_are_told)
+{
+    struct phub__strategy *sync;
+
+    scene();
+    ck_assert(says(NULL));
+    sync = sim_daemon(c, 2)->hub->strategies[PHUB_KIND_SYNC];
+    sync->digest++;
+    ck_assert(says("n2 goes by sync strategy pubsub, not by one with other"));
+    sync->digest--;
+    ck_assert(says(NULL));
+    sim_case_free(&c);
+}
+END_TEST
+
+START_TEST(a_strategy_that_was_told_as_chosen_and_is_not_is_told)
+{
+    static const char *const params[] = { "fanout=2" };
+
+    scene();
+    sim_switch(c, 1, PHUB_KIND_SYNC, "gossip", params, 1);
+    sim_run(c, 3000);
+    ck_assert_uint_eq(c->switched, 1);
+    ck_assert(c->chosen[PHUB_KIND_SYNC].known);
+    ck_assert(says(NULL));
+    (void)snprintf(c->chosen[PHUB_KIND_SYNC].name, SIM_STRATEGY_MAX,
+                   "another");
+    ck_assert(says("n0 goes by sync strategy gossip, not by another"));
+    sim_case_free(&c);
+}
+END_TEST
+
+/* Whoever asked for one and was not told, cannot say which it is. */
+START_TEST(a_choice_that_has_no_answer_yet_is_not_judged)
+{
+    scene();
+    sim_switch(c, 1, PHUB_KIND_SYNC, "gossip", NULL, 0);
+    sim_run(c, 3000);
+    sim_switch(c, 1, PHUB_KIND_SYNC, "pubsub", NULL, 0);
+    ck_assert(!c->chosen[PHUB_KIND_SYNC].known);
+    sim_case_free(&c);
+}
+END_TEST
+
+START_TEST(no_answer_in_a_calm_hub_is_told_whatever_was_before)
+{
+    static const enum sim_wish before[] = { SIM_UNKNOWN, SIM_STOP };
+    struct sim_answer answer = { .op = PHUB__OP_START, .alone = 1,
+                                 .code = PHUB_ETIMEDOUT, .text = "waited",
+                                 .before = before[_i] };
+
+    scene();
+    sim_judges_answered(c, &c->children[0], &answer);
+    ck_assert(!c->broken);
+    c->judges->calm = 1;
+    sim_judges_answered(c, &c->children[0], &answer);
+    ck_assert(c->broken);
+    ck_assert_uint_eq(c->promise, 5);
+    sim_case_free(&c);
+}
+END_TEST
+
+START_TEST(what_nobody_knows_may_be_so_already)
+{
+    struct sim_answer answer = { .op = PHUB__OP_STOP, .alone = 1,
+                                 .code = PHUB_ENOTFOUND, .text = "unknown",
+                                 .before = SIM_UNKNOWN };
+
+    scene();
+    c->judges->calm = 1;
+    sim_judges_answered(c, &c->children[0], &answer);
+    ck_assert_msg(!c->broken, "%s", c->story);
+    sim_case_free(&c);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("judge_people");
+    TCase *t = tcase_create("judge_people");
+    SRunner *runner;
+    int failed;
+
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, strategies_that_differ_are_told);
+    tcase_add_test(t, a_strategy_that_was_told_as_chosen_and_is_not_is_told);
+    tcase_add_test(t, a_choice_that_has_no_answer_yet_is_not_judged);
+    tcase_add_loop_test(t, no_answer_in_a_calm_hub_is_told_whatever_was_before,
+                        0, 2);
+    tcase_add_test(t, what_nobody_knows_may_be_so_already);
+    suite_add_tcase(suite, t);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
