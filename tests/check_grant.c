@@ -411,6 +411,30 @@ START_TEST(a_frozen_daemons_guard_ends_in_time_and_is_waited_for)
 }
 END_TEST
 
+static void check_others(struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->count; i++)
+        ck_assert_msg(i == 1 || guard_runs(&sim->nodes[i]),
+                      "n%u of %u has no lease at %llu ms", i, sim->count,
+                      (unsigned long long)(sim->now_ns / SIM_MS));
+}
+
+/* It acknowledges what it was sent before: grants that are over. */
+START_TEST(who_was_frozen_and_is_back_ends_nobodys_lease)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct sim sim;
+
+        started(&sim, seed, 2 + (uint32_t)(seed % 4), false);
+        sim.check = check_others;
+        sim_freeze(&sim, 1, 2500 * SIM_MS + sim_below(&sim, 4000) * SIM_MS);
+        sim_run(&sim, 12 * SIM_S);
+        sim.check = NULL;
+        sim_fini(&sim);
+    }
+}
+END_TEST
+
 START_TEST(a_long_grant_covers_a_planned_restart)
 {
     struct sim sim;
@@ -482,6 +506,7 @@ static Suite *suite(void)
     tcase_add_test(t, a_half_that_is_no_majority_loses_its_lease);
     tcase_add_test(t, under_divergence_every_part_keeps_its_lease);
     tcase_add_test(t, a_frozen_daemons_guard_ends_in_time_and_is_waited_for);
+    tcase_add_test(t, who_was_frozen_and_is_back_ends_nobodys_lease);
     tcase_add_test(t, a_long_grant_covers_a_planned_restart);
     tcase_add_test(t, a_grant_is_no_longer_than_the_longest);
     tcase_add_test(t, who_just_started_promises_everybody_a_lease);

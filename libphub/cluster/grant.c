@@ -26,7 +26,9 @@
  *    is not before S + L still; the ACK comes late, and says the same S.
  *  - a T read before the ping arrived (a clock cached by the event loop) would
  *    break it; cluster.h forbids that to the caller.
- *  - ACKs that are delayed, repeated or relayed say the same S.
+ *  - ACKs that are delayed, repeated or relayed say the same S.  Who was frozen
+ *    and is back acknowledges what was sent to it before: that is over, or
+ *    nearly, and says nothing; it is fresh (below) all the same.
  * Two clocks that are each within 0.25 % of true time differ by less than the
  * L/200 that N gives up.  CLOCK_BOOTTIME, so that a suspended machine's
  * children are over when it wakes.
@@ -160,7 +162,7 @@ void phub__grant_got(struct phub__cluster *c, struct phub__entry *from,
     if (stamp_ns > c->now_ns || stamp_ns < c->start_ns
         || ms > c->params.lease_long_max + (uint64_t)c->params.lease)
         return;
-    if (!phub__member_live(from) || ms == 0)
+    if (!phub__member_live(from) || ms == 0 || stamp_ns < from->joined_ns)
         return;
     if (knows_more(&c->grant, known))
         return;
@@ -193,6 +195,7 @@ void phub__grant_joined(struct phub__cluster *c, struct phub__entry *e)
 {
     assume(c, e);
     e->lease_ns = 0;
+    e->joined_ns = c->now_ns;
     c->grant.largest.version = 0;
 }
 

@@ -33,6 +33,7 @@ struct phub__entry {
     /* leases */
     uint64_t granted_until_ns; /* what we promised it */
     uint64_t lease_ns;         /* what it promised us: end of our lease */
+    uint64_t joined_ns;        /* what we sent before brings no lease */
     /* probing */
     uint64_t probe_round;      /* in which it had its turn last */
     uint64_t differs_since_ns; /* its view is another since; 0 = it is not */
