@@ -13,6 +13,7 @@
 #include "hub/keeper.h"
 #include "hub/message.h"
 #include "hub/move_private.h"
+#include "hub/replica.h"
 #include "hub/request.h"
 #include "hub/rows.h"
 #include "wire/memory.h"
@@ -162,7 +163,7 @@ int phub__move_open(struct phub_ctx *ctx, const struct phub_bytes *child,
 /* --- prepare --------------------------------------------------------------- */
 
 static struct phub__request *ask_target(struct phub__move *move,
-                                        enum phub__op op, uint32_t timeout_ms)
+                                        enum phub__op op, uint64_t timeout_ms)
 {
     struct phub__request *request =
         phub__request_new(move->hub, op, 1, timeout_ms);
@@ -223,16 +224,24 @@ static void prepared(void *arg, struct phub__request *request)
     complete(move, rc, 0, text_of(request));
 }
 
+/* A replica that has its seat at the target has to end first, and may be just
+ * beginning: there is time for both. */
 int phub__move_prepare(struct phub__hub *hub, uint64_t id, uint32_t flags,
                        uint32_t timeout_ms, uint64_t token)
 {
     struct phub__move *move = find(hub, id);
     struct phub__request *request;
+    struct phub__row_facts row;
     struct step *step;
+    int seated;
 
     if (move == NULL || move->phase != PHUB__MOVE_OPEN || move->waiting)
         return PHUB_EINVAL;
-    request = ask_target(move, PHUB__OP_PREPARE, timeout_ms);
+    phub__row_facts(hub, phub__local_id(move->local), &row);
+    seated = phub__replica_has(row.replicas, row.replicas_count,
+                               move->target);
+    request = ask_target(move, PHUB__OP_PREPARE,
+                         (uint64_t)timeout_ms << seated);
     step = step_new(move);
     if (request == NULL || step == NULL) {
         phub__free(step);

@@ -171,7 +171,8 @@ struct phub_host {
      * lets a timer end a move after decide, and forwards the queue. */
     int (*move_open)(struct phub_ctx *ctx, const struct phub_bytes *child,
                      uint64_t target, uint32_t cause, uint64_t *move);
-    /* The target reserves; with PHUB_MOVE_STANDBY it starts a standby. */
+    /* The target reserves; with PHUB_MOVE_STANDBY it starts a standby.  Where
+     * a replica of the child has to end there first, twice timeout_ms. */
     int (*move_prepare)(struct phub_ctx *ctx, uint64_t move, uint32_t flags,
                         uint32_t timeout_ms, uint64_t token);
     /* PHUB_EUNSUPPORTED: the child cannot freeze. */

@@ -12,11 +12,11 @@
 /* Begin a step that may take timeout_ms (0: no limit of its own). */
 static uint64_t step_begin(struct phub_swap *swap,
                            struct phub_swap_move *move, uint32_t step,
-                           uint32_t timeout_ms)
+                           uint64_t timeout_ms)
 {
     phub__swap_step_set(swap, move, step);
     phub__swap_due(swap, move, timeout_ms == 0 ? NEVER
-        : phub__swap_after(swap, (uint64_t)timeout_ms + WATCHDOG_MS));
+        : phub__swap_after(swap, timeout_ms + WATCHDOG_MS));
     return phub__swap_token(swap, move);
 }
 
@@ -114,7 +114,8 @@ static void prepare_send(struct phub_swap *swap, struct phub_swap_move *move)
         phub__swap_fail(swap, move, rc, phub__swap_why(rc), false);
         return;
     }
-    token = step_begin(swap, move, step, timeout_ms);
+    /* The host gives as long again where a replica has to end first. */
+    token = step_begin(swap, move, step, (uint64_t)timeout_ms * 2);
     step_sent(swap, move, swap->host->move_prepare(
         swap->ctx, move->move,
         step == PHUB_SWAP_STANDBY ? PHUB_MOVE_STANDBY : 0, timeout_ms,
