@@ -35,6 +35,7 @@
 #include "hub/strategies.h"
 #include "hub/subscribe.h"
 #include "hub/synced.h"
+#include "hub/undo.h"
 #include "hub/watch.h"
 #include "wire/memory.h"
 #include "wire/messages.h"
@@ -756,6 +757,7 @@ void phub__hub_free(struct phub__hub **result)
     phub__handover_free(hub);
     phub__redistribution_free(hub);
     phub__lingers_free(hub);
+    phub__undos_free(hub);
     phub__departed_free(hub);
     phub__store_free(hub);
     phub__synced_free(hub);

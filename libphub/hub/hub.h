@@ -62,6 +62,7 @@ struct phub__answers;
 struct phub__dirty;
 struct phub__store;
 struct phub__lingers;
+struct phub__undos;
 struct phub__departed;
 struct phub__synced;
 struct phub__drain;
@@ -166,6 +167,7 @@ struct phub__hub {
     struct phub__confirm *confirm;
     struct phub__store *store;
     struct phub__lingers *lingers;
+    struct phub__undos *undos;             /* NULL before the first */
     struct phub__departed *departed;       /* NULL before the first */
     struct phub__drain *drain;
     struct phub__answers *answers;   /* of this turn */

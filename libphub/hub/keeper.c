@@ -28,6 +28,7 @@
 #include "hub/rows.h"
 #include "hub/store.h"
 #include "hub/synced.h"
+#include "hub/undo.h"
 #include "wire/memory.h"
 
 #define RUN_TIMEOUT_MS 120000u     /* longer than any ready timeout asked for */
@@ -47,7 +48,7 @@ struct claim {
     uint32_t followed;             /* times it had another home by then */
     int64_t pid;
     int run_open, hold_open, store_open;  /* answers awaited */
-    int code;
+    int undone, code;              /* undone: the others are to hear of it */
     char text[160];
 };
 
@@ -192,7 +193,9 @@ static void claim_settled(struct batch *batch, struct claim *claim)
         return;
     answer.text = (struct phub_bytes){ (const uint8_t *)claim->text,
                                        strlen(claim->text) };
-    phub__reply_full(hub, &claim->reply, &answer);
+    if (!claim->undone ||
+        phub__undo_tell(hub, &claim->reply, claim->id, &answer) != 0)
+        phub__reply_full(hub, &claim->reply, &answer);
     claim->reply.transaction = 0;
 }
 
@@ -206,7 +209,7 @@ static void undo(struct batch *batch, struct claim *claim)
     if (!phub__hub_in_charge(hub))
         return; /* stopped for long, say: others may have given it a home */
     phub__hub_cause(hub, claim->id, "start failed, undone: %s", claim->text);
-    (void)phub__row_stop(hub, claim->id, claim->incarnation);
+    claim->undone = phub__row_stop(hub, claim->id, claim->incarnation) == 0;
 }
 
 static int rehome(struct phub__hub *hub, const struct phub_view *view,
