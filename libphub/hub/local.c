@@ -223,8 +223,10 @@ static int holds(const struct phub__local *local, enum phub__wanted wanted,
 {
     const struct phub__instance *instance = local->instance;
 
+    /* The target of a move may hold a standby until it has heard DISCARD. */
     if (wanted == PHUB__WANT_ENDED)
-        return instance == NULL && local->arrival == NULL;
+        return instance == NULL && local->arrival == NULL &&
+               local->move == NULL;
     return instance != NULL &&
            phub__instance_phase(instance) == PHUB__PHASE_RUNNING &&
            phub_epoch_cmp(phub__instance_incarnation(instance),

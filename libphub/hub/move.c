@@ -217,7 +217,8 @@ static void prepared(void *arg, struct phub__request *request)
     struct phub__move *move = step_end(arg);
     int rc = request->items[0].code;
 
-    if (move == NULL || move->phase != PHUB__MOVE_PREPARING)
+    if (move == NULL || move->aborting ||
+        move->phase != PHUB__MOVE_PREPARING)
         return;
     move->phase = rc == 0 ? PHUB__MOVE_PREPARED : PHUB__MOVE_OPEN;
     move->target_knows = 1;
@@ -367,7 +368,10 @@ int phub__move_instance_ended(struct phub__move *move, enum phub__ended why,
         return 1;
     if (move->frozen && move->state != NULL && why != PHUB__ENDED_STOPPED)
         return 1; /* what it was is safe with us: go on */
-    complete(move, PHUB_EFAILED, 0, text);
+    if (!move->waiting && why == PHUB__ENDED_STOPPED)
+        (void)phub__move_abort(move->hub, move->id, text, 0);
+    else
+        complete(move, PHUB_EFAILED, 0, text);
     return 1;
 }
 
@@ -492,13 +496,18 @@ void phub__move_row_changed(struct phub__move *move)
     struct phub_epoch epoch;
     int64_t pid;
 
-    if (move->phase != PHUB__MOVE_DECIDED || move->over)
+    if (move->over || move->aborting || move->phase > PHUB__MOVE_DECIDED)
         return;
     phub__row_facts(move->hub, phub__local_id(move->local), &row);
     if (!row.live || phub_epoch_cmp(row.incarnation, move->incarnation) != 0) {
-        decided_over(move, PHUB_ESTOPPED, "stopped meanwhile");
+        if (move->phase == PHUB__MOVE_DECIDED)
+            decided_over(move, PHUB_ESTOPPED, "stopped meanwhile");
+        else /* whoever stops it waits for what the target holds */
+            complete(move, PHUB_ESTOPPED, 0, "stopped meanwhile");
         return;
     }
+    if (move->phase != PHUB__MOVE_DECIDED)
+        return;
     if (phub_epoch_cmp(row.home_epoch, move->epoch) > 0) {
         if (row.home == move->hub->node) {
             take_back(move, row.home_epoch);
@@ -644,13 +653,18 @@ static void go_on_here(struct phub__move *move)
     phub__reconcile(hub, id);
 }
 
+/* Also when it did not answer: the epoch fences it.  But a stop is not done
+ * before that one has been asked, too. */
 static void discarded(void *arg, struct phub__request *request)
 {
     struct phub__move *move = step_end(arg);
 
-    (void)request; /* also when it did not answer: the epoch fences it */
-    if (move != NULL)
-        go_on_here(move);
+    if (move == NULL)
+        return;
+    if (request->items[0].code != 0)
+        phub__departed_add(move->hub, phub__local_id(move->local),
+                           move->incarnation, move->target);
+    go_on_here(move);
 }
 
 int phub__move_abort(struct phub__hub *hub, uint64_t id, const char *why,
