@@ -42,7 +42,7 @@
 struct claim {
     struct phub__reply reply;      /* transaction 0: nobody waits */
     struct phub_bytes id;          /* in the batch's memory */
-    struct phub_epoch incarnation;
+    struct phub_epoch incarnation, epoch; /* the latter of the home */
     uint64_t home;
     uint32_t replaced;             /* homes that did not take it */
     uint32_t followed;             /* times it had another home by then */
@@ -206,7 +206,9 @@ static void undo(struct batch *batch, struct claim *claim)
 
     if (claim->reply.transaction == 0)
         return; /* a re-homing: it stays, visible as failed */
-    if (!phub__hub_in_charge(hub))
+    if (!phub__hub_in_charge(hub) ||
+        phub__undo_late(hub, claim->id, claim->home, claim->epoch,
+                        claim->code))
         return; /* stopped for long, say: others may have given it a home */
     phub__hub_cause(hub, claim->id, "start failed, undone: %s", claim->text);
     claim->undone = phub__row_stop(hub, claim->id, claim->incarnation) == 0;
@@ -217,17 +219,6 @@ static int rehome(struct phub__hub *hub, const struct phub_view *view,
                   enum phub_cause cause, const struct phub__reply *reply,
                   uint32_t replaced);
 static int replace(struct batch *batch, const struct claim *claim);
-
-/* The answer may be lost, and the row here. */
-static int runs_all_the_same(struct batch *batch, const struct claim *claim)
-{
-    struct phub_epoch e;
-    int64_t p;
-
-    return claim->code == PHUB_ETIMEDOUT &&
-           phub__row_state_on(batch->hub, claim->id, claim->home, &e, &p) ==
-               PHUB_INSTANCE_RUNNING;
-}
 
 static void run_answered(void *arg, struct phub__request *request,
                          uint32_t index);
@@ -251,6 +242,7 @@ static int follow(struct batch *batch, struct claim *claim)
     run->items[0].op.id = phub__request_copy(run, claim->id);
     run->items[0].op.incarnation = claim->incarnation;
     run->items[0].op.target = claim->home = row.home;
+    claim->epoch = row.home_epoch;
     run->items[0].op.flags = (uint64_t)(claim - batch->claims);
     run->answered = run_answered;
     claim->run_open = 1;
@@ -278,8 +270,7 @@ static void run_answered(void *arg, struct phub__request *request,
             replace(batch, claim))
             claim->reply.transaction = 0; /* another batch answers */
         else if (item->code != PHUB_ENODEDOWN &&
-                 item->code != PHUB_ESTOPPED && item->code != PHUB_EMOVED &&
-                 !runs_all_the_same(batch, claim))
+                 item->code != PHUB_ESTOPPED && item->code != PHUB_EMOVED)
             undo(batch, claim);
     }
     claim_settled(batch, claim);
@@ -501,7 +492,7 @@ static int write_claim(struct batch *batch, struct claim *claim,
     int rc;
 
     home = phub__place_home(hub, phub__hub_view(hub), item->id, p, index);
-    claim->incarnation = phub__hub_epoch(hub);
+    claim->incarnation = claim->epoch = phub__hub_epoch(hub);
     claim->home = home;
     rc = phub__row_start(hub, item, claim->incarnation, home, replicas,
                          phub__place_replicas(p, index, home, replicas));
@@ -726,14 +717,14 @@ static int rehome(struct phub__hub *hub, const struct phub_view *view,
         phub__row_facts(hub, ids[i], &row);
         if (!row.live || row.home != lost)
             continue;
-        holder = phub__synced_holder(hub, ids[i], row.incarnation,
-                                     row.home_epoch);
-        home = holder;
+        home = holder = phub__synced_holder(hub, ids[i], row.incarnation,
+                                            row.home_epoch);
         seats_count = phub__place_seats(hub, view, ids[i], &row, &p, i, &home,
                                         seats);
+        claim->epoch = phub__hub_epoch(hub);
         if (home == 0 ||
             phub__row_seats(hub, ids[i], row.incarnation, home, seats,
-                            seats_count, phub__hub_epoch(hub)) != 0)
+                            seats_count, claim->epoch) != 0)
             continue;
         claim->id = batch_copy(batch, ids[i]);
         claim->incarnation = row.incarnation;

@@ -139,6 +139,20 @@ static void begin(void *arg)
     ask(hub, ids, count);
 }
 
+int phub__undo_late(struct phub__hub *hub, struct phub_bytes id,
+                    uint64_t home, struct phub_epoch epoch, int code)
+{
+    struct phub__row_facts row;
+    struct phub_epoch e;
+    int64_t p;
+
+    phub__row_facts(hub, id, &row);
+    return phub_epoch_cmp(row.home_epoch, epoch) != 0 ||
+           (code == PHUB_ETIMEDOUT &&
+            phub__row_state_on(hub, id, home, &e, &p) ==
+                PHUB_INSTANCE_RUNNING);
+}
+
 int phub__undo_tell(struct phub__hub *hub, const struct phub__reply *reply,
                     struct phub_bytes id,
                     const struct phub__op_answer *answer)

@@ -11,6 +11,11 @@
 
 #define PHUB__UNDO_TOLD_MS 1000u   /* nobody waits longer for a member */
 
+/* Is it too late to undo a start for which home, by epoch, was asked, and that
+ * ended with code?  The answer may be lost, and the child runs, or has gone to
+ * another home since. */
+int phub__undo_late(struct phub__hub *hub, struct phub_bytes id,
+                    uint64_t home, struct phub_epoch epoch, int code);
 /* The row of id has just been written as stopped, because its start failed:
  * give this answer when the members know.  Texts are copied.
  * 0 or PHUB_ENOMEM: the caller answers. */
