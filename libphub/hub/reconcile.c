@@ -652,19 +652,24 @@ static void on_ended(void *arg, struct phub__instance *instance,
     phub__reconcile(hub, id);
 }
 
+/* What the first start of a node finds was begun by another, whose name was
+ * lost with its disk: the others replace it when that one's lease has passed,
+ * and ours must not make it live longer. */
 static void on_adopted(void *arg, struct phub__instance *instance)
 {
     struct phub__hub *hub = arg;
     struct phub__local *local =
         phub__local_get(hub, phub__instance_id(instance));
+    const char *why = hub->boot == 1 ? "its node is another one now"
+                                     : "a second one of its name";
 
-    if (local == NULL || local->instance != NULL) {
-        phub__hub_cause(hub, phub__instance_id(instance),
-                        "stop here: a second one of its name");
+    if (local == NULL || local->instance != NULL || hub->boot == 1) {
+        phub__hub_cause(hub, phub__instance_id(instance), "stop here: %s",
+                        why);
         phub__hub_hook(hub, PHUB_HOOK_reconcile_duplicate, hub->node,
-                       phub__instance_id(instance), 0, 1,
-                       "a second one of its name");
-        phub__instance_stop(instance, 1, "a second one of its name");
+                       phub__instance_id(instance), 0, 1, why);
+        phub__instance_stop(instance, 1, why);
+        phub__local_drop(&local);
         return;
     }
     local->instance = instance;
