@@ -49,3 +49,7 @@ check_PROGRAMS += tests/check_judge_people
 TESTS          += tests/check_judge_people
 tests_check_judge_people_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
 tests_check_judge_people_LDADD = libphub-simcase.la libphub-sim.la $(LDADD)
+check_PROGRAMS += tests/check_judge_cut
+TESTS          += tests/check_judge_cut
+tests_check_judge_cut_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
+tests_check_judge_cut_LDADD = libphub-simcase.la libphub-sim.la $(LDADD)

@@ -21,7 +21,8 @@
  *     a node that is no more;
  *   - the migration strategy is autonomous, which takes no state along;
  *   - under a cut each side may go on with its own, and at the merge the one
- *     with the lower epoch ends with its updates, however late that is. */
+ *     with the lower epoch ends with its updates, however late that is: then
+ *     what the other holds is owed. */
 #include "config.h"
 
 #include <stdio.h>
@@ -95,14 +96,36 @@ static int told_to_stop(struct sim_case *c, uint32_t node)
             && phub__world_now(c->world) < model->stop_over_ns + ENDING_NS);
 }
 
+/* One of two that a cut made ends: what was done is what the other holds. */
+static void merged(struct sim_case *c, struct sim_child *child,
+                   const struct sim_life *life, const struct sim_life *stays)
+{
+    struct phub__sim_child *instance =
+        phub__sim_child_find(sim_node(c, stays->node), stays->pid);
+    struct phub__sim_child_facts facts = { 0 };
+
+    if (stays->ended_ns != 0 || life->acted_ns == 0
+        || !(sim_was_cut(c) || sim_were_apart(c, life->node, stays->node)))
+        return;
+    if (instance != NULL)
+        phub__sim_child_facts(instance, &facts);
+    for (uint32_t k = 0; k < PHUB__SIM_CLIENTS_MAX; k++)
+        if (facts.counters[k] < child->journals[k].owed)
+            child->journals[k].owed = facts.counters[k];
+}
+
 static void ended(struct sim_case *c, struct sim_child *child,
                   struct sim_life *life, sim_facts *facts,
                   enum phub__sim_end why)
 {
     int freezes = sim_child_is(child, " freeze");
+    const struct sim_life *last = last_acted(c, child);
 
-    if (life != last_acted(c, child))
+    if (life != last) {
+        if (last != NULL && same_life(child, life))
+            merged(c, child, life, last);
         return;
+    }
     if (why != PHUB__SIM_END_ASKED || !facts->can_state || sim_was_cut(c)
         || (life->cut && !life->state_taken)
         || life->node_id != c->node_ids[life->node]
