@@ -29,7 +29,8 @@ plugins_redundancy_singularity_la_SOURCES = plugins/redundancy-singularity.c
 plugins_redundancy_singularity_la_LDFLAGS = $(PLUGIN_LINK_FLAGS)
 
 # Synchronisation: comparing is common to all, rumours to two.
-SYNC_SOURCES = plugins/sync/repair.c plugins/sync/repair.h \
+SYNC_SOURCES = plugins/sync/queue.c \
+	plugins/sync/repair.c plugins/sync/repair.h \
 	plugins/sync/rumours.c plugins/sync/rumours.h
 noinst_LTLIBRARIES += libphubsync-core.la
 libphubsync_core_la_SOURCES = $(SYNC_SOURCES)

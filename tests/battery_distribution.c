@@ -16,7 +16,7 @@
 
 static struct mock_world world;
 static struct mock *mock;
-static uint64_t ids[MOCK_NODES_MAX];
+static uint64_t ids[MOCK_CROWD];
 static char keys[KEYS][16];
 static struct phub_assign_item items[KEYS];
 
@@ -43,7 +43,7 @@ static void items_make(void)
         items[i].id.data = (const uint8_t *)keys[i];
         items[i].id.size = strlen(keys[i]);
     }
-    for (i = 0; i < MOCK_NODES_MAX; i++)
+    for (i = 0; i < MOCK_CROWD; i++)
         ids[i] = i + 1;
 }
 
@@ -174,7 +174,7 @@ static void spread(uint32_t members, uint32_t *load)
     uint32_t i;
 
     assign(mock, view, items, KEYS, 1, nodes, counts);
-    memset(load, 0, (MOCK_NODES_MAX + 1) * sizeof *load);
+    memset(load, 0, (MOCK_CROWD + 1) * sizeof *load);
     for (i = 0; i < KEYS; i++)
         load[nodes[i]]++;
     mock_view_free(view);
@@ -182,7 +182,7 @@ static void spread(uint32_t members, uint32_t *load)
 
 START_TEST(an_even_one_spreads_evenly)
 {
-    uint32_t load[MOCK_NODES_MAX + 1], members, i;
+    uint32_t load[MOCK_CROWD + 1], members, i;
 
     for (members = 2; even() && members <= 20; members += 3) {
         spread(members, load);
@@ -196,7 +196,7 @@ END_TEST
 
 START_TEST(weights_are_shares_and_none_is_nothing)
 {
-    uint32_t load[MOCK_NODES_MAX + 1];
+    uint32_t load[MOCK_CROWD + 1];
 
     world.weight[1] = 3000;
     world.weight[2] = UINT32_MAX;   /* none */

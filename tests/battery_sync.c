@@ -163,14 +163,14 @@ START_TEST(a_crowd_that_joins_at_once_is_not_a_storm)
     uint64_t bytes = 0;
     uint32_t i;
 
-    cluster(MOCK_NODES_MAX);
+    cluster(MOCK_CROWD);
     mock_write(world.nodes[0], 2000);
     (void)mock_run(&world, 3 * MINUTE);
-    equal_are(MOCK_NODES_MAX, "crowd");
-    for (i = 0; i < MOCK_NODES_MAX; i++)
+    equal_are(MOCK_CROWD, "crowd");
+    for (i = 0; i < MOCK_CROWD; i++)
         bytes += world.nodes[i]->bytes_sent;
     /* Each got 40 KB once or twice, and summaries of 520 bytes. */
-    ck_assert_uint_le(bytes, MOCK_NODES_MAX * 1000000ull);
+    ck_assert_uint_le(bytes, MOCK_CROWD * 1000000ull);
     mock_world_fini(&world);
 }
 END_TEST

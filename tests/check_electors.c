@@ -67,7 +67,7 @@ static void begin(const char *name, const char *initial, uint32_t count)
 /* Nodes of a mask see each other. */
 static void side(uint32_t mask)
 {
-    uint64_t ids[MOCK_NODES_MAX];
+    uint64_t ids[MOCK_CROWD];
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < world.nodes_count; i++)

@@ -154,6 +154,8 @@ static void event_deliver(struct mock_event *event)
         ;
     else if (event->kind == EVENT_MESSAGE) {
         bytes = mock->host.buf_bytes(event->message);
+        mock->messages_received++;
+        mock->bytes_received += bytes.size;
         phub__call_received(mock->strategy, event->from, &bytes);
     } else
         phub__call_completed(mock->strategy, event->token, event->rc,
@@ -326,13 +328,21 @@ static int host_view_node(const struct phub_view *view, uint32_t index,
     return 0;
 }
 
+/* They are sorted. */
 static int host_view_has(const struct phub_view *view, uint64_t node)
 {
-    uint32_t i;
+    uint32_t low = 0, high = view->count;
 
-    for (i = 0; i < view->count; i++)
-        if (view->nodes[i].id == node)
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (view->nodes[middle].id == node)
             return 1;
+        if (view->nodes[middle].id < node)
+            low = middle + 1;
+        else
+            high = middle;
+    }
     return 0;
 }
 
@@ -459,15 +469,17 @@ static int host_peer_send(struct phub_ctx *ctx, uint64_t node,
 
     if (message->size > PHUB_PLUGIN_MESSAGE_MAX)
         return PHUB_ELIMIT;
+    if (node > world->nodes_count)
+        return PHUB_ENODEDOWN;
     if (mock_random(world) % 1000 < mock->busy_permille)
         return PHUB_EBUSY;
-    for (i = 0; i < world->nodes_count; i++) {
+    for (i = node == 0 ? 0 : (uint32_t)node - 1;
+         i < (node == 0 ? world->nodes_count : (uint32_t)node); i++) {
         struct mock_event event = { .mock = world->nodes[i],
                                     .kind = EVENT_MESSAGE,
                                     .step = MOCK_STEPS, .from = mock->id };
 
         if (world->nodes[i] == mock ||
-            (node != 0 && world->nodes[i]->id != node) ||
             !host_view_has(mock->view, world->nodes[i]->id))
             continue;
         event.message = mock_buf(world, message->data, message->size);

@@ -24,7 +24,8 @@
 
 #include "strategy/caller.h"
 
-#define MOCK_NODES_MAX 64
+#define MOCK_NODES_MAX 1000
+#define MOCK_CROWD 64        /* of most tests: many, and quick */
 #define MOCK_AUTHORS_MAX MOCK_NODES_MAX
 #define MS 1000000ull
 
@@ -98,8 +99,8 @@ struct mock {
     uint32_t moves_count, moves_size, moves_open, moves_open_max;
     uint64_t head;                 /* own stream */
     uint64_t applied[MOCK_AUTHORS_MAX + 1];
-    uint32_t messages_sent;
-    uint64_t bytes_sent;
+    uint32_t messages_sent, messages_received;
+    uint64_t bytes_sent, bytes_received;
     uint32_t timers;
     uint32_t judge_again;          /* calls */
     uint32_t busy_permille;        /* of peer_send calls */

@@ -2,8 +2,9 @@
 /* mock_streams: registries of one counter per author.
  *
  * Node i's stream is the entries 1 .. head; what a node knows is how far it
- * has applied each stream.  A delta is three numbers of 8 bytes per piece
- * (author, first, last) and, so that sizes are real, 20 bytes per entry. */
+ * has applied each stream, and a summary is that, 8 bytes a node.  A delta is
+ * three numbers of 8 bytes per piece (author, first, last) and, so that sizes
+ * are real, 20 bytes per entry. */
 #include "config.h"
 
 #include <check.h>
@@ -66,18 +67,23 @@ static int host_stream_summary(struct phub_ctx *ctx,
 {
     struct mock *mock = mock_of(ctx);
 
-    *summary = mock_buf(mock->world, mock->applied, sizeof mock->applied);
+    *summary = mock_buf(mock->world, mock->applied,
+                        (mock->world->nodes_count + 1) *
+                            sizeof mock->applied[0]);
     return 0;
 }
 
+/* As long as there were nodes when it was written. */
 static bool summary_read(const struct phub_bytes *summary,
                          uint64_t theirs[MOCK_AUTHORS_MAX + 1])
 {
     size_t size = (MOCK_AUTHORS_MAX + 1) * sizeof *theirs;
 
-    if (summary->size != size)
+    if (summary->size > size || summary->size % sizeof *theirs != 0)
         return false;
-    memcpy(theirs, summary->data, size);
+    memset(theirs, 0, size);
+    if (summary->size > 0)
+        memcpy(theirs, summary->data, summary->size);
     return true;
 }
 

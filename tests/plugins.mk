@@ -64,6 +64,9 @@ tests_battery_sync_LDADD = tests/libmock.la $(LDADD)
 check_PROGRAMS += tests/check_rumours
 TESTS          += tests/check_rumours
 tests_check_rumours_LDADD = tests/libmock.la $(LDADD)
+check_PROGRAMS += tests/check_spread
+TESTS          += tests/check_spread
+tests_check_spread_LDADD = tests/libmock.la $(LDADD)
 
 dist_check_SCRIPTS += tests/check_plugin_tool.sh
 TESTS              += tests/check_plugin_tool.sh

@@ -3,13 +3,19 @@
 #ifndef SYNC_RUMOURS_H
 #define SYNC_RUMOURS_H
 
+#include <stdbool.h>
+
 #include "sync/repair.h"
 
 #define RUMOURS_MAX 1024u          /* that are being told at a time */
 #define RUMOURS_BYTES_MAX 4194304u /* of all of them */
 #define RUMOURS_SETS 2048u         /* of what has been heard */
 #define RUMOURS_WAYS 8u            /* remembered per set */
+#define RUMOURS_ASKED 512u         /* that were asked for of late */
 #define RUMOURS_FANOUT_MAX 16u
+#define RUMOURS_HOPS_MAX 64u
+#define RUMOURS_KEPT_NS 500000000ull /* old ones, for those who ask */
+#define RUMOURS_NS_PER_MS 1000000ull
 
 struct rumour {
     uint64_t id;       /* 0: for all, and not to be passed on */
@@ -17,6 +23,7 @@ struct rumour {
     size_t size;
     uint64_t told;     /* rounds */
     uint64_t hops;     /* how far it has come */
+    uint64_t until_ns; /* kept for those who ask */
 };
 
 struct heard {
@@ -34,18 +41,20 @@ struct rumours {
     uint64_t gap_node;         /* whom to pull from */
     uint32_t round_waits;      /* 1: TOKEN_ROUND is pending */
     uint32_t gap_waits;        /* 1: TOKEN_GAP is pending */
+    uint32_t kept_waits;       /* 1: TOKEN_KEPT is pending */
     uint32_t count;
     uint32_t bytes;
     struct rumour queue[RUMOURS_MAX];
     struct heard heard[RUMOURS_SETS][RUMOURS_WAYS];
+    struct heard asked[RUMOURS_ASKED];
 };
 
 #define RUMOURS_PARAMS                                                        \
     { .name = "fanout", .type = PHUB_PARAM_UINT, .unit = "members",           \
-      .default_value = "3", .min = 1, .max = RUMOURS_FANOUT_MAX, .local = 1,  \
-      .help = "random members told in a round" },                             \
+      .default_value = "2", .min = 1, .max = RUMOURS_FANOUT_MAX, .local = 1,  \
+      .help = "members told in a round" },                             \
     { .name = "rumour_rounds", .type = PHUB_PARAM_UINT, .unit = "rounds",     \
-      .default_value = "2", .min = 1, .max = 16, .local = 1,                  \
+      .default_value = "3", .min = 1, .max = 16, .local = 1,                  \
       .help = "a rumour is old after so many rounds" },                       \
     { .name = "rumour_gap_ms", .type = PHUB_PARAM_UINT, .unit = "ms",         \
       .default_value = "10", .min = 1, .max = 10000, .local = 1,              \
@@ -64,5 +73,25 @@ void rumours_received(void *self, uint64_t node,
 void rumours_view_changed(void *self, const struct phub_view *view);
 void rumours_completed(void *self, uint64_t token, int32_t rc,
                        const struct phub_result *result);
+
+/* --- queue.c ------------------------------------------------------------- */
+
+uint64_t rumours_now_ns(const struct rumours *self);
+bool rumours_heard_has(const struct rumours *self, uint64_t id);
+/* Errors: PHUB_EEXIST: heard before; PHUB_ELIMIT: no room. */
+int rumours_heard_add(struct rumours *self, uint64_t id);
+/* It is not told any more. */
+bool rumours_old(const struct rumours *self, const struct rumour *rumour);
+/* Errors: PHUB_ELIMIT, PHUB_ENOMEM. */
+int rumours_add(struct rumours *self, uint64_t id, uint64_t hops,
+                const struct phub_bytes *delta);
+/* NULL: not there, or not any more. */
+struct rumour *rumours_find(struct rumours *self, uint64_t id);
+/* Is there one to be told still? */
+bool rumours_news(const struct rumours *self);
+/* Forget those that are old and not kept any more at now; all others keep
+ * their order. */
+void rumours_age(struct rumours *self, uint64_t now);
+void rumours_clear(struct rumours *self);
 
 #endif
