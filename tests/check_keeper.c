@@ -9,6 +9,7 @@
 #include <phub/error.h>
 
 #include "hub/keeper.h"
+#include "hub/redistribute.h"
 #include "hub/rows.h"
 #include "hub_fixture.h"
 
@@ -512,6 +513,54 @@ START_TEST(a_child_whose_node_died_is_tried_until_it_runs)
 }
 END_TEST
 
+/* --- moved on before anybody was told ----------------------------------------- */
+
+static void freeze(struct phub__hub *hub, void *arg)
+{
+    (void)arg;
+    hub->verdict = PHUB_VERDICT_FREEZE;
+}
+
+static void go_on(struct phub__hub *hub, void *arg)
+{
+    (void)arg;
+    hub->verdict = PHUB_VERDICT_CONTINUE;
+    phub__redistribution_ready(hub);
+}
+
+/* Its home may not begin it yet, and then does so by itself: the keeper, who
+ * asks again after a while, finds it at the next home. */
+START_TEST(a_start_whose_child_has_moved_on_is_answered_by_its_new_home)
+{
+    struct hubs_result start;
+    uint32_t home = 9, at = 9, next;
+    char id[2] = "a";
+
+    for (;; id[0]++) {   /* one whose keeper is another node */
+        ck_assert_int_eq(hubs_start(&hubs, 0, id, "sim"), 0);
+        (void)hubs_acting(&hubs, id, &home);
+        ck_assert_int_eq(hubs_stop(&hubs, 0, id), 0);
+        if (home != keeper_of(id))
+            break;
+    }
+    next = (home + 1) % 3;
+    hubs_do(&hubs, home, freeze, NULL);
+    hubs_start_send(&hubs, keeper_of(id), id, "sim", &start);
+    hubs_run(&hubs, 1600);  /* asked, and asked again ever later */
+    ck_assert_uint_eq(start.done, 0);
+    ck_assert_uint_eq(hubs_home(&hubs, home, id), home);
+    hubs_do(&hubs, home, go_on, NULL);
+    ck_assert(hubs_until(&hubs, 100, hubs_acts, id));
+    ck_assert_int_eq(hubs_move(&hubs, home, id, next), 0);
+    ck_assert_uint_eq(start.done, 0);
+    hubs_wait(&hubs, &start);
+    ck_assert_msg(start.codes[0] == 0, "%d %s", start.codes[0], start.text);
+    ck_assert_uint_eq(start.node, hubs.ids[next]);
+    ck_assert_uint_eq(hubs_acting(&hubs, id, &at), 1);
+    ck_assert_uint_eq(at, next);
+}
+END_TEST
+
 static void add_stops(TCase *tc)
 {
     tcase_add_loop_test(tc, a_stop_is_answered_when_nothing_runs_any_more, 0,
@@ -531,6 +580,8 @@ static void add_stops(TCase *tc)
     tcase_add_test(tc, one_that_ends_for_good_ends_its_row);
     tcase_add_test(tc, one_that_crashes_is_restarted_where_it_is);
     tcase_add_test(tc, a_child_whose_node_died_is_tried_until_it_runs);
+    tcase_add_test(tc,
+        a_start_whose_child_has_moved_on_is_answered_by_its_new_home);
 }
 
 int main(void)
