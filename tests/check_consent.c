@@ -215,6 +215,45 @@ START_TEST(who_agrees_and_has_not_refused_is_not_heard)
 }
 END_TEST
 
+/* Of those that put it off. */
+static void one_of_them(char *id)
+{
+    for (uint32_t i = 0; i < CHILDREN; i++)
+        if (deferred[i] > 0) {
+            name(id, i);
+            return;
+        }
+    ck_abort_msg("no child put its move off");
+}
+
+/* People do not ask the child, and need not wait until somebody else has. */
+START_TEST(an_operators_move_takes_the_place_of_one_that_was_put_off)
+{
+    static const char *const swaps[] = { "hotswap", "coldswap" };
+    uint32_t to = 1 + (uint32_t)_i / 2, at = 9;
+    uint64_t waiting;
+    char id[8];
+
+    begin(NULL, swaps[_i % 2], 1, "sim state freeze consent defer=1000000");
+    (void)hubs_add(&hubs);
+    hubs_settle(&hubs);
+    one_of_them(id);
+    if (to == 2)
+        (void)hubs_add(&hubs);
+    hubs_settle(&hubs);
+    waiting = pending(0);
+    ck_assert_int_eq(hubs_move(&hubs, 1, id, to), 0);
+    ck_assert_uint_eq(hubs_acting(&hubs, id, &at), 1);
+    ck_assert_uint_eq(at, to);
+    ck_assert_uint_eq(pending(0), waiting - 1);
+    ck_assert_uint_eq(hubs_hub(&hubs, 0)->counters.moves_completed, 1);
+    hubs_run(&hubs, 30000);
+    ck_assert_uint_eq(hubs_acting(&hubs, id, &at), 1);
+    ck_assert_uint_eq(at, to);
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("consent");
@@ -228,6 +267,8 @@ int main(void)
     tcase_add_test(tc, who_ends_while_its_move_is_put_off_is_not_asked_again);
     tcase_add_loop_test(tc, one_that_agrees_is_moved_at_once, 0, 4);
     tcase_add_test(tc, who_agrees_and_has_not_refused_is_not_heard);
+    tcase_add_loop_test(tc,
+        an_operators_move_takes_the_place_of_one_that_was_put_off, 0, 4);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -122,6 +122,7 @@ END_TEST
 START_TEST(a_second_move_is_refused_and_the_first_one_tells_its_own_end)
 {
     struct hubs_result second;
+    char text[64];
 
     begin(migrations[_i], "sim state freeze late-state=500");
     hubs_move_send(&hubs, 0, "c", target, &hubs_last);
@@ -129,9 +130,34 @@ START_TEST(a_second_move_is_refused_and_the_first_one_tells_its_own_end)
     hubs_move_send(&hubs, 0, "c", (home + 2) % 3, &second);
     hubs_wait(&hubs, &second);
     ck_assert_int_eq(second.codes[0], PHUB_EBUSY);
+    snprintf(text, sizeof text, "it is being moved to node '%c', since ",
+             'a' + (int)target);
+    ck_assert_msg(strncmp(second.text, text, strlen(text)) == 0, "%s",
+                  second.text);
+    ck_assert_ptr_nonnull(strstr(second.text, "; ask again when it is there"));
     ck_assert_uint_eq(hubs_last.done, 0);
     hubs_wait(&hubs, &hubs_last);
     ck_assert_int_eq(hubs_last.codes[0], 0);
+    acts_at(target);
+    end();
+}
+END_TEST
+
+START_TEST(two_who_want_it_moved_to_the_same_node_wait_for_one_move)
+{
+    struct hubs_result second;
+
+    begin(migrations[_i], "sim state freeze late-state=500");
+    hubs_move_send(&hubs, 0, "c", target, &hubs_last);
+    hubs_run(&hubs, 50);
+    hubs_move_send(&hubs, 1, "c", target, &second);
+    hubs_run(&hubs, 50);
+    ck_assert_uint_eq(hubs_last.done + second.done, 0);
+    hubs_wait(&hubs, &second);
+    hubs_wait(&hubs, &hubs_last);
+    ck_assert_int_eq(hubs_last.codes[0], 0);
+    ck_assert_int_eq(second.codes[0], 0);
+    ck_assert_uint_eq(hubs_hub(&hubs, home)->counters.moves_started, 1);
     acts_at(target);
     end();
 }
@@ -376,6 +402,8 @@ int main(void)
     tcase_add_loop_test(tc,
         a_second_move_is_refused_and_the_first_one_tells_its_own_end, 0,
         SWAPS);
+    tcase_add_loop_test(tc,
+        two_who_want_it_moved_to_the_same_node_wait_for_one_move, 0, SWAPS);
     tcase_add_loop_test(tc,
         the_target_dies_at_any_step_and_nothing_is_lost, 0, STEPS * SWAPS);
     tcase_add_loop_test(tc, the_origin_dies_at_any_step_and_one_runs, 0,

@@ -330,6 +330,34 @@ START_TEST(the_plan_may_forbid_to_ask)
 }
 END_TEST
 
+START_TEST(a_move_that_is_put_off_says_what_is_known_and_gives_way)
+{
+    start("hotswap", 1, CAN_ALL | PHUB_CHILD_CAN_CONSENT);
+    origin->script[MOCK_CONSENT] =
+        (struct mock_script){ MOCK_FAIL, PHUB_EBUSY, UINT32_MAX, 0, 0 };
+    ck_assert_int_eq(mock_begin(origin, 0, 1, to_b, 1, 0, 0), 0);
+    (void)mock_run(&world, 12500);
+    ck_assert_int_eq(mock_begin(origin, 0, 1, to_c, 1, 0, 0), 0);
+    ck_assert_str_eq(origin->children[0].text,
+                     "it is to be moved to b, since 12 s; times its child put "
+                     "that off: 2; it is moved all the same in 587 s");
+    ck_assert_int_eq(origin->children[0].rc, PHUB_EBUSY);
+    ck_assert_int_eq(mock_begin(origin, 0, 1, to_c, 1, PHUB_PLAN_NO_CONSENT,
+                                0), 0);
+    ck_assert_int_eq(origin->children[0].rc, PHUB_ECANCELLED);
+    ck_assert_str_eq(origin->children[0].trace, "ccRRoP");
+    ck_assert_int_eq(mock_begin(origin, 0, 1, to_b, 1, PHUB_PLAN_NO_CONSENT,
+                                0), 0);
+    ck_assert_str_eq(origin->children[0].text,
+                     "it is being moved to c already, since 0 s; ask again "
+                     "when it is there");
+    (void)mock_run(&world, 3600 * 1000);
+    ck_assert_str_eq(origin->children[0].trace, "ccRRoPRftsdFR");
+    ck_assert_uint_eq(origin->children[0].runs_on, C);
+    finish();
+}
+END_TEST
+
 /* --- many ---------------------------------------------------------------- */
 
 START_TEST(at_most_moves_parallel_are_under_way)
@@ -347,7 +375,6 @@ END_TEST
 
 START_TEST(a_slow_target_delays_its_own_moves_only)
 {
-    static const uint64_t to_c[] = { C };
     uint32_t i;
 
     start("hotswap", 1000, CAN_ALL);
@@ -487,6 +514,7 @@ int main(void)
     tcase_add_test(tc, silence_is_no_and_ends_at_max_defer);
     tcase_add_test(tc, a_deadline_leaves_half_of_itself_to_the_move);
     tcase_add_test(tc, the_plan_may_forbid_to_ask);
+    tcase_add_test(tc, a_move_that_is_put_off_says_what_is_known_and_gives_way);
     tcase_add_test(tc, at_most_moves_parallel_are_under_way);
     tcase_add_test(tc, a_slow_target_delays_its_own_moves_only);
     tcase_add_test(tc, a_hundred_thousand_moves_are_linear);

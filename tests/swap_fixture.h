@@ -18,6 +18,7 @@ static struct mock_world world;
 static struct mock *origin;
 static const char *const swaps[] = { "coldswap", "hotswap" };
 static const uint64_t to_b[] = { B };
+static const uint64_t to_c[] = { C };
 static const uint64_t to_b_c[] = { B, C };
 
 static void start_with(const char *swap, uint32_t children, uint32_t flags,

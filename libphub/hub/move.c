@@ -143,6 +143,7 @@ int phub__move_open(struct phub_ctx *ctx, const struct phub_bytes *child,
     move->local = local;
     move->target = target;
     move->target_boot = node->boot;
+    move->begun_ns = hub->env->now_ns(hub->env);
     move->incarnation = row.incarnation;
     move->base = row.home_epoch;
     move->phase = PHUB__MOVE_OPEN;
@@ -158,6 +159,26 @@ int phub__move_open(struct phub_ctx *ctx, const struct phub_bytes *child,
     phub__hub_hook(hub, PHUB_HOOK_migration_started, target, id, 0, 1, "");
     *out = move->id;
     return 0;
+}
+
+int phub__move_joins(const struct phub__move *move, uint64_t target,
+                     char *text, size_t max)
+{
+    struct phub__hub *hub = move->hub;
+    uint64_t now = hub->env->now_ns(hub->env);
+    char name[PHUB_NODE_NAME_MAX + 24];
+
+    phub__hub_node_name(hub, move->target, name, sizeof name);
+    if (move->aborting) {
+        snprintf(text, max, "its move to %s is being given up", name);
+        return PHUB_EAGAIN;
+    }
+    if (move->target == target)
+        return 0;
+    snprintf(text, max, "it is being moved to %s, since %llu ms; ask again "
+             "when it is there", name,
+             (unsigned long long)((now - move->begun_ns) / 1000000));
+    return PHUB_EBUSY;
 }
 
 /* --- prepare --------------------------------------------------------------- */

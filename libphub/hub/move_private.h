@@ -28,6 +28,7 @@ struct phub__move {
     const char *strategy;         /* its name */
     struct phub__local *local;
     uint64_t target, target_boot;
+    uint64_t begun_ns;
     struct phub_epoch incarnation;
     struct phub_epoch base;       /* home epoch when it began */
     struct phub_epoch epoch;      /* of the decision */

@@ -142,14 +142,19 @@ void phub__redistribution_report(struct phub__hub *hub, struct phub_bytes id,
     struct phub__redistribution *r = hub->redistribution;
     struct watch **p = watches_of(hub, id), *watch, *mine = NULL;
     /* Already on its way: that is news for who asked just now, if anybody
-     * did, and not for who waits for the move that is going on. */
+     * did, and not for who waits for the move that is going on.  One whose
+     * place is taken: that is news for all others. */
     int refused = r->beginning && rc == PHUB_EBUSY;
+    int newest = r->beginning && r->watched && rc == PHUB_ECANCELLED;
 
     if (refused && !r->watched)
         return;
     while ((watch = *p) != NULL) {
-        if (watch->id_size != id.size ||
-            memcmp(watch->id, id.data, id.size) != 0) {
+        int same = watch->id_size == id.size &&
+                   memcmp(watch->id, id.data, id.size) == 0;
+
+        if (!same || newest) {
+            newest = newest && !same;
             p = &watch->next;
             continue;
         }
@@ -640,9 +645,10 @@ void phub__redistribution_move(struct phub__hub *hub,
                                const struct phub__op_item *item)
 {
     struct phub__reply reply = { op->origin, op->transaction, item->index };
+    const struct phub__local *local;
     struct asked *asked;
     char text[256], name[PHUB_NODE_NAME_MAX + 24];
-    int planned = (item->flags & PHUB__ITEM_PLANNED) != 0, rc = 0;
+    int planned = (item->flags & PHUB__ITEM_PLANNED) != 0, rc = 0, joins = 0;
 
     phub__hub_node_name(hub, item->target, name, sizeof name);
     if (!phub__hub_in_charge(hub) || !phub__synced_complete(hub)) {
@@ -667,6 +673,11 @@ void phub__redistribution_move(struct phub__hub *hub,
         phub__replica_move(hub, item, &reply);
         return;
     }
+    local = phub__local_find(hub, item->id);
+    if (rc == 0 && local->move != NULL) {
+        rc = phub__move_joins(local->move, item->target, text, sizeof text);
+        joins = rc == 0;
+    }
     asked = rc == 0 ? phub__calloc(1, sizeof *asked) : NULL;
     if (rc == 0 && asked == NULL) {
         snprintf(text, sizeof text, "out of memory");
@@ -676,7 +687,7 @@ void phub__redistribution_move(struct phub__hub *hub,
         *asked = (struct asked){ hub, reply };
         rc = phub__redistribution_watch(hub, item->id, item->target,
                                         asked_done, asked);
-        if (rc == 0)
+        if (rc == 0 && !joins)
             rc = phub__redistribution_begin(
                 hub, &item->id, &item->target, 1,
                 planned ? PHUB_CAUSE_REBALANCE : PHUB_CAUSE_OPERATOR,

@@ -43,11 +43,13 @@ struct phub_swap_move {
     uint64_t step_due_ns;       /* of the step alone */
     uint64_t deadline_ns;       /* of the item; NEVER */
     uint64_t still_ns;          /* give up a child that stands still; NEVER */
+    uint64_t begun_ns;
     uint64_t force_ns;          /* move without consent from here on */
     uint64_t state_size;
     uint32_t targets_count;
     uint32_t attempt;           /* index in targets */
     uint32_t busy;              /* times this target was */
+    uint32_t put_off;           /* times the child refused */
     uint32_t step;              /* enum phub_swap_step */
     uint32_t flags;
     uint32_t cause;
@@ -57,7 +59,6 @@ struct phub_swap_move {
     bool queued;                /* in its group's queue */
     bool counted;               /* in its group's under_way */
     bool ask;                   /* for consent */
-    bool deferred;              /* it was put off at least once */
     bool agreed;                /* the child has said so by itself */
     bool last;                  /* ABORT: no further target */
 };
@@ -150,6 +151,11 @@ void phub__swap_next(struct phub_swap *swap, struct phub_swap_move *move,
 
 /* --- the machine (swap.c) ------------------------------------------------ */
 const char *phub__swap_why(int rc);
+/* The node's name for people, or its number. */
+void phub__swap_node_name(struct phub_swap *swap, uint64_t id, char *name,
+                          size_t name_max);
+/* For the child's consent; nothing has been done yet. */
+bool phub__swap_waits(const struct phub_swap_move *move);
 /* The step that move is in has ended. */
 void phub__swap_ended(struct phub_swap *swap, struct phub_swap_move *move,
                       int rc, const struct phub_result *result);

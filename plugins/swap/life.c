@@ -139,6 +139,7 @@ static struct phub_swap_move *move_make(struct phub_swap *swap,
     if (move == NULL)
         return NULL;
     move->ask = consent_wanted(swap, item);
+    move->begun_ns = now_ns;
     move->force_ns = now_ns +
                      swap->options.consent_max_defer_ms * NS_PER_MS;
     if (move->deadline_ns != NEVER &&
@@ -147,9 +148,41 @@ static struct phub_swap_move *move_make(struct phub_swap *swap,
     return move;
 }
 
+static unsigned long long seconds(uint64_t from_ns, uint64_t to_ns)
+{
+    return from_ns < to_ns ? (to_ns - from_ns) / (1000 * NS_PER_MS) : 0;
+}
+
+/* Whereto, since when, how often put off, and when it will wait no longer. */
+static void moving_text(struct phub_swap *swap,
+                        const struct phub_swap_move *move, char *text,
+                        size_t text_max)
+{
+    char name[PHUB_NODE_NAME_MAX + 1];
+    uint64_t now_ns = phub__swap_now(swap);
+
+    if (move == NULL) {
+        (void)snprintf(text, text_max, "it is being moved already");
+        return;
+    }
+    phub__swap_node_name(swap, move->targets[move->attempt], name,
+                         sizeof name);
+    if (phub__swap_waits(move) && move->put_off > 0)
+        (void)snprintf(text, text_max, "it is to be moved to %s, since %llu s; "
+                       "times its child put that off: %u; it is moved all the "
+                       "same in %llu s", name,
+                       seconds(move->begun_ns, now_ns), move->put_off,
+                       seconds(now_ns, move->force_ns));
+    else
+        (void)snprintf(text, text_max, "it is being moved to %s already, since "
+                       "%llu s; ask again when it is there", name,
+                       seconds(move->begun_ns, now_ns));
+}
+
 static void item_refuse(struct phub_swap *swap,
                         const struct phub_plan_item *item, uint32_t class)
 {
+    char moving[TEXT_MAX];
     int rc = PHUB_ENOTFOUND;
     const char *text = "it does not run here";
 
@@ -161,7 +194,9 @@ static void item_refuse(struct phub_swap *swap,
         text = "no node may hold the child; it stays";
     } else if (class == PHUB_SWAP_MOVING) {
         rc = PHUB_EBUSY;
-        text = "it is being moved already";
+        moving_text(swap, phub__swap_find(swap, &item->id), moving,
+                    sizeof moving);
+        text = moving;
     }
     swap->host->move_report(swap->ctx, &item->id, rc, text);
 }
@@ -203,8 +238,15 @@ static void move_start(struct phub_swap *swap, struct phub_swap_move *move,
                        struct phub_swap_batch *batch)
 {
     struct phub_bytes child = phub__swap_child(move);
+    struct phub_swap_move *before = phub__swap_find(swap, &child);
 
-    if (phub__swap_find(swap, &child) != NULL) {  /* twice in one batch */
+    if (before != NULL && phub__swap_waits(before) && !move->ask) {
+        phub_swap_notify_originating_node(swap, before, PHUB_ECANCELLED,
+                                          "a move that asks nobody took its "
+                                          "place");
+        before = NULL;
+    }
+    if (before != NULL) {  /* twice in one batch */
         swap->host->move_report(swap->ctx, &child, PHUB_EBUSY,
                                 "it is being moved already");
         free(move);

@@ -35,11 +35,14 @@ static uint32_t item_class(const struct phub_swap *swap,
                            const struct phub_plan_item *item)
 {
     struct phub_child_info info = { .size = sizeof info };
+    const struct phub_swap_move *move;
     bool here;
 
     if (item->id.size == 0 || item->id.size > PHUB_CHILD_ID_MAX)
         return PHUB_SWAP_AWAY;
-    if (phub__swap_find(swap, &item->id) != NULL)
+    move = phub__swap_find(swap, &item->id);
+    if (move != NULL && !(phub__swap_waits(move) &&
+                          (item->flags & PHUB_PLAN_NO_CONSENT) != 0))
         return PHUB_SWAP_MOVING;
     if (item->targets_count == 0)
         return PHUB_SWAP_NOWHERE;

@@ -73,9 +73,8 @@ void phub__swap_log(struct phub_swap *swap, uint32_t level, const char *text)
         swap->host->log(swap->ctx, level, text);
 }
 
-/* The node's name for people, or its number. */
-static void node_name(struct phub_swap *swap, uint64_t id, char *name,
-                      size_t name_max)
+void phub__swap_node_name(struct phub_swap *swap, uint64_t id, char *name,
+                          size_t name_max)
 {
     const struct phub_view *view = swap->host->view(swap->ctx);
     uint32_t low = 0, high = swap->host->view_count(view);
@@ -97,6 +96,11 @@ static void node_name(struct phub_swap *swap, uint64_t id, char *name,
         else
             high = middle;
     }
+}
+
+bool phub__swap_waits(const struct phub_swap_move *move)
+{
+    return move->ask && move->move == 0;
 }
 
 /* --- the end of a move --------------------------------------------------- */
@@ -149,7 +153,8 @@ static void move_done(struct phub_swap *swap, struct phub_swap_move *move)
 {
     char name[PHUB_NODE_NAME_MAX + 1], text[TEXT_MAX];
 
-    node_name(swap, move->targets[move->attempt], name, sizeof name);
+    phub__swap_node_name(swap, move->targets[move->attempt], name,
+                         sizeof name);
     (void)snprintf(text, sizeof text, "moved to %s", name);
     phub_swap_notify_originating_node(swap, move, 0, text);
 }
@@ -177,7 +182,8 @@ static void failure_add(struct phub_swap *swap, struct phub_swap_move *move,
     if (move->text == NULL)
         return;
     used = strlen(move->text);
-    node_name(swap, move->targets[move->attempt], name, sizeof name);
+    phub__swap_node_name(swap, move->targets[move->attempt], name,
+                         sizeof name);
     (void)snprintf(move->text + used, TEXT_MAX - used, "%s%s: %s",
                    used > 0 ? "; " : "", name, why);
 }
@@ -266,7 +272,7 @@ static int retarget(struct phub_swap *swap, struct phub_swap_move *move)
     uint32_t count = 0, owners = 1, i;
     int rc;
 
-    if (!move->deferred || move->cause != PHUB_CAUSE_NODE_JOINED ||
+    if (move->put_off == 0 || move->cause != PHUB_CAUSE_NODE_JOINED ||
         !PHUB_HAS(swap->host, assign_for))
         return 0;
     if (swap->host->child_info(swap->ctx, &child, &info) == 0 &&
@@ -325,7 +331,7 @@ static void consent_ended(struct phub_swap *swap, struct phub_swap_move *move,
             phub__swap_note(swap, move, rc == PHUB_EBUSY
                 ? "move deferred: the child is not ready"
                 : "move deferred: the child does not answer");
-            move->deferred = true;
+            move->put_off++;
             return;
         }
         phub__swap_note(swap, move, "moved without consent: put off too long");
