@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 #
 # check_strategy_pages: the pages say what the code says. Every function of the
-# host table and of the vtables is in phub-strategy(7), every function of
+# host table is in phub-host(7), of the vtables in phub-strategy(7), every one of
 # libphubswap in phub_swap(3), every shipped strategy has a page with its
 # parameters as it declares them, and the example of phub-strategy(7) compiles
 # and is a plugin.
@@ -21,13 +21,21 @@ complain() {
     failed=1
 }
 
-sed -n 's/.*(\*\([a-z_]*\))(.*/\1/p' "$srcdir/libphub/phub/plugin.h" |
-    sort -u >"$scratch/functions"
-[ "$(wc -l <"$scratch/functions")" -gt 50 ] || complain "too few functions"
-while read -r name; do
-    cat "$man/phub-strategy.7" "$man/phub-host.7" | grep "Fn $name\\b" >/dev/null ||
-        complain "phub-strategy.7 does not tell of $name"
-done <"$scratch/functions"
+# functions PAGE AT_LEAST <HEADER
+functions() {
+    sed -n 's/.*(\*\([a-z_]*\))(.*/\1/p' | sort -u >"$scratch/functions"
+    [ "$(wc -l <"$scratch/functions")" -gt "$2" ] ||
+        complain "too few functions for $1"
+    while read -r name; do
+        grep -q "Fn $name\\b" "$man/$1" || complain "$1 does not tell of $name"
+    done <"$scratch/functions"
+}
+
+header=$srcdir/libphub/phub/plugin.h
+sed -n '/^struct phub_host {/,/^};/p' "$header" >"$scratch/host"
+sed '/^struct phub_host {/,/^};/d' "$header" >"$scratch/tables"
+functions phub-host.7 50 <"$scratch/host"
+functions phub-strategy.7 10 <"$scratch/tables"
 
 while read -r name; do
     grep -q "^\\.F[no] $name\\b" "$man/phub_swap.3" ||

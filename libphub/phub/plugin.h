@@ -46,7 +46,7 @@
  *        alter_refuse, child_state, handover_put, handover_get,
  *        handover_drop, scored; all kinds: asked; PHUB_EFORGOTTEN.
  *
- * Manual: phub-strategy(7). */
+ * Manual: phub-strategy(7), phub-host(7). */
 #ifndef PHUB_PLUGIN_H
 #define PHUB_PLUGIN_H
 
