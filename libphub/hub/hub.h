@@ -52,6 +52,7 @@
 struct phub__flow;
 struct phub__requests;
 struct phub__peers;
+struct phub__own;
 struct phub__locals;
 struct phub__redistribution;
 struct phub__moves;
@@ -156,6 +157,7 @@ struct phub__hub {
     struct phub__subscriptions *subscriptions; /* NULL: nobody ever did */
     struct phub__requests *requests;
     struct phub__peers *peers;
+    struct phub__own *own;           /* messages to ourselves */
     struct phub__locals *locals;
     struct phub__moves *moves;
     struct phub__redistribution *redistribution;

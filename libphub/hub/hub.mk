@@ -40,7 +40,9 @@ libphub_core_la_SOURCES += \
 	libphub/hub/op.c libphub/hub/ops.h \
 	libphub/hub/options.c libphub/hub/options.h \
 	libphub/hub/order.c libphub/hub/order.h \
+	libphub/hub/deliver.c libphub/hub/deliver.h \
 	libphub/hub/peer.c libphub/hub/peer.h libphub/hub/presend.c \
+	libphub/hub/stranger.c libphub/hub/stranger.h \
 	libphub/hub/reconcile.c \
 	libphub/hub/redistribute.c libphub/hub/redistribute.h \
 	libphub/hub/place.c libphub/hub/place.h \

@@ -6,26 +6,19 @@
  * some.  It is made when the node enters the view and freed when it leaves or
  * restarts; what was not acknowledged is lost then, and whoever sent it hears
  * of the node's going from the request manager.
- * The cluster's messages go to members and strangers alike: strangers are
- * reached over a link of their endpoint that is kept for a while.
+ * The cluster's messages go to members and strangers (stranger.c) alike.
  * A frame is taken apart, counted if it is not for us, and given to whoever
- * owns its type.  What this node sends to itself is delivered from the loop,
- * without encoding an envelope. */
+ * owns its type (deliver.c), as is what this node sends to itself. */
 #include "config.h"
 
 #include <string.h>
 
 #include <phub/error.h>
 
-#include "hub/confirm.h"
-#include "hub/gather.h"
-#include "hub/host.h"
-#include "hub/local.h"
-#include "hub/message.h"
+#include "hub/deliver.h"
 #include "hub/move.h"
 #include "hub/peer.h"
-#include "hub/rows.h"
-#include "hub/synced.h"
+#include "hub/stranger.h"
 #include "hub/watch.h"
 #include "wire/memory.h"
 #include "wire/session.h"
@@ -33,7 +26,6 @@
 #define BACKLOG_FRAMES_MAX 65536u      /* per peer, behind a full window */
 #define BACKLOG_BYTES_MAX 67108864u
 #define PEERS_FIRST 8u      /* a power of 2 */
-#define STRANGERS_MAX 64u   /* links to endpoints that are not members */
 
 /* A control message that waits for room in its session's window. */
 struct waiting {
@@ -57,19 +49,6 @@ struct peer {
     struct peer *next, **back;
 };
 
-struct stranger {
-    struct phub__link *link;
-    uint64_t used;
-    char endpoint[PHUB_ENDPOINT_MAX + 1];
-};
-
-/* A body on its way to ourselves. */
-struct own {
-    struct own *next;
-    struct phub_buf *body;
-    unsigned type;
-};
-
 struct phub__peers {
     struct peer *peers;
     struct peer **buckets;                 /* by node */
@@ -78,10 +57,7 @@ struct phub__peers {
     struct phub__timer *timer;
     uint64_t armed_ns;                     /* 0: the timer does not run */
     uint64_t generations;
-    uint64_t uses;
-    struct own *own_first, **own_last;
-    int own_scheduled;
-    struct stranger strangers[STRANGERS_MAX];
+    struct phub__strangers *strangers;
 };
 
 /* --- finding --------------------------------------------------------------------- */
@@ -375,26 +351,6 @@ static int session_open(struct peer *peer, unsigned lane)
     return *session != NULL ? 0 : phub__session_new(&config, session);
 }
 
-static void own_flush(void *arg);
-
-static int send_own(struct phub__hub *hub, unsigned type,
-                    struct phub_buf *body)
-{
-    struct phub__peers *peers = hub->peers;
-    struct own *own = phub__calloc(1, sizeof *own);
-
-    if (own == NULL)
-        return PHUB_ENOMEM;
-    own->type = type;
-    own->body = phub__buf_ref(body);
-    *peers->own_last = own;
-    peers->own_last = &own->next;
-    if (!peers->own_scheduled &&
-        hub->env->defer(hub->env, own_flush, hub) == 0)
-        peers->own_scheduled = 1;
-    return 0;
-}
-
 int phub__peer_send(struct phub__hub *hub, uint64_t node, uint32_t type,
                     struct phub_buf *body)
 {
@@ -402,7 +358,7 @@ int phub__peer_send(struct phub__hub *hub, uint64_t node, uint32_t type,
     int rc;
 
     if (node == hub->node)
-        return send_own(hub, type, body);
+        return phub__own_send(hub, type, body);
     peer = find(hub, node);
     if (peer == NULL)
         return PHUB_ENODEDOWN;
@@ -452,34 +408,6 @@ int phub__peer_congested(struct phub__hub *hub, uint64_t node)
 
 /* --- to anybody --------------------------------------------------------------------- */
 
-static struct phub__link *stranger_link(struct phub__hub *hub,
-                                        const char *endpoint)
-{
-    struct phub__peers *peers = hub->peers;
-    struct phub_env *env = hub->env;
-    struct stranger *oldest = &peers->strangers[0];
-    uint32_t i;
-
-    for (i = 0; i < STRANGERS_MAX; i++) {
-        struct stranger *s = &peers->strangers[i];
-
-        if (s->link != NULL && strcmp(s->endpoint, endpoint) == 0) {
-            s->used = ++peers->uses;
-            return s->link;
-        }
-        if (s->link == NULL ? oldest->link != NULL : s->used < oldest->used)
-            oldest = s;
-    }
-    if (oldest->link != NULL)
-        env->link_close(env, &oldest->link);
-    if (strlen(endpoint) > PHUB_ENDPOINT_MAX ||
-        env->link_open(env, endpoint, PHUB__LINK_CONTROL, &oldest->link) != 0)
-        return NULL;
-    memcpy(oldest->endpoint, endpoint, strlen(endpoint) + 1);
-    oldest->used = ++peers->uses;
-    return oldest->link;
-}
-
 void phub__peer_cluster_send(void *arg, const struct phub__cluster_to *to,
                              enum phub__cluster_type type,
                              const uint8_t *body, size_t size)
@@ -494,98 +422,13 @@ void phub__peer_cluster_send(void *arg, const struct phub__cluster_to *to,
     if (buf == NULL)
         return;
     (void)put(hub, peer != NULL ? link_of(peer, PHUB__LANE_PROBE)
-                                : stranger_link(hub, to->endpoint),
+                                : phub__stranger_link(hub->peers->strangers,
+                                                    to->endpoint),
               &envelope, buf);
     phub__buf_unref(&buf);
 }
 
 /* --- in ------------------------------------------------------------------------------ */
-
-/* A body whose turn has come, from a member or from ourselves. */
-static void handle(struct phub__hub *hub, uint64_t from, unsigned type,
-                   struct phub_buf *body)
-{
-    switch ((enum phub__message)type) {
-    case PHUB__MESSAGE_REQUEST:
-        phub__op_received(hub, from, body);
-        return;
-    case PHUB__MESSAGE_RESPONSE:
-        phub__response_received(hub, from, body);
-        return;
-    case PHUB__MESSAGE_VIEW_SYNC:
-        phub__synced_received(hub, from, body);
-        return;
-    case PHUB__MESSAGE_GATHERED:
-        phub__gather_received(hub, body);
-        return;
-    case PHUB__MESSAGE_COVER:
-        phub__confirm_received(hub, from, body);
-        return;
-    case PHUB__MESSAGE_COVERED:
-        phub__confirm_answered(hub, from, body);
-        return;
-    case PHUB__MESSAGE_WATCH:
-        phub__watch_asked(hub, from, body);
-        return;
-    case PHUB__MESSAGE_EVENTS:
-        phub__watch_told(hub, from, body);
-        return;
-    case PHUB__MESSAGE_DELTA:
-        (void)phub__rows_apply(hub, from, phub__buf_bytes(body));
-        phub__synced_rows_applied(hub);
-        return;
-    case PHUB__MESSAGE_PEER:
-        phub__host_received(hub, from, body);
-        return;
-    case PHUB__MESSAGE_LOAD:
-        phub__host_load_received(hub, from, body);
-        return;
-    case PHUB__MESSAGE_STATE:
-        phub__state_received(hub, from, body);
-        return;
-    case PHUB__MESSAGE_STATE_ACK:
-        phub__state_acked(hub, from, body);
-        return;
-    case PHUB__MESSAGE_CHILD_MESSAGE:
-        phub__mail_received(hub, from, body);
-        return;
-    case PHUB__MESSAGE_CHILD_REPLY:
-        phub__mail_replied(hub, from, body);
-        return;
-    case PHUB__MESSAGE_PING:
-    case PHUB__MESSAGE_ACK:
-    case PHUB__MESSAGE_PING_REQ:
-    case PHUB__MESSAGE_NACK:
-    case PHUB__MESSAGE_GOSSIP:
-    case PHUB__MESSAGE_SYNC:
-    case PHUB__MESSAGE_JOIN:
-    case PHUB__MESSAGE_JOIN_ANSWER:
-    case PHUB__MESSAGE_JOIN_CONFIRM:
-    case PHUB__MESSAGE_LEAVE:
-    case PHUB__MESSAGE_VECTOR:
-    case PHUB__MESSAGE_ROWS_ASK:
-    case PHUB__MESSAGE_SESSION_ACK:
-        break;
-    }
-    hub->counters.frames_unknown++;
-}
-
-static void own_flush(void *arg)
-{
-    struct phub__hub *hub = arg;
-    struct phub__peers *peers = hub->peers;
-    struct own *own = peers->own_first, *next;
-
-    peers->own_first = NULL;
-    peers->own_last = &peers->own_first;
-    peers->own_scheduled = 0;
-    for (; own != NULL; own = next) {
-        next = own->next;
-        handle(hub, hub->node, own->type, own->body);
-        phub__buf_unref(&own->body);
-        phub__free(own);
-    }
-}
 
 static void deliver(void *arg, const struct phub__envelope *envelope,
                     struct phub_buf *frame, struct phub_bytes body)
@@ -597,7 +440,7 @@ static void deliver(void *arg, const struct phub__envelope *envelope,
                            body.size);
     if (part == NULL)
         return; /* as if it were lost with its node: asked again or repaired */
-    handle(peer->hub, peer->node, envelope->type, part);
+    phub__deliver(peer->hub, peer->node, envelope->type, part);
     phub__buf_unref(&part);
 }
 
@@ -764,34 +607,27 @@ int phub__peers_new(struct phub__hub *hub)
 
     if (peers == NULL)
         return PHUB_ENOMEM;
-    peers->own_last = &peers->own_first;
+    hub->peers = peers;
     peers->timer = hub->env->timer_new(hub->env, tick, hub);
-    if (peers->timer == NULL) {
-        phub__free(peers);
+    peers->strangers = phub__strangers_new(hub->env);
+    if (peers->timer == NULL || peers->strangers == NULL ||
+        phub__own_new(hub) != 0) {
+        phub__peers_free(hub);
         return PHUB_ENOMEM;
     }
-    hub->peers = peers;
     return 0;
 }
 
 void phub__peers_free(struct phub__hub *hub)
 {
     struct phub__peers *peers = hub->peers;
-    struct own *own;
-    uint32_t i;
 
     if (peers == NULL)
         return;
     while (peers->peers != NULL)
         peer_drop(hub, peers->peers->node);
-    while ((own = peers->own_first) != NULL) {
-        peers->own_first = own->next;
-        phub__buf_unref(&own->body);
-        phub__free(own);
-    }
-    for (i = 0; i < STRANGERS_MAX; i++)
-        if (peers->strangers[i].link != NULL)
-            hub->env->link_close(hub->env, &peers->strangers[i].link);
+    phub__own_free(hub);
+    phub__strangers_free(&peers->strangers);
     hub->env->timer_free(hub->env, &peers->timer);
     phub__free(peers->buckets);
     phub__free(peers->due);
