@@ -8,5 +8,6 @@ libphub_sim_la_SOURCES = \
 	libphub/env/sim/index.c \
 	libphub/env/sim/net.c libphub/env/sim/node.c \
 	libphub/env/sim/private.h libphub/env/sim/process.c \
+	libphub/env/sim/queue.c \
 	libphub/env/sim/random.c libphub/env/sim/runner.c \
 	libphub/env/sim/world.c libphub/env/sim/world.h

@@ -44,14 +44,28 @@ struct phub__sim_event {
     void *arg;
     uint64_t content;
     enum phub__sim_kind kind;
-    uint32_t index;                     /* in the heap, or UINT32_MAX */
-    struct phub__sim_event *prev, *next; /* held by a frozen process */
+    uint32_t index;                     /* the queue's: where it is */
+    struct phub__sim_event *prev, *next; /* in the wheel, or held by a frozen
+                                          * process */
 };
 
 /* An event's place in the heap, with its order. */
 struct phub__sim_slot {
     uint64_t at, number;
     struct phub__sim_event *event;
+};
+
+#define PHUB__SIM_QUEUE_SLOTS 4096u     /* ticks of one turn; a power of 2 */
+
+/* All zero is empty, at time 0. */
+struct phub__sim_queue {
+    uint64_t tick;                      /* come to; earlier ones are no more */
+    struct phub__sim_slot *heap;        /* of it */
+    uint32_t heap_count, heap_max;
+    uint32_t wheel_count;
+    uint64_t taken[PHUB__SIM_QUEUE_SLOTS / 64]; /* slots with events, a bit
+                                                 * each */
+    struct phub__sim_event *wheel[PHUB__SIM_QUEUE_SLOTS];
 };
 
 struct phub__timer {
@@ -163,9 +177,8 @@ struct phub__world {
     uint64_t ran;
     uint64_t hash;
     uint64_t serials;                   /* processes, links, children */
-    struct phub__sim_slot *heap;
+    struct phub__sim_queue queue;
     struct phub__sim_event *events_free; /* by next */
-    uint32_t heap_count, heap_max;
     struct phub__sim_random streams[PHUB__SIM_CASE + 1];
     struct phub__sim_node **nodes;
     uint32_t nodes_count;
@@ -204,13 +217,27 @@ phub__sim_event(struct phub__world *world, uint64_t at,
 void phub__sim_event_cancel(struct phub__world *world,
                             struct phub__sim_event **event);
 
-/* One that waits in the heap is put behind all of that time. */
+/* One that waits in the queue is put behind all of that time. */
 void phub__sim_event_move(struct phub__world *world,
                           struct phub__sim_event *event, uint64_t at);
 
 /* Put one that was held back in. */
 void phub__sim_event_again(struct phub__world *world,
                            struct phub__sim_event *event);
+
+/* --- queue.c -------------------------------------------------------------- */
+
+/* It borrows event, which is in no queue. */
+void phub__sim_queue_add(struct phub__sim_queue *queue,
+                         struct phub__sim_event *event);
+void phub__sim_queue_remove(struct phub__sim_queue *queue,
+                            struct phub__sim_event *event);
+/* Is it in one? */
+int phub__sim_queue_has(const struct phub__sim_event *event);
+/* The one with the least (time, number), which stays; NULL: it is empty. */
+struct phub__sim_event *phub__sim_queue_first(struct phub__sim_queue *queue);
+/* It is empty. */
+void phub__sim_queue_fini(struct phub__sim_queue *queue);
 
 /* --- index.c -------------------------------------------------------------- */
 void phub__sim_index_fini(struct phub__world *world);
@@ -238,7 +265,7 @@ void phub__sim_process_unref(struct phub__sim_process *process);
 /* Around each turn of a process. */
 void phub__sim_turn_begin(struct phub__sim_process *process);
 void phub__sim_turn_end(struct phub__sim_process *process);
-/* What was held goes back into the heap, in order. */
+/* What was held goes back into the queue, in order. */
 void phub__sim_release(struct phub__sim_process *process);
 /* An effect is about to happen; 0: it does not. */
 int phub__sim_effect(struct phub__sim_process *process);

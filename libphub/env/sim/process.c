@@ -70,7 +70,7 @@ static void timer_start(struct phub_env *env, struct phub__timer *timer,
 {
     struct phub__sim_process *process = phub__sim_of(env);
 
-    if (timer->event != NULL && timer->event->index != UINT32_MAX
+    if (timer->event != NULL && phub__sim_queue_has(timer->event)
         && !process->dead) {
         phub__sim_event_move(process->world, timer->event,
                              phub__sim_when_mono(process->node, at_ns));

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* world: the clock, the heap of events, and the trace.
+/* world: the clock, its events, and the trace.
  *
- * A heap by (time, number): the number makes the order total, so that
- * nothing depends on the heap's shape.  An event of a process is run as a
+ * Events run by (time, number); queue.c.  An event of a process is run as a
  * turn of it: the event, then what it deferred.  A frozen process keeps its
  * events in a list; a dead one's are dropped. */
 #include "config.h"
@@ -13,9 +12,6 @@
 #include <xxhash.h>
 
 #include "env/sim/private.h"
-
-#define NOT_IN_HEAP UINT32_MAX
-#define ARY 4u              /* children of one place in the heap */
 
 void *phub__sim_alloc(size_t count, size_t size)
 {
@@ -53,97 +49,7 @@ void phub__sim_mix(struct phub__world *world, uint64_t value)
     world->hash ^= world->hash >> 32;
 }
 
-/* --- the heap ------------------------------------------------------------- */
-
-static inline int before(const struct phub__sim_slot *a,
-                         const struct phub__sim_slot *b)
-{
-    return (a->at < b->at) | ((a->at == b->at) & (a->number < b->number));
-}
-
-static inline void put(struct phub__world *world, uint32_t index,
-                       struct phub__sim_slot slot)
-{
-    world->heap[index] = slot;
-    slot.event->index = index;
-}
-
-static void sift_up(struct phub__world *world, uint32_t index,
-                    struct phub__sim_slot slot)
-{
-    while (index > 0 && before(&slot, &world->heap[(index - 1) / ARY])) {
-        put(world, index, world->heap[(index - 1) / ARY]);
-        index = (index - 1) / ARY;
-    }
-    put(world, index, slot);
-}
-
-static void sift_down(struct phub__world *world, uint32_t index,
-                      struct phub__sim_slot slot)
-{
-    const struct phub__sim_slot *heap = world->heap;
-
-    for (;;) {
-        uint32_t first = ARY * index + 1, least = first;
-        uint32_t end = first + ARY < world->heap_count ? first + ARY
-                                                       : world->heap_count;
-
-        if (first >= world->heap_count)
-            break;
-        for (uint32_t child = first + 1; child < end; child++)
-            if (before(&heap[child], &heap[least]))
-                least = child;
-        if (!before(&heap[least], &slot))
-            break;
-        put(world, index, heap[least]);
-        index = least;
-    }
-    put(world, index, slot);
-}
-
-/* To its place from there. */
-static void sift(struct phub__world *world, uint32_t index,
-                 struct phub__sim_slot slot)
-{
-    if (index > 0 && before(&slot, &world->heap[(index - 1) / ARY]))
-        sift_up(world, index, slot);
-    else
-        sift_down(world, index, slot);
-}
-
-static void heap_add(struct phub__world *world, struct phub__sim_event *event)
-{
-    if (world->heap_count == world->heap_max) {
-        world->heap_max = world->heap_max == 0 ? 256 : world->heap_max * 2;
-        world->heap = phub__sim_grow(world->heap, world->heap_max,
-                                     sizeof(*world->heap));
-    }
-    sift_up(world, world->heap_count++,
-            (struct phub__sim_slot){ event->at, event->number, event });
-}
-
-/* The place is filled from below, and that by the last one, which mostly
- * belongs there: half the comparisons. */
-static void heap_remove(struct phub__world *world, uint32_t index)
-{
-    struct phub__sim_slot last = world->heap[--world->heap_count];
-    const struct phub__sim_slot *heap = world->heap;
-    uint32_t count = world->heap_count, first;
-
-    heap[index].event->index = NOT_IN_HEAP;
-    if (index == count)
-        return;
-    while ((first = ARY * index + 1) + ARY <= count) {
-        uint32_t a = first + (uint32_t)before(&heap[first + 1], &heap[first]);
-        uint32_t b = first + 2
-            + (uint32_t)before(&heap[first + 3], &heap[first + 2]);
-        uint32_t least = before(&heap[b], &heap[a]) ? b : a;
-
-        put(world, index, heap[least]);
-        index = least;
-    }
-    sift(world, index, last);
-}
+/* --- events ---------------------------------------------------------------- */
 
 struct phub__sim_event *
 phub__sim_event(struct phub__world *world, uint64_t at,
@@ -168,7 +74,7 @@ phub__sim_event(struct phub__world *world, uint64_t at,
     event->run = run;
     event->drop = drop;
     event->arg = arg;
-    heap_add(world, event);
+    phub__sim_queue_add(&world->queue, event);
     return event;
 }
 
@@ -190,10 +96,10 @@ static void held_remove(struct phub__sim_event *event)
 void phub__sim_event_move(struct phub__world *world,
                           struct phub__sim_event *event, uint64_t at)
 {
+    phub__sim_queue_remove(&world->queue, event);
     event->at = at < world->now ? world->now : at;
     event->number = world->numbers++;
-    sift(world, event->index,
-         (struct phub__sim_slot){ event->at, event->number, event });
+    phub__sim_queue_add(&world->queue, event);
 }
 
 static void event_free(struct phub__world *world,
@@ -212,8 +118,8 @@ void phub__sim_event_cancel(struct phub__world *world,
 {
     if (*event == NULL)
         return;
-    if ((*event)->index != NOT_IN_HEAP)
-        heap_remove(world, (*event)->index);
+    if (phub__sim_queue_has(*event))
+        phub__sim_queue_remove(&world->queue, *event);
     else
         held_remove(*event);
     event_free(world, *event);
@@ -234,7 +140,7 @@ static void hold(struct phub__sim_process *process,
 void phub__sim_event_again(struct phub__world *world,
                            struct phub__sim_event *event)
 {
-    heap_add(world, event);
+    phub__sim_queue_add(&world->queue, event);
 }
 
 static void drop(struct phub__world *world, struct phub__sim_event *event)
@@ -246,16 +152,15 @@ static void drop(struct phub__world *world, struct phub__sim_event *event)
 
 int phub__world_step(struct phub__world *world)
 {
-    struct phub__sim_event *event;
+    struct phub__sim_event *event = phub__sim_queue_first(&world->queue);
     struct phub__sim_process *process;
 
-    if (world->heap_count == 0)
+    if (event == NULL)
         return 0;
-    event = world->heap[0].event;
     process = event->process;
     phub__assert(event->at >= world->now);
     world->now = event->at;
-    heap_remove(world, 0);
+    phub__sim_queue_remove(&world->queue, event);
     if (process != NULL && process->dead) {
         drop(world, event);
         return 1;
@@ -266,7 +171,7 @@ int phub__world_step(struct phub__world *world)
     }
     if (process != NULL && process->busy_until > world->now) {
         event->at = process->busy_until;
-        heap_add(world, event);
+        phub__sim_queue_add(&world->queue, event);
         return 1;
     }
     world->ran++;
@@ -285,7 +190,10 @@ int phub__world_step(struct phub__world *world)
 
 void phub__world_run(struct phub__world *world, uint64_t until_ns)
 {
-    while (world->heap_count != 0 && world->heap[0].at <= until_ns)
+    const struct phub__sim_event *first;
+
+    while ((first = phub__sim_queue_first(&world->queue)) != NULL
+           && first->at <= until_ns)
         (void)phub__world_step(world);
     if (world->now < until_ns)
         world->now = until_ns;
@@ -345,6 +253,7 @@ struct phub__world *phub__world_new(const struct phub__world_options *options)
 void phub__world_free(struct phub__world **where)
 {
     struct phub__world *world = *where;
+    struct phub__sim_event *event;
 
     if (world == NULL)
         return;
@@ -352,10 +261,8 @@ void phub__world_free(struct phub__world **where)
     for (uint32_t i = 0; i < world->nodes_count; i++)
         phub__sim_node_power_off(world->nodes[i]);
     phub__world_heal_all(world);
-    while (world->heap_count != 0) {
-        struct phub__sim_event *event = world->heap[0].event;
-
-        heap_remove(world, 0);
+    while ((event = phub__sim_queue_first(&world->queue)) != NULL) {
+        phub__sim_queue_remove(&world->queue, event);
         drop(world, event);
     }
     for (uint32_t i = 0; i < world->nodes_count; i++) {
@@ -366,12 +273,11 @@ void phub__world_free(struct phub__world **where)
     phub__sim_index_fini(world);
     free(world->nodes);
     while (world->events_free != NULL) {
-        struct phub__sim_event *event = world->events_free;
-
+        event = world->events_free;
         world->events_free = event->next;
         free(event);
     }
-    free(world->heap);
+    phub__sim_queue_fini(&world->queue);
     free(world);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* world: a cluster's surroundings, simulated from one seed.
  *
- * One virtual clock, one heap of events ordered by (time, number), one seed.
+ * One virtual clock, one queue of events ordered by (time, number), one seed.
  * Nodes are machines with a clock, a disk and a guard; a process is one start
  * of a daemon on a node and is what gives the struct phub_env that a hub runs
  * on.  Whatever happens is an event; nothing else moves time.  All chance
