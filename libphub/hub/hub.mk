@@ -40,6 +40,7 @@ libphub_core_la_SOURCES += \
 	libphub/hub/op.c libphub/hub/ops.h \
 	libphub/hub/options.c libphub/hub/options.h \
 	libphub/hub/order.c libphub/hub/order.h \
+	libphub/hub/held.c \
 	libphub/hub/deliver.c libphub/hub/deliver.h \
 	libphub/hub/peer.c libphub/hub/peer.h libphub/hub/presend.c \
 	libphub/hub/stranger.c libphub/hub/stranger.h \

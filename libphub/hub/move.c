@@ -8,7 +8,6 @@
 #include <phub/error.h>
 
 #include "hub/departed.h"
-#include "hub/handover.h"
 #include "hub/host_private.h"
 #include "hub/keeper.h"
 #include "hub/message.h"
@@ -748,59 +747,4 @@ void phub__move_finish(struct phub__hub *hub, uint64_t id)
 int phub__move_holding(const struct phub__move *move)
 {
     return move->phase >= PHUB__MOVE_DECIDED && !move->returned;
-}
-
-/* --- held states ----------------------------------------------------------- */
-
-/* The state that local could go on with, and for which home epoch. */
-static int holds(const struct phub__local *local, struct phub__op_held *held)
-{
-    const struct phub__move *move = local->move;
-    const struct phub__arrival *arrival = local->arrival;
-
-    *held = (struct phub__op_held){ .id = phub__local_id(local) };
-    if (move != NULL && move->phase == PHUB__MOVE_DECIDED && !move->over) {
-        held->incarnation = move->incarnation;
-        held->epoch = move->epoch;
-        return 1;
-    }
-    if (arrival != NULL && phub__arrival_complete(arrival)) {
-        held->incarnation = phub__arrival_incarnation(arrival);
-        held->epoch = phub__arrival_base(arrival);
-        return 1;
-    }
-    held->incarnation = local->kept_incarnation;
-    held->epoch = local->given_back;
-    return local->kept != NULL && local->given_back.number != 0;
-}
-
-uint32_t phub__moves_held(struct phub__hub *hub, struct phub__op_held *held,
-                          uint32_t held_max)
-{
-    struct phub__local *local;
-    struct phub__op_held one;
-    uint32_t count = 0;
-
-    for (local = phub__locals_first(hub->locals);
-         local != NULL && count < held_max; local = local->next) {
-        if (!holds(local, &one))
-            continue;
-        if (held != NULL)
-            held[count] = one;
-        count++;
-    }
-    count += phub__handover_held(hub, held != NULL ? held + count : NULL,
-                                 held_max - count);
-    return count;
-}
-
-int phub__moves_holds(struct phub__hub *hub, struct phub_bytes id,
-                      struct phub_epoch incarnation, struct phub_epoch epoch)
-{
-    const struct phub__local *local = phub__local_find(hub, id);
-    struct phub__op_held held;
-
-    return local != NULL && holds(local, &held) &&
-           phub_epoch_cmp(held.incarnation, incarnation) == 0 &&
-           phub_epoch_cmp(held.epoch, epoch) == 0;
 }
