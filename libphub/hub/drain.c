@@ -155,7 +155,9 @@ static void plan(struct phub__hub *hub, struct phub_bytes *ids, uint32_t count)
                       (uint32_t)((drain->deadline_ns - now) / NS_PER_MS + 1),
                       text, sizeof text) != 0)
         for (i = 0; i < n; i++)
-            phub__redistribution_report(hub, ids[i], PHUB_EPLUGIN, text);
+            phub__redistribution_report(
+                hub, hub->strategies[PHUB_KIND_MIGRATION]->ctx, ids[i],
+                PHUB_EPLUGIN, text);
 }
 
 /* Nothing may be placed, or will be: whoever stops can wait for a better

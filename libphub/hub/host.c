@@ -564,7 +564,7 @@ static void host_move_report(struct phub_ctx *ctx,
 {
     if (ctx->moving != 0)
         ctx->moving--;
-    phub__redistribution_report(ctx->hub, *child, rc, text);
+    phub__redistribution_report(ctx->hub, ctx, *child, rc, text);
 }
 
 /* --- partition ----------------------------------------------------------- */

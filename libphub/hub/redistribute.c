@@ -39,6 +39,7 @@ struct watch {
     phub__move_reported *done;
     void *arg;
     uint64_t target;
+    uint32_t who;                  /* the strategy that was asked */
     uint32_t id_size;
     char id[PHUB_CHILD_ID_MAX];
 };
@@ -129,6 +130,7 @@ int phub__redistribution_watch(struct phub__hub *hub, struct phub_bytes id,
     watch->done = done;
     watch->arg = arg;
     watch->target = target;
+    watch->who = hub->strategies[PHUB_KIND_MIGRATION]->ctx->who;
     watch->id_size = (uint32_t)id.size;
     memcpy(watch->id, id.data, id.size);
     watch->next = *bucket;
@@ -136,8 +138,12 @@ int phub__redistribution_watch(struct phub__hub *hub, struct phub_bytes id,
     return 0;
 }
 
-void phub__redistribution_report(struct phub__hub *hub, struct phub_bytes id,
-                                 int rc, const char *text)
+/* One that is on its way out ends its moves beside the new one, which may have
+ * been asked for another of the same child meanwhile. */
+void phub__redistribution_report(struct phub__hub *hub,
+                                 const struct phub_ctx *ctx,
+                                 struct phub_bytes id, int rc,
+                                 const char *text)
 {
     struct phub__redistribution *r = hub->redistribution;
     struct watch **p = watches_of(hub, id), *watch, *mine = NULL;
@@ -150,7 +156,7 @@ void phub__redistribution_report(struct phub__hub *hub, struct phub_bytes id,
     if (refused && !r->watched)
         return;
     while ((watch = *p) != NULL) {
-        int same = watch->id_size == id.size &&
+        int same = watch->who == ctx->who && watch->id_size == id.size &&
                    memcmp(watch->id, id.data, id.size) == 0;
 
         if (!same || newest) {
@@ -696,7 +702,9 @@ void phub__redistribution_move(struct phub__hub *hub,
                 (uint32_t)op->timeout_ms, text, sizeof text);
         if (rc == 0)
             return;
-        phub__redistribution_report(hub, item->id, rc, text);
+        phub__redistribution_report(
+            hub, hub->strategies[PHUB_KIND_MIGRATION]->ctx, item->id, rc,
+            text);
         return;
     }
     phub__reply(hub, &reply, rc, hub->node, 0, text);

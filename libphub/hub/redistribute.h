@@ -33,14 +33,18 @@ int phub__redistribution_settled(const struct phub__hub *hub);
  * complete, lease or verdict changed. */
 void phub__redistribution_ready(struct phub__hub *hub);
 
-/* Somebody waits for the move of id to target: done(), once. */
+/* Somebody waits for the move of id to target, by the strategy in charge:
+ * done(), once. */
 typedef void phub__move_reported(void *arg, struct phub_bytes id,
                                  uint64_t target, int rc,
                                  const char *text);
 int phub__redistribution_watch(struct phub__hub *hub, struct phub_bytes id,
                                uint64_t target, phub__move_reported *done, void *arg);
-void phub__redistribution_report(struct phub__hub *hub, struct phub_bytes id,
-                                 int rc, const char *text);
+/* ctx: the strategy that was asked. */
+void phub__redistribution_report(struct phub__hub *hub,
+                                 const struct phub_ctx *ctx,
+                                 struct phub_bytes id, int rc,
+                                 const char *text);
 /* Give this node's movable children to plan_fn in batches (at most 256 each,
  * ids borrowed). */
 void phub__plan_home(struct phub__hub *hub,
