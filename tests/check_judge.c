@@ -60,7 +60,7 @@ static void end(unsigned promise)
 
     memcpy(story, c->story, sizeof(story));
     sim_case_free(&c);
-    ck_assert_msg(broken, "nobody said anything");
+    ck_assert_msg(broken || promise == 0, "nobody said anything");
     ck_assert_msg(said == promise, "%s", story);
 }
 
@@ -171,12 +171,13 @@ START_TEST(a_later_one_without_a_greater_epoch_is_told)
     earlier->began_ns--;
     earlier->acted_ns--;
     earlier->acts = 0;
+    earlier->shared = _i / 2; /* then the same one is as it should be */
     earlier->ended_ns = earlier->acted_ns;
-    earlier->epoch.number += 5 * (unsigned)_i;
+    earlier->epoch.number += 5 * ((unsigned)_i % 2);
     sim_life_find(&c->children[0], facts.serial)->known = earlier->epoch;
     p.epoch = facts.epoch;
     sim_judges_published(c, &c->children[0], &p, &facts);
-    end(2);
+    end(_i == 2 ? 0 : 2);
 }
 END_TEST
 
@@ -732,7 +733,7 @@ static void add_first(TCase *t)
     tcase_add_test(t, a_start_that_no_second_node_has_is_told);
     tcase_add_test(t, a_second_one_that_acts_is_doubled);
     tcase_add_test(t, a_cut_excuses_only_those_it_cut_off);
-    tcase_add_loop_test(t, a_later_one_without_a_greater_epoch_is_told, 0, 2);
+    tcase_add_loop_test(t, a_later_one_without_a_greater_epoch_is_told, 0, 4);
     tcase_add_test(t, an_update_that_is_missing_is_told_by_the_client);
     tcase_add_test(t, an_update_that_is_missing_is_told_in_the_end);
     tcase_add_test(t, a_fault_excuses_what_went_before_and_nothing_after);

@@ -100,6 +100,7 @@ struct sim_life {
     uint64_t began_ns, acted_ns, ended_ns; /* 0: not yet */
     int acts;
     int passive;               /* when it began */
+    int shared;                /* others were to act under the same epoch */
     int cut;                   /* it began while a cut explained it */
     int state_taken;           /* and these were its counters then */
     uint64_t taken[PHUB__SIM_CLIENTS_MAX];

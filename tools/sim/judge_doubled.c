@@ -86,6 +86,7 @@ static void acting(struct sim_case *c, struct sim_child *child,
 
     (void)facts;
     sim_asked(c, child, &asked, &wanted);
+    life->shared |= acts && wanted > 1;
     if (!acts || child->acting <= wanted)
         return;
     for (uint32_t i = 0; i < SIM_LIVES_MAX; i++) {
@@ -99,10 +100,11 @@ static void acting(struct sim_case *c, struct sim_child *child,
 }
 
 /* Replicas have the epoch of their home: one that was passive is published
- * with it still when it is promoted, one that knows no roles acts beside it. */
+ * with it still when it is promoted, one that knows no roles acts beside it,
+ * and where all act one restarts under it while others go on. */
 static int beside(const struct sim_life *earlier, const struct sim_life *life)
 {
-    return life->passive || earlier->ended_ns == 0
+    return life->passive || earlier->shared || earlier->ended_ns == 0
         || earlier->ended_ns > life->acted_ns;
 }
 
