@@ -461,6 +461,56 @@ START_TEST(rollback_undoes_what_had_started_and_nothing_else)
 }
 END_TEST
 
+static void start_in_haste(struct phub__hub *hub, void *arg)
+{
+    const char *const *ids = arg;
+    struct phub_buf *spec = hubs_spec("sim");
+    struct phub__command_child children[2] = {
+        { .id = hubs_bytes(ids[0]), .spec = phub__buf_bytes(spec) },
+        { .id = hubs_bytes(ids[1]), .spec = phub__buf_bytes(spec) } };
+
+    memset(&hubs_last, 0, sizeof hubs_last);
+    ck_assert_int_eq(phub__command_start(hub, children, 2, 1, 300, hubs_done,
+                                         &hubs_last), 0);
+    phub__buf_unref(&spec);
+}
+
+/* The keeper of one hangs for longer than the batch may take, and starts it
+ * then; it is undone all the same, with its answer. */
+START_TEST(rollback_undoes_what_is_answered_too_late)
+{
+    char good[2] = "a", late[2] = "a";
+    const char *ids[2] = { good, late };
+    uint32_t slow, home = 9;
+
+    while (keeper_of(late) == 0)
+        late[0]++;
+    slow = keeper_of(late);
+    for (;; good[0]++) {   /* the slow one has nothing to do with it */
+        if (keeper_of(good) != 0)
+            continue;
+        ck_assert_int_eq(hubs_start(&hubs, 0, good, "sim"), 0);
+        (void)hubs_acting(&hubs, good, &home);
+        ck_assert_int_eq(hubs_stop(&hubs, 0, good), 0);
+        if (home != slow && home != 0)
+            break;
+    }
+    phub__sim_node_freeze(hubs_node(&hubs, slow));
+    hubs_do(&hubs, 0, start_in_haste, ids);
+    hubs_run(&hubs, 500);
+    phub__sim_node_thaw(hubs_node(&hubs, slow));
+    hubs_wait(&hubs, &hubs_last);
+    ck_assert_int_eq(hubs_last.codes[0], PHUB_ECANCELLED);
+    ck_assert_int_eq(hubs_last.codes[1], PHUB_ETIMEDOUT);
+    hubs_settle(&hubs);
+    hubs_run(&hubs, 5000);
+    ck_assert(hubs_is_gone(&hubs, good));
+    ck_assert(hubs_is_gone(&hubs, late));
+    ck_assert(!live(0, late));
+    ck_assert_int_eq(hubs_start(&hubs, 1, late, "sim"), 0);
+}
+END_TEST
+
 START_TEST(one_that_ends_for_good_ends_its_row)
 {
     ck_assert_int_eq(hubs_start(&hubs, 0, "c",
@@ -577,6 +627,7 @@ static void add_stops(TCase *tc)
     tcase_add_loop_test(tc, a_stop_outlives_its_keeper, 0, 6);
     tcase_add_test(tc, no_stopped_child_comes_back_with_a_node_that_was_away);
     tcase_add_test(tc, rollback_undoes_what_had_started_and_nothing_else);
+    tcase_add_test(tc, rollback_undoes_what_is_answered_too_late);
     tcase_add_test(tc, one_that_ends_for_good_ends_its_row);
     tcase_add_test(tc, one_that_crashes_is_restarted_where_it_is);
     tcase_add_test(tc, a_child_whose_node_died_is_tried_until_it_runs);

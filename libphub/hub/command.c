@@ -4,7 +4,9 @@
  * on_failure: rollback.  When one item of a batch fails, every item that did
  * not is stopped by its incarnation, at its keeper: the record of that stop
  * travels like any other, so a start that was forwarded or is late cannot
- * slip past it. */
+ * slip past it.  So is one that failed and may run all the same.  Of one that
+ * was not answered in time nobody knows the incarnation, and its name may be
+ * another's: it is stopped when the answer comes, within LATE_MS. */
 #include "config.h"
 
 #include <stdio.h>
@@ -19,65 +21,144 @@
 #include "wire/assert.h"
 #include "wire/memory.h"
 
+#define UNDO_TIMEOUT_MS 10000u
+#define LATE_MS 60000u         /* longer than what was asked can take */
+
 struct undo {
     phub__command_done *done;
     void *arg;
 };
 
-static void undone(void *arg, struct phub__request *stop)
+/* It runs, or may run, by that incarnation. */
+static int to_be_stopped(const struct phub__request_item *item)
 {
-    struct undo *undo = arg;
-    struct phub__request *start = stop->chained;
-    const struct phub__request_item *item = stop->items;
+    return item->code == 0 || item->incarnation.number != 0;
+}
+
+/* Nobody has said what became of it. */
+static int in_doubt(const struct phub__request_item *item)
+{
+    return item->incarnation.number == 0 &&
+           (item->code == PHUB_ETIMEDOUT || item->code == PHUB_ENODEDOWN);
+}
+
+static void stop_late(void *arg, struct phub__request *stop)
+{
+    struct phub__hub *hub = arg;
+    const struct phub__request_item *item = &stop->items[0];
+
+    phub__hub_cause(hub, item->op.id, "its start was answered when its batch "
+                    "had been undone; stopped: %s",
+                    phub_strerror(item->code));
+}
+
+/* While the others are being stopped, or after that. */
+static void started_late(struct phub__request *start, uint32_t index,
+                         const struct phub__op_answer *answer)
+{
+    struct phub__request *stop = answer->incarnation.number == 0 ? NULL
+        : phub__request_new(start->hub, PHUB__OP_STOP, 1, UNDO_TIMEOUT_MS);
+
+    if (stop == NULL)
+        return;
+    stop->items[0].op.id =
+        phub__request_copy(stop, start->items[index].op.id);
+    stop->items[0].op.incarnation = answer->incarnation;
+    phub__request_send(stop, stop_late, start->hub);
+}
+
+/* The batch has its end; one release of it is due. */
+static void tell_undone(struct undo *undo, struct phub__request *start)
+{
+    uint32_t i, doubts = 0;
     char text[256];
-    uint32_t i;
 
     for (i = 0; i < start->count; i++) {
-        if (start->items[i].code != 0)
+        const struct phub__request_item *item = &start->items[i];
+
+        if (!in_doubt(item))
             continue;
-        snprintf(text, sizeof text, "undone, because another one failed");
-        if (item->code != 0)
-            snprintf(text, sizeof text,
-                     "another one failed, and this one could not be undone: "
-                     "%s", item->text != NULL ? item->text
-                                              : phub_strerror(item->code));
-        start->items[i].code = item->code != 0 ? item->code
-                                               : PHUB_ECANCELLED;
+        doubts++;
+        snprintf(text, sizeof text, "%s; if it was started all the same, it "
+                 "is stopped when that is heard",
+                 item->text != NULL ? item->text : phub_strerror(item->code));
         phub__request_set_text(start, i, text);
-        item++;
     }
     undo->done(undo->arg, start);
-    phub__request_release(start);
     phub__free(undo);
+    if (doubts == 0) {
+        phub__request_release(start);
+        return;
+    }
+    phub__request_retain(start, LATE_MS);
+}
+
+/* One that had failed keeps its code, and says so if it may still run. */
+static void undone_one(struct phub__request *start, uint32_t index,
+                       const struct phub__request_item *stop)
+{
+    struct phub__request_item *item = &start->items[index];
+    const char *why = stop->text != NULL ? stop->text
+                                         : phub_strerror(stop->code);
+    char text[256];
+
+    if (item->code != 0) {
+        if (stop->code == 0 || stop->code == PHUB_ENOTFOUND ||
+            stop->code == PHUB_ESTOPPED)
+            return;
+        snprintf(text, sizeof text, "%s; and it could not be undone: %s",
+                 item->text != NULL ? item->text : phub_strerror(item->code),
+                 why);
+    } else {
+        item->code = stop->code != 0 ? stop->code : PHUB_ECANCELLED;
+        if (stop->code == 0)
+            snprintf(text, sizeof text, "undone, because another one failed");
+        else
+            snprintf(text, sizeof text, "another one failed, and this one "
+                     "could not be undone: %s", why);
+    }
+    phub__request_set_text(start, index, text);
+}
+
+static void undone(void *arg, struct phub__request *stop)
+{
+    struct phub__request *start = stop->chained;
+    uint32_t i, at = 0;
+
+    for (i = 0; i < start->count; i++)
+        if (to_be_stopped(&start->items[i]))
+            undone_one(start, i, &stop->items[at++]);
+    tell_undone(arg, start);
 }
 
 static void started(void *arg, struct phub__request *request)
 {
     struct undo *undo = arg;
-    struct phub__request *stop;
-    uint32_t i, good = 0, bad = 0;
+    struct phub__request *stop = NULL;
+    uint32_t i, count = 0, bad = 0;
 
     for (i = 0; i < request->count; i++) {
-        good += request->items[i].code == 0;
+        count += to_be_stopped(&request->items[i]) != 0;
         bad += request->items[i].code != 0;
     }
-    stop = good != 0 && bad != 0
-               ? phub__request_new(request->hub, PHUB__OP_STOP, good, 10000)
-               : NULL;
+    phub__request_keep(request);
+    request->late = started_late;
+    if (bad != 0 && count != 0)
+        stop = phub__request_new(request->hub, PHUB__OP_STOP, count,
+                                 UNDO_TIMEOUT_MS);
     if (stop == NULL) {
-        undo->done(undo->arg, request);
-        phub__free(undo);
+        tell_undone(undo, request);
         return;
     }
-    for (i = 0, good = 0; i < request->count; i++) {
-        if (request->items[i].code != 0)
+    for (i = 0, count = 0; i < request->count; i++) {
+        struct phub__op_item *item = &stop->items[count].op;
+
+        if (!to_be_stopped(&request->items[i]))
             continue;
-        stop->items[good].op.id =
-            phub__request_copy(stop, request->items[i].op.id);
-        stop->items[good].op.incarnation = request->items[i].incarnation;
-        good++;
+        item->id = phub__request_copy(stop, request->items[i].op.id);
+        item->incarnation = request->items[i].incarnation;
+        count++;
     }
-    phub__request_keep(request);
     stop->chained = request;
     phub__request_send(stop, undone, undo);
 }

@@ -330,11 +330,15 @@ void phub__request_response(struct phub__hub *hub,
         return;
     }
     for (i = 0; i < response->answers.count; i++) {
-        if (answers[i].index >= request->count ||
-            request->items[answers[i].index].state != PHUB__ITEM_SENT)
-            requests->late++;
-        else
+        if (answers[i].index < request->count &&
+            request->items[answers[i].index].state == PHUB__ITEM_SENT) {
             record_response(request, &answers[i]);
+            continue;
+        }
+        requests->late++;
+        if (answers[i].index < request->count && request->finished &&
+            request->late != NULL)
+            request->late(request, (uint32_t)answers[i].index, &answers[i]);
     }
     finalize_if_complete(request);
 }

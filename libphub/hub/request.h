@@ -74,6 +74,9 @@ typedef void phub__request_done(void *arg, struct phub__request *request);
 /* One item has its answer; for those who cannot wait for all. */
 typedef void phub__item_answered(void *arg, struct phub__request *request,
                                  uint32_t index);
+/* An item of a request that is finished, and kept, has its answer after all. */
+typedef void phub__item_late(struct phub__request *request, uint32_t index,
+                             const struct phub__op_answer *answer);
 
 struct phub__request {
     struct phub__request *prev, *next;
@@ -91,6 +94,7 @@ struct phub__request {
     struct phub__timer *timer;
     phub__request_done *done;
     phub__item_answered *answered;  /* may be NULL; same arg */
+    phub__item_late *late;          /* may be NULL */
     void *arg;
     struct phub__arena arena;
     struct phub__request *chained;  /* what this one undoes */
