@@ -364,6 +364,43 @@ START_TEST(weights_are_shares_under_a_bound)
 }
 END_TEST
 
+/* The bound counts homes, and a replica has none: the circle alone decides
+ * about all instances of a child that has some, full nodes or not. */
+START_TEST(children_with_replicas_follow_the_ring_alone)
+{
+    uint64_t answers[BATCH * 3], before[BATCH * 3];
+    uint32_t load[11] = { 0 }, found[BATCH], i, k, at, most = 0;
+    struct phub_assign_item items[BATCH];
+
+    for (i = 0; i < 10; i++)
+        ids[nodes++] = i + 1;
+    members_changed();
+    children = 39 * BATCH;
+    for (at = 0; at < children; at += BATCH) {
+        for (k = 0; k < 2; k++) {
+            memset(items, 0, sizeof items);
+            for (i = 0; i < BATCH; i++) {
+                items[i].size = sizeof items[i];
+                items[i].cause = PHUB_CAUSE_START;
+                items[i].id = name(at + i);
+            }
+            memcpy(before, answers, sizeof before);
+            counts_of[3] = k == 0 ? 0 : 1000000;   /* one is full */
+            ck_assert_int_eq(mock->strategy->ops.distribution.assign(
+                                 mock->strategy->self, view, items, BATCH,
+                                 sizeof items[0], 3, answers, found), 0);
+        }
+        ck_assert_mem_eq(before, answers, sizeof before);
+        for (i = 0; i < BATCH * 3; i++)
+            load[answers[i]]++;
+    }
+    for (i = 1; i <= 10; i++)
+        most = load[i] > most ? load[i] : most;
+    /* As even as the manual says: a tenth, or a little more. */
+    ck_assert_uint_le(most, children * 3 / 10 * 115 / 100);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("bounded");
@@ -376,6 +413,7 @@ int main(void)
     tcase_add_test(tc, joins_and_leaves_move_what_must_and_keep_the_bound);
     tcase_add_test(tc, without_a_bound_the_ring_decides);
     tcase_add_test(tc, weights_are_shares_under_a_bound);
+    tcase_add_test(tc, children_with_replicas_follow_the_ring_alone);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
