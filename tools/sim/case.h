@@ -277,6 +277,9 @@ int sim_all_well(struct sim_case *c);
 /* How many instances of it there should be, and how many of them act. */
 void sim_asked(struct sim_case *c, const struct sim_child *child,
                uint32_t *count, uint32_t *acts);
+/* How many may act while some of their nodes, all of which are counted, are
+ * lost and their leases have not run out. */
+uint32_t sim_may_act(struct sim_case *c, const struct sim_child *child);
 
 /* The node on which it acts, UINT32_MAX if it does nowhere. */
 uint32_t sim_where(struct sim_case *c, uint32_t child);

@@ -3,6 +3,9 @@
  * for, and an instance that begins to act has a greater epoch than any that
  * acted before it on its side.
  *
+ * Asked for are as many as there are nodes, at most: with fewer members each of
+ * those that are lost has its own, on its own machine, until its lease is over.
+ *
  * Known on its side is what a registry of a node that ran then had: what died
  * with its last holder cannot be counted on.
  *
@@ -78,6 +81,16 @@ static void began(struct sim_case *c, struct sim_child *child,
     }
 }
 
+static int alone_there(const struct sim_child *child,
+                       const struct sim_life *life)
+{
+    for (uint32_t i = 0; i < SIM_LIVES_MAX; i++)
+        if (&child->lives[i] != life && child->lives[i].serial != 0
+            && child->lives[i].acts && child->lives[i].node == life->node)
+            return 0;
+    return 1;
+}
+
 static void acting(struct sim_case *c, struct sim_child *child,
                    struct sim_life *life, sim_facts *facts, int acts)
 {
@@ -87,7 +100,9 @@ static void acting(struct sim_case *c, struct sim_child *child,
     (void)facts;
     sim_asked(c, child, &asked, &wanted);
     life->shared |= acts && wanted > 1;
-    if (!acts || child->acting <= wanted)
+    if (!acts || child->acting <= wanted
+        || (child->acting <= sim_may_act(c, child)
+            && alone_there(child, life)))
         return;
     for (uint32_t i = 0; i < SIM_LIVES_MAX; i++) {
         other = &child->lives[i];

@@ -200,11 +200,10 @@ static void acked(struct sim_case *c, struct sim_child *child,
                   uint32_t client, uint64_t number, uint64_t held)
 {
     struct sim_journal *journal = &child->journals[client];
-    uint32_t asked, wanted;
+    int several = sim_may_act(c, child) > 1;
 
-    sim_asked(c, child, &asked, &wanted);
-    /* Of several each has its own state. */
-    journal->owed = wanted > 1 || leaves_state(c) ? 0 : number;
+    /* Of several each has its own state, those on lost nodes, too. */
+    journal->owed = several || leaves_state(c) ? 0 : number;
     if (held > journal->sent && !sim_was_cut(c))
         sim_broken_child(c, 3, child, "child %s holds update %llu of client "
                          "%u, who sent %llu at most in this life", child->id,

@@ -12,6 +12,7 @@
 #include "hub/cause.h"
 #include "hub/replica.h"
 #include "sim/judge.h"
+#include "wire/assert.h"
 
 #define CAUSES_MAX 10u          /* told */
 #define CAUSES_PER_NODE 10u
@@ -148,37 +149,19 @@ int sim_was_well(const struct sim_case *c, uint32_t node, uint64_t ns)
             < phub__world_now(c->world);
 }
 
-/* By the largest view that anybody has; a program that knows no roles acts. */
-void sim_asked(struct sim_case *c, const struct sim_child *child,
-               uint32_t *count, uint32_t *acts)
+/* A program that knows no roles acts. */
+static void asked_in(const struct sim_daemon *daemon, struct phub_view *view,
+                     const struct sim_child *child, uint32_t *count,
+                     uint32_t *acts)
 {
-    struct sim_daemon *largest = NULL;
     uint32_t roles[PHUB__INSTANCES_MAX];
     uint64_t nodes[PHUB__INSTANCES_MAX];
     struct phub_bytes id = sim_child_bytes(child);
-    struct phub_view *view = NULL;
 
-    *count = *acts = 1;
-    if (strcmp(c->options.strategies[PHUB_KIND_REDUNDANCY].name,
-               "singularity") == 0)
-        return;
-    for (uint32_t i = 0; i < c->options.nodes; i++) {
-        struct sim_daemon *daemon = sim_daemon(c, i);
-
-        if (daemon == NULL || daemon->hub == NULL)
-            continue;
-        if (largest == NULL || phub__view_count(view)
-            < phub__view_count(phub__hub_view(daemon->hub))) {
-            largest = daemon;
-            view = phub__hub_view(daemon->hub);
-        }
-    }
-    if (largest == NULL)
-        return;
-    *count = phub__replica_factor(largest->hub, view);
+    *count = phub__replica_factor(daemon->hub, view);
     for (uint32_t i = 0; i < *count; i++)
         nodes[i] = phub__view_at(view, i)->id;
-    if (phub__call_plan(largest->hub->strategies[PHUB_KIND_REDUNDANCY], view,
+    if (phub__call_plan(daemon->hub->strategies[PHUB_KIND_REDUNDANCY], view,
                         &id, nodes, *count, roles, NULL, 0) != 0)
         return;
     *acts = 0;
@@ -186,6 +169,60 @@ void sim_asked(struct sim_case *c, const struct sim_child *child,
         *acts += roles[i] == PHUB_ROLE_ACTIVE;
     if (sim_child_is(child, "no-channel"))
         *acts = *count;
+}
+
+/* The one with the largest view; NULL: none runs. */
+static struct sim_daemon *most_seeing(struct sim_case *c)
+{
+    struct sim_daemon *largest = NULL;
+
+    for (uint32_t i = 0; i < c->options.nodes; i++) {
+        struct sim_daemon *daemon = sim_daemon(c, i);
+
+        if (daemon == NULL || daemon->hub == NULL)
+            continue;
+        if (largest == NULL
+            || phub__view_count(phub__hub_view(largest->hub))
+                < phub__view_count(phub__hub_view(daemon->hub)))
+            largest = daemon;
+    }
+    return largest;
+}
+
+static int single(const struct sim_case *c)
+{
+    return strcmp(c->options.strategies[PHUB_KIND_REDUNDANCY].name,
+                  "singularity") == 0;
+}
+
+void sim_asked(struct sim_case *c, const struct sim_child *child,
+               uint32_t *count, uint32_t *acts)
+{
+    const struct sim_daemon *daemon = single(c) ? NULL : most_seeing(c);
+
+    *count = *acts = 1;
+    if (daemon != NULL)
+        asked_in(daemon, phub__hub_view(daemon->hub), child, count, acts);
+}
+
+uint32_t sim_may_act(struct sim_case *c, const struct sim_child *child)
+{
+    const struct sim_daemon *daemon = single(c) ? NULL : most_seeing(c);
+    struct phub_view_node nodes[PHUB__MEMBERS_MAX];
+    struct phub_view *all;
+    uint32_t count = 1, acts = 1, n = 0;
+
+    if (daemon == NULL)
+        return 1;
+    memset(nodes, 0, sizeof(nodes));
+    for (uint32_t i = 0; i < c->options.nodes; i++)
+        if (c->node_ids[i] != 0)
+            nodes[n++].id = c->node_ids[i];
+    all = phub__view_new(nodes, n);
+    phub__assert(all != NULL);
+    asked_in(daemon, all, child, &count, &acts);
+    phub__view_unref(&all);
+    return acts;
 }
 
 uint32_t sim_rows_live(struct sim_case *c, const struct sim_child *child,
