@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cluster/message.h"
 #include "cluster_sim.h"
 
 #define SEEDS 20u
@@ -460,6 +461,68 @@ START_TEST(a_broken_link_speeds_up_detection)
 }
 END_TEST
 
+/* Between them, by all. */
+static uint64_t lists_sent(struct sim *sim, uint64_t for_ns)
+{
+    uint64_t before = 0, after = 0;
+
+    for (uint32_t i = 0; i < sim->count; i++)
+        before += sim->nodes[i].lists;
+    sim_run(sim, for_ns);
+    for (uint32_t i = 0; i < sim->count; i++)
+        after += sim->nodes[i].lists;
+    return after - before;
+}
+
+START_TEST(equal_member_lists_are_compared_and_not_sent)
+{
+    struct sim sim;
+    uint64_t sent;
+
+    sim_init(&sim, 11, 12);
+    for (uint32_t i = 0; i < 12; i++) {
+        sim.nodes[i].params.sync_interval = 200;
+        sim_boot(&sim, i, 1);
+    }
+    ck_assert_uint_ne(sim_run_until_agreed(&sim, 20 * SIM_S), UINT64_MAX);
+    sim_run(&sim, 5 * SIM_S);
+    sent = sim.nodes[0].sent;
+    ck_assert_uint_eq(lists_sent(&sim, 20 * SIM_S), 0);
+    /* A hundred comparisons of its own were among these. */
+    ck_assert_uint_gt(sim.nodes[0].sent, sent + 100);
+    sim_fini(&sim);
+}
+END_TEST
+
+START_TEST(member_lists_that_differ_are_exchanged_both_ways)
+{
+    static struct phub__message m;
+    struct phub__cluster_from from;
+    uint8_t body[256];
+    struct sim sim;
+    size_t size;
+
+    settled(&sim, 12, 3);
+    sim_run(&sim, 5 * SIM_S);
+    phub__message_init(&m, PHUB__CLUSTER_SYNC);
+    m.list = 12345;
+    ck_assert_int_eq(phub__message_encode(&m, body, sizeof body, &size), 0);
+    for (uint32_t i = 0; i < 3; i++)
+        sim.nodes[i].lists = 0;
+    from.node = sim.nodes[1].self.node;
+    from.boot = sim.nodes[1].self.boot;
+    ck_assert_int_eq(phub__cluster_receive(sim.nodes[0].cluster, &from,
+                                           PHUB__CLUSTER_SYNC, body, size,
+                                           sim_local_ns(&sim.nodes[0])), 0);
+    ck_assert_uint_eq(sim.nodes[0].lists, 1);
+    sim_run(&sim, SIM_S);
+    ck_assert_uint_eq(sim.nodes[0].lists, 1);
+    ck_assert_uint_eq(sim.nodes[1].lists, 1);
+    ck_assert_uint_eq(sim.nodes[2].lists, 0);
+    sim_fini(&sim);
+}
+END_TEST
+
 START_TEST(the_same_seed_is_the_same_story)
 {
     uint64_t sent[2][5];
@@ -504,6 +567,8 @@ static Suite *suite(void)
     tcase_add_test(t, a_burst_settles_once);
     tcase_add_test(t, endless_change_settles_all_the_same);
     tcase_add_test(t, a_broken_link_speeds_up_detection);
+    tcase_add_test(t, equal_member_lists_are_compared_and_not_sent);
+    tcase_add_test(t, member_lists_that_differ_are_exchanged_both_ways);
     tcase_add_test(t, the_same_seed_is_the_same_story);
     suite_add_tcase(s, t);
     return s;

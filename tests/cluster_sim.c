@@ -109,6 +109,7 @@ static void on_send(void *arg, const struct phub__cluster_to *to,
     uint32_t i = 0;
 
     n->sent++;
+    n->lists += type == PHUB__CLUSTER_SYNC && size > 40;
     while (i < sim->count && strcmp(sim->nodes[i].endpoint, to->endpoint) != 0)
         i++;
     if (i == sim->count)

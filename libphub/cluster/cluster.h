@@ -58,7 +58,7 @@ struct phub__cluster;
     X(gossip_interval, 100, 5, 60000, "ms", "between pushes of news")         \
     X(gossip_fanout, 3, 1, 16, "", "members that each push goes to")          \
     X(sync_interval, 30000, 100, 3600000, "ms",                               \
-      "between exchanges of the whole member list")                           \
+      "between comparisons of the member list")                                \
     X(join_retry, 250, 10, 60000, "ms", "first wait before a seed again")     \
     X(rejoin_interval, 2000, 50, 600000, "ms",                                \
       "first wait before a lost member is tried again")                       \

@@ -15,13 +15,19 @@
  *
  * Who is suspected hears of it first (Lifeguard's buddy system: a probe or an
  * answer to a suspect always carries the suspicion), and refutes by raising
- * its incarnation.  Lists are exchanged with one random member every
- * sync_interval, and with one whose view hash has been another for a while. */
+ * its incarnation.
+ *
+ * Every sync_interval the hash of the member list goes to one random member; if
+ * that one's is another, the two exchange their lists.  So do they when the view
+ * hash of one has been another for a while.  A thousand members that agree tell
+ * each other a number, not a thousand records. */
 #include "config.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <xxhash.h>
 
 #include "cluster/internal.h"
 
@@ -458,6 +464,31 @@ static void push(struct phub__cluster *c)
     }
 }
 
+/* Of what is said of those who live, in whatever order; never 0.  The dead are
+ * forgotten at different moments. */
+static uint64_t list_hash(const struct phub__cluster *c)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < c->members.count; i++) {
+        const struct phub__entry *e = c->members.entries[i];
+        const uint64_t said[] = { e->pub.node, e->pub.boot,
+                                  e->pub.incarnation, e->pub.weight,
+                                  (uint64_t)e->pub.state };
+
+        if (phub__member_live(e))
+            sum += XXH3_64bits(said, sizeof said);
+    }
+    return sum == 0 ? 1 : sum;
+}
+
+static void compare_lists(struct phub__cluster *c, struct phub__entry *with)
+{
+    phub__message_init(&c->out, PHUB__CLUSTER_SYNC);
+    c->out.list = list_hash(c);
+    phub__cluster_send(c, with);
+}
+
 static void tick_lists(struct phub__cluster *c)
 {
     struct phub__gossip *g = &c->gossip;
@@ -473,7 +504,7 @@ static void tick_lists(struct phub__cluster *c)
                    + phub__cluster_pick(c, interval);
     if (c->now_ns >= g->sync_ns) {
         at = (uint32_t)phub__cluster_pick(c, c->members.count);
-        phub__gossip_send_list(c, next_member(c, &at), true);
+        compare_lists(c, next_member(c, &at));
         g->sync_ns = c->now_ns + interval;
     }
     phub__cluster_wake(c, g->sync_ns);
@@ -524,11 +555,13 @@ void phub__gossip_in_sync(struct phub__cluster *c, struct phub__entry *from,
 {
     uint64_t spare = phub__cluster_ms(c->params.gossip_interval);
 
-    if ((m->flags & PHUB__SYNC_REPLY) == 0)
+    bool differs = m->list != 0 && m->list != list_hash(c);
+
+    if ((m->flags & PHUB__SYNC_REPLY) == 0 && !differs)
         return;
     if (from->synced_ns != 0 && c->now_ns < from->synced_ns + spare)
         return;
-    phub__gossip_send_list(c, from, false);
+    phub__gossip_send_list(c, from, differs);
 }
 
 void phub__gossip_saw_view(struct phub__cluster *c, struct phub__entry *from,

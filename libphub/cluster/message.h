@@ -41,6 +41,7 @@ struct phub__message {
     uint64_t origin_boot;
     uint64_t view;         /* the sender's view hash */
     uint64_t flags;
+    uint64_t list;         /* SYNC: hash of the sender's list; 0: here it is */
     uint64_t cookie;       /* JOIN: the asker's, comes back */
     uint64_t nonce;        /* JOIN_ANSWER: the answerer's, comes back */
     uint64_t code;         /* JOIN_ANSWER: 0, or -PHUB_E* */
