@@ -252,6 +252,8 @@ static void cluster_event(void *arg, const struct phub__cluster_event *event)
         (void)hub->env->defer(hub->env, lease_refresh, hub); /* or a round */
         return;
     case PHUB__CLUSTER_SELF_STALLED:
+        hub->overslept |=
+            hub->lease_boot_ns <= hub->env->boot_ns(hub->env);
         phub__hub_log(hub, PHUB__LOG_WARNING,
                       "this node was not run for %llu ms",
                       (unsigned long long)(event->value / NS_PER_MS));

@@ -200,6 +200,7 @@ struct phub__hub {
     int lease_majority; /* the cluster counts one */
     int lease_failed;   /* it goes by what was before */
     int lease_stale;    /* the electorate may be another */
+    int overslept;      /* it was not run while its lease lapsed */
     uint64_t lease_boot_ns;
     uint64_t round_lamport;          /* at the last round */
     uint64_t round_head, head_before; /* of own rows, then and a round before */

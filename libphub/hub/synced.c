@@ -27,7 +27,8 @@
  * decides and starts nothing before the answers cover it.  Those who answer may
  * all have started since, while who replaced it is not in view yet: unless one
  * of them has settled in, or all nodes that it has ever known of are there, it
- * waits as long as one that has just started would (settle.c).
+ * waits as long as one that has just started would (settle.c).  It does alone,
+ * too, if it was not run; who was cut off goes on by what it knows.
  *
  * For the same reason a keeper does not follow a lost one before that one's
  * lease has run out: a keeper decides under its lease only.
@@ -515,8 +516,8 @@ static int deserted(struct phub__hub *hub)
     const struct phub__heard *heard;
     uint32_t i, count = phub__view_count(view);
 
-    if (!hub->synced->stale || count == 1 || phub__hub_majority(hub) ||
-        phub__hub_away(hub) == 0 ||
+    if (!hub->synced->stale || (count == 1 && !hub->overslept) ||
+        phub__hub_majority(hub) || phub__hub_away(hub) == 0 ||
         hub->env->now_ns(hub->env) >= hub->synced->lapsed_ns + NS_PER_MS *
             hub->options.cluster.rejoin_interval_max)
         return 0;
@@ -557,7 +558,7 @@ static void evaluate(struct phub__hub *hub)
         tell_later(hub, 0);
     synced->behind = 0;
     synced->complete = 1;
-    synced->stale = 0;
+    synced->stale = hub->overslept = 0;
     synced->ever = 1;
     (void)phub__synced_partial(hub);
     company(hub);
