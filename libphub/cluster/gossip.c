@@ -170,6 +170,7 @@ void phub__gossip_left(struct phub__cluster *c, struct phub__entry *e)
     phub__member_set_state(&c->members, e, PHUB__MEMBER_LEFT, c->now_ns);
     phub__cluster_note(c, e, before, "said goodbye");
     phub__gossip_spread(c, e);
+    phub__join_left(c, e);
 }
 
 void phub__gossip_forget(struct phub__cluster *c, struct phub__entry *e)

@@ -251,6 +251,7 @@ void phub__join_tick(struct phub__cluster *c);
 void phub__join_fini(struct phub__cluster *c);
 /* A lost member: try its endpoint again later. */
 void phub__join_lost(struct phub__cluster *c, struct phub__entry *e);
+void phub__join_left(struct phub__cluster *c, struct phub__entry *e);
 /* Drop a member that is forgotten and not live, now or when our promises to it
  * are over. */
 void phub__join_forget(struct phub__cluster *c, struct phub__entry *e);

@@ -2,7 +2,9 @@
 /* join: finding each other, and letting in or refusing.
  *
  * A node is a hub of its own from its first moment.  It asks every seed, and
- * every endpoint of a lost member, for ever and with back-off: JOIN.  The other
+ * every endpoint of a lost member, for ever and with back-off: JOIN.  One that
+ * said goodbye is asked, too, by a few and with the longest wait: it may be
+ * back where none of its seeds is any more.  The other
  * compares hub id, protocol, lease length, strategies and identity, and
  * answers welcome, or no with a text that names the thing and both values;
  * both sides report a no.  A welcome is confirmed (JOIN_CONFIRM), and only
@@ -33,6 +35,7 @@
 
 #define COOKIE_NS (UINT64_C(8000) * PHUB__NS_PER_MS)
 #define STRANGER_NS (UINT64_C(100) * PHUB__NS_PER_MS)
+#define LOOKERS 8u      /* for one that left; a few may not know it */
 
 #define P_(bytes) (int)(bytes).size, (const char *)(bytes).data
 #define LLU(n) ((unsigned long long)(n))
@@ -193,16 +196,40 @@ void phub__join_forget(struct phub__cluster *c, struct phub__entry *e)
         phub__cluster_wake(c, e->rejoin_ns);
 }
 
+/* Are we one of the few who look for one that left?  Nobody does at an address
+ * that somebody else has by now. */
+static bool looks_for(const struct phub__cluster *c,
+                      const struct phub__entry *e)
+{
+    uint64_t mine = XXH3_64bits_withSeed(&c->node, sizeof c->node,
+                                         e->pub.node);
+    uint32_t before = 0;
+
+    for (uint32_t i = 0; i < c->members.count && before < LOOKERS; i++) {
+        const struct phub__entry *m = c->members.entries[i];
+
+        before += phub__member_live(m)
+            && XXH3_64bits_withSeed(&m->pub.node, sizeof m->pub.node,
+                                    e->pub.node) > mine;
+    }
+    return before < LOOKERS
+        && phub__members_at(&c->members, e->pub.endpoint) == NULL;
+}
+
 static void tick_lost(struct phub__cluster *c)
 {
+    const uint32_t *in = c->members.in_state;
+
     for (uint32_t i = c->members.count;
-         c->members.in_state[PHUB__MEMBER_DEAD] > 0 && i > 0; i--) {
+         in[PHUB__MEMBER_DEAD] + in[PHUB__MEMBER_LEFT] > 0 && i > 0; i--) {
         struct phub__entry *e = c->members.entries[i - 1];
 
-        if (e->pub.state != PHUB__MEMBER_DEAD || dropped(c, e))
+        if ((e->pub.state != PHUB__MEMBER_DEAD
+             && e->pub.state != PHUB__MEMBER_LEFT) || dropped(c, e))
             continue;
         if (!e->forgotten && c->now_ns >= e->rejoin_ns) {
-            send_join(c, e->pub.endpoint);
+            if (e->pub.state == PHUB__MEMBER_DEAD || looks_for(c, e))
+                send_join(c, e->pub.endpoint);
             e->rejoin_ns = c->now_ns + back_off(c, &e->rejoin_wait_ns);
         }
         phub__cluster_wake(c, e->rejoin_ns);
@@ -218,6 +245,13 @@ void phub__join_tick(struct phub__cluster *c)
 void phub__join_lost(struct phub__cluster *c, struct phub__entry *e)
 {
     e->rejoin_wait_ns = phub__cluster_ms(c->params.rejoin_interval);
+    e->rejoin_ns = c->now_ns + back_off(c, &e->rejoin_wait_ns);
+    phub__cluster_wake(c, e->rejoin_ns);
+}
+
+void phub__join_left(struct phub__cluster *c, struct phub__entry *e)
+{
+    e->rejoin_wait_ns = phub__cluster_ms(c->params.rejoin_interval_max);
     e->rejoin_ns = c->now_ns + back_off(c, &e->rejoin_wait_ns);
     phub__cluster_wake(c, e->rejoin_ns);
 }
