@@ -356,6 +356,35 @@ START_TEST(a_forgotten_node_stays_forgotten)
 }
 END_TEST
 
+/* Nobody sends what nothing lives of, and nobody waits for it. */
+START_TEST(who_joins_later_lacks_nothing_of_a_forgotten_node)
+{
+    struct phub__registry *b = registry_new(2, 1, NULL, NULL);
+    struct phub__registry *c = registry_new(3, 1, NULL, NULL);
+    struct phub__registry *joins = registry_new(4, 1, NULL, NULL);
+    struct phub__builder summary;
+    bool covers = false;
+
+    ck_assert_int_eq(start(c, "y", epoch(1, 3), 3), 0);
+    exchange(b, c);
+    ck_assert_int_eq(phub__registry_stop(b, text("y"), epoch(1, 3),
+                                         next_epoch(b)), 0);
+    ck_assert_int_eq(phub__registry_node_forget(b, 3), 0);
+    (void)pull(joins, b, 1u << 16);
+    ck_assert_int_eq(phub__registry_node_forget(joins, 3), 0);
+    summary = summary_of(b);
+    ck_assert_int_eq(phub__registry_covers(joins,
+                                           phub__builder_bytes(&summary),
+                                           &covers), 0);
+    ck_assert(covers);
+    ck_assert(equal(joins, b));
+    phub__builder_fini(&summary);
+    phub__registry_free(&b);
+    phub__registry_free(&c);
+    phub__registry_free(&joins);
+}
+END_TEST
+
 START_TEST(earlier_boots_are_pruned_when_nothing_of_them_is_live)
 {
     struct phub__registry *a = registry_new(1, 1, NULL, NULL);
@@ -681,6 +710,7 @@ int main(void)
     tcase_add_test(tc, a_durable_row_survives_a_restart_of_everybody);
     tcase_add_test(tc, a_forgotten_node_no_longer_holds_up_stops);
     tcase_add_test(tc, a_forgotten_node_stays_forgotten);
+    tcase_add_test(tc, who_joins_later_lacks_nothing_of_a_forgotten_node);
     tcase_add_test(tc, earlier_boots_are_pruned_when_nothing_of_them_is_live);
     tcase_add_test(tc, each_change_of_a_row_is_told_and_may_be_answered);
     tcase_add_test(tc, rows_above_the_limit_are_refused_and_come_later);

@@ -288,18 +288,19 @@ bool phub__registry_had_digest(struct phub__registry *registry,
     return false;
 }
 
-/* Is a later boot of the node of the index-th author known, here or there? */
-static bool has_later(const struct phub__registry *registry,
-                      const struct phub__summary *summary, uint32_t index)
+/* Is the index-th author's node forgotten, or a later boot of it known, here or
+ * there?  Such an author is not sent if nothing of it lives (idle). */
+static bool is_over(const struct phub__registry *registry,
+                    const struct phub__summary *summary, uint32_t index)
 {
     const struct phub__summary_author *all = summary->authors.items;
     const struct phub__summary_author *theirs = &all[index];
     uint32_t i;
 
-    if (index + 1 < summary->authors.count &&
-        all[index + 1].node == theirs->node)
+    if (phub__registry_is_forgotten(registry, theirs->node) ||
+        (index + 1 < summary->authors.count &&
+         all[index + 1].node == theirs->node))
         return true;
-
     for (i = registry->authors.count; i > 0; i--) {
         const struct phub__author *author = registry->authors.at[i - 1];
 
@@ -339,7 +340,7 @@ void phub__summary_compare(const struct phub__registry *registry,
         if (all[i].seen.count > 0 &&
             phub__author_find(&registry->authors, all[i].node,
                               all[i].boot) == NULL &&
-            !(all[i].live == 0 && has_later(registry, summary, i)))
+            !(all[i].live == 0 && is_over(registry, summary, i)))
             comparison->we_miss = true;
     }
     if (comparison->we_miss || comparison->they_miss)
