@@ -128,6 +128,8 @@ struct sim_case *sim_case_new(const struct sim_options *options)
     c->daemons = array(options->nodes, sizeof(*c->daemons));
     c->node_ids = array(options->nodes, sizeof(*c->node_ids));
     c->present = array(options->nodes, sizeof(*c->present));
+    c->dropped = array(options->nodes, sizeof(*c->dropped));
+    c->forgotten = array(options->nodes, sizeof(*c->forgotten));
     c->stray = array(options->nodes, sizeof(*c->stray));
     c->children = array(options->children, sizeof(*c->children));
     phub__world_options_init(&world, options->seed);
@@ -175,6 +177,8 @@ void sim_case_free(struct sim_case **where)
     free(c->daemons);
     free(c->node_ids);
     free(c->present);
+    free(c->dropped);
+    free(c->forgotten);
     free(c->stray);
     free(c->children);
     sim_judges_free(c);

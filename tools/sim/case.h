@@ -144,6 +144,8 @@ struct sim_case {
     struct sim_daemon *daemons;          /* by index of node, owned */
     uint64_t *node_ids;                /* as last known, owned */
     int *present;                      /* should run when all is quiet */
+    uint64_t *dropped;                 /* ids people asked to forget, owned */
+    uint64_t *forgotten;               /* and that they were told is so */
     char plugin_path[512];
     struct sim_child *children;        /* owned */
     uint32_t cuts;                     /* pairs that are cut now */

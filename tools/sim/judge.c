@@ -408,6 +408,23 @@ int sim_all_well(struct sim_case *c)
     return sim_members_agree(c) && unwell(c, 1, &child, NULL, 0) == NULL;
 }
 
+/* All that run know of each node that people were told is forgotten. */
+static void judge_forgotten(struct sim_case *c)
+{
+    for (uint32_t i = 0; i < c->options.nodes; i++)
+        for (uint32_t k = 0; k < c->options.nodes && !c->broken; k++) {
+            const struct sim_daemon *daemon = sim_daemon(c, k);
+
+            if (c->forgotten[i] == 0 || daemon == NULL || !c->present[k]
+                || daemon->hub->node == c->forgotten[i])
+                continue;
+            if (!phub__registry_is_forgotten(daemon->hub->registry,
+                                             c->forgotten[i]))
+                sim_broken(c, 6, "node n%u was forgotten, and n%u does not "
+                           "know", i, k);
+        }
+}
+
 void sim_judge_quiet(struct sim_case *c)
 {
     const struct sim_child *child = NULL;
@@ -417,8 +434,10 @@ void sim_judge_quiet(struct sim_case *c)
 
     if ((sim_run_until(c, SIM_QUIET_NS / PHUB__SIM_MS, promptly_well)
          && sim_run_until(c, SIM_LATE_NS / PHUB__SIM_MS, sim_all_well))
-        || c->broken)
+        || c->broken) {
+        judge_forgotten(c);
         return;
+    }
     if (!sim_members_agree(c)) {
         sim_broken(c, 6, "the members do not agree about the view");
         return;

@@ -148,6 +148,8 @@ static void answered(void *arg, struct phub__request *request)
                    phub__sim_node_name(command->node),
                    phub__op_name(command->op), request->pending,
                    request->count);
+    if (command->op == PHUB__OP_CELL && request->items[0].code == 0)
+        c->forgotten[command->target] = c->dropped[command->target];
     for (uint32_t i = 0; i < request->count; i++) {
         if (command->op != PHUB__OP_DRAIN && command->op != PHUB__OP_CELL)
             tell(command, i, &request->items[i]);
@@ -393,6 +395,7 @@ void sim_drain(struct sim_case *c, uint32_t node, uint32_t target)
 
 void sim_forget(struct sim_case *c, uint32_t node, uint32_t target)
 {
+    c->dropped[target] = c->node_ids[target];
     ask(c, PHUB__OP_CELL, node, 0, 1, target);
 }
 

@@ -106,8 +106,11 @@ static void manners(struct sim_case *c)
     }
 }
 
+/* One that people took for gone comes back as another. */
 static void start_node(struct sim_case *c, uint32_t node, int empty)
 {
+    if (c->dropped[node] != 0 && c->dropped[node] == c->node_ids[node])
+        empty = 1;
     sim_record_node(c, SIM_EFFECT_START, node, "start n%u%s", node,
                     empty ? " empty" : "");
     if (empty)
@@ -236,6 +239,26 @@ static void join_one(struct sim_case *c)
             start_node(c, i, empty);
             return;
         }
+}
+
+/* A machine that is dark is taken for gone for good, once in its life. */
+static void forget_one(struct sim_case *c)
+{
+    struct sim_daemon *asked = sim_any(c, PHUB__SIM_OPERATOR);
+
+    if (asked == NULL || c->majority)
+        return;     /* there an operator has more to think of */
+    for (uint32_t i = 0; i < c->options.nodes; i++) {
+        uint32_t node = phub__sim_node_index(asked->node);
+
+        if (c->node_ids[i] == 0 || c->dropped[i] != 0
+            || sim_daemon(c, i) != NULL
+            || phub__sim_node_runs(sim_node(c, i)))
+            continue;
+        sim_record_node(c, SIM_EFFECT_NONE, i, "forget n%u at n%u", i, node);
+        sim_forget(c, node, i);
+        return;
+    }
 }
 
 /* Only durable rows live through that. */
@@ -508,6 +531,8 @@ static void play(struct sim_case *c)
                 sim_operate(c);
             if (options->seed % 8 == 5 && k == 3 && options->operators)
                 sim_switch_any(c);
+            if (options->seed % 8 == 3 && k == 5 && options->operators)
+                forget_one(c);
             sim_run(c, options->gap_ms / 8 + draw(c, 200));
         }
         mend(c, 0);
