@@ -13,6 +13,27 @@
 
 /* --- the daemon ----------------------------------------------------------- */
 
+/* Nobody knows a new node, and it knows none but its seeds: where none of these
+ * can answer it is cut off from all others until they find it. */
+static void begins_alone(struct sim_case *c, uint32_t index)
+{
+    uint32_t others = 0;
+
+    for (uint32_t i = 0; i < c->options.nodes; i++) {
+        if (i == index || sim_daemon(c, i) == NULL)
+            continue;
+        others++;
+        if (i < SEEDS && !phub__sim_node_frozen(sim_node(c, i)))
+            return;
+    }
+    if (others == 0)
+        return;
+    sim_judges_apart(c, index, UINT32_MAX);
+    if (!c->split)
+        c->split_ns = phub__world_now(c->world);
+    c->split = c->stranger = 1;
+}
+
 static void *daemon_start(void *arg, struct phub__sim_node *node,
                           struct phub_env *env)
 {
@@ -51,6 +72,8 @@ static void *daemon_start(void *arg, struct phub__sim_node *node,
     c->node_ids[index] = daemon->hub->node;
     c->majority = (daemon->hub->strategies[PHUB_KIND_PARTITION]->flags
                    & PHUB_FLAG_MAJORITY) != 0;
+    if (daemon->hub->boot == 1)
+        begins_alone(c, index);
     return daemon;
 }
 
@@ -279,7 +302,9 @@ void sim_look(struct sim_case *c)
     if (c->split && c->cuts == 0
         && c->half_open_ns <= phub__world_now(c->world)
         && sim_members_agree(c)) {
-        c->split = 0;
+        if (c->stranger)
+            excuse_wishes(c);
+        c->split = c->stranger = 0;
         c->healed_ns = phub__world_now(c->world);
         for (uint32_t i = 0; i < c->options.nodes; i++)
             c->stray[i] = sim_daemon(c, i) == NULL && c->node_ids[i] != 0;

@@ -150,6 +150,7 @@ struct sim_case {
     struct sim_child *children;        /* owned */
     uint32_t cuts;                     /* pairs that are cut now */
     int split;                         /* since a cut, until views agree */
+    int stranger;                      /* one side of it knew nothing */
     int majority;                      /* a cut explains no second instance */
     struct sim_chosen chosen[PHUB__KINDS];
     uint64_t split_ns;

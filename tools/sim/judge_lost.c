@@ -6,7 +6,9 @@
  * What people want of a child is known from answers only (operator.c), so a
  * command whose answer never came excuses: it may have taken effect or not.
  * A child that ends by itself each time is not lost while its row says so:
- * permanent ones fail in the end, and that is visible. */
+ * permanent ones fail in the end, and that is visible.  And a row that is not
+ * durable ends with the last member that had it: one without company in its
+ * view, while nobody else who runs has it. */
 #include "config.h"
 
 #include <stdio.h>
@@ -105,6 +107,41 @@ static const char *missing(struct sim_case *c, const struct sim_child *child)
     return published(c, child) ? NULL : "no row says where it acts";
 }
 
+static int has_company(struct sim_case *c, uint32_t node)
+{
+    struct phub_view *view = phub__hub_view(c->daemons[node].hub);
+
+    for (uint32_t i = 0; i < c->options.nodes; i++)
+        if (i != node && sim_daemon(c, i) != NULL
+            && phub__view_index(view, c->node_ids[i]) != PHUB__VIEW_NONE)
+            return 1;
+    return 0;
+}
+
+static int others_have(struct sim_case *c, uint32_t node,
+                       const struct sim_child *child)
+{
+    struct phub__row_view row;
+
+    for (uint32_t i = 0; i < c->options.nodes; i++)
+        if (i != node && sim_daemon(c, i) != NULL
+            && phub__registry_get(sim_daemon(c, i)->hub->registry,
+                                  sim_child_bytes(child), &row) == 0
+            && row.live)
+            return 1;
+    return 0;
+}
+
+static void gone(struct sim_case *c, uint32_t node)
+{
+    if (c->options.durable || has_company(c, node))
+        return;
+    for (uint32_t i = 0; i < c->options.children; i++)
+        if (c->children[i].wish == SIM_RUN
+            && !others_have(c, node, &c->children[i]))
+            c->children[i].wish = SIM_UNKNOWN;
+}
+
 static int quiet(struct sim_case *c, const struct sim_child **child_,
                  char *text, size_t text_max)
 {
@@ -126,5 +163,5 @@ static int quiet(struct sim_case *c, const struct sim_child **child_,
 
 const struct sim_judge sim_judge_lost = {
     .name = "lost", .promise = 1, .claim = "a child that people want runs",
-    .answered = answered, .quiet = quiet
+    .answered = answered, .gone = gone, .quiet = quiet
 };
