@@ -275,6 +275,11 @@ int phub__instance_adopted(const struct phub__instance *instance)
     return instance->adopted && !instance->settle_owed;
 }
 
+struct phub_buf *phub__instance_given(const struct phub__instance *instance)
+{
+    return instance->phase == PHUB__PHASE_STARTING ? instance->state : NULL;
+}
+
 int phub__instance_whole(const struct phub__instance *instance, int ran)
 {
     if (!instance->awaits || ran)

@@ -127,6 +127,8 @@ int phub__instance_set_spec(struct phub__instance *instance,
                             struct phub_buf *spec);
 /* It was adopted, and nobody has said yet that it may stay. */
 int phub__instance_adopted(const struct phub__instance *instance);
+/* The state that it was given, borrowed, until it runs with it; or NULL. */
+struct phub_buf *phub__instance_given(const struct phub__instance *instance);
 /* Has an adopted one its state?  1, 0 (it may tell yet: changed() follows),
  * -1 (nobody knows).  ran: this very process was seen running. */
 int phub__instance_whole(const struct phub__instance *instance, int ran);

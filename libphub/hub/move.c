@@ -239,7 +239,7 @@ static void prepared(void *arg, struct phub__request *request)
 
     if (move == NULL || move->aborting ||
         move->phase != PHUB__MOVE_PREPARING)
-        return;
+        return; /* what is waited for now is the end of the abort */
     move->phase = rc == 0 ? PHUB__MOVE_PREPARED : PHUB__MOVE_OPEN;
     move->target_knows = 1;
     complete(move, rc, 0, text_of(request));
@@ -381,7 +381,8 @@ int phub__move_instance_ended(struct phub__move *move, enum phub__ended why,
     }
     if (move->ending) {
         move->ending = 0;
-        complete(move, 0, 0, "");
+        if (!move->aborting)
+            complete(move, 0, 0, "");
         return 1;
     }
     if (move->aborting || move->phase == PHUB__MOVE_DECIDED)

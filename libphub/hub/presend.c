@@ -10,8 +10,11 @@
  * be started elsewhere without its state.  The migration strategy says for
  * which of them that must not be; one that has no word for it means all.  Each
  * is frozen, if it can, its state is taken and sent to its next home, all of
- * them at once and under one deadline.  A child that does not answer costs itself only: its next
- * home is told that the state is missing, which is not an empty state. */
+ * them at once and under one deadline.  A child that does not answer costs
+ * itself only: its next home is told that the state is missing, which is not an
+ * empty state.  One that is beginning with a state is asked when it runs; and
+ * none begins any more, for what it acknowledged would go nowhere.  Moves that
+ * are under way are waited for: what one fails to take along is sent. */
 #include "config.h"
 
 #include <string.h>
@@ -269,6 +272,7 @@ struct sending {
     void *arg;
     int code;                     /* there is no state, and this is why */
     int told;                     /* there, or given up */
+    int begins;                   /* it is asked when it runs */
     uint32_t id_size;
     char id[PHUB_CHILD_ID_MAX];
 };
@@ -445,9 +449,44 @@ static int has_state(const struct phub__local *local,
         return local->kept != NULL &&
                phub_epoch_cmp(local->kept_incarnation,
                               row->incarnation) == 0;
+    if (phub__instance_given(local->instance) != NULL)
+        return 1;
     return phub__instance_phase(local->instance) == PHUB__PHASE_RUNNING &&
            !phub__instance_adopted(local->instance) &&
            (phub__instance_can(local->instance) & PHUB__CAN_STATE) != 0;
+}
+
+/* Those that were beginning: what they have now.  1 if one begins still. */
+static int look_at_beginners(struct phub__hub *hub)
+{
+    struct sending *s;
+    int more = 0;
+
+    for (s = hub->presend->first; s != NULL; s = s->next) {
+        struct phub__local *local = s->begins && !s->told
+            ? phub__local_find(hub, (struct phub_bytes){
+                                        (const uint8_t *)s->id, s->id_size })
+            : NULL;
+        struct phub__instance *instance =
+            local != NULL ? local->instance : NULL;
+
+        if (!s->begins || s->told)
+            continue;
+        if (instance != NULL && phub__instance_given(instance) != NULL &&
+            !hub->presend->late) {
+            more = 1;
+            continue;
+        }
+        s->begins = 0;
+        if (instance != NULL && phub__instance_given(instance) != NULL)
+            send(s, phub__instance_given(instance), 0);
+        else if (instance != NULL)
+            ask(local, s);
+        else
+            send(s, local != NULL ? local->kept : NULL,
+                 local != NULL && local->kept != NULL ? 0 : PHUB_EFAILED);
+    }
+    return more;
 }
 
 int phub__presend_child(struct phub__hub *hub, struct phub_bytes id,
@@ -484,7 +523,11 @@ int phub__presend_child(struct phub__hub *hub, struct phub_bytes id,
     s->next = p->first;
     p->first = s;
     p->left++;
-    env->timer_start(env, p->timer, p->deadline_ns);
+    s->begins = local->instance != NULL &&
+                phub__instance_given(local->instance) != NULL;
+    env->timer_start(env, p->timer, env->now_ns(env));
+    if (s->begins)
+        return 0;
     if (local->instance != NULL)
         ask(local, s);
     else
@@ -500,7 +543,8 @@ static void presend_fired(void *arg)
     struct phub_env *env = hub->env;
     struct sending *s;
 
-    if (p->left == 0 && !p->late && phub__moves_count(hub->moves) != 0 &&
+    if ((look_at_beginners(hub) ||
+         (p->left == 0 && !p->late && phub__moves_count(hub->moves) != 0)) &&
         env->now_ns(env) < p->deadline_ns) {
         /* What a move takes along is there; what it fails to take is sent. */
         env->timer_start(env, p->timer,
@@ -511,8 +555,13 @@ static void presend_fired(void *arg)
         presend_over(hub);
         return;
     }
+    if (env->now_ns(env) < p->deadline_ns) {
+        env->timer_start(env, p->timer, p->deadline_ns);
+        return;
+    }
     p->late = 1;
     env->timer_start(env, p->timer, env->now_ns(env) + TELL_MS * NS_PER_MS);
+    (void)look_at_beginners(hub);
     for (s = p->first; s != NULL; s = s->next)
         if (!s->told && s->stream == NULL)
             send(s, NULL, PHUB_ETIMEDOUT);
@@ -546,6 +595,5 @@ void phub__presend_start(struct phub__hub *hub, uint64_t deadline_ms,
         for (local = phub__locals_first(hub->locals); local != NULL;
              local = local->next)
             (void)phub__presend_child(hub, phub__local_id(local), NULL, NULL);
-    env->timer_start(env, p->timer, p->left != 0 ? p->deadline_ns
-                                                 : env->now_ns(env));
+    env->timer_start(env, p->timer, env->now_ns(env));
 }

@@ -299,11 +299,14 @@ static void check_instance(struct phub__local *local,
 }
 
 /* A node that is being drained begins nothing new, but what it alone holds
- * the state of, or was given by a decision, runs here until it moves on. */
+ * the state of, or was given by a decision, runs here until it moves on; or,
+ * when the drain is over, until its state has gone ahead (presend.c). */
 static int may_start(const struct phub__local *local)
 {
     const struct phub__hub *hub = local->hub;
 
+    if (hub->presend != NULL)
+        return 0;
     if (phub__hub_may_run(hub))
         return 1;
     return hub->draining && !hub->stopping && hub->attached &&

@@ -567,6 +567,7 @@ void sim_leave(struct sim_case *c, uint32_t index, uint64_t deadline_ms)
     *leaving = (struct leaving){ sim_daemon(c, index), deadline_ms };
     c->present[index] = 0;
     c->disturbed_ns = phub__world_now(c->world);
+    c->judges->nodes[index].leave_ms = deadline_ms;
     phub__sim_node_at(sim_node(c, index), phub__world_now(c->world),
                       leave_now, free, leaving);
 }

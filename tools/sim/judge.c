@@ -298,7 +298,8 @@ void sim_judges_made(struct sim_case *c, uint32_t node)
 {
     struct sim_daemon *daemon = &c->daemons[node];
     struct sim_node_model *model = &c->judges->nodes[node];
-    uint64_t left = model->left_ns, ended = model->ended_ns, handle;
+    uint64_t left = model->left_ns, leave_ms = model->leave_ms;
+    uint64_t ended = model->ended_ns, handle;
 
     daemon->calls = sim_judges_calls;
     daemon->calls.arg = daemon;
@@ -312,6 +313,7 @@ void sim_judges_made(struct sim_case *c, uint32_t node)
     memset(model, 0, sizeof(*model));
     model->began_ns = phub__world_now(c->world);
     model->left_ns = left;
+    model->leave_ms = leave_ms;
     model->ended_ns = ended;
     model->disturbed_ns = model->began_ns;
 }

@@ -106,6 +106,7 @@ struct sim_node_model {
     uint64_t ended_ns;          /* when its daemon ended last; 0: never */
     uint64_t began_ns;
     uint64_t left_ns;           /* when it said goodbye; 0: it did not */
+    uint64_t leave_ms;          /* that it had for that */
     uint64_t disturbed_ns;      /* by a fault of its own */
 };
 

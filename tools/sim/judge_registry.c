@@ -131,7 +131,8 @@ static int strategies_equal(struct sim_case *c, uint32_t kind, char *text,
             instead = "one with other parameters";
         else if (chosen->known && strcmp(s->name, chosen->name) != 0)
             instead = chosen->name;
-        else if (phub__strategies_joint(daemon->hub) != NULL)
+        else if (kind == PHUB_KIND_PARTITION
+                 && phub__strategies_joint(daemon->hub) != NULL)
             instead = "one alone";
         if (instead == NULL)
             continue;

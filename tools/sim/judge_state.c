@@ -17,6 +17,8 @@
  *     state in the origin's memory; and one that is frozen still has it there,
  *     or has the actors, while others go on without.  If another instance has
  *     acted and lives on, the state is with that one, and nothing is excused;
+ *     A goodbye for which there was time, and that nothing disturbed, takes
+ *     nothing along: what does not move goes ahead to where it begins next;
  *   - the node lost its disk, and so its name: what the guard has belongs to
  *     a node that is no more;
  *   - the migration strategy is autonomous, which takes no state along;
@@ -32,6 +34,8 @@
 
 /* A child may take so long from "stop" to its end. */
 #define ENDING_NS 4000000000ull
+#define CALM_NS (20 * PHUB__SIM_S)
+#define LEAVE_MS 6000u   /* of which a quarter is for what does not move */
 
 static int same_life(const struct sim_child *child,
                      const struct sim_life *life)
@@ -148,14 +152,29 @@ static int has_life_left(const struct sim_child *child)
     return 0;
 }
 
+/* It said goodbye, with time for all that it had, and nothing was wrong. */
+static int left_well(const struct sim_case *c, uint32_t node)
+{
+    const struct sim_node_model *model = &c->judges->nodes[node];
+
+    return model->left_ns != 0
+        && phub__world_now(c->world) < model->left_ns + PHUB__SIM_S
+        && model->leave_ms >= LEAVE_MS
+        && model->left_ns > model->disturbed_ns + CALM_NS
+        && model->left_ns > c->judges->fault_ns + CALM_NS;
+}
+
 static void gone(struct sim_case *c, uint32_t node)
 {
+    int well = left_well(c, node);
+
     for (uint32_t i = 0; i < c->options.children; i++) {
         struct sim_child *child = &c->children[i];
         const struct sim_life *last = last_acted(c, child);
 
         if (last != NULL && !has_life_left(child)
-            && (last->node == node || child->last_node == node))
+            && (last->node == node || child->last_node == node)
+            && (!well || sim_child_is(child, "silent")))
             excuse(child, last, 0);
     }
 }
@@ -168,6 +187,8 @@ static void follows(struct sim_case *c, struct sim_child *child,
     if (last == NULL || last->node == life->node)
         return;
     if (phub__sim_node_frozen(sim_node(c, last->node))
+        || (sim_daemon(c, last->node) == NULL
+            && c->judges->fault_ns >= c->judges->nodes[last->node].left_ns)
         || sim_were_apart(c, last->node, life->node))
         excuse(child, last, 0);
 }
