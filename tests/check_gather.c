@@ -140,6 +140,68 @@ START_TEST(what_is_passed_on_counts_in_its_boot_only)
 }
 END_TEST
 
+/* What the others say of their next view, in which the last node of the fixture
+ * is back with its next boot number, and holds a state of x. */
+static void say_early(struct phub__hub *hub, void *arg)
+{
+    struct phub_bytes x = { (const uint8_t *)"x", 1 };
+    struct phub_view_node nodes[NODES];
+    struct phub_view *view = phub__hub_view(hub), *next;
+    struct phub__op_held held = { .id = x, .incarnation = { 1, 1 },
+                                  .epoch = { 2, 1 } };
+    struct phub__op_view_sync sync = { .number = 1u << 20,
+                                       .held = { &held, 1 } };
+    struct phub__op_told told = { .node = hubs.ids[NODES - 1] };
+    struct phub__op_gathered gathered = { .told = { &told, 1 } };
+    struct phub__builder builder;
+    struct phub_buf *body = NULL, *frame = NULL;
+
+    (void)arg;
+    ck_assert_uint_eq(phub__view_count(view), NODES);
+    for (uint32_t i = 0; i < NODES; i++) {
+        nodes[i] = *phub__view_at(view, i);
+        if (nodes[i].id == told.node)
+            sync.boot = ++nodes[i].boot;
+    }
+    next = phub__view_new(nodes, NODES);
+    sync.view_hash = phub__view_hash(next);
+    phub__view_unref(&next);
+    phub__builder_init(&builder, 4096);
+    ck_assert_int_eq(phub__encode(&phub__op_view_sync_schema, &sync,
+                                  &builder), 0);
+    ck_assert_int_eq(phub__builder_take(&builder, &body), 0);
+    told.body = phub__buf_bytes(body);
+    ck_assert_int_eq(phub__encode(&phub__op_gathered_schema, &gathered,
+                                  &builder), 0);
+    ck_assert_int_eq(phub__builder_take(&builder, &frame), 0);
+    phub__builder_fini(&builder);
+    phub__gather_received(hub, frame);
+    phub__buf_unref(&frame);
+    phub__buf_unref(&body);
+}
+
+static void who_holds(struct phub__hub *hub, void *arg)
+{
+    *(uint64_t *)arg = phub__synced_holder(
+        hub, (struct phub_bytes){ (const uint8_t *)"x", 1 },
+        (struct phub_epoch){ 1, 1 }, (struct phub_epoch){ 2, 1 });
+}
+
+START_TEST(what_comes_before_its_member_is_in_view_counts_when_it_is)
+{
+    uint64_t holder = 0;
+
+    hubs_do(&hubs, 0, say_early, NULL);
+    hubs_do(&hubs, 0, who_holds, &holder);
+    ck_assert_uint_eq(holder, 0);
+    phub__sim_node_kill(hubs_node(&hubs, NODES - 1));
+    phub__sim_node_start(hubs_node(&hubs, NODES - 1));
+    hubs_run(&hubs, 3000);
+    hubs_do(&hubs, 0, who_holds, &holder);
+    ck_assert_uint_eq(holder, hubs.ids[NODES - 1]);
+}
+END_TEST
+
 static void lapse(struct phub__hub *hub, void *none)
 {
     (void)none;
@@ -170,6 +232,8 @@ int main(void)
     tcase_add_test(tc, all_are_complete_after_each_change);
     tcase_add_test(tc, an_older_statement_never_comes_behind_a_newer_one);
     tcase_add_test(tc, what_is_passed_on_counts_in_its_boot_only);
+    tcase_add_test(tc,
+                   what_comes_before_its_member_is_in_view_counts_when_it_is);
     tcase_add_test(tc, whose_lease_lapsed_believes_only_themselves);
     suite_add_tcase(suite, views);
     suite_add_tcase(suite, tc);

@@ -15,6 +15,10 @@
  * lease lapsed wants to hear what the others know *since then*: it asks each of
  * them, and believes only themselves until the view changes.
  *
+ * What is passed on may come before its subject: a member that this node has
+ * not got in its view yet, not in that boot.  It is kept until the view has it;
+ * nobody would say it again.
+ *
  * The gatherer may be in another view still, and dead or frozen without
  * anybody's knowing.  So it keeps what it was told, the newest of each member,
  * and passes on what fits whenever its view changes; and who has not heard in
@@ -38,6 +42,7 @@
 #define WAIT_MS 10u              /* for others, and for each of them ... */
 #define WAIT_EACH_NS 400000u     /* ... so long */
 #define ROOM_FIRST 16u
+#define EARLY_MAX 64u            /* statements of those not in view yet */
 
 struct told {
     uint64_t node;
@@ -46,14 +51,28 @@ struct told {
     int due;                     /* to be passed on */
 };
 
+struct early {
+    uint64_t node;
+    struct phub_buf *body;       /* owned */
+};
+
 struct phub__gather {
     struct told *all;            /* by node */
     uint32_t count, room;
+    struct early early[EARLY_MAX]; /* the oldest first */
+    uint32_t early_count;
     struct phub__timer *timer;
     int armed;
 };
 
 static void pass_fired(void *arg);
+
+static void early_drop(struct phub__gather *gather, uint32_t at)
+{
+    phub__buf_unref(&gather->early[at].body);
+    memmove(&gather->early[at], &gather->early[at + 1],
+            (--gather->early_count - at) * sizeof gather->early[0]);
+}
 
 int phub__gather_new(struct phub__hub *hub)
 {
@@ -76,6 +95,8 @@ void phub__gather_free(struct phub__hub *hub)
     for (i = 0; i < gather->count; i++)
         phub__buf_unref(&gather->all[i].body);
     phub__free(gather->all);
+    while (gather->early_count > 0)
+        early_drop(gather, 0);
     if (gather->timer != NULL)
         hub->env->timer_free(hub->env, &gather->timer);
     phub__free(gather);
@@ -173,6 +194,37 @@ void phub__gather_told(struct phub__hub *hub, uint64_t node,
     arm(hub);
 }
 
+/* --- what came too early --------------------------------------------------- */
+
+static void early_keep(struct phub__gather *gather, uint64_t node,
+                       struct phub_bytes body)
+{
+    uint32_t i;
+
+    for (i = 0; i < gather->early_count; i++)
+        if (gather->early[i].node == node)
+            early_drop(gather, i);
+    if (gather->early_count == EARLY_MAX)
+        early_drop(gather, 0);
+    gather->early[gather->early_count] = (struct early){
+        node, phub__buf_copy(body.data, body.size) };
+    gather->early_count += gather->early[gather->early_count].body != NULL;
+}
+
+static void early_again(struct phub__hub *hub)
+{
+    struct phub__gather *gather = hub->gather;
+    uint32_t i = 0;
+
+    while (i < gather->early_count) {
+        if (phub__synced_passed_on(hub, gather->early[i].node,
+                                   gather->early[i].body) == 0)
+            early_drop(gather, i);
+        else
+            i++;
+    }
+}
+
 /* Forget who is gone; what was told too early is due now. */
 void phub__gather_view_changed(struct phub__hub *hub)
 {
@@ -195,6 +247,7 @@ void phub__gather_view_changed(struct phub__hub *hub)
     gather->count = kept;
     if (due)
         arm(hub);
+    early_again(hub);
 }
 
 /* --- passing on ------------------------------------------------------------ */
@@ -272,8 +325,9 @@ void phub__gather_received(struct phub__hub *hub, struct phub_buf *body)
             continue;
         part = phub__buf_slice(body, (size_t)(told->body.data - body->data),
                                told->body.size);
-        if (part != NULL)
-            phub__synced_passed_on(hub, told->node, part);
+        if (part != NULL &&
+            phub__synced_passed_on(hub, told->node, part) != 0)
+            early_keep(hub->gather, told->node, told->body);
         phub__buf_unref(&part);
     }
     phub__arena_fini(&arena);

@@ -43,7 +43,6 @@
 #define IDENTITY_FILE "node"
 #define EPOCH_BLOCK (1ull << 20)   /* epochs reserved on the disk at once */
 #define ROUND_MS 5000u             /* level-triggered look at everything */
-#define ROUND_AGAIN_MS 1000u       /* while the registry is not complete */
 #define STOP_POLL_MS 20u
 #define MOVES_LAST_MS 5000u   /* for decided moves, when all has ended here */
 #define GOODBYE_MS 150u            /* for the last frames to leave */
@@ -376,12 +375,13 @@ static void identity_written(void *arg, int rc);
 static void round_fired(void *arg)
 {
     struct phub__hub *hub = arg;
-    struct phub_env *env = hub->env;
 
     if (!hub->started) {
         (void)identity_write(hub, identity_written); /* it may work now */
         return;
     }
+    if (phub__hub_round_waits(hub))
+        return;
     lease_refresh(hub);
     if (hub->dirty_lost || hub->attached) {
         hub->dirty_lost = 0;
@@ -400,10 +400,8 @@ static void round_fired(void *arg)
     phub__hub_hook(hub, PHUB_HOOK_reconcile_round, hub->node, PHUB_BYTES_NONE,
                    0, phub__locals_count(hub->locals), "");
     (void)phub__registry_stable(hub->registry, 4096);
-    env->timer_start(env, hub->round_timer,
-                     env->now_ns(env) + (phub__synced_complete(hub)
-                                         ? ROUND_MS : ROUND_AGAIN_MS) *
-                                            NS_PER_MS);
+    phub__hub_round_in(hub, phub__synced_complete(hub)
+                                ? ROUND_MS : PHUB__ROUND_AGAIN_MS);
 }
 
 /* The boot number is on the disk: speak. */
@@ -417,9 +415,7 @@ static void identity_written(void *arg, int rc)
                           "cannot write 'node' to the state directory: %s; "
                           "not joining before this works", phub_strerror(rc));
         hub->identity_failed = 1;
-        hub->env->timer_start(hub->env, hub->round_timer,
-                              hub->env->now_ns(hub->env) +
-                                  ROUND_AGAIN_MS * NS_PER_MS);
+        phub__hub_round_in(hub, PHUB__ROUND_AGAIN_MS);
         return;
     }
     hub->started = 1;

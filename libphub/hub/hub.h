@@ -190,6 +190,8 @@ struct phub__hub {
     int recovered;      /* the first round of starts is over */
     int started, identity_failed;
     uint64_t started_ns;            /* when, now clock */
+    uint64_t round_ns;  /* when the next round is due */
+    int round_early;    /* its timer fires before that */
     int lonely;         /* others were known before this start; settle.c */
     int forgotten;      /* by the others: nothing runs here any more */
     int forget_due;     /* members may have been forgotten */
@@ -255,6 +257,15 @@ int phub__hub_why_not(const struct phub__hub *hub);
 int phub__hub_settled_in(const struct phub__hub *hub);
 /* Look again when it has. */
 void phub__hub_settle_in(struct phub__hub *hub);
+
+#define PHUB__ROUND_AGAIN_MS 1000u  /* while the registry is not complete */
+/* The look at everything that comes round: in so long. */
+void phub__hub_round_in(struct phub__hub *hub, uint32_t ms);
+/* The registry is not complete any more: look in PHUB__ROUND_AGAIN_MS whether
+ * it is again. */
+void phub__hub_round_soon(struct phub__hub *hub);
+/* It is complete again, and the round not due: then it waits. */
+int phub__hub_round_waits(struct phub__hub *hub);
 /* Is it lonely in its view?  At the start, with what was on the disk, and
  * whenever it is synced. */
 void phub__hub_look_around(struct phub__hub *hub);

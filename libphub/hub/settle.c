@@ -26,6 +26,44 @@
 
 #define NS_PER_MS 1000000ull
 
+/* --- the round ------------------------------------------------------------ */
+
+static void round_at(struct phub__hub *hub, uint64_t at_ns)
+{
+    hub->round_ns = at_ns;
+    hub->env->timer_start(hub->env, hub->round_timer, at_ns);
+}
+
+void phub__hub_round_in(struct phub__hub *hub, uint32_t ms)
+{
+    round_at(hub, hub->env->now_ns(hub->env) + ms * NS_PER_MS);
+}
+
+void phub__hub_round_soon(struct phub__hub *hub)
+{
+    uint64_t at = hub->env->now_ns(hub->env) +
+                  PHUB__ROUND_AGAIN_MS * NS_PER_MS;
+
+    if (hub->started && hub->round_ns > at && !hub->round_early) {
+        hub->round_early = 1;
+        hub->env->timer_start(hub->env, hub->round_timer, at);
+    }
+}
+
+int phub__hub_round_waits(struct phub__hub *hub)
+{
+    int early = hub->round_early;
+
+    hub->round_early = 0;
+    if (!early || !phub__synced_complete(hub) ||
+        hub->env->now_ns(hub->env) >= hub->round_ns)
+        return 0;
+    hub->env->timer_start(hub->env, hub->round_timer, hub->round_ns);
+    return 1;
+}
+
+/* --- settling in ---------------------------------------------------------- */
+
 static uint64_t settled_in_ns(const struct phub__hub *hub)
 {
     const struct phub__cluster_params *params = &hub->options.cluster;
@@ -45,8 +83,7 @@ void phub__hub_settle_in(struct phub__hub *hub)
 {
     uint64_t now = hub->env->now_ns(hub->env), at = settled_in_ns(hub);
 
-    hub->env->timer_start(hub->env, hub->round_timer,
-                          (at > now ? at : now) + NS_PER_MS);
+    round_at(hub, (at > now ? at : now) + NS_PER_MS);
 }
 
 struct around {

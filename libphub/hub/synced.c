@@ -33,13 +33,7 @@
  * For the same reason a keeper does not follow a lost one before that one's
  * lease has run out: a keeper decides under its lease only.
  *
- * Complete is not *whole*: those who ran through the last years may all be
- * away just now, and what is here have started since, without the rows that
- * are not durable.  A node is partial when it starts, and whole from when it
- * is complete in a view with one that is, or with all nodes that it has ever
- * known of.  Who is partial decides (settle.c bounds the wait), but does not
- * say of a child that there is none; after PATIENCE_MS it says so, and who may
- * know better.
+ * Complete is not *whole*: synced_whole.c.
  *
  * Whoever receives a summary sends what its writer lacks.  Leases: a lost
  * node's children may be replaced once *all* members of the view have said
@@ -63,7 +57,6 @@
 
 #define NS_PER_MS 1000000ull
 #define MISSING_SIZE 524288u     /* bytes of one repair piece */
-#define PATIENCE_MS 30000u       /* with those who are away */
 #define SPREAD_NODES_MAX 1000u   /* more do not wait longer */
 #define SPREAD_NS 1000u          /* for each message between members */
 #define GATHER_PATIENCE_MS 500u  /* with who gathers, and four spreads */
@@ -203,8 +196,7 @@ void phub__synced_forget(struct phub__hub *hub)
     synced->heard_count = kept;
 }
 
-/* Its message of the view that we are in, or NULL. */
-static struct phub__heard *heard_now(struct phub__hub *hub, uint64_t node)
+struct phub__heard *phub__heard_now(struct phub__hub *hub, uint64_t node)
 {
     struct phub__heard *heard = heard_find(hub->synced, node);
 
@@ -289,7 +281,7 @@ static void tell(struct phub__hub *hub, uint64_t only, unsigned how)
         uint64_t node = phub__view_at(view, i)->id;
 
         if (node != hub->node && (only == 0 || only == node) &&
-            !(how & TELL_UNHEARD && heard_now(hub, node) != NULL))
+            !(how & TELL_UNHEARD && phub__heard_now(hub, node) != NULL))
             (void)phub__peer_send(hub, node, PHUB__MESSAGE_VIEW_SYNC, buf);
     }
     phub__buf_unref(&buf);
@@ -402,7 +394,7 @@ static void ask_next(struct phub__hub *hub)
         return;
     for (i = synced->evaluated; i < phub__view_count(view); i++) {
         uint64_t node = phub__view_at(view, i)->id;
-        struct phub__heard *heard = heard_now(hub, node);
+        struct phub__heard *heard = phub__heard_now(hub, node);
 
         if (node == hub->node || heard == NULL || heard->stuck ||
             covered(hub, heard))
@@ -434,7 +426,7 @@ static void company(struct phub__hub *hub)
         return;
     phub__hub_look_around(hub);
     for (i = 0; i < phub__view_count(view) && hub->lonely; i++) {
-        heard = heard_now(hub, phub__view_at(view, i)->id);
+        heard = phub__heard_now(hub, phub__view_at(view, i)->id);
         if (heard != NULL && !heard->new_here)
             phub__hub_company(hub);
     }
@@ -474,41 +466,6 @@ static int recovered(struct phub__hub *hub)
     return good;
 }
 
-/* What those in the view say of theirs, each of which this one covers. */
-static enum phub__partial vouched_for(struct phub__hub *hub)
-{
-    struct phub_view *view = phub__hub_view(hub);
-    const struct phub__heard *heard;
-    enum phub__partial said = PHUB__PARTIAL;
-    uint32_t i;
-
-    for (i = 0; i < phub__view_count(view); i++) {
-        heard = heard_now(hub, phub__view_at(view, i)->id);
-        if (heard != NULL && heard->partial == PHUB__WHOLE)
-            return PHUB__WHOLE;
-        if (heard != NULL && heard->partial == PHUB__RESIGNED)
-            said = PHUB__RESIGNED;
-    }
-    return said;
-}
-
-enum phub__partial phub__synced_partial(struct phub__hub *hub)
-{
-    struct phub__synced *synced = hub->synced;
-    enum phub__partial said;
-
-    if (synced->partial == PHUB__WHOLE || !synced->complete)
-        return synced->partial;
-    said = vouched_for(hub);
-    if (phub__hub_majority(hub) || said == PHUB__WHOLE ||
-        (phub__hub_settled_in(hub) && phub__hub_away(hub) == 0))
-        synced->partial = PHUB__WHOLE;
-    else if (said == PHUB__RESIGNED || hub->env->now_ns(hub->env) >=
-                 hub->started_ns + PATIENCE_MS * NS_PER_MS)
-        synced->partial = PHUB__RESIGNED;
-    return synced->partial;
-}
-
 /* After a lapse: may somebody who is not in view have replaced this node? */
 static int deserted(struct phub__hub *hub)
 {
@@ -522,7 +479,7 @@ static int deserted(struct phub__hub *hub)
             hub->options.cluster.rejoin_interval_max)
         return 0;
     for (i = 0; i < count; i++) {
-        heard = heard_now(hub, phub__view_at(view, i)->id);
+        heard = phub__heard_now(hub, phub__view_at(view, i)->id);
         if (heard != NULL && !heard->new_here)
             return 0;
     }
@@ -543,7 +500,7 @@ static void evaluate(struct phub__hub *hub)
 
         if (node == hub->node)
             continue;
-        heard = heard_now(hub, node);
+        heard = phub__heard_now(hub, node);
         if (heard == NULL)
             return;
         if (!covered(hub, heard)) {
@@ -609,8 +566,9 @@ void phub__synced_view_changed(struct phub__hub *hub,
                                        change->joined[i].node);
     }
     phub__confirm_view_changed(hub);
-    phub__gather_view_changed(hub);
     tell_later(hub, 0);
+    phub__gather_view_changed(hub);
+    phub__hub_round_soon(hub);
     evaluate(hub);
 }
 
@@ -633,6 +591,7 @@ void phub__synced_restart(struct phub__hub *hub)
     }
     hub->synced->direct = 1;
     tell_later(hub, 1);
+    phub__hub_round_soon(hub);
     evaluate(hub);
 }
 
@@ -709,24 +668,26 @@ out:
         ask_next(hub);
 }
 
-void phub__synced_passed_on(struct phub__hub *hub, uint64_t of,
-                            struct phub_buf *body)
+int phub__synced_passed_on(struct phub__hub *hub, uint64_t of,
+                           struct phub_buf *body)
 {
     const struct phub_view_node *node =
         phub__view_find(phub__hub_view(hub), of);
     struct phub__op_view_sync sync;
     struct phub__heard *heard = heard_find(hub->synced, of);
+    int early;
 
-    if (node == NULL || hub->synced->direct)
-        return;
-    if (phub__hub_decode(hub, &phub__op_view_sync_schema, body, &sync) != 0)
-        return;
-    if (heard == NULL)
+    if (hub->synced->direct ||
+        phub__hub_decode(hub, &phub__op_view_sync_schema, body, &sync) != 0)
+        return 0;
+    early = node == NULL || sync.boot > node->boot;
+    if (heard == NULL && !early)
         heard = heard_new(hub->synced, of);
-    if (heard != NULL && sync.boot == node->boot)
+    if (heard != NULL && !early && sync.boot == node->boot)
         hear(hub, heard, &sync);
     phub__hub_decoded(hub);
     evaluate(hub);
+    return early ? PHUB_EAGAIN : 0;
 }
 
 /* Is the gatherer late?  Then the second one is told; 1: wait on. */
@@ -743,7 +704,7 @@ static int gatherer_waits(struct phub__hub *hub)
     if (synced->tell_due || hub->env->now_ns(hub->env) < until)
         return 1;
     for (i = 0; i < phub__view_count(view); i++)
-        unheard += heard_now(hub, phub__view_at(view, i)->id) == NULL;
+        unheard += phub__heard_now(hub, phub__view_at(view, i)->id) == NULL;
     if (synced->second || unheard <= UNHEARD_FEW)
         return 0;
     synced->second = 1;

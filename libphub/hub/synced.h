@@ -23,14 +23,15 @@ void phub__synced_round(struct phub__hub *hub);
 void phub__synced_forget(struct phub__hub *hub);
 void phub__synced_received(struct phub__hub *hub, uint64_t from,
                            struct phub_buf *body);
-/* The same by way of another member (gather.c). */
-void phub__synced_passed_on(struct phub__hub *hub, uint64_t of,
+/* The same by way of another member (gather.c).  PHUB_EAGAIN: it is of one who
+ * is not in view yet, in that boot. */
+int phub__synced_passed_on(struct phub__hub *hub, uint64_t of,
                             struct phub_buf *body);
 /* As long as the messages of all members to all take. */
 uint64_t phub__synced_spread_ns(const struct phub__hub *hub);
-/* Rows were merged: maybe that was what was missing. */
 /* Majorities count from now on. */
 void phub__synced_majority_begins(struct phub__hub *hub);
+/* Rows were merged: maybe that was what was missing. */
 void phub__synced_rows_applied(struct phub__hub *hub);
 /* A row loaded at start names a home that has not been seen yet. */
 void phub__synced_absent(struct phub__hub *hub, uint64_t node);

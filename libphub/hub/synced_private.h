@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* synced_private: what synced.c (complete?) and synced_lost.c (may they be
- * replaced?) share. */
+/* synced_private: what synced.c (complete?), synced_whole.c (is that all?) and
+ * synced_lost.c (may they be replaced?) share. */
 #ifndef PHUB__HUB_SYNCED_PRIVATE_H
 #define PHUB__HUB_SYNCED_PRIVATE_H
 
@@ -58,6 +58,9 @@ struct phub__synced {
     uint64_t recovering;         /* 1: it may have forgotten rows (majority) */
     enum phub__partial partial;
 };
+
+/* Its message of the view that we are in, or NULL. */
+struct phub__heard *phub__heard_now(struct phub__hub *hub, uint64_t node);
 
 /* --- synced_lost.c --------------------------------------------------------- */
 void phub__lost_free(struct phub__synced *synced);
