@@ -353,6 +353,23 @@ START_TEST(one_that_was_forgotten_by_mistake_ends_what_it_runs)
 }
 END_TEST
 
+static void b_forgets_a(void)
+{
+    struct question q = { .verb = hubs_bytes("forget"),
+                          .node = hubs_bytes("a"), .reference = 4711 };
+    struct phub__builder builder;
+    struct phub_bytes frame;
+
+    new_client();
+    encode(&q, &builder);
+    frame = phub__builder_bytes(&builder);
+    hubs_do(&hubs, NODE_B, give, &frame);
+    phub__builder_fini(&builder);
+    hubs_run(&hubs, 5000);
+    ck_assert_uint_eq(client.last, 1);
+    ck_assert_int_eq(client.code, 0);
+}
+
 START_TEST(two_sides_that_forgot_each_other_go_on_apart)
 {
     uint64_t b = hubs.ids[NODE_B];
@@ -363,21 +380,7 @@ START_TEST(two_sides_that_forgot_each_other_go_on_apart)
     hubs_run(&hubs, 10000);
     ck_assert_int_eq(forget("b"), 0);
     ck_assert(has_forgotten(NODE_A, b));
-    {
-        struct question q = { .verb = hubs_bytes("forget"),
-                              .node = hubs_bytes("a"), .reference = 4711 };
-        struct phub__builder builder;
-        struct phub_bytes frame;
-
-        new_client();
-        encode(&q, &builder);
-        frame = phub__builder_bytes(&builder);
-        hubs_do(&hubs, NODE_B, give, &frame);
-        phub__builder_fini(&builder);
-        hubs_run(&hubs, 5000);
-        ck_assert_uint_eq(client.last, 1);
-        ck_assert_int_eq(client.code, 0);
-    }
+    b_forgets_a();
     phub__world_heal_all(hubs.world);
     hubs_run(&hubs, 60000);
     ck_assert(!hubs_hub(&hubs, NODE_A)->forgotten);
@@ -476,6 +479,36 @@ START_TEST(one_that_returns_with_its_old_rows_is_refused_and_runs_nothing)
     ck_assert_int_eq(hubs_start(&hubs, NODE_C, "e", "sim"),
                      PHUB_EFORGOTTEN);
     ck_assert_ptr_nonnull(strstr(hubs_last.text, "empty its state"));
+}
+END_TEST
+
+static void without_seeds(struct hubs *all, uint32_t node,
+                          struct phub__hub *hub)
+{
+    (void)all;
+    (void)node;
+    hub->options.seeds_count = 0;
+}
+
+/* a is the seed of the others and has none itself: nobody but those who look
+ * for their seed there can tell it. */
+START_TEST(one_without_seeds_is_told_by_whom_it_is_the_seed_of)
+{
+    static const uint32_t a = NODE_A;
+    uint64_t id = hubs.ids[NODE_A];
+
+    ck_assert_int_eq(hubs_start(&hubs, NODE_B, "c d e", "sim durable"), 0);
+    off(NODE_A);
+    hubs_settle(&hubs);
+    b_forgets_a();
+    ck_assert(hubs_until(&hubs, 5000, all_have_forgotten, &id));
+    hubs.made = without_seeds;
+    on(NODE_A);
+    ck_assert(hubs_until(&hubs, 60000, has_stopped, &a));
+    ck_assert(hubs_hub(&hubs, NODE_A)->forgotten);
+    hubs_run(&hubs, 5000);
+    ck_assert(hubs_acts(&hubs, "c"));
+    ck_assert_uint_eq(hubs.doubled, 0);
 }
 END_TEST
 
@@ -692,6 +725,7 @@ int main(void)
     tcase_add_test(tc, a_stop_waits_for_nobody_that_was_forgotten);
     tcase_add_test(tc,
         one_that_returns_with_its_old_rows_is_refused_and_runs_nothing);
+    tcase_add_test(tc, one_without_seeds_is_told_by_whom_it_is_the_seed_of);
     tcase_add_test(tc, one_that_returns_empty_joins_as_new);
     tcase_add_test(tc, what_it_wrote_lives_on);
     tcase_add_test(tc, its_instances_are_void);

@@ -82,6 +82,7 @@ struct phub__join {
     uint32_t seeds_count;
     uint64_t secret;          /* of our cookies and nonces */
     uint64_t stranger_ns;     /* when a stranger's ping may be answered */
+    uint32_t welcomed;        /* strangers, since one of them came */
     char refusal[PHUB__REFUSAL_MAX];
 };
 

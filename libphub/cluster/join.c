@@ -526,6 +526,15 @@ static void welcome(struct phub__cluster *c, const struct phub__news *n)
     }
 }
 
+/* Strangers that ask, are welcome, and do not come may not want us: they have
+ * forgotten us, say.  They tell who asks them, and nobody else. */
+static void knock(struct phub__cluster *c, const struct phub__news *n)
+{
+    if (phub__members_find(&c->members, n->node) == NULL
+        && c->join.welcomed++ > 0)
+        phub__join_stranger(c, n->endpoint);
+}
+
 int phub__join_in(struct phub__cluster *c,
                   const struct phub__cluster_from *from,
                   const struct phub__message *m)
@@ -557,6 +566,8 @@ int phub__join_in(struct phub__cluster *c,
         report(c, r.code, true, n->endpoint, r.text);
     text_of(n->endpoint, endpoint);
     phub__cluster_send_to(c, 0, 0, endpoint);
+    if (r.code == 0)
+        knock(c, n);
     return r.code == 0 ? 0 : PHUB_EREFUSED;
 }
 
@@ -614,5 +625,6 @@ int phub__join_in_confirm(struct phub__cluster *c,
         return PHUB_EPROTO;
     if (n->node == c->node || !nonce_ok(c, m->nonce, n->node, n->boot))
         return PHUB_EREFUSED;
+    c->join.welcomed = 0;
     return phub__gossip_apply(c, n, from->node);
 }
