@@ -488,7 +488,9 @@ static void attach_ran(void *arg)
     struct attach attach = *(struct attach *)arg;
     struct phub__sim_runner *runner = attach.runner;
     struct phub__sim_node *node = runner->process->node;
-    struct phub__sim_child *child = node->world->children;
+    struct phub__sim_child *first = runner->actor ? NULL
+                                                  : node->world->children;
+    struct phub__sim_child *child;
 
     free(arg);
     if (runner->events == NULL)
@@ -497,12 +499,16 @@ static void attach_ran(void *arg)
         guard_new(node);
     if (!runner->actor)
         node->guard->runner = runner;
-    for (; child != NULL && !runner->actor; child = child->next) {
+    /* All before the first is told of: an order for it would else reach who
+     * has still the same handle from the daemon before. */
+    for (child = first; child != NULL; child = child->next)
+        if (child->node == node && child->process == NULL)
+            phub__sim_child_rehandle(child, ++runner->handle_next);
+    for (child = first; child != NULL; child = child->next) {
         struct phub__runner_adopted adopted;
 
         if (child->node != node || child->process != NULL)
             continue;
-        phub__sim_child_rehandle(child, ++runner->handle_next);
         adopted = (struct phub__runner_adopted){
             .handle = child->handle,
             .id = { (const uint8_t *)child->id, child->id_size },
