@@ -217,10 +217,19 @@ expect 1 "plugin 'wicked' crashed (Segmentation fault) in assign" \
 expect 0 '"variant":0,"broken":false' scenario --json --variant 0 \
     "$scenarios/01_target_is_slow.sim"
 
+# --- the bench -------------------------------------------------------------------
+
+expect 0 '"nodes":12,"children":24,' "$tool" bench --only thousand \
+    --nodes 12 --children 24 --json
+expect 2 'nodes 9: allowed is a number from 10 to 1024' \
+    "$tool" bench --only thousand --nodes 9
+expect 2 'thousand is not run: 1024 nodes with 100000 children take about 2' \
+    "$tool" bench --only thousand --nodes 1024 --children 100000
+
 # --- every option is in the manual -----------------------------------------------
 
 page=${PHUB_SRCDIR:-$(dirname "$0")/..}/man/phub-sim.1
-for option in $({ run --help; "$tool" shrink --help; } |
+for option in $({ run --help; "$tool" shrink --help; "$tool" bench --help; } |
                sed -n 's/^  --\([a-z-]*\).*/\1/p'); do
     grep -q "^\.It Fl -$option\>" "$page" ||
         wrong "man/phub-sim.1: --$option is missing"

@@ -4,7 +4,8 @@
  * Three fixed clusters, each with its children, clients, operators, faults
  * and judges, in phases: the figures are of the whole and of each phase.  A
  * case runs in a process of its own, so that its memory is its own; small
- * ones once per core at the same time, with seeds that follow each other. */
+ * ones once per core at the same time, with seeds that follow each other.  The
+ * large one may be made smaller, and is not begun if memory will not do. */
 #include "config.h"
 
 #include <getopt.h>
@@ -24,6 +25,7 @@
 #define JOBS_MAX 64u
 #define AGREE_MS 120000u
 #define WELL_MS 120000u
+#define LARGE_MIN 10u      /* nodes, of which a tenth restarts at a time */
 
 struct phase {
     char name[24];
@@ -32,6 +34,7 @@ struct phase {
 };
 
 struct outcome {
+    uint32_t nodes, children;
     int broken;
     char story[512];
     uint64_t hash;
@@ -61,6 +64,7 @@ struct wanted {
     uint64_t seed;
     uint32_t jobs;
     uint32_t only;             /* 1 << index of the table */
+    uint32_t nodes, children;  /* of the large one; 0: as in the table */
     int json;
 };
 
@@ -250,34 +254,47 @@ static void play_thousand(struct course *course)
 
 static const struct bench benches[] = {
     { "five", 5, 50, 1, 5000, 20000, 0, 0, play_five,
-      "50 children, each updated every 5 s; 600 s of peace, 20 faults in "
-      "600 s" },
+      "each updated every 5 s; 600 s of peace, 20 faults in 600 s" },
     { "hundred", 100, 1000, 1, 20000, 1000, 0, 0, play_hundred,
-      "1,000 children, each updated every 20 s; 60 s of peace, 4 faults in "
-      "120 s" },
+      "each updated every 20 s; 60 s of peace, 4 faults in 120 s" },
     { "thousand", 1000, 10000, 0, 0, 0, 120, 1, play_thousand,
-      "10,000 children; a rolling restart by tenths, two halves for 10 s" },
+      "a rolling restart by tenths, two halves for 10 s" },
 };
 
 #define BENCHES ((uint32_t)(sizeof(benches) / sizeof(benches[0])))
 
 /* --- processes ------------------------------------------------------------ */
 
-static void measure(const struct bench *bench, uint64_t seed,
-                    struct outcome *outcome)
+static uint32_t nodes_of(const struct wanted *wanted,
+                         const struct bench *bench)
+{
+    return bench->alone && wanted->nodes != 0 ? wanted->nodes : bench->nodes;
+}
+
+static uint32_t children_of(const struct wanted *wanted,
+                            const struct bench *bench)
+{
+    return bench->alone && wanted->children != 0 ? wanted->children
+         : bench->children;
+}
+
+static void measure(const struct wanted *wanted, const struct bench *bench,
+                    uint64_t seed, struct outcome *outcome)
 {
     struct sim_options options;
     struct rusage usage;
     struct course course = { .outcome = outcome };
 
     sim_options_init(&options, seed);
-    options.nodes = bench->nodes;
-    options.children = bench->children;
+    options.nodes = nodes_of(wanted, bench);
+    options.children = children_of(wanted, bench);
     options.clients = bench->clients;
     options.pace_ms = bench->pace_ms;
     options.durable = 1;
     options.log_level = PHUB__LOG_NOTICE;
     memset(outcome, 0, sizeof(*outcome));
+    outcome->nodes = options.nodes;
+    outcome->children = options.children;
     course.c = sim_case_new(&options);
     bench->play(&course);
     outcome->broken = course.c->broken;
@@ -292,8 +309,8 @@ struct job {
     int fd;
 };
 
-static int job_start(const struct bench *bench, uint64_t seed,
-                     struct job *job)
+static int job_start(const struct wanted *wanted, const struct bench *bench,
+                     uint64_t seed, struct job *job)
 {
     int fds[2];
 
@@ -310,7 +327,7 @@ static int job_start(const struct bench *bench, uint64_t seed,
         struct outcome outcome;
 
         (void)close(fds[0]);
-        measure(bench, seed, &outcome);
+        measure(wanted, bench, seed, &outcome);
         _exit(write(fds[1], &outcome, sizeof(outcome))
               == (ssize_t)sizeof(outcome) ? 0 : 1);
     }
@@ -388,7 +405,8 @@ static void tell_json(const struct bench *bench, uint64_t seed, uint32_t jobs,
     (void)snprintf(hash, sizeof(hash), "%016" PRIx64, outcomes[0].hash);
     line = json_pack("{s:s s:i s:i s:i s:I s:i s:f s:f s:f s:f s:f s:I s:I s:I "
         "s:I s:s s:b s:s s:o}", "bench", bench->name,
-        "nodes", (int)bench->nodes, "children", (int)bench->children,
+        "nodes", (int)outcomes[0].nodes,
+        "children", (int)outcomes[0].children,
         "jobs", (int)jobs, "seed", (json_int_t)seed,
         "wanted_times", (int)bench->times,
         "wanted_seconds", (double)bench->seconds,
@@ -408,8 +426,8 @@ static void tell_text(const struct bench *bench, uint64_t seed, uint32_t jobs,
     const struct outcome *o = &outcomes[0];
     struct total total = total_of(o);
 
-    printf("%s: %u nodes, %s; seed %" PRIu64 ", %u at a time\n", bench->name,
-           bench->nodes, bench->help, seed, jobs);
+    printf("%s: %u nodes, %u children, %s; seed %" PRIu64 ", %u at a time\n",
+           bench->name, o->nodes, o->children, bench->help, seed, jobs);
     for (uint32_t i = 0; i < o->phases_count; i++) {
         const struct phase *p = &o->phases[i];
         double virtual_s = (double)p->virtual_ns / 1e9;
@@ -431,6 +449,24 @@ static void tell_text(const struct bench *bench, uint64_t seed, uint32_t jobs,
 
 /* --- one of the table ----------------------------------------------------- */
 
+/* The course of the large one takes twice what its nodes take at first. */
+static int fits(const struct wanted *wanted, const struct bench *bench)
+{
+    uint32_t nodes = nodes_of(wanted, bench);
+    uint32_t children = children_of(wanted, bench);
+    uint64_t needed = 2 * sim_limits_bytes(nodes, children);
+    uint64_t there = sim_limits_free();
+    const double gib = 1024.0 * 1024 * 1024;
+
+    if (!bench->alone || needed <= there)
+        return 1;
+    fprintf(stderr, "phub-sim bench: %s is not run: %u nodes with %u children "
+            "take about %.1f GiB in its course, and %.1f GiB are free; "
+            "--nodes and --children take fewer\n", bench->name, nodes,
+            children, (double)needed / gib, (double)there / gib);
+    return 0;
+}
+
 static int run(const struct wanted *wanted, const struct bench *bench)
 {
     uint32_t count = bench->alone ? 1 : wanted->jobs;
@@ -440,8 +476,11 @@ static int run(const struct wanted *wanted, const struct bench *bench)
     uint32_t started = 0;
     int code = SIM_EXIT_DONE;
 
+    if (!fits(wanted, bench))
+        return SIM_EXIT_USAGE;
     while (started < count
-           && job_start(bench, wanted->seed + started, &jobs[started]) == 0)
+           && job_start(wanted, bench, wanted->seed + started,
+                        &jobs[started]) == 0)
         started++;
     for (uint32_t i = 0; i < started; i++) {
         if (job_end(&jobs[i], &outcomes[i]) != 0) {
@@ -507,15 +546,17 @@ static void tell_machine(const struct wanted *wanted, const char *command)
 
 static int usage(FILE *out, int code)
 {
-    fputs("usage: phub-sim bench [--only NAME,...] [--seed N] [--jobs N] "
-          "[--json]\n\n"
+    fputs("usage: phub-sim bench [--only NAME,...] [--seed N] [--jobs N]\n"
+          "                      [--nodes N] [--children N] [--json]\n\n"
           "  --only NAMES   of those below; else all\n"
           "  --seed N       of the first case; else 1\n"
           "  --jobs N       small cases at the same time; else one per core\n"
+          "  --nodes N      of thousand, 10 to 1024; else 1000\n"
+          "  --children N   of thousand; else ten per node\n"
           "  --json         print JSON, one object a line\n\n", out);
     for (uint32_t i = 0; i < BENCHES; i++)
-        fprintf(out, "  %-9s %u nodes, %s\n", benches[i].name,
-                benches[i].nodes, benches[i].help);
+        fprintf(out, "  %-9s %u nodes, %u children, %s\n", benches[i].name,
+                benches[i].nodes, benches[i].children, benches[i].help);
     return code;
 }
 
@@ -540,6 +581,21 @@ static int only_read(char *text, uint32_t *only)
     return 0;
 }
 
+static int size_read(const char *option, const char *text, uint32_t min,
+                     uint32_t max, uint32_t *size)
+{
+    struct sim_range range;
+
+    if (sim_range_read(text, &range) != 0 || range.first < min
+        || range.first > max || range.last != range.first) {
+        fprintf(stderr, "phub-sim bench: %s %s: allowed is a number from %u "
+                "to %u\n", option, text, min, max);
+        return -1;
+    }
+    *size = (uint32_t)range.first;
+    return 0;
+}
+
 static int read_options(struct wanted *wanted, int argc, char **argv,
                         int *code)
 {
@@ -547,6 +603,8 @@ static int read_options(struct wanted *wanted, int argc, char **argv,
         { "only", required_argument, NULL, 'o' },
         { "seed", required_argument, NULL, 's' },
         { "jobs", required_argument, NULL, 'j' },
+        { "nodes", required_argument, NULL, 'n' },
+        { "children", required_argument, NULL, 'c' },
         { "json", no_argument, NULL, 'J' },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 } };
@@ -570,10 +628,18 @@ static int read_options(struct wanted *wanted, int argc, char **argv,
             wanted->jobs = (uint32_t)range.first;
             continue;
         }
+        if (c == 'n' && size_read("--nodes", optarg, LARGE_MIN, SIM_NODES_MAX,
+                                  &wanted->nodes) == 0)
+            continue;
+        if (c == 'c' && size_read("--children", optarg, 1, SIM_CHILDREN_MAX,
+                                  &wanted->children) == 0)
+            continue;
         if (c == 'h')
             *code = SIM_EXIT_DONE;
         return usage(c == 'h' ? stdout : stderr, -1);
     }
+    if (wanted->nodes != 0 && wanted->children == 0)
+        wanted->children = 10 * wanted->nodes;
     return optind == argc ? 0 : usage(stderr, -1);
 }
 
@@ -596,7 +662,11 @@ int sim_verb_bench(int argc, char **argv)
         return code;
     tell_machine(&wanted, command);
     for (uint32_t i = 0; i < BENCHES; i++)
-        if (wanted.only >> i & 1 && run(&wanted, &benches[i]) != 0)
-            code = SIM_EXIT_BROKEN;
+        if (wanted.only >> i & 1) {
+            int one = run(&wanted, &benches[i]);
+
+            code = code == SIM_EXIT_DONE || one == SIM_EXIT_BROKEN ? one
+                                                                   : code;
+        }
     return code;
 }

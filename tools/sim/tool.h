@@ -87,6 +87,10 @@ int sim_sandbox_look(struct sim_args *args);
 /* Fewer cases at a time, or none, if the memory would not do: said on stderr.
  * Gives the exit code. */
 int sim_limits_look(struct sim_args *args);
+/* What so many take after their start. */
+uint64_t sim_limits_bytes(uint64_t nodes, uint64_t children);
+/* What can be had without swapping; UINT64_MAX where nobody says. */
+uint64_t sim_limits_free(void);
 
 /* --- progress.c ----------------------------------------------------------- */
 struct sim_progress {
