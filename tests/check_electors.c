@@ -54,14 +54,20 @@ static uint32_t verdict_of(uint64_t id, const uint64_t *lost,
     return verdict;
 }
 
-static void begin(const char *name, const char *initial, uint32_t count)
+static void begin_with(const char *name, const char *const *params,
+                       uint32_t count)
 {
-    const char *const params[] = { initial, NULL };
-
     mock_world_init(&world, 7);
     for (uint32_t i = 0; i < count; i++)
         ck_assert_int_eq(mock_open(mock_new(&world), PHUB_KIND_PARTITION,
                                    name, params), 0);
+}
+
+static void begin(const char *name, const char *initial, uint32_t count)
+{
+    const char *const params[] = { initial, NULL };
+
+    begin_with(name, params, count);
 }
 
 /* Nodes of a mask see each other. */
@@ -437,6 +443,44 @@ START_TEST(of_each_split_in_two_one_side_keeps)
 }
 END_TEST
 
+/* Which of two equal halves goes on: none, or that of the oldest elector, which
+ * is the same on both sides. */
+START_TEST(a_tie_is_broken_by_the_oldest_if_asked)
+{
+    const char *const params[] = { "initial_size=4", _i == 0
+        ? "tie_breaker=none" : "tie_breaker=oldest", NULL };
+    uint32_t with_oldest = 0, others = 0, keeps, oldest;
+    uint64_t lost[4];
+
+    begin_with("majority_quorum", params, 4);
+    side(15);
+    mock_run(&world, ENOUGH_MS);
+    ck_assert_uint_eq(set_of(1)->is, _i == 0 ? 4 : 5);
+    for (oldest = 0; _i == 1 && set.electors[oldest].weight != 2; oldest++)
+        ;
+    oldest = (uint32_t)set.electors[oldest].node - 1;
+    for (uint32_t mask = 1; mask < 15; mask++) {
+        uint32_t count = 0;
+        uint64_t one = 0;
+
+        if (__builtin_popcount(mask) != 2)
+            continue;
+        side(mask);
+        for (uint32_t i = 0; i < 4; i++)
+            if (mask & 1u << i)
+                one = i + 1;
+            else
+                lost[count++] = i + 1;
+        keeps = verdict_of(one, lost, count, NULL, 0) ==
+                PHUB_VERDICT_CONTINUE;
+        *(mask >> oldest & 1 ? &with_oldest : &others) += keeps;
+    }
+    ck_assert_uint_eq(with_oldest, _i == 0 ? 0 : 3);
+    ck_assert_uint_eq(others, 0);
+    mock_world_fini(&world);
+}
+END_TEST
+
 /* Each part of one to five. */
 START_TEST(a_majority_is_more_than_half_of_any_number)
 {
@@ -490,6 +534,34 @@ START_TEST(a_number_of_nodes_is_needed_and_goodbyes_lower_it)
     side(1);
     ck_assert_uint_eq(verdict_of(1, NULL, 0, two, 1),
                       PHUB_VERDICT_CONTINUE);
+    mock_world_fini(&world);
+}
+END_TEST
+
+/* With startup_confirm=no who starts first begins alone, until there were enough
+ * once. */
+START_TEST(whether_enough_must_have_met_before_anything_begins_is_asked)
+{
+    static const uint64_t two[] = { 2, 3 };
+    const char *const params[] = { "quorum_size=2", _i == 0
+        ? "startup_confirm=yes" : "startup_confirm=no", NULL };
+    uint32_t electors = 0;
+
+    begin_with("static_quorum", params, 3);
+    side(1);
+    ck_assert_uint_eq(verdict_of(1, NULL, 0, NULL, 0),
+                      _i == 0 ? PHUB_VERDICT_STOP : PHUB_VERDICT_CONTINUE);
+    ck_assert_int_eq(phub__call_electorate(node(1)->strategy, node(1)->view,
+                                           &electors, NULL, 0), 0);
+    ck_assert_uint_eq(electors, _i == 0 ? 3 : 1);
+    side(7);
+    ck_assert_uint_eq(verdict_of(1, NULL, 0, NULL, 0),
+                      PHUB_VERDICT_CONTINUE);
+    side(1);
+    ck_assert_uint_eq(verdict_of(1, two, 2, NULL, 0), PHUB_VERDICT_STOP);
+    ck_assert_int_eq(phub__call_electorate(node(1)->strategy, node(1)->view,
+                                           &electors, NULL, 0), 0);
+    ck_assert_uint_eq(electors, 3);
     mock_world_fini(&world);
 }
 END_TEST
@@ -556,7 +628,10 @@ int main(void)
     tcase_add_test(t, one_that_is_forgotten_is_taken_out);
     tcase_add_test(t, of_each_split_in_two_one_side_keeps);
     tcase_add_loop_test(t, a_majority_is_more_than_half_of_any_number, 1, 6);
+    tcase_add_loop_test(t, a_tie_is_broken_by_the_oldest_if_asked, 0, 2);
     tcase_add_test(t, a_number_of_nodes_is_needed_and_goodbyes_lower_it);
+    tcase_add_loop_test(t,
+        whether_enough_must_have_met_before_anything_begins_is_asked, 0, 2);
     tcase_add_test(t, a_hub_may_shrink_slowly_but_not_at_once);
     suite_add_tcase(suite, t);
     runner = srunner_create(suite);
