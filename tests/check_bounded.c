@@ -401,6 +401,39 @@ START_TEST(children_with_replicas_follow_the_ring_alone)
 }
 END_TEST
 
+/* Two zones: with replicas in three nodes, both are among them if asked. */
+START_TEST(zones_are_looked_at_only_if_asked)
+{
+    struct phub_assign_item item = { .size = sizeof item,
+                                     .cause = PHUB_CAUSE_START };
+    uint64_t answers[3];
+    uint32_t found, i, k, zones, one_zone = 0;
+
+    teardown();
+    setup_with(_i == 0 ? "zones=yes" : "zones=no");
+    for (i = 0; i < 10; i++) {
+        ids[nodes++] = i + 1;
+        (void)snprintf(world.zone[i + 1], sizeof world.zone[0], "%s",
+                       i < 5 ? "east" : "west");
+    }
+    members_changed();
+    for (k = 0; k < 200; k++) {
+        item.id = name(k);
+        ck_assert_int_eq(mock->strategy->ops.distribution.assign(
+                             mock->strategy->self, view, &item, 1,
+                             sizeof item, 3, answers, &found), 0);
+        ck_assert_uint_eq(found, 3);
+        for (zones = 0, i = 0; i < 3; i++)
+            zones |= answers[i] <= 5 ? 1u : 2u;
+        one_zone += zones != 3;
+    }
+    if (_i == 0)
+        ck_assert_uint_eq(one_zone, 0);
+    else
+        ck_assert_uint_gt(one_zone, 200 / 10);   /* one in six, about */
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("bounded");
@@ -414,6 +447,7 @@ int main(void)
     tcase_add_test(tc, without_a_bound_the_ring_decides);
     tcase_add_test(tc, weights_are_shares_under_a_bound);
     tcase_add_test(tc, children_with_replicas_follow_the_ring_alone);
+    tcase_add_loop_test(tc, zones_are_looked_at_only_if_asked, 0, 2);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

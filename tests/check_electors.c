@@ -481,6 +481,28 @@ START_TEST(a_tie_is_broken_by_the_oldest_if_asked)
 }
 END_TEST
 
+/* The set is founded found_wait_ms after the start, and changed change_wait_ms
+ * after it was. */
+START_TEST(sets_are_founded_and_changed_when_it_is_time)
+{
+    const char *const params[] = { "initial_size=3", "found_wait_ms=9s",
+                                   "change_wait_ms=30s", NULL };
+
+    begin_with("majority_quorum", params, 4);
+    side(7);
+    mock_run(&world, 8900);
+    ck_assert_uint_eq(set_of(1)->version, 0);
+    mock_run(&world, 2000);
+    ck_assert_uint_eq(set_of(1)->version, 1);
+    side(15);
+    mock_run(&world, 27000);
+    ck_assert_uint_eq(set_of(1)->version, 1);
+    mock_run(&world, 5000);
+    ck_assert_uint_gt(set_of(1)->version, 1);
+    mock_world_fini(&world);
+}
+END_TEST
+
 /* Each part of one to five. */
 START_TEST(a_majority_is_more_than_half_of_any_number)
 {
@@ -534,6 +556,56 @@ START_TEST(a_number_of_nodes_is_needed_and_goodbyes_lower_it)
     side(1);
     ck_assert_uint_eq(verdict_of(1, NULL, 0, two, 1),
                       PHUB_VERDICT_CONTINUE);
+    mock_world_fini(&world);
+}
+END_TEST
+
+START_TEST(a_minority_freezes_if_asked_and_stops_else)
+{
+    static const char *const names[] = { "majority_quorum", "keep_oldest",
+                                         "static_quorum", "dynamic_quorum" };
+    static const char *const sizes[] = { "initial_size=3", "initial_size=3",
+                                         "quorum_size=2",
+                                         "quorum_percent=60" };
+    static const char *const minorities[] = { "minority=stop",
+                                              "minority=freeze" };
+    const char *const params[] = { sizes[_i / 2], minorities[_i % 2], NULL };
+    uint64_t lost[] = { 1, 2 };
+    uint64_t one = 3;
+
+    begin_with(names[_i / 2], params, 3);
+    side(7);
+    mock_run(&world, ENOUGH_MS);
+    ck_assert_uint_eq(verdict_of(one, NULL, 0, NULL, 0),
+                      PHUB_VERDICT_CONTINUE);
+    side(4);
+    ck_assert_uint_eq(verdict_of(one, lost, 2, NULL, 0),
+                      _i % 2 == 0 ? PHUB_VERDICT_STOP : PHUB_VERDICT_FREEZE);
+    mock_world_fini(&world);
+}
+END_TEST
+
+/* The oldest of three is the one whose two followers do not go on without. */
+START_TEST(the_oldest_goes_on_alone_if_asked)
+{
+    const char *const params[] = { "initial_size=3", _i == 0
+        ? "alone=stops" : "alone=goes_on", NULL };
+    uint32_t alone = 0, pairs = 0;
+
+    begin_with("keep_oldest", params, 3);
+    side(7);
+    mock_run(&world, ENOUGH_MS);
+    for (uint32_t i = 0; i < 3; i++) {
+        uint64_t one = i + 1, others[2] = { (i + 1) % 3 + 1, (i + 2) % 3 + 1 };
+
+        side(1u << i);
+        side(7u & ~(1u << i));
+        alone += verdict_of(one, others, 2, NULL, 0) == PHUB_VERDICT_CONTINUE;
+        pairs += verdict_of(others[0], &one, 1, NULL, 0) ==
+                 PHUB_VERDICT_CONTINUE;
+    }
+    ck_assert_uint_eq(alone, _i == 0 ? 0 : 1);
+    ck_assert_uint_eq(pairs, _i == 0 ? 3 : 2);
     mock_world_fini(&world);
 }
 END_TEST
@@ -628,8 +700,11 @@ int main(void)
     tcase_add_test(t, one_that_is_forgotten_is_taken_out);
     tcase_add_test(t, of_each_split_in_two_one_side_keeps);
     tcase_add_loop_test(t, a_majority_is_more_than_half_of_any_number, 1, 6);
+    tcase_add_test(t, sets_are_founded_and_changed_when_it_is_time);
     tcase_add_loop_test(t, a_tie_is_broken_by_the_oldest_if_asked, 0, 2);
     tcase_add_test(t, a_number_of_nodes_is_needed_and_goodbyes_lower_it);
+    tcase_add_loop_test(t, a_minority_freezes_if_asked_and_stops_else, 0, 8);
+    tcase_add_loop_test(t, the_oldest_goes_on_alone_if_asked, 0, 2);
     tcase_add_loop_test(t,
         whether_enough_must_have_met_before_anything_begins_is_asked, 0, 2);
     tcase_add_test(t, a_hub_may_shrink_slowly_but_not_at_once);

@@ -343,6 +343,29 @@ START_TEST(there_is_one_on_each_node_as_nodes_come_and_go)
 }
 END_TEST
 
+/* Those children act unless they are told to wait, and wait until they are told
+ * to act: what they do says what they heard. */
+START_TEST(only_those_roles_are_told_that_are_asked_for)
+{
+    static const struct {
+        const char *signals;
+        uint32_t acting, then;   /* then: the active one was lost */
+    } cases[] = {
+        { "signals=none", 2, 2 }, { "signals=active", 2, 2 },
+        { "signals=passive", 1, 0 }, { "signals=all", 1, 1 },
+    };
+    uint32_t active;
+
+    begin(3, cases[_i].signals, "mode=active_passive");
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", MANNER), 0);
+    becomes(2, cases[_i].acting);
+    (void)hubs_acting(&hubs, "c", &active);
+    phub__sim_node_power_off(hubs_node(&hubs, active));
+    becomes(2, cases[_i].then);
+    end();
+}
+END_TEST
+
 START_TEST(one_that_does_not_take_its_role_is_started_anew)
 {
     uint64_t serial;
@@ -434,6 +457,8 @@ int main(void)
         tc, a_state_that_goes_ahead_reaches_the_one_that_is_promoted, 0, 2);
     tcase_add_test(tc, there_is_one_on_each_node_as_nodes_come_and_go);
     tcase_add_test(tc, one_that_does_not_take_its_role_is_started_anew);
+    tcase_add_loop_test(tc, only_those_roles_are_told_that_are_asked_for, 0,
+                        4);
     tcase_add_test(tc, every_node_knows_which_one_is_active);
     tcase_add_test(tc, masters_and_waiters_spread_over_the_nodes);
     suite_add_tcase(suite, tc);

@@ -269,6 +269,28 @@ START_TEST(a_deadline_gives_up_what_is_not_decided)
 }
 END_TEST
 
+/* The host's own limit, which is twice that for a target where a replica has to
+ * end first, and a second. */
+START_TEST(a_step_takes_as_long_as_its_option_says)
+{
+    static const char *const params[] = { "prepare_timeout_ms=7s",
+                                          "state_query_timeout_ms=3s", NULL };
+    const char *before = _i == 0 ? "oP" : "oPft";
+    const char *after = _i == 0 ? "oPaR" : "oPftaR";
+
+    start_with("hotswap", 1, CAN_ALL, params);
+    origin->script[_i == 0 ? MOCK_PREPARE : MOCK_TAKE] =
+        (struct mock_script){ MOCK_SILENT, 0, 1, 0, 0 };
+    ck_assert_int_eq(mock_begin(origin, 0, 1, to_b, 1, 0, 0), 0);
+    (void)mock_run(&world, _i == 0 ? 14900 : 3900);
+    ck_assert_str_eq(origin->children[0].trace, before);
+    (void)mock_run(&world, 300);
+    ck_assert_str_eq(origin->children[0].trace, after);
+    ck_assert_int_eq(origin->children[0].rc, PHUB_ETIMEDOUT);
+    finish();
+}
+END_TEST
+
 /* --- consent ------------------------------------------------------------- */
 
 START_TEST(a_child_that_says_no_is_asked_again)
@@ -510,6 +532,7 @@ int main(void)
     tcase_add_test(tc, nothing_but_the_answer_ends_a_decided_move);
     tcase_add_test(tc, a_child_stands_still_no_longer_than_state_ttl);
     tcase_add_test(tc, a_deadline_gives_up_what_is_not_decided);
+    tcase_add_loop_test(tc, a_step_takes_as_long_as_its_option_says, 0, 2);
     tcase_add_test(tc, a_child_that_says_no_is_asked_again);
     tcase_add_test(tc, silence_is_no_and_ends_at_max_defer);
     tcase_add_test(tc, a_deadline_leaves_half_of_itself_to_the_move);
