@@ -80,6 +80,7 @@ struct phub__seed {
 struct phub__join {
     struct phub__seed *seeds;
     uint32_t seeds_count;
+    uint64_t lost_ns;         /* no lost member is tried before */
     uint64_t secret;          /* of our cookies and nonces */
     uint64_t stranger_ns;     /* when a stranger's ping may be answered */
     uint32_t welcomed;        /* strangers, since one of them came */

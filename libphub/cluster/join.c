@@ -177,6 +177,14 @@ static void tick_seeds(struct phub__cluster *c)
     }
 }
 
+/* Its time is set: nobody's comes earlier than lost_ns. */
+static void set_due(struct phub__cluster *c, const struct phub__entry *e)
+{
+    if (e->rejoin_ns < c->join.lost_ns)
+        c->join.lost_ns = e->rejoin_ns;
+    phub__cluster_wake(c, e->rejoin_ns);
+}
+
 /* A lost member that is forgotten, once the time has come. */
 static bool dropped(struct phub__cluster *c, struct phub__entry *e)
 {
@@ -193,7 +201,7 @@ void phub__join_forget(struct phub__cluster *c, struct phub__entry *e)
                  : e->granted_until_ns
                    + phub__cluster_ms(c->params.kill_margin);
     if (!dropped(c, e))
-        phub__cluster_wake(c, e->rejoin_ns);
+        set_due(c, e);
 }
 
 /* Are we one of the few who look for one that left?  Nobody does at an address
@@ -216,12 +224,11 @@ static bool looks_for(const struct phub__cluster *c,
         && phub__members_at(&c->members, e->pub.endpoint) == NULL;
 }
 
-static void tick_lost(struct phub__cluster *c)
+/* Those whose time has come; then it is known whose is next. */
+static void call_lost(struct phub__cluster *c)
 {
-    const uint32_t *in = c->members.in_state;
-
-    for (uint32_t i = c->members.count;
-         in[PHUB__MEMBER_DEAD] + in[PHUB__MEMBER_LEFT] > 0 && i > 0; i--) {
+    c->join.lost_ns = UINT64_MAX;
+    for (uint32_t i = c->members.count; i > 0; i--) {
         struct phub__entry *e = c->members.entries[i - 1];
 
         if ((e->pub.state != PHUB__MEMBER_DEAD
@@ -232,8 +239,19 @@ static void tick_lost(struct phub__cluster *c)
                 send_join(c, e->pub.endpoint);
             e->rejoin_ns = c->now_ns + back_off(c, &e->rejoin_wait_ns);
         }
-        phub__cluster_wake(c, e->rejoin_ns);
+        set_due(c, e);
     }
+}
+
+static void tick_lost(struct phub__cluster *c)
+{
+    const uint32_t *in = c->members.in_state;
+
+    if (in[PHUB__MEMBER_DEAD] + in[PHUB__MEMBER_LEFT] == 0)
+        return;
+    if (c->now_ns >= c->join.lost_ns)
+        call_lost(c);
+    phub__cluster_wake(c, c->join.lost_ns);
 }
 
 void phub__join_tick(struct phub__cluster *c)
@@ -246,14 +264,14 @@ void phub__join_lost(struct phub__cluster *c, struct phub__entry *e)
 {
     e->rejoin_wait_ns = phub__cluster_ms(c->params.rejoin_interval);
     e->rejoin_ns = c->now_ns + back_off(c, &e->rejoin_wait_ns);
-    phub__cluster_wake(c, e->rejoin_ns);
+    set_due(c, e);
 }
 
 void phub__join_left(struct phub__cluster *c, struct phub__entry *e)
 {
     e->rejoin_wait_ns = phub__cluster_ms(c->params.rejoin_interval_max);
     e->rejoin_ns = c->now_ns + back_off(c, &e->rejoin_wait_ns);
-    phub__cluster_wake(c, e->rejoin_ns);
+    set_due(c, e);
 }
 
 void phub__join_stranger(struct phub__cluster *c, struct phub_bytes endpoint)
