@@ -7,13 +7,18 @@
  *
  *     PHUB_CHANGES=10000 tests/check_bounded
  *
- * plays so many changes of 3 to 1,000 nodes and prints the table. */
+ * plays so many changes of 3 to 1,000 nodes and prints the table, and
+ *
+ *     PHUB_PLACEMENTS=10000000 tests/check_bounded
+ *
+ * places so many children, in batches of 256, and prints how many a second. */
 #include "config.h"
 
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "mock_host.h"
 
@@ -434,6 +439,77 @@ START_TEST(zones_are_looked_at_only_if_asked)
 }
 END_TEST
 
+/* A hub keeps these numbers; counting them here anew would be measured. */
+static int homes_counted(struct phub_ctx *ctx, const struct phub_view *in,
+                         uint32_t *counts, uint32_t counts_max, uint64_t *all)
+{
+    (void)ctx;
+    (void)in;
+    (void)counts_max;
+    memcpy(counts, counts_of, nodes * sizeof *counts);
+    *all = children;
+    return 0;
+}
+
+static double cpu_s(void)
+{
+    struct timespec ts = { 0, 0 };
+
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+/* Of children that nobody has placed yet: the bound is asked about each. */
+static double placements_per_s(uint64_t wanted, uint32_t factor)
+{
+    static uint64_t answers[BATCH * 3];
+    static uint32_t found[BATCH];
+    struct phub_assign_item items[BATCH];
+    double began_s = cpu_s();
+    uint64_t done;
+
+    for (done = 0; done < wanted; done += BATCH) {
+        memset(items, 0, sizeof items);
+        for (uint32_t i = 0; i < BATCH; i++) {
+            items[i].size = sizeof items[i];
+            items[i].cause = PHUB_CAUSE_START;
+            items[i].id = name((uint32_t)((done + i) % CHILDREN));
+        }
+        ck_assert_int_eq(mock->strategy->ops.distribution.assign(
+                             mock->strategy->self, view, items, BATCH,
+                             sizeof items[0], factor, answers, found), 0);
+    }
+    return (double)done / (cpu_s() - began_s + 1e-9);
+}
+
+START_TEST(placements_in_a_second)
+{
+    static const uint32_t sizes[] = { 3, 10, 100, 1000 };
+    static const char *const bounds[] = { "bound_percent=5",
+                                          "bound_percent=0" };
+    uint64_t wanted = strtoull(getenv("PHUB_PLACEMENTS"), NULL, 10);
+
+    printf("nodes  bounded  ring alone  three owners  (million/s of CPU)\n");
+    for (uint32_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        double rates[3];
+
+        for (uint32_t k = 0; k < 2; k++) {
+            teardown();
+            setup_with(bounds[k]);
+            for (nodes = 0; nodes < sizes[i]; nodes++)
+                ids[nodes] = nodes + 1;
+            members_changed();
+            start_all(CHILDREN);
+            mock->host.homes_count = homes_counted;
+            rates[k] = placements_per_s(wanted, 1);
+        }
+        rates[2] = placements_per_s(wanted, 3);
+        printf("%5u  %7.1f  %10.1f  %12.1f\n", sizes[i], rates[0] / 1e6,
+               rates[1] / 1e6, rates[2] / 1e6);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("bounded");
@@ -443,6 +519,8 @@ int main(void)
 
     tcase_set_timeout(tc, getenv("PHUB_CHANGES") != NULL ? 36000 : 60);
     tcase_add_checked_fixture(tc, setup, teardown);
+    if (getenv("PHUB_PLACEMENTS") != NULL)
+        tcase_add_test(tc, placements_in_a_second);
     tcase_add_test(tc, joins_and_leaves_move_what_must_and_keep_the_bound);
     tcase_add_test(tc, without_a_bound_the_ring_decides);
     tcase_add_test(tc, weights_are_shares_under_a_bound);
