@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* departed: the last moves that were decided here, and where to.
+/* departed: the last moves that were decided here, and where to; the last seat
+ * that this node, as home, gave to a replica counts as one.
  *
  * A keeper may stop a child before it has heard that its home is another: the
  * new home's row is on its way, and a stop makes it void wherever the two

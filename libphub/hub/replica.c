@@ -31,6 +31,7 @@
 
 #include <phub/error.h>
 
+#include "hub/departed.h"
 #include "hub/keeper.h"
 #include "hub/redistribute.h"
 #include "hub/replica.h"
@@ -120,10 +121,17 @@ int phub__replica_told(struct phub__hub *hub, uint32_t role)
 
 /* --- at home ------------------------------------------------------------------ */
 
+/* A keeper that has not heard of a new one may stop the child: it is told of
+ * it, of the last, as it is of a move. */
 static void write_seats(struct phub__hub *hub, struct phub_bytes id,
                         const struct phub__row_facts *row,
                         const uint64_t *nodes, uint32_t count)
 {
+    uint32_t i;
+
+    for (i = 0; i < count; i++)
+        if (!phub__replica_has(row->replicas, row->replicas_count, nodes[i]))
+            phub__departed_add(hub, id, row->incarnation, nodes[i]);
     phub__hub_cause(hub, id, "%u replicas of %u stay, %u in all",
                     count < row->replicas_count ? count : row->replicas_count,
                     row->replicas_count, count);
