@@ -648,7 +648,7 @@ int sim_verb_bench(int argc, char **argv)
     struct wanted wanted = { .seed = 1, .only = UINT32_MAX };
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     char command[SIM_COMMAND_MAX] = "phub-sim";
-    int code = SIM_EXIT_DONE;
+    int code;
 
     wanted.jobs = cores < 1 ? 1 : cores > (long)JOBS_MAX ? JOBS_MAX
                                                          : (uint32_t)cores;
@@ -660,6 +660,7 @@ int sim_verb_bench(int argc, char **argv)
     }
     if (read_options(&wanted, argc, argv, &code) != 0)
         return code;
+    code = SIM_EXIT_DONE;
     tell_machine(&wanted, command);
     for (uint32_t i = 0; i < BENCHES; i++)
         if (wanted.only >> i & 1) {
