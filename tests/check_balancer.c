@@ -260,6 +260,46 @@ START_TEST(weights_that_are_all_0_are_refused)
 }
 END_TEST
 
+static uint32_t score_of_1(void)
+{
+    return balancer_board_find(board(2), 1)->score;
+}
+
+/* check_board has the sums. */
+START_TEST(what_counts_as_full_and_for_how_long_is_asked)
+{
+    params[params_count++] = "weight_queue=0";
+    params[params_count++] = "weight_children=0";
+    params[params_count++] = "weight_memory=0";
+    params[params_count++] = "history=2";
+    params[params_count++] = "decay_percent=50";
+    begin(2);
+    use(1, 4, 800, 0, 0);
+    use(2, 4, 0, 0, 0);
+    (void)mock_run(&world, 10000);
+    ck_assert_uint_eq(score_of_1(), 800);
+    use(1, 4, 200, 0, 0);
+    (void)mock_run(&world, 10000);
+    ck_assert_uint_eq(score_of_1(), 400);
+    use(1, 4, 0, 0, 0);
+    (void)mock_run(&world, 10000);
+    ck_assert_uint_eq(score_of_1(), 66);   /* 800 is forgotten */
+    end();
+    params[params_count++] = "weight_cpu=0";
+    params[params_count++] = _i == 0 ? "weight_children=0" : "weight_queue=0";
+    params[params_count++] = "weight_memory=0";
+    params[params_count++] = "queue_full=10";
+    params[params_count++] = "children_full=8";
+    begin(2);
+    use(1, 1, 0, 5000, 0);
+    use(2, 1, 0, 0, 0);
+    world.nodes[0]->load.children = 2;
+    (void)mock_run(&world, 10000);
+    ck_assert_uint_eq(score_of_1(), _i == 0 ? 500 : 250);
+    end();
+}
+END_TEST
+
 /* --- where children go ------------------------------------------------------ */
 
 /* Nodes of 1 to 16 cpus, some busy, two on one machine: a node's children are
@@ -586,6 +626,26 @@ START_TEST(moves_keep_the_pace_and_end_when_it_is_even)
 }
 END_TEST
 
+/* Of four, one has a third more than its share. */
+START_TEST(who_is_a_little_above_its_share_keeps_it_as_far_as_asked)
+{
+    uint32_t i;
+
+    params[params_count++] = _i == 0 ? "rebalance_percent=10"
+                                     : "rebalance_percent=60";
+    begin_even("rebalance_per_minute=6000");
+    crowd(1, 120);
+    for (i = 2; i <= 4; i++)
+        crowd(i, 80);
+    intervals(60);
+    if (_i == 0)
+        ck_assert_uint_gt(world.nodes[0]->plan_moves, 0);
+    else
+        ck_assert_uint_eq(world.nodes[0]->plan_moves, 0);
+    end();
+}
+END_TEST
+
 START_TEST(one_move_a_minute_is_one_a_minute)
 {
     begin_even("rebalance_per_minute=1");
@@ -662,6 +722,8 @@ static void fill(TCase *tc)
     tcase_add_test(tc, without_metrics_homes_are_counted);
     tcase_add_test(tc, weights_that_are_all_0_are_refused);
     tcase_add_test(tc, a_thousand_starts_stand_in_proportion_to_what_is_free);
+    tcase_add_loop_test(tc, what_counts_as_full_and_for_how_long_is_asked, 0,
+                        2);
     tcase_add_test(tc, weights_of_nodes_count_and_none_is_nothing);
     tcase_add_test(tc, a_batch_sees_what_it_has_given);
     tcase_add_test(tc, a_home_is_a_decision_that_stays);
@@ -674,6 +736,8 @@ static void fill(TCase *tc)
     tcase_add_test(tc, a_board_that_is_too_old_counts_no_more);
     tcase_add_test(tc, moves_keep_the_pace_and_end_when_it_is_even);
     tcase_add_test(tc, one_move_a_minute_is_one_a_minute);
+    tcase_add_loop_test(tc,
+        who_is_a_little_above_its_share_keeps_it_as_far_as_asked, 0, 2);
     tcase_add_test(tc, what_swings_a_little_moves_nobody);
     tcase_add_test(tc, sticky_children_and_homes_of_the_leaving_stay);
     tcase_add_test(tc, who_leads_no_more_ends_its_plan);

@@ -70,6 +70,20 @@ static int place(const struct phub_view *in, const char *child,
                              &count, error, sizeof error);
 }
 
+/* In these tests' children "colour" is b, which is a node's name. */
+START_TEST(the_mapping_has_the_key_that_is_asked_for)
+{
+    static const char *const params[] = { "key=colour", NULL };
+
+    ck_assert_int_eq(place(view, "c1", "c", 1), 0);
+    ck_assert_uint_eq(nodes[0], 3);
+    teardown();
+    open_with(params);
+    ck_assert_int_eq(place(view, "c1", "c", 1), 0);
+    ck_assert_uint_eq(nodes[0], 2);
+}
+END_TEST
+
 static void refused(const char *mapping, uint32_t factor, int code,
                     const char *word)
 {
@@ -177,6 +191,7 @@ int main(void)
     int failed;
 
     tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, the_mapping_has_the_key_that_is_asked_for);
     tcase_add_test(tc, a_child_is_where_its_mapping_says);
     tcase_add_test(tc, a_seat_takes_its_first_choice_that_is_there);
     tcase_add_test(tc, labels_name_members_that_take_turns);

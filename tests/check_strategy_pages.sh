@@ -4,8 +4,8 @@
 # check_strategy_pages: the pages say what the code says. Every function of the
 # host table is in phub-host(7), of the vtables in phub-strategy(7), every one of
 # libphubswap in phub_swap(3), every shipped strategy has a page with its
-# parameters as it declares them, and the example of phub-strategy(7) compiles
-# and is a plugin.
+# parameters as it declares them, each of which a test sets, and the example of
+# phub-strategy(7) compiles and is a plugin.
 
 set -u
 srcdir=${PHUB_SRCDIR:-.}
@@ -66,6 +66,18 @@ done <"$srcdir/tests/abi/libphubswap.list"
         done
 done >"$scratch/pages"
 [ -s "$scratch/pages" ] && complain "$(cat "$scratch/pages")"
+
+# What no test ever sets may do nothing: "name=" or "kind.name=".
+cat "$srcdir"/tests/*.c "$srcdir"/tests/*.sh "$srcdir"/tests/sim/MATRIX |
+    grep -o '["." (]*[a-z_]*=[^=]' >"$scratch/set"
+"$tool" list | while read -r kind name _; do
+    "$tool" info "$kind" "$name" | sed -n 's/^    \([a-z_]*\) = .*/\1/p' |
+        while read -r param; do
+            grep -q "[\".]$param=" "$scratch/set" ||
+                echo "no test sets $param of $kind-$name"
+        done
+done >"$scratch/unset"
+[ -s "$scratch/unset" ] && complain "$(cat "$scratch/unset")"
 
 sed -n '/^#include <phub\/plugin.h>/,/^\.Ed/p' "$man/phub-strategy.7" |
     grep -v '^\.Ed' >"$scratch/pair.c"
