@@ -33,7 +33,8 @@ libphub_core_la_SOURCES += \
 	libphub/hub/host_streams.c \
 	libphub/hub/host_store.c \
 	libphub/hub/host_work.c \
-	libphub/hub/keeper.c libphub/hub/keeper.h libphub/hub/keeper_stop.c \
+	libphub/hub/keeper.c libphub/hub/keeper.h libphub/hub/keeper_may.c \
+	libphub/hub/keeper_stop.c \
 	libphub/hub/lease.c libphub/hub/local.c libphub/hub/local.h \
 	libphub/hub/message.c libphub/hub/message.h \
 	libphub/hub/move.c libphub/hub/move.h libphub/hub/move_private.h \
@@ -49,6 +50,7 @@ libphub_core_la_SOURCES += \
 	libphub/hub/place.c libphub/hub/place.h \
 	libphub/hub/replica.c libphub/hub/replica.h \
 	libphub/hub/report.c libphub/hub/report.h \
+	libphub/hub/request_option.c \
 	libphub/hub/request.c libphub/hub/request.h \
 	libphub/hub/rows.c libphub/hub/rows.h \
 	libphub/hub/serve_watch.c \

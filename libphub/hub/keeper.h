@@ -19,6 +19,10 @@ void phub__keeper_stop(struct phub__hub *hub,
  * that has just started and has not found the others, or only others like
  * it. */
 int phub__keeper_undecided(struct phub__hub *hub);
+/* May this node order this start: 0, or PHUB_E*, and why (keeper_may.c). */
+int phub__keeper_may_start(struct phub__hub *hub,
+                           const struct phub__op_item *item, char *text,
+                           size_t max);
 /* Change the metadata of a child (edit.c). */
 void phub__keeper_edit(struct phub__hub *hub,
                        const struct phub__op_request *op,
