@@ -29,7 +29,7 @@ uint32_t phub__index_from(const struct phub__index *index, uint64_t node)
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
 
-        if (index->nodes[middle]->node < node)
+        if (index->ids[middle] < node)
             low = middle + 1;
         else
             high = middle;
@@ -42,7 +42,7 @@ struct phub__index_node *phub__index_node(const struct phub__index *index,
 {
     uint32_t at = phub__index_from(index, node);
 
-    if (at == index->nodes_count || index->nodes[at]->node != node)
+    if (at == index->nodes_count || index->ids[at] != node)
         return NULL;
     return index->nodes[at];
 }
@@ -53,7 +53,7 @@ int phub__index_node_get(struct phub__index *index, uint64_t node,
     uint32_t at = phub__index_from(index, node);
     struct phub__index_node *made;
 
-    if (at < index->nodes_count && index->nodes[at]->node == node) {
+    if (at < index->nodes_count && index->ids[at] == node) {
         *entry = index->nodes[at];
         return 0;
     }
@@ -64,10 +64,15 @@ int phub__index_node_get(struct phub__index *index, uint64_t node,
                           ? 4 : index->nodes_capacity * 2;
         struct phub__index_node **nodes =
             phub__realloc(index->nodes, capacity * sizeof(*nodes));
+        uint64_t *ids;
 
         if (nodes == NULL)
             return PHUB_ENOMEM;
         index->nodes = nodes;
+        ids = phub__realloc(index->ids, capacity * sizeof(*ids));
+        if (ids == NULL)
+            return PHUB_ENOMEM;
+        index->ids = ids;
         index->nodes_capacity = capacity;
     }
     made = phub__calloc(1, sizeof *made);
@@ -76,7 +81,10 @@ int phub__index_node_get(struct phub__index *index, uint64_t node,
     made->node = node;
     memmove(&index->nodes[at + 1], &index->nodes[at],
             (index->nodes_count - at) * sizeof(index->nodes[0]));
+    memmove(&index->ids[at + 1], &index->ids[at],
+            (index->nodes_count - at) * sizeof(index->ids[0]));
     index->nodes[at] = made;
+    index->ids[at] = node;
     index->nodes_count++;
     *entry = made;
     return 0;
@@ -358,6 +366,7 @@ void phub__index_fini(struct phub__index *index)
         }
     }
     phub__free(index->nodes);
+    phub__free(index->ids);
     phub__free(index->tags);
     memset(index, 0, sizeof *index);
 }

@@ -28,6 +28,7 @@ struct phub__index_tag;
 
 struct phub__index {
     struct phub__index_node **nodes; /* by node */
+    uint64_t *ids;             /* of these, to be searched */
     uint32_t nodes_count;
     uint32_t nodes_capacity;
     uint32_t known_count;
