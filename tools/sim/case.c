@@ -15,12 +15,12 @@
 
 /* Nobody knows a new node, and it knows none but its seeds: where none of these
  * can answer it is cut off from all others until they find it. */
-static void begins_alone(struct sim_case *c, uint32_t index)
+static void alone(struct sim_case *c, uint32_t index)
 {
     uint32_t others = 0;
 
     for (uint32_t i = 0; i < c->options.nodes; i++) {
-        if (i == index || sim_daemon(c, i) == NULL)
+        if (i == index || c->daemons[i].hub == NULL)
             continue;
         others++;
         if (i < SEEDS && !phub__sim_node_frozen(sim_node(c, i)))
@@ -32,6 +32,22 @@ static void begins_alone(struct sim_case *c, uint32_t index)
     if (!c->split)
         c->split_ns = phub__world_now(c->world);
     c->split = c->stranger = 1;
+}
+
+static int met_nobody(const struct phub__hub *hub)
+{
+    uint64_t known = phub__registry_known_next(hub->registry, 0);
+
+    return hub->boot == 1 && (known == 0 || known == hub->node)
+        && phub__registry_known_next(hub->registry, hub->node) == 0;
+}
+
+/* A node began, or went, or froze: that may have left new ones alone. */
+static void strangers(struct sim_case *c)
+{
+    for (uint32_t i = 0; i < c->options.nodes; i++)
+        if (c->daemons[i].hub != NULL && met_nobody(c->daemons[i].hub))
+            alone(c, i);
 }
 
 static void *daemon_start(void *arg, struct phub__sim_node *node,
@@ -72,8 +88,7 @@ static void *daemon_start(void *arg, struct phub__sim_node *node,
     c->node_ids[index] = daemon->hub->node;
     c->majority = (daemon->hub->strategies[PHUB_KIND_PARTITION]->flags
                    & PHUB_FLAG_MAJORITY) != 0;
-    if (daemon->hub->boot == 1)
-        begins_alone(c, index);
+    strangers(c);
     return daemon;
 }
 
@@ -93,6 +108,8 @@ static void daemon_end(void *arg, struct phub__sim_node *node, void *self)
     excuse_wishes(arg);
     sim_judges_gone(arg, phub__sim_node_index(daemon->node));
     phub__hub_free(&daemon->hub);
+    if (!daemon->c->broken)
+        strangers(daemon->c);
 }
 
 /* --- making --------------------------------------------------------------- */
@@ -153,6 +170,7 @@ struct sim_case *sim_case_new(const struct sim_options *options)
     c->present = array(options->nodes, sizeof(*c->present));
     c->dropped = array(options->nodes, sizeof(*c->dropped));
     c->forgotten = array(options->nodes, sizeof(*c->forgotten));
+    c->told = array(options->nodes, sizeof(*c->told));
     c->stray = array(options->nodes, sizeof(*c->stray));
     c->children = array(options->children, sizeof(*c->children));
     phub__world_options_init(&world, options->seed);
@@ -202,6 +220,7 @@ void sim_case_free(struct sim_case **where)
     free(c->present);
     free(c->dropped);
     free(c->forgotten);
+    free(c->told);
     free(c->stray);
     free(c->children);
     sim_judges_free(c);
@@ -525,6 +544,7 @@ void sim_freeze(struct sim_case *c, uint32_t index)
 {
     disturbed(c, index);
     phub__sim_node_freeze(sim_node(c, index));
+    strangers(c);
 }
 
 void sim_thaw(struct sim_case *c, uint32_t index)

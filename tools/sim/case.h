@@ -145,7 +145,8 @@ struct sim_case {
     uint64_t *node_ids;                /* as last known, owned */
     int *present;                      /* should run when all is quiet */
     uint64_t *dropped;                 /* ids people asked to forget, owned */
-    uint64_t *forgotten;               /* and that they were told is so */
+    uint64_t *forgotten;               /* and that they were told is so, */
+    uint64_t *told;                    /* by whom, owned */
     char plugin_path[512];
     struct sim_child *children;        /* owned */
     uint32_t cuts;                     /* pairs that are cut now */

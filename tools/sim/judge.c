@@ -410,6 +410,27 @@ int sim_all_well(struct sim_case *c)
     return sim_members_agree(c) && unwell(c, 1, &child, NULL, 0) == NULL;
 }
 
+/* Who said that a node was forgotten may have been alone, and be lost itself
+ * since: forgotten, or with its disk.  Then, if nobody has heard, it is not. */
+static int nobody_left(struct sim_case *c, uint32_t forgotten)
+{
+    uint64_t told = c->told[forgotten];
+    int lost = 1;
+
+    for (uint32_t i = 0; i < c->options.nodes; i++) {
+        const struct sim_daemon *daemon = sim_daemon(c, i);
+
+        if (c->node_ids[i] == told)
+            lost = 0;
+        if (daemon != NULL && phub__registry_is_forgotten(
+                daemon->hub->registry, c->forgotten[forgotten]))
+            return 0;
+    }
+    for (uint32_t i = 0; i < c->options.nodes; i++)
+        lost |= c->forgotten[i] == told;
+    return lost;
+}
+
 /* All that run know of each node that people were told is forgotten. */
 static void judge_forgotten(struct sim_case *c)
 {
@@ -421,7 +442,8 @@ static void judge_forgotten(struct sim_case *c)
                 || daemon->hub->node == c->forgotten[i])
                 continue;
             if (!phub__registry_is_forgotten(daemon->hub->registry,
-                                             c->forgotten[i]))
+                                             c->forgotten[i])
+                && !nobody_left(c, i))
                 sim_broken(c, 6, "node n%u was forgotten, and n%u does not "
                            "know", i, k);
         }

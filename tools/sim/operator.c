@@ -148,8 +148,11 @@ static void answered(void *arg, struct phub__request *request)
                    phub__sim_node_name(command->node),
                    phub__op_name(command->op), request->pending,
                    request->count);
-    if (command->op == PHUB__OP_CELL && request->items[0].code == 0)
+    if (command->op == PHUB__OP_CELL && request->items[0].code == 0) {
         c->forgotten[command->target] = c->dropped[command->target];
+        c->told[command->target] =
+            c->node_ids[phub__sim_node_index(command->node)];
+    }
     for (uint32_t i = 0; i < request->count; i++) {
         if (command->op != PHUB__OP_DRAIN && command->op != PHUB__OP_CELL)
             tell(command, i, &request->items[i]);
