@@ -283,6 +283,29 @@ START_TEST(a_set_outlives_a_restart_of_all)
 }
 END_TEST
 
+/* Those who are there greet who joins; a node that begins with this strategy
+ * later than it joined has missed that. */
+START_TEST(who_has_no_set_asks_until_somebody_tells_it)
+{
+    const char *const params[] = { "initial_size=3", NULL };
+
+    begin("majority_quorum", "initial_size=3", 3);
+    side(7);
+    mock_run(&world, ENOUGH_MS);
+    mock_close(node(3));
+    memset(node(3)->values, 0, sizeof node(3)->values);
+    ck_assert_int_eq(mock_open(node(3), PHUB_KIND_PARTITION,
+                               "majority_quorum", params), 0);
+    node(3)->busy_permille = 1000;
+    mock_run(&world, 1000);
+    ck_assert_uint_eq(set_of(3)->count, 1);
+    node(3)->busy_permille = 0;
+    mock_run(&world, 1000);
+    ck_assert_uint_eq(set_of(3)->is, 3);
+    mock_world_fini(&world);
+}
+END_TEST
+
 START_TEST(a_node_that_cannot_write_does_not_vote)
 {
     begin("majority_quorum", "initial_size=3", 3);
@@ -692,6 +715,7 @@ int main(void)
     tcase_add_test(t, nobody_waits_where_all_leave_or_nothing_is_agreed_on);
     tcase_add_test(t, two_that_met_a_third_do_not_outvote_those_before);
     tcase_add_test(t, a_set_outlives_a_restart_of_all);
+    tcase_add_test(t, who_has_no_set_asks_until_somebody_tells_it);
     tcase_add_test(t, a_node_that_cannot_write_does_not_vote);
     tcase_add_test(t, of_two_foundings_the_larger_stays);
     tcase_add_test(t, after_a_reset_only_those_in_view_count);

@@ -219,16 +219,17 @@ static bool may_begin(const struct electors *self)
     return now >= self->learned_ns + self->options.change_wait_ns;
 }
 
+/* One of the others, all as likely. */
 static void ask_one(struct electors *self)
 {
     uint64_t node;
 
     if (self->members_count < 2)
         return;
-    node = self->members[self->host->random(self->ctx)
-                         % self->members_count];
+    node = self->members[1 + self->host->random(self->ctx)
+                             % (self->members_count - 1)];
     if (node == electors_me(self))
-        return;
+        node = self->members[0];
     electors_ask(self, node);
     if (self->leaves)
         electors_say_leaving(self, node); /* it may not have known us */
@@ -249,8 +250,11 @@ static void tick(struct electors *self)
         }
         electors_idle(self);
     }
-    if (!in_charge(self))
+    if (!in_charge(self)) {
+        if (electors_founding(self))
+            electors_tick_arm(self); /* who greets was too early for it */
         return; /* a change of the view comes here again */
+    }
     if (!electors_founding(self) && !electors_quorum(self, view))
         return;
     if (next_version(self, &next) == 0 && next.is_count == 0) {
