@@ -146,10 +146,12 @@ static void all_act(void)
         ck_assert_msg(hubs_until(&hubs, 20000, hubs_acts, id), "%s", id);
 }
 
+static uint64_t seed = 21; /* of the ids of the nodes, too */
+
 static void begin_with(const struct hubs *with, uint32_t count)
 {
     hubs = *with;
-    hubs_new(&hubs, count, "hotswap", 21);
+    hubs_new(&hubs, count, "hotswap", seed);
     ck_assert_int_eq(hubs_start(&hubs, 0, CHILDREN, "sim state freeze"), 0);
     ck_assert_uint_eq(hubs_last.bad, 0);
 }
@@ -468,6 +470,7 @@ START_TEST(after_a_split_all_go_by_one_set)
     const uint32_t groups[HUBS_MAX] = { 0, 0, 1, 1 };
     uint32_t kind, i;
 
+    seed += (uint64_t)_i;
     begin(4);
     phub__world_partition(hubs.world, groups, 0);
     hubs_run(&hubs, 15000);
@@ -492,6 +495,7 @@ START_TEST(two_sides_that_choose_at_once_do_not_stay_two)
     struct hubs_result other;
     uint32_t i;
 
+    seed += (uint64_t)_i;
     begin(4);
     phub__world_partition(hubs.world, groups, 0);
     hubs_run(&hubs, 15000);
@@ -579,8 +583,9 @@ int main(void)
     tcase_add_loop_test(tc, the_keeper_may_die_at_any_moment, 0, 20);
     tcase_add_loop_test(tc, a_cut_while_both_count_stops_the_smaller_side, 0,
                         20);
-    tcase_add_test(tc, after_a_split_all_go_by_one_set);
-    tcase_add_test(tc, two_sides_that_choose_at_once_do_not_stay_two);
+    tcase_add_loop_test(tc, after_a_split_all_go_by_one_set, 0, 8);
+    tcase_add_loop_test(tc, two_sides_that_choose_at_once_do_not_stay_two, 0,
+                        8);
     tcase_add_test(tc, what_is_no_choice_changes_nothing);
     suite_add_tcase(s, tc);
     runner = srunner_create(s);

@@ -38,10 +38,12 @@ struct phub__change {
     int waiting;         /* to ask again */
 };
 
-/* Epochs of two sides may have one number, and generations must not. */
+/* Epochs of two sides may have one number, and generations must not; which of
+ * these is greater says the node, as for the epochs of the rows: a row that
+ * wins has to be one that is gone by. */
 static uint64_t generation_new(struct phub__hub *hub)
 {
-    return phub__hub_epoch(hub).number << 16 | (hub->node & 0xffff);
+    return phub__hub_epoch(hub).number << 16 | hub->node >> 48;
 }
 
 static void reply_text(struct phub__hub *hub, const struct phub__reply *reply,
