@@ -360,6 +360,40 @@ START_TEST(company_ends_the_wait_at_once)
 }
 END_TEST
 
+/* Is node 0 in a view with all, and sure that it knows all their rows? */
+static int is_complete(struct hubs *of, const void *none)
+{
+    struct phub__hub *hub = hubs_hub(of, 0);
+
+    (void)none;
+    return phub__view_count(phub__hub_view(hub)) == HUBS_OF_A_TEST &&
+           phub__synced_complete(hub);
+}
+
+static int is_without_the_last(struct hubs *of, const void *none)
+{
+    (void)none;
+    return phub__view_count(phub__hub_view(hubs_hub(of, 0))) ==
+               HUBS_OF_A_TEST - 1 &&
+           phub__view_count(phub__hub_view(hubs_hub(
+               of, HUBS_OF_A_TEST - 1))) == 1;
+}
+
+/* The view is as it was before the cut, and what was said in it then is old. */
+START_TEST(what_one_said_before_it_was_cut_off_does_not_count_after_it)
+{
+    const uint32_t last = HUBS_OF_A_TEST - 1;
+
+    cut_off(last);
+    ck_assert(hubs_until(&hubs, 20000, is_without_the_last, NULL));
+    ck_assert_int_eq(hubs_start(&hubs, last, "c", "sim"), 0);
+    ck_assert_uint_eq(hubs_home(&hubs, 0, "c"), hubs.nodes);
+    cut_off(HUBS_OF_A_TEST);
+    ck_assert(hubs_until(&hubs, 60000, is_complete, NULL));
+    ck_assert_uint_eq(hubs_home(&hubs, 0, "c"), last);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("return");
@@ -388,6 +422,8 @@ int main(void)
     tcase_add_loop_test(tc,
         a_stop_is_done_when_who_comes_back_has_heard_of_it, 0, 2);
     tcase_add_test(tc, company_ends_the_wait_at_once);
+    tcase_add_test(
+        tc, what_one_said_before_it_was_cut_off_does_not_count_after_it);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

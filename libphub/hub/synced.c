@@ -541,10 +541,26 @@ void phub__synced_rows_applied(struct phub__hub *hub)
     phub__confirm_rows_applied(hub);
 }
 
+/* What those have said is of before: the view may come back and be the same,
+ * and they have learnt more meanwhile. */
+static void unhear(struct phub__synced *synced,
+                   const struct phub__cluster_who *gone, uint32_t count)
+{
+    struct phub__heard *heard;
+    uint32_t i;
+
+    for (i = 0; i < count; i++)
+        if ((heard = heard_find(synced, gone[i].node)) != NULL)
+            heard->view_hash = 0;
+}
+
 void phub__synced_view_changed(struct phub__hub *hub,
                                const struct phub__view_change *change)
 {
     uint32_t i;
+
+    unhear(hub->synced, change->lost, change->lost_count);
+    unhear(hub->synced, change->left, change->left_count);
 
     hub->synced->complete = 0;
     hub->synced->evaluated = 0;
