@@ -75,5 +75,5 @@ number judge_delay.c CALL_MAX_NS ms delay
 number judge_delay.c SLOW_NS ms delay
 number judge_delay.c FLOOD_MESSAGES messages delay
 number judge_cause.c LATE_NS s cause
-number ../../libphub/hub/synced.c PATIENCE_MS "in seconds" resurrected
+number ../../libphub/hub/synced_whole.c PATIENCE_MS "in seconds" resurrected
 exit "$failed"
