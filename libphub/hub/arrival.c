@@ -557,6 +557,14 @@ void phub__arrival_go(struct phub__hub *hub, const struct phub__op_request *op,
     phub__reconcile(hub, item->id);
 }
 
+/* A standby that ends already: the stop of its row came before the origin. */
+static int ends_here(const struct phub__local *local)
+{
+    return local != NULL && local->arrival == NULL &&
+           local->instance != NULL &&
+           phub__instance_phase(local->instance) == PHUB__PHASE_STOPPING;
+}
+
 void phub__arrival_discard(struct phub__hub *hub,
                            const struct phub__op_request *op,
                            const struct phub__op_item *item)
@@ -564,6 +572,10 @@ void phub__arrival_discard(struct phub__hub *hub,
     struct phub__reply reply = { op->origin, op->transaction, item->index };
     struct phub__local *local = phub__local_find(hub, item->id);
 
+    if (ends_here(local)) {
+        phub__local_wait(local, PHUB__WANT_ENDED, item->incarnation, &reply);
+        return;
+    }
     if (local == NULL || local->arrival == NULL ||
         local->arrival->origin != op->origin || local->arrival->activated) {
         phub__reply(hub, &reply, 0, hub->node, 0, "");
