@@ -10,8 +10,16 @@ EXTRA_DIST         += tests/mutants/child.list tests/mutants/cluster.list \
 	tests/mutants/strategies.list \
 	tests/mutants/wire.list tests/mutants/MASKED tests/mutants/TABLE
 
+# The tests that mutants name.
+mutants_tests = tests/check_balancer$(EXEEXT) tests/check_forget$(EXEEXT) \
+	tests/check_gather$(EXEEXT) tests/check_grant$(EXEEXT) \
+	tests/check_keeper$(EXEEXT) tests/check_leave$(EXEEXT) \
+	tests/check_message$(EXEEXT) tests/check_order$(EXEEXT) \
+	tests/check_registry$(EXEEXT) tests/check_restart$(EXEEXT) \
+	tests/check_session$(EXEEXT) tests/check_switch$(EXEEXT)
+
 # Ten minutes on two cores; MUTANTS="NAME..." for some.
 mutants: tools/phub-sim$(EXEEXT) $(plugin_LTLIBRARIES) \
-		tests/check_judge$(EXEEXT)
+		tests/check_judge$(EXEEXT) $(mutants_tests)
 	PHUB_BUILDDIR='$(abs_builddir)' $(srcdir)/tests/mutants/run $(MUTANTS)
 .PHONY: mutants
