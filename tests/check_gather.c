@@ -202,6 +202,75 @@ START_TEST(what_comes_before_its_member_is_in_view_counts_when_it_is)
 }
 END_TEST
 
+/* --- by way of one ----------------------------------------------------------- */
+
+struct told {
+    uint64_t number;              /* of the first statement */
+    uint32_t count;               /* of statements, of which the last holds x */
+};
+
+/* What the last node says is told to this one as the gatherer. */
+static void tell(struct phub__hub *hub, void *arg)
+{
+    const struct told *told = arg;
+    struct phub_view *view = phub__hub_view(hub);
+    uint64_t node = hubs.ids[NODES - 1];
+    struct phub__op_held held = { .id = { (const uint8_t *)"x", 1 },
+                                  .incarnation = { 1, 1 },
+                                  .epoch = { 2, 1 } };
+
+    for (uint32_t i = 0; i < told->count; i++) {
+        struct phub__op_view_sync sync = {
+            .view_hash = phub__view_hash(view), .number = told->number + i,
+            .boot = phub__view_find(view, node)->boot,
+            .held = { &held, i + 1 == told->count } };
+        struct phub__builder builder;
+        struct phub_buf *body = NULL;
+
+        phub__builder_init(&builder, 4096);
+        ck_assert_int_eq(phub__encode(&phub__op_view_sync_schema, &sync,
+                                      &builder), 0);
+        ck_assert_int_eq(phub__builder_take(&builder, &body), 0);
+        phub__builder_fini(&builder);
+        phub__gather_told(hub, node, sync.view_hash, body);
+        phub__buf_unref(&body);
+    }
+}
+
+static uint64_t bytes_of(uint64_t number, uint32_t count)
+{
+    struct told told = { number, count };
+    struct phub__sim_traffic before, after;
+
+    phub__world_traffic(hubs.world, &before);
+    hubs_do(&hubs, 0, tell, &told);
+    hubs_run(&hubs, 100);
+    phub__world_traffic(hubs.world, &after);
+    return after.bytes - before.bytes;
+}
+
+START_TEST(what_one_was_told_last_is_passed_on_to_all)
+{
+    (void)bytes_of(1u << 20, 3);
+    for (uint32_t i = 1; i < NODES - 1; i++) {
+        uint64_t holder = 0;
+
+        hubs_do(&hubs, i, who_holds, &holder);
+        ck_assert_uint_eq(holder, hubs.ids[NODES - 1]);
+    }
+}
+END_TEST
+
+START_TEST(of_what_one_was_told_often_only_the_last_is_passed_on)
+{
+    uint64_t once = bytes_of(1u << 20, 1);
+    uint64_t often = bytes_of((1u << 20) + 1, 500);
+
+    ck_assert_uint_gt(once, 0);
+    ck_assert_uint_lt(often, 2 * once + 1000);
+}
+END_TEST
+
 static void lapse(struct phub__hub *hub, void *none)
 {
     (void)none;
@@ -234,6 +303,8 @@ int main(void)
     tcase_add_test(tc, what_is_passed_on_counts_in_its_boot_only);
     tcase_add_test(tc,
                    what_comes_before_its_member_is_in_view_counts_when_it_is);
+    tcase_add_test(tc, what_one_was_told_last_is_passed_on_to_all);
+    tcase_add_test(tc, of_what_one_was_told_often_only_the_last_is_passed_on);
     tcase_add_test(tc, whose_lease_lapsed_believes_only_themselves);
     suite_add_tcase(suite, views);
     suite_add_tcase(suite, tc);

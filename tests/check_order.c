@@ -170,6 +170,27 @@ START_TEST(what_was_given_goes_with_the_child)
 }
 END_TEST
 
+/* The home had it not yet when it passed 10 on to where the child was. */
+static void pass_on(struct phub__hub *hub, void *arg)
+{
+    struct phub__mark mark = { .boot = 1, .number = 10 };
+    struct phub__row_view row;
+
+    ck_assert_int_eq(phub__registry_get(hub->registry, hubs_bytes("c"), &row),
+                     0);
+    phub__order_sent(hub, SENDER, &row, *(uint64_t *)arg, &mark);
+}
+
+START_TEST(what_the_home_passed_on_before_it_was_one_comes_first)
+{
+    hubs_do(&hubs, home, pass_on, &hubs_hub(&hubs, other)->node);
+    give("b", 1, 20, 0);
+    ck_assert_str_eq(seen, "");
+    give("a", 1, 10, 0);
+    ck_assert_str_eq(seen, "ab");
+}
+END_TEST
+
 /* --- marks -------------------------------------------------------------------- */
 
 static struct phub__row_view row_of(const char *id, uint64_t incarnation)
@@ -262,6 +283,7 @@ int main(void)
     tcase_add_test(tc, nobody_waits_for_what_a_dead_node_has);
     tcase_add_test(tc, senders_do_not_wait_for_each_other);
     tcase_add_test(tc, what_was_given_goes_with_the_child);
+    tcase_add_test(tc, what_the_home_passed_on_before_it_was_one_comes_first);
     tcase_add_test(tc, a_mark_names_what_went_another_way);
     tcase_add_test(tc, where_it_went_is_forgotten_after_a_minute);
     tcase_add_test(tc, the_oldest_of_too_many_is_forgotten);
