@@ -196,6 +196,7 @@ static uint32_t end_all(struct phub__sim_node *node,
 }
 
 static void guard_check(void *arg);
+static void actors_arm(struct phub__sim_runner *runner, uint64_t delay);
 
 /* On a slow machine its children end late, if within the kill margin. */
 static uint64_t guard_late(const struct phub__sim_node *node)
@@ -235,6 +236,8 @@ void phub__sim_guard_recheck(struct phub__sim_node *node)
 {
     if (node->guard != NULL && node->guard->deadline != 0)
         guard_arm(node, 0);
+    if (node->process != NULL && node->process->actor.deadline != 0)
+        actors_arm(&node->process->actor, 0);
 }
 
 void phub__sim_guard_power_off(struct phub__sim_node *node)
@@ -562,28 +565,47 @@ struct lease {
     uint64_t boot_ns;
 };
 
+static void actors_check(void *arg);
+
+static void actors_arm(struct phub__sim_runner *runner, uint64_t delay)
+{
+    struct phub__sim_node *node = runner->process->node;
+
+    phub__sim_event_cancel(node->world, &runner->check);
+    runner->check = phub__sim_event(node->world,
+                                    phub__sim_when_boot(node, runner->deadline)
+                                        + guard_late(node) + delay,
+                                    NULL, PHUB__SIM_RUNNER, 6, actors_check,
+                                    NULL, runner);
+}
+
+/* Their workers look at the deadline before each step, however much waits for
+ * the daemon's own thread; while the daemon is frozen they are, too. */
 static void actors_check(void *arg)
 {
     struct phub__sim_runner *runner = arg;
     struct phub__sim_node *node = runner->process->node;
 
     runner->check = NULL;
-    if (phub__sim_boot(node) >= runner->deadline)
+    if (runner->process->frozen)
+        return; /* when it goes on */
+    if (phub__sim_boot(node) < runner->deadline + guard_late(node))
+        actors_arm(runner, 1000);
+    else
         (void)end_all(node, runner->process, -9, PHUB__SIM_END_LEASE);
 }
 
+/* A renewal that comes after the deadline renews nothing. */
 static void actors_deadline(struct phub__sim_runner *runner, uint64_t boot_ns)
 {
     struct phub__sim_node *node = runner->process->node;
 
     if (boot_ns <= runner->deadline)
         return;
+    if (runner->deadline != 0 && phub__sim_boot(node) >= runner->deadline)
+        (void)end_all(node, runner->process, -9, PHUB__SIM_END_LEASE);
     runner->deadline = boot_ns;
-    phub__sim_event_cancel(node->world, &runner->check);
-    runner->check = phub__sim_event(node->world,
-                                    phub__sim_when_boot(node, boot_ns),
-                                    runner->process, PHUB__SIM_RUNNER, 6,
-                                    actors_check, NULL, runner);
+    actors_arm(runner, 0);
 }
 
 static void lease_taken(void *arg)
@@ -658,6 +680,7 @@ void phub__sim_runners_end(struct phub__sim_process *process)
     struct phub__sim_child *child;
 
     (void)end_all(node, process, -9, PHUB__SIM_END_HOLDER);
+    phub__sim_event_cancel(node->world, &process->actor.check);
     child = node->world->children;
     if (node->guard == NULL || node->guard->runner != &process->exec)
         return;
@@ -682,7 +705,6 @@ void phub__sim_actors_frozen(struct phub__sim_process *process)
     actors_judge(process);
 }
 
-/* Their workers look at the deadline before each step. */
 void phub__sim_actors_thawed(struct phub__sim_process *process)
 {
     struct phub__sim_runner *runner = &process->actor;
