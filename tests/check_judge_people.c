@@ -78,6 +78,65 @@ START_TEST(a_choice_that_has_no_answer_yet_is_not_judged)
 }
 END_TEST
 
+/* --- what is forgotten -------------------------------------------------------- */
+
+static void forget(uint32_t node)
+{
+    scene();
+    c->forgotten[node] = sim_daemon(c, node)->hub->node;
+    sim_run(c, 9000);
+    ck_assert_msg(!c->broken, "%s", c->story);
+}
+
+START_TEST(a_member_that_was_forgotten_is_told)
+{
+    forget(2);
+    sim_run(c, 2000);
+    ck_assert(c->broken);
+    ck_assert_uint_eq(c->promise, 4);
+    ck_assert_ptr_nonnull(strstr(c->story, "n2 was forgotten, and n0 has it"));
+    sim_case_free(&c);
+}
+END_TEST
+
+START_TEST(a_forgotten_one_that_is_another_now_is_not_told)
+{
+    scene();
+    c->forgotten[2] = sim_daemon(c, 2)->hub->node + 1;
+    sim_run(c, 15000);
+    ck_assert_msg(!c->broken, "%s", c->story);
+    sim_case_free(&c);
+}
+END_TEST
+
+START_TEST(a_fault_gives_time_to_hear_of_it)
+{
+    forget(2);
+    sim_judges_disturbed(c, UINT32_MAX);
+    sim_run(c, 9000);
+    ck_assert_msg(!c->broken, "%s", c->story);
+    sim_run(c, 2000);
+    ck_assert(c->broken);
+    sim_case_free(&c);
+}
+END_TEST
+
+START_TEST(a_child_that_begins_on_a_forgotten_node_is_told)
+{
+    struct sim_life life = { .node = 2 };
+    struct phub__sim_child_facts facts = { .standby = 0 };
+
+    forget(2);
+    sim_judge_forgotten.began(c, &c->children[0], &life, &facts);
+    ck_assert_msg(!c->broken, "%s", c->story);
+    c->judges->nodes[2].forgotten_ns = 0;
+    sim_judge_forgotten.began(c, &c->children[0], &life, &facts);
+    ck_assert(c->broken);
+    ck_assert_ptr_nonnull(strstr(c->story, "begins on n2, which was forg"));
+    sim_case_free(&c);
+}
+END_TEST
+
 START_TEST(no_answer_in_a_calm_hub_is_told_whatever_was_before)
 {
     static const enum sim_wish before[] = { SIM_UNKNOWN, SIM_STOP };
@@ -123,6 +182,10 @@ int main(void)
     tcase_add_test(t, a_choice_that_has_no_answer_yet_is_not_judged);
     tcase_add_loop_test(t, no_answer_in_a_calm_hub_is_told_whatever_was_before,
                         0, 2);
+    tcase_add_test(t, a_member_that_was_forgotten_is_told);
+    tcase_add_test(t, a_forgotten_one_that_is_another_now_is_not_told);
+    tcase_add_test(t, a_fault_gives_time_to_hear_of_it);
+    tcase_add_test(t, a_child_that_begins_on_a_forgotten_node_is_told);
     tcase_add_test(t, what_nobody_knows_may_be_so_already);
     suite_add_tcase(suite, t);
     runner = srunner_create(suite);

@@ -57,6 +57,7 @@ number operator.c MARGIN_NS s request
 number judge_lost.c CALM_NS s lost
 number judge_lost.c HOLDERS_MIN registries lost
 number judge_resurrected.c SPAWN_NS ms resurrected
+number judge_forgotten.c HEARD_NS s forgotten
 number judge_request.c WELL_NS s request
 number judge_request.c CALM_CHILDREN children request
 number judge_request.c CALM_MS "in seconds" request

@@ -11,7 +11,7 @@ EXTRA_DIST         += tests/mutants/child.list tests/mutants/cluster.list \
 	tests/mutants/wire.list tests/mutants/MASKED tests/mutants/TABLE
 
 # The tests that mutants name.
-mutants_tests = tests/check_balancer$(EXEEXT) tests/check_forget$(EXEEXT) \
+mutants_tests = tests/check_balancer$(EXEEXT) \
 	tests/check_gather$(EXEEXT) tests/check_grant$(EXEEXT) \
 	tests/check_keeper$(EXEEXT) tests/check_leave$(EXEEXT) \
 	tests/check_message$(EXEEXT) tests/check_order$(EXEEXT) \

@@ -93,8 +93,8 @@ struct sim_judge {
 #define SIM_LATE_NS (130 * PHUB__SIM_S)
 
 extern const struct sim_judge sim_judge_lost, sim_judge_doubled,
-    sim_judge_state, sim_judge_resurrected, sim_judge_request,
-    sim_judge_registry, sim_judge_ready, sim_judge_quorum, sim_judge_growth,
+    sim_judge_state, sim_judge_resurrected, sim_judge_forgotten,
+    sim_judge_request, sim_judge_registry, sim_judge_ready, sim_judge_quorum, sim_judge_growth,
     sim_judge_cause;
 
 /* What a judge keeps per node. */
@@ -108,6 +108,8 @@ struct sim_node_model {
     uint64_t left_ns;           /* when it said goodbye; 0: it did not */
     uint64_t leave_ms;          /* that it had for that */
     uint64_t disturbed_ns;      /* by a fault of its own */
+    uint64_t forgotten;         /* the id that people were told is; 0: none */
+    uint64_t forgotten_ns;
 };
 
 struct sim_judges {
