@@ -239,6 +239,31 @@ START_TEST(a_move_ends_as_it_began)
 }
 END_TEST
 
+/* Who asks for the same as a move that the old strategy carries out waits for
+ * what that one tells. */
+START_TEST(who_asks_for_a_move_that_goes_on_is_answered)
+{
+    struct hubs_result moved, again;
+    uint32_t home;
+
+    begin(2);
+    ck_assert_int_eq(hubs_start(&hubs, 0, "slow",
+                                "sim state freeze slow-exec=1500"), 0);
+    (void)hubs_acting(&hubs, "slow", &home);
+    hubs_move_send(&hubs, 0, "slow", 1 - home, &moved);
+    hubs_run(&hubs, 100); /* its standby is starting */
+    wish_for(0, PHUB_KIND_MIGRATION, "coldswap", NULL);
+    hubs_run(&hubs, 300);
+    ck_assert_str_eq(used(home, PHUB_KIND_MIGRATION), "coldswap");
+    ck_assert_uint_eq(moved.done, 0);
+    hubs_move_send(&hubs, 0, "slow", 1 - home, &again);
+    hubs_wait(&hubs, &again);
+    ck_assert_int_eq(moved.codes[0], 0);
+    ck_assert_msg(again.codes[0] == 0, "%d: %s", again.codes[0], again.text);
+    hubs_free(&hubs);
+}
+END_TEST
+
 START_TEST(who_cannot_load_it_is_named_and_nothing_changes)
 {
     rare_nodes = 3;
@@ -570,6 +595,7 @@ int main(void)
     tcase_add_test(tc, each_kind_is_changed_on_all_nodes_and_children_go_on);
     tcase_add_test(tc, those_that_were_left_are_closed_when_they_are_idle);
     tcase_add_test(tc, a_move_ends_as_it_began);
+    tcase_add_test(tc, who_asks_for_a_move_that_goes_on_is_answered);
     tcase_add_test(tc, who_cannot_load_it_is_named_and_nothing_changes);
     tcase_add_test(tc, who_comes_and_cannot_load_it_drains_itself);
     tcase_add_test(tc, mistakes_are_named);

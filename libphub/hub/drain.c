@@ -129,6 +129,7 @@ static struct phub_view *takers(struct phub__hub *hub)
 
 static void plan(struct phub__hub *hub, struct phub_bytes *ids, uint32_t count)
 {
+    struct phub_ctx *ctx = hub->strategies[PHUB_KIND_MIGRATION]->ctx;
     struct phub__drain *drain = hub->drain;
     uint64_t nodes[256], now = hub->env->now_ns(hub->env);
     uint32_t i, n = 0;
@@ -142,8 +143,8 @@ static void plan(struct phub__hub *hub, struct phub_bytes *ids, uint32_t count)
     }
     for (i = 0; i < count; i++) {
         if (nodes[i] == 0 ||
-            phub__redistribution_watch(hub, ids[i], nodes[i], reported,
-                                       hub) != 0)
+            phub__redistribution_watch(hub, ids[i], nodes[i], ctx->who,
+                                       reported, hub) != 0)
             continue;
         ids[n] = ids[i];
         nodes[n++] = nodes[i];
@@ -155,9 +156,7 @@ static void plan(struct phub__hub *hub, struct phub_bytes *ids, uint32_t count)
                       (uint32_t)((drain->deadline_ns - now) / NS_PER_MS + 1),
                       text, sizeof text) != 0)
         for (i = 0; i < n; i++)
-            phub__redistribution_report(
-                hub, hub->strategies[PHUB_KIND_MIGRATION]->ctx, ids[i],
-                PHUB_EPLUGIN, text);
+            phub__redistribution_report(hub, ctx, ids[i], PHUB_EPLUGIN, text);
 }
 
 /* Nothing may be placed, or will be: whoever stops can wait for a better

@@ -161,12 +161,13 @@ int phub__move_open(struct phub_ctx *ctx, const struct phub_bytes *child,
 }
 
 int phub__move_joins(const struct phub__move *move, uint64_t target,
-                     char *text, size_t max)
+                     uint32_t *who, char *text, size_t max)
 {
     struct phub__hub *hub = move->hub;
     uint64_t now = hub->env->now_ns(hub->env);
     char name[PHUB_NODE_NAME_MAX + 24];
 
+    *who = move->who;
     phub__hub_node_name(hub, move->target, name, sizeof name);
     if (move->aborting) {
         snprintf(text, max, "its move to %s is being given up", name);

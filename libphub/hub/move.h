@@ -62,10 +62,11 @@ int phub__move_instance_ended(struct phub__move *move, enum phub__ended why,
 /* The row changed; looks whether a decided move is over. */
 void phub__move_row_changed(struct phub__move *move);
 int phub__move_holding(const struct phub__move *move);
-/* 0 if it goes to target too, so that who wants that may wait for its end;
- * else PHUB_E*, and text says where it goes. */
+/* 0 if it goes to target too, so that who wants that may wait for its end,
+ * which the strategy that who is of tells; else PHUB_E*, and text says where
+ * it goes. */
 int phub__move_joins(const struct phub__move *move, uint64_t target,
-                     char *text, size_t max);
+                     uint32_t *who, char *text, size_t max);
 
 /* --- arrivals ------------------------------------------------------------- */
 

@@ -120,7 +120,8 @@ static struct watch **watches_of(struct phub__hub *hub, struct phub_bytes id)
 }
 
 int phub__redistribution_watch(struct phub__hub *hub, struct phub_bytes id,
-                               uint64_t target, phub__move_reported *done, void *arg)
+                               uint64_t target, uint32_t who,
+                               phub__move_reported *done, void *arg)
 {
     struct watch *watch = phub__calloc(1, sizeof *watch);
     struct watch **bucket = watches_of(hub, id);
@@ -130,7 +131,7 @@ int phub__redistribution_watch(struct phub__hub *hub, struct phub_bytes id,
     watch->done = done;
     watch->arg = arg;
     watch->target = target;
-    watch->who = hub->strategies[PHUB_KIND_MIGRATION]->ctx->who;
+    watch->who = who;
     watch->id_size = (uint32_t)id.size;
     memcpy(watch->id, id.data, id.size);
     watch->next = *bucket;
@@ -651,9 +652,11 @@ void phub__redistribution_move(struct phub__hub *hub,
                                const struct phub__op_item *item)
 {
     struct phub__reply reply = { op->origin, op->transaction, item->index };
+    struct phub_ctx *ctx = hub->strategies[PHUB_KIND_MIGRATION]->ctx;
     const struct phub__local *local;
     struct asked *asked;
     char text[256], name[PHUB_NODE_NAME_MAX + 24];
+    uint32_t who = ctx->who;
     int planned = (item->flags & PHUB__ITEM_PLANNED) != 0, rc = 0, joins = 0;
 
     phub__hub_node_name(hub, item->target, name, sizeof name);
@@ -681,31 +684,29 @@ void phub__redistribution_move(struct phub__hub *hub,
     }
     local = phub__local_find(hub, item->id);
     if (rc == 0 && local->move != NULL) {
-        rc = phub__move_joins(local->move, item->target, text, sizeof text);
+        rc = phub__move_joins(local->move, item->target, &who, text,
+                              sizeof text);
         joins = rc == 0;
     }
     asked = rc == 0 ? phub__calloc(1, sizeof *asked) : NULL;
-    if (rc == 0 && asked == NULL) {
+    if (rc == 0 && (asked == NULL || phub__redistribution_watch(
+            hub, item->id, item->target, who, asked_done, asked) != 0)) {
+        phub__free(asked);
         snprintf(text, sizeof text, "out of memory");
         rc = PHUB_ENOMEM;
     }
-    if (rc == 0) {
-        *asked = (struct asked){ hub, reply };
-        rc = phub__redistribution_watch(hub, item->id, item->target,
-                                        asked_done, asked);
-        if (rc == 0 && !joins)
-            rc = phub__redistribution_begin(
-                hub, &item->id, &item->target, 1,
-                planned ? PHUB_CAUSE_REBALANCE : PHUB_CAUSE_OPERATOR,
-                !planned || (item->flags & PHUB__ITEM_NO_CONSENT)
-                    ? PHUB_PLAN_NO_CONSENT : 0,
-                (uint32_t)op->timeout_ms, text, sizeof text);
-        if (rc == 0)
-            return;
-        phub__redistribution_report(
-            hub, hub->strategies[PHUB_KIND_MIGRATION]->ctx, item->id, rc,
-            text);
+    if (rc != 0) {
+        phub__reply(hub, &reply, rc, hub->node, 0, text);
         return;
     }
-    phub__reply(hub, &reply, rc, hub->node, 0, text);
+    *asked = (struct asked){ hub, reply };
+    if (!joins)
+        rc = phub__redistribution_begin(
+            hub, &item->id, &item->target, 1,
+            planned ? PHUB_CAUSE_REBALANCE : PHUB_CAUSE_OPERATOR,
+            !planned || (item->flags & PHUB__ITEM_NO_CONSENT)
+                ? PHUB_PLAN_NO_CONSENT : 0,
+            (uint32_t)op->timeout_ms, text, sizeof text);
+    if (rc != 0)
+        phub__redistribution_report(hub, ctx, item->id, rc, text);
 }

@@ -33,13 +33,14 @@ int phub__redistribution_settled(const struct phub__hub *hub);
  * complete, lease or verdict changed. */
 void phub__redistribution_ready(struct phub__hub *hub);
 
-/* Somebody waits for the move of id to target, by the strategy in charge:
- * done(), once. */
+/* Somebody waits for the move of id to target, by the strategy that who is
+ * of: done(), once. */
 typedef void phub__move_reported(void *arg, struct phub_bytes id,
                                  uint64_t target, int rc,
                                  const char *text);
 int phub__redistribution_watch(struct phub__hub *hub, struct phub_bytes id,
-                               uint64_t target, phub__move_reported *done, void *arg);
+                               uint64_t target, uint32_t who,
+                               phub__move_reported *done, void *arg);
 /* ctx: the strategy that was asked. */
 void phub__redistribution_report(struct phub__hub *hub,
                                  const struct phub_ctx *ctx,
