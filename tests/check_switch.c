@@ -490,6 +490,35 @@ START_TEST(a_cut_while_both_count_stops_the_smaller_side)
 END_TEST
 
 /* Two sides that both go on, each with a change of its own. */
+static int goes_by_both(struct hubs *all, const void *arg)
+{
+    return phub__strategies_joint(hubs_hub(all, *(const uint32_t *)arg)) !=
+           NULL;
+}
+
+static int has_lease(uint32_t node)
+{
+    const struct phub__hub *hub = hubs_hub(&hubs, node);
+
+    return hub->lease_boot_ns > hub->env->boot_ns(hub->env);
+}
+
+/* The old strategy asks nobody, and the new one more than half. */
+START_TEST(a_lease_takes_what_both_ask_for)
+{
+    const uint32_t groups[HUBS_MAX] = { 0, 0, 1 }, alone = 2;
+
+    begin(3);
+    wish_for(0, PHUB_KIND_PARTITION, "majority_quorum", "initial_size=3");
+    ck_assert(hubs_until(&hubs, 3000, goes_by_both, &alone));
+    phub__world_partition(hubs.world, groups, 0);
+    hubs_run(&hubs, 10000);
+    ck_assert(goes_by_both(&hubs, &alone));
+    ck_assert(!has_lease(alone));
+    hubs_free(&hubs);
+}
+END_TEST
+
 START_TEST(after_a_split_all_go_by_one_set)
 {
     const uint32_t groups[HUBS_MAX] = { 0, 0, 1, 1 };
@@ -609,6 +638,7 @@ int main(void)
     tcase_add_loop_test(tc, the_keeper_may_die_at_any_moment, 0, 20);
     tcase_add_loop_test(tc, a_cut_while_both_count_stops_the_smaller_side, 0,
                         20);
+    tcase_add_test(tc, a_lease_takes_what_both_ask_for);
     tcase_add_loop_test(tc, after_a_split_all_go_by_one_set, 0, 8);
     tcase_add_loop_test(tc, two_sides_that_choose_at_once_do_not_stay_two, 0,
                         8);
