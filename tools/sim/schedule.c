@@ -438,6 +438,30 @@ static void strike(struct sim_case *c, enum sim_fault fault)
         strike_node(c, fault, node);
 }
 
+#define SEE_OFF_S 30u    /* longer than anybody may take to leave */
+
+/* Where majorities count, all come back in the end: a minority runs nothing,
+ * ever.  Who is leaving goes first, or it would be missed; it has a limit. */
+static void see_off(struct sim_case *c)
+{
+    int some = c->majority;
+
+    for (uint32_t k = 0; k < SEE_OFF_S && some && !c->broken; k++) {
+        some = 0;
+        for (uint32_t i = 0; i < c->options.nodes; i++) {
+            if (sim_daemon(c, i) == NULL || c->present[i])
+                continue;
+            some = 1;
+            if (phub__sim_node_frozen(sim_node(c, i))) {
+                sim_record_node(c, SIM_EFFECT_THAW, i, "thaw n%u", i);
+                sim_thaw(c, i);
+            }
+        }
+        if (some)
+            sim_run(c, 1000);
+    }
+}
+
 /* Undo what can be undone; all: everything, now. */
 static void mend(struct sim_case *c, int all)
 {
@@ -449,7 +473,7 @@ static void mend(struct sim_case *c, int all)
         if (sim_daemon(c, i) == NULL && sim_node(c, i) != NULL
             && c->node_ids[i] != 0
             && (draw(c, 3) == 0 || (all && c->majority)))
-            start_node(c, i, 0); /* a minority runs nothing, ever */
+            start_node(c, i, 0); /* see_off() */
         if (all) {
             phub__sim_node_slow(sim_node(c, i), 0);
             sim_disk_full(c, i, 0);
@@ -537,6 +561,7 @@ static void play(struct sim_case *c)
         }
         mend(c, 0);
     }
+    see_off(c);
     if (options->record != NULL && !c->broken)
         options->record->end_ns = phub__world_now(c->world);
     mend(c, 1);
