@@ -31,6 +31,7 @@
 static void round_at(struct phub__hub *hub, uint64_t at_ns)
 {
     hub->round_ns = at_ns;
+    hub->round_early = 0;
     hub->env->timer_start(hub->env, hub->round_timer, at_ns);
 }
 

@@ -453,7 +453,8 @@ static int recovered(struct phub__hub *hub)
         const struct phub__heard *heard = heard_find(synced, node);
 
         members[all++] = node;
-        if (node == hub->node ? !synced->recovering : !heard->recovering)
+        if (node == hub->node ? !synced->recovering
+                              : heard != NULL && !heard->recovering)
             nodes[count++] = node;
     }
     good = phub__cluster_majority(hub->cluster, nodes, count) ||
