@@ -646,6 +646,24 @@ START_TEST(who_is_a_little_above_its_share_keeps_it_as_far_as_asked)
 }
 END_TEST
 
+/* One has more than its share, and no other has room for a whole one. */
+START_TEST(what_no_move_makes_more_even_stays)
+{
+    uint32_t i;
+
+    params[params_count++] = "rebalance_per_minute=6000";
+    begin(6);
+    use(1, 60, 100, 0, 0);
+    for (i = 2; i <= 6; i++)
+        use(i, 6, 100, 0, 0);
+    crowd(1, 5);
+    intervals(60);
+    ck_assert_uint_eq(world.nodes[0]->plan_moves, 0);
+    ck_assert_uint_eq(homes_of(1), 5);
+    end();
+}
+END_TEST
+
 START_TEST(one_move_a_minute_is_one_a_minute)
 {
     begin_even("rebalance_per_minute=1");
@@ -735,6 +753,7 @@ static void fill(TCase *tc)
     tcase_add_test(tc, garbage_changes_no_answer);
     tcase_add_test(tc, a_board_that_is_too_old_counts_no_more);
     tcase_add_test(tc, moves_keep_the_pace_and_end_when_it_is_even);
+    tcase_add_test(tc, what_no_move_makes_more_even_stays);
     tcase_add_test(tc, one_move_a_minute_is_one_a_minute);
     tcase_add_loop_test(tc,
         who_is_a_little_above_its_share_keeps_it_as_far_as_asked, 0, 2);
