@@ -11,6 +11,7 @@
 #include "hub/keeper.h"
 #include "hub/redistribute.h"
 #include "hub/rows.h"
+#include "hub/synced.h"
 #include "hub_fixture.h"
 
 static struct hubs hubs;
@@ -73,6 +74,27 @@ START_TEST(a_second_start_is_refused_and_names_its_home)
         ck_assert_str_eq(hubs_last.text, text);
     }
     ck_assert_uint_eq(hubs_instances(&hubs, "c", NULL), 1);
+}
+END_TEST
+
+/* Settled in, and with a lease, but what the others know it has yet to hear. */
+static void knows_nothing(struct phub__hub *hub, void *arg)
+{
+    ck_assert(!phub__keeper_undecided(hub));
+    phub__synced_restart(hub);
+    *(int *)arg = phub__keeper_undecided(hub);
+}
+
+START_TEST(who_has_not_heard_what_all_members_have_decides_nothing)
+{
+    uint32_t keeper = keeper_of("c");
+    int undecided = 0;
+
+    hubs_run(&hubs, 2000);
+    hubs_do(&hubs, keeper, knows_nothing, &undecided);
+    ck_assert(undecided);
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim"), 0);
+    ck_assert(!phub__keeper_undecided(hubs_hub(&hubs, keeper)));
 }
 END_TEST
 
@@ -647,6 +669,8 @@ int main(void)
     tcase_add_loop_test(tc,
         a_start_is_answered_with_node_and_pid_when_it_runs, 0, 3);
     tcase_add_test(tc, a_second_start_is_refused_and_names_its_home);
+    tcase_add_test(tc,
+                   who_has_not_heard_what_all_members_have_decides_nothing);
     tcase_add_test(tc, the_same_name_twice_in_one_batch_starts_once);
     tcase_add_test(tc, two_nodes_that_start_the_same_name_at_once_start_it_once);
     tcase_add_loop_test(tc, a_start_that_fails_says_why_and_leaves_nothing, 0,

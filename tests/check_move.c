@@ -296,6 +296,37 @@ static void spoil(struct phub__hub *hub, void *arg)
                                          &received), PHUB_ECHECKSUM);
 }
 
+static uint64_t boot_of_home(void)
+{
+    const struct phub_view_node *node = phub__view_find(
+        phub__hub_view(hubs_hub(&hubs, target)), hubs.ids[home]);
+
+    return node != NULL ? node->boot : 0;
+}
+
+/* It writes a new epoch, by which that would be dropped, only later. */
+START_TEST(what_was_coming_ends_when_its_origin_is_seen_to_begin_anew)
+{
+    uint64_t boot;
+
+    begin("hotswap", "sim state freeze");
+    boot = boot_of_home();
+    hubs_move_send(&hubs, target, "c", target, &hubs_last);
+    while (!arriving(&hubs, "c"))
+        ck_assert(phub__world_step(hubs.world));
+    phub__sim_node_kill(hubs_node(&hubs, home));
+    phub__sim_node_start(hubs_node(&hubs, home));
+    while (boot_of_home() == boot || boot_of_home() == 0) {
+        ck_assert(arriving(&hubs, "c"));
+        ck_assert(phub__world_step(hubs.world));
+    }
+    ck_assert(!arriving(&hubs, "c"));
+    ck_assert(hubs_until(&hubs, 60000, hubs_acts, "c"));
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5);
+    end();
+}
+END_TEST
+
 START_TEST(a_spoilt_state_is_refused_and_the_child_stays)
 {
     struct phub__row_facts row;
@@ -417,6 +448,8 @@ int main(void)
         a_child_that_answers_everything_twice_moves_once, 0, SWAPS);
     tcase_add_loop_test(tc,
         a_state_that_comes_too_late_aborts_and_nothing_is_lost, 0, SWAPS);
+    tcase_add_test(tc,
+                   what_was_coming_ends_when_its_origin_is_seen_to_begin_anew);
     tcase_add_loop_test(tc, a_spoilt_state_is_refused_and_the_child_stays, 0,
                         SWAPS);
     tcase_add_loop_test(tc,
