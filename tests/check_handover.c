@@ -79,6 +79,27 @@ START_TEST(a_survivor_goes_on_from_the_last_checkpoint)
 }
 END_TEST
 
+START_TEST(a_checkpoint_is_kept_where_its_child_does_not_run)
+{
+    char id[3] = "d1";
+    uint32_t there[2] = { 0, 0 }, at = 0;
+
+    begin(2, "hotswap", "sim state checkpoint=500");
+    there[1 - home]++;
+    ck_assert_int_eq(hubs_start(&hubs, 0, "d1 d2 d3 d4 d5 d6 d7 d8 d9",
+                                "sim state checkpoint=500"), 0);
+    hubs_run(&hubs, 1500);
+    for (; id[1] <= '9'; id[1]++) {
+        ck_assert_uint_eq(hubs_acting(&hubs, id, &at), 1);
+        there[1 - at]++;
+    }
+    for (at = 0; at < 2; at++)
+        ck_assert_uint_eq(phub__handover_count(hubs_hub(&hubs, at)),
+                          there[at]);
+    end();
+}
+END_TEST
+
 START_TEST(a_spec_that_does_not_ask_has_no_checkpoint)
 {
     begin(3, "hotswap", "sim state freeze");
@@ -365,6 +386,7 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, a_survivor_goes_on_from_the_last_checkpoint, 0,
                         2);
+    tcase_add_test(tc, a_checkpoint_is_kept_where_its_child_does_not_run);
     tcase_add_test(tc, a_spec_that_does_not_ask_has_no_checkpoint);
     tcase_add_test(tc, a_later_checkpoint_replaces_the_one_before);
     tcase_add_test(tc, a_checkpoint_of_an_earlier_home_is_never_used);

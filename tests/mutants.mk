@@ -13,7 +13,7 @@ EXTRA_DIST         += tests/mutants/child.list tests/mutants/cluster.list \
 # The tests that mutants name.
 mutants_tests = tests/check_balancer$(EXEEXT) \
 	tests/check_gather$(EXEEXT) tests/check_grant$(EXEEXT) \
-	tests/check_keeper$(EXEEXT) tests/check_leave$(EXEEXT) \
+	tests/check_handover$(EXEEXT) tests/check_keeper$(EXEEXT) \
 	tests/check_move$(EXEEXT) tests/check_order$(EXEEXT) \
 	tests/check_registry$(EXEEXT) \
 	tests/check_session$(EXEEXT) tests/check_switch$(EXEEXT)
