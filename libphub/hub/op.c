@@ -432,7 +432,10 @@ static int ours(struct phub__hub *hub, const struct phub__op_request *op,
         break;
     case PHUB__OP_MOVE:
         node = phub__hub_home(hub, item->id);
-        if (node == 0) {
+        if (node != 0)
+            break;
+        node = phub__view_keeper(phub__hub_view(hub), item->id);
+        if (node == hub->node || visited(op, node)) {
             rc = phub__hub_no_such(hub, text);
             phub__reply(hub, &reply, rc, hub->node, 0, text);
             return 0;

@@ -549,10 +549,14 @@ static uint64_t route(struct phub__request *request,
         home = phub__hub_home(hub, item->op.id);
         if (phub__view_index(phub__hub_view(hub), home) != PHUB__VIEW_NONE)
             return home;
-        if (home == 0)
+        if (home == 0) {
+            home = phub__view_keeper(phub__hub_view(hub), item->op.id);
+            if (home != hub->node)
+                return home; /* its row may be on its way to us still */
             *code = phub__hub_no_such(hub, text);
-        else
+        } else {
             snprintf(text, PHUB__NO_SUCH_MAX, "its home is no member now");
+        }
         return 0;
     case PHUB__OP_RUN:
     case PHUB__OP_HOLD:
