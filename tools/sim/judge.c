@@ -398,55 +398,11 @@ static const struct sim_judge *unwell(struct sim_case *c, int late,
     return NULL;
 }
 
-/* Who said that a node was forgotten may have been alone, and be lost itself
- * since: forgotten, or with its disk.  Then, if nobody has heard, it is not. */
-static int nobody_left(struct sim_case *c, uint32_t forgotten)
-{
-    uint64_t told = c->told[forgotten];
-    int lost = 1;
-
-    for (uint32_t i = 0; i < c->options.nodes; i++) {
-        const struct sim_daemon *daemon = sim_daemon(c, i);
-
-        if (c->node_ids[i] == told)
-            lost = 0;
-        if (daemon != NULL && phub__registry_is_forgotten(
-                daemon->hub->registry, c->forgotten[forgotten]))
-            return 0;
-    }
-    for (uint32_t i = 0; i < c->options.nodes; i++)
-        lost |= c->forgotten[i] == told;
-    return lost;
-}
-
-/* All that run know of each node that people were told is forgotten: is there
- * one that does not? */
-static int is_ignorant(struct sim_case *c, uint32_t *of, uint32_t *who)
-{
-    for (uint32_t i = 0; i < c->options.nodes; i++)
-        for (uint32_t k = 0; k < c->options.nodes; k++) {
-            const struct sim_daemon *daemon = sim_daemon(c, k);
-
-            if (c->forgotten[i] == 0 || daemon == NULL || !c->present[k]
-                || daemon->hub->node == c->forgotten[i]
-                || phub__registry_is_forgotten(daemon->hub->registry,
-                                               c->forgotten[i])
-                || nobody_left(c, i))
-                continue;
-            *of = i;
-            *who = k;
-            return 1;
-        }
-    return 0;
-}
-
 static int promptly_well(struct sim_case *c)
 {
     const struct sim_child *child = NULL;
-    uint32_t of, who;
 
-    return sim_members_agree(c) && unwell(c, 0, &child, NULL, 0) == NULL
-        && !is_ignorant(c, &of, &who);
+    return sim_members_agree(c) && unwell(c, 0, &child, NULL, 0) == NULL;
 }
 
 int sim_all_well(struct sim_case *c)
@@ -462,7 +418,6 @@ void sim_judge_quiet(struct sim_case *c)
     const struct sim_judge *judge;
     uint64_t began = phub__world_now(c->world);
     char text[300] = "";
-    uint32_t of, who;
 
     if ((sim_run_until(c, SIM_QUIET_NS / PHUB__SIM_MS, promptly_well)
          && sim_run_until(c, SIM_LATE_NS / PHUB__SIM_MS, sim_all_well))
@@ -470,11 +425,6 @@ void sim_judge_quiet(struct sim_case *c)
         return;
     if (!sim_members_agree(c)) {
         sim_broken(c, 6, "the members do not agree about the view");
-        return;
-    }
-    if (is_ignorant(c, &of, &who)) {
-        sim_broken(c, 6, "node n%u was forgotten, and n%u does not know", of,
-                   who);
         return;
     }
     judge = unwell(c, 1, &child, text, sizeof(text));

@@ -5,7 +5,8 @@
  * In the end each member has the same rows: spec halves, homes, and instance
  * halves that are not GONE.  The order of rows is a registry's own, so a sum
  * of hashes is compared.  So has each the same strategies: those that people
- * were told to be chosen, if they chose some.
+ * were told to be chosen, if they chose some; and each knows of the nodes that
+ * people were told are forgotten.
  *
  * The traffic of a repair is measured by a scene of its own,
  * sim_judge_repair(): a node is cut off while rows change, and what the
@@ -145,12 +146,56 @@ static int strategies_equal(struct sim_case *c, uint32_t kind, char *text,
     return 1;
 }
 
+/* Who said that a node was forgotten may have been alone, and be lost itself
+ * since: forgotten, or with its disk.  Then, if nobody has heard, it is not. */
+static int nobody_left(struct sim_case *c, uint32_t forgotten)
+{
+    uint64_t told = c->told[forgotten];
+    int lost = 1;
+
+    for (uint32_t i = 0; i < c->options.nodes; i++) {
+        const struct sim_daemon *daemon = sim_daemon(c, i);
+
+        if (c->node_ids[i] == told)
+            lost = 0;
+        if (daemon != NULL && phub__registry_is_forgotten(
+                daemon->hub->registry, c->forgotten[forgotten]))
+            return 0;
+    }
+    for (uint32_t i = 0; i < c->options.nodes; i++)
+        lost |= c->forgotten[i] == told;
+    return lost;
+}
+
+static int forgotten_known(struct sim_case *c, uint32_t forgotten, char *text,
+                           size_t text_max)
+{
+    for (uint32_t i = 0; i < c->options.nodes; i++) {
+        const struct sim_daemon *daemon = sim_daemon(c, i);
+
+        if (daemon == NULL || !c->present[i]
+            || daemon->hub->node == c->forgotten[forgotten]
+            || phub__registry_is_forgotten(daemon->hub->registry,
+                                           c->forgotten[forgotten])
+            || nobody_left(c, forgotten))
+            continue;
+        if (text != NULL)
+            (void)snprintf(text, text_max, "node n%u was forgotten, and n%u "
+                           "does not know", forgotten, i);
+        return 0;
+    }
+    return 1;
+}
+
 static int quiet(struct sim_case *c, const struct sim_child **child,
                  char *text, size_t text_max)
 {
     *child = NULL;
     for (uint32_t kind = 1; kind < PHUB__KINDS; kind++)
         if (!strategies_equal(c, kind, text, text_max))
+            return 0;
+    for (uint32_t i = 0; i < c->options.nodes; i++)
+        if (c->forgotten[i] != 0 && !forgotten_known(c, i, text, text_max))
             return 0;
     return sim_registries_equal(c, text, text_max);
 }
