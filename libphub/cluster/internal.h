@@ -253,6 +253,8 @@ void phub__join_tick(struct phub__cluster *c);
 void phub__join_fini(struct phub__cluster *c);
 /* A lost member: try its endpoint again later. */
 void phub__join_lost(struct phub__cluster *c, struct phub__entry *e);
+/* One that said goodbye: the same, with the longest wait, if we are one of the
+ * few who do. */
 void phub__join_left(struct phub__cluster *c, struct phub__entry *e);
 /* Drop a member that is forgotten and not live, now or when our promises to it
  * are over. */

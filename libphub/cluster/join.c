@@ -260,18 +260,23 @@ void phub__join_tick(struct phub__cluster *c)
     tick_lost(c);
 }
 
-void phub__join_lost(struct phub__cluster *c, struct phub__entry *e)
+/* From now on, first after about so long. */
+static void look_for(struct phub__cluster *c, struct phub__entry *e,
+                     uint32_t wait_ms)
 {
-    e->rejoin_wait_ns = phub__cluster_ms(c->params.rejoin_interval);
+    e->rejoin_wait_ns = phub__cluster_ms(wait_ms);
     e->rejoin_ns = c->now_ns + back_off(c, &e->rejoin_wait_ns);
     set_due(c, e);
 }
 
+void phub__join_lost(struct phub__cluster *c, struct phub__entry *e)
+{
+    look_for(c, e, c->params.rejoin_interval);
+}
+
 void phub__join_left(struct phub__cluster *c, struct phub__entry *e)
 {
-    e->rejoin_wait_ns = phub__cluster_ms(c->params.rejoin_interval_max);
-    e->rejoin_ns = c->now_ns + back_off(c, &e->rejoin_wait_ns);
-    set_due(c, e);
+    look_for(c, e, c->params.rejoin_interval_max);
 }
 
 void phub__join_stranger(struct phub__cluster *c, struct phub_bytes endpoint)
