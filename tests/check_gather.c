@@ -80,6 +80,20 @@ struct said {
     uint64_t holder;              /* then */
 };
 
+/* The caller's. */
+static struct phub_buf *encoded(const struct phub__schema *schema,
+                                const void *what)
+{
+    struct phub__builder builder;
+    struct phub_buf *body = NULL;
+
+    phub__builder_init(&builder, 4096);
+    ck_assert_int_eq(phub__encode(schema, what, &builder), 0);
+    ck_assert_int_eq(phub__builder_take(&builder, &body), 0);
+    phub__builder_fini(&builder);
+    return body;
+}
+
 static void say(struct phub__hub *hub, void *arg)
 {
     struct said *said = arg;
@@ -93,14 +107,8 @@ static void say(struct phub__hub *hub, void *arg)
         .view_hash = phub__view_hash(view), .number = said->number,
         .boot = other->boot + said->boot,
         .held = { &held, (uint32_t)said->holds } };
-    struct phub__builder builder;
-    struct phub_buf *body = NULL;
+    struct phub_buf *body = encoded(&phub__op_view_sync_schema, &sync);
 
-    phub__builder_init(&builder, 4096);
-    ck_assert_int_eq(phub__encode(&phub__op_view_sync_schema, &sync,
-                                  &builder), 0);
-    ck_assert_int_eq(phub__builder_take(&builder, &body), 0);
-    phub__builder_fini(&builder);
     if (said->passed_on)
         phub__synced_passed_on(hub, other->id, body);
     else
@@ -153,8 +161,7 @@ static void say_early(struct phub__hub *hub, void *arg)
                                        .held = { &held, 1 } };
     struct phub__op_told told = { .node = hubs.ids[NODES - 1] };
     struct phub__op_gathered gathered = { .told = { &told, 1 } };
-    struct phub__builder builder;
-    struct phub_buf *body = NULL, *frame = NULL;
+    struct phub_buf *body, *frame;
 
     (void)arg;
     ck_assert_uint_eq(phub__view_count(view), NODES);
@@ -166,15 +173,9 @@ static void say_early(struct phub__hub *hub, void *arg)
     next = phub__view_new(nodes, NODES);
     sync.view_hash = phub__view_hash(next);
     phub__view_unref(&next);
-    phub__builder_init(&builder, 4096);
-    ck_assert_int_eq(phub__encode(&phub__op_view_sync_schema, &sync,
-                                  &builder), 0);
-    ck_assert_int_eq(phub__builder_take(&builder, &body), 0);
+    body = encoded(&phub__op_view_sync_schema, &sync);
     told.body = phub__buf_bytes(body);
-    ck_assert_int_eq(phub__encode(&phub__op_gathered_schema, &gathered,
-                                  &builder), 0);
-    ck_assert_int_eq(phub__builder_take(&builder, &frame), 0);
-    phub__builder_fini(&builder);
+    frame = encoded(&phub__op_gathered_schema, &gathered);
     phub__gather_received(hub, frame);
     phub__buf_unref(&frame);
     phub__buf_unref(&body);
@@ -224,14 +225,8 @@ static void tell(struct phub__hub *hub, void *arg)
             .view_hash = phub__view_hash(view), .number = told->number + i,
             .boot = phub__view_find(view, node)->boot,
             .held = { &held, i + 1 == told->count } };
-        struct phub__builder builder;
-        struct phub_buf *body = NULL;
+        struct phub_buf *body = encoded(&phub__op_view_sync_schema, &sync);
 
-        phub__builder_init(&builder, 4096);
-        ck_assert_int_eq(phub__encode(&phub__op_view_sync_schema, &sync,
-                                      &builder), 0);
-        ck_assert_int_eq(phub__builder_take(&builder, &body), 0);
-        phub__builder_fini(&builder);
         phub__gather_told(hub, node, sync.view_hash, body);
         phub__buf_unref(&body);
     }

@@ -139,8 +139,7 @@ static int bind(const struct args *args, const char *id)
     child.size = w.size;
     rc = ask(args, &question, &answer);
     record = json_array_get(answer.records, 0);
-    if (rc == EXIT_DONE && (answer.code != 0 || record == NULL) &&
-        record == NULL)
+    if (rc == EXIT_DONE && record == NULL)
         rc = refused(args, &answer);
     else if (rc == EXIT_DONE && number_in(record, "code") != 0)
         rc = fail(args, EXIT_FAILED, (int)number_in(record, "code"),
