@@ -13,6 +13,13 @@
 
 /* --- the daemon ----------------------------------------------------------- */
 
+static int reaches(struct sim_case *c, uint32_t from, uint32_t to)
+{
+    return !phub__sim_node_frozen(sim_node(c, to))
+        && !phub__world_is_cut(c->world, from, to)
+        && !phub__world_is_cut(c->world, to, from);
+}
+
 /* Nobody knows a new node, and it knows none but its seeds: where none of these
  * can answer it is cut off from all others until they find it. */
 static void alone(struct sim_case *c, uint32_t index)
@@ -23,7 +30,7 @@ static void alone(struct sim_case *c, uint32_t index)
         if (i == index || c->daemons[i].hub == NULL)
             continue;
         others++;
-        if (i < SEEDS && !phub__sim_node_frozen(sim_node(c, i)))
+        if (i < SEEDS && reaches(c, index, i))
             return;
     }
     if (others == 0)
@@ -42,7 +49,8 @@ static int met_nobody(const struct phub__hub *hub)
         && phub__registry_known_next(hub->registry, hub->node) == 0;
 }
 
-/* A node began, or went, or froze: that may have left new ones alone. */
+/* A node began, or went, or froze, or links were cut: that may have left new
+ * ones alone. */
 static void strangers(struct sim_case *c)
 {
     for (uint32_t i = 0; i < c->options.nodes; i++)
@@ -434,6 +442,7 @@ static void count_cuts(struct sim_case *c)
     }
     c->cuts = cuts;
     sim_disturbed(c);
+    strangers(c);
 }
 
 void sim_cut(struct sim_case *c, const uint32_t *groups, int held)
