@@ -185,6 +185,20 @@ expect 1 'variant 0: .*promise [15]: ' \
 shrunk 3 --seed 5 --plugin "$wicked"
 expect 1 "variant 0, .* plugin 'wicked' crashed .* in assign" \
     "$tool" scenario --plugin "$wicked" "$scratch/small.sim"
+# Two breaks of one promise: fewer actions would do for the other.
+twice=(--faults crash,power,child --durable no --operators no
+       --redundancy replication --param redundancy.factor=2
+       --plugin "$wicked" --param distribution.how=refuse
+       --param distribution.after=2)
+seed=$(run --seeds 20..60 --keep-going "${twice[@]}" |
+       sed -n 's/^seed \([0-9]*\),.*, and no instance of it acts .*/\1/p' |
+       sort -n | tail -n 1)
+shrunk 12 --seed "$seed" "${twice[@]}"
+expect 1 'variant 0: .*: promise 1: .*, and no instance of it acts ' \
+    "$tool" scenario --plugin "$wicked" "$scratch/small.sim"
+shrunk 4 --seed "$seed" "${twice[@]}" --any
+expect 1 'variant 0: .*: promise 1: .*, and not as many as that are there ' \
+    "$tool" scenario --plugin "$wicked" "$scratch/small.sim"
 expect 0 '^seed 5 breaks nothing' "$tool" shrink --seed 5
 expect 2 'name one seed' "$tool" shrink --seeds 1..5
 expect 2 '\-\-matrix has no meaning here' "$tool" shrink --matrix

@@ -272,6 +272,10 @@ void sim_senders_stop(struct sim_case *c);
 /* The first one is kept; promise by its number in the design. */
 void sim_broken(struct sim_case *c, unsigned promise, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* What a story's first line says, without what differs from one schedule to
+ * the next: the promise, and the words with all numbers as '#'. */
+#define SIM_KIND_MAX 640u
+void sim_story_kind(const char *story, char kind[SIM_KIND_MAX]);
 /* A cut, or what it did to the views, may explain what is seen now. */
 int sim_was_cut(const struct sim_case *c);
 /* Faults are over: wait, and look at everything. */
@@ -302,7 +306,6 @@ enum sim_fault {
 /* What a schedule came to. */
 struct sim_result {
     int broken;
-    unsigned promise;
     char story[SIM_STORY_MAX];
     uint64_t hash, events, virtual_ns;
     uint64_t updates, starts, stops, moves;

@@ -373,6 +373,8 @@ static int flag_take(struct sim_args *args, const struct option_row *row,
         args->progress = 1;
     else if (strcmp(row->name, "report") == 0)
         args->report = 1;
+    else if (strcmp(row->name, "any") == 0)
+        args->any = 1;
     return 0;
 }
 
@@ -421,6 +423,8 @@ static const struct option_row rows[] = {
       "print JSON, one object a line" },
     { "save", "FILE", " run shrink ", save_take,
       "write the (small) schedule of one seed as a scenario" },
+    { "any", NULL, " shrink ", flag_take,
+      "whatever breaks will do, not only what breaks first" },
     { "report", NULL, " run scenario ", flag_take,
       "print balance, moves, traffic, times to settle, blackouts" },
     { "svg", "FILE", " run scenario ", svg_take,

@@ -40,8 +40,6 @@ struct sim_play_options {
     FILE *trace;               /* NULL: none */
     /* Has the last word about the settings; may be NULL. */
     void (*adjust)(void *arg, struct sim_options *options);
-    /* Looks at the case when it is over; may be NULL. */
-    void (*look)(void *arg, struct sim_case *c);
     void *arg;
 };
 

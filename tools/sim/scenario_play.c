@@ -251,8 +251,6 @@ static enum sim_outcome end(struct sim_play *p, struct sim_played *played)
     played->virtual_ns = phub__world_now(c->world);
     played->hash = phub__world_hash(c->world);
     played->updates = c->updates;
-    if (p->how->look != NULL)
-        p->how->look(p->how->arg, c);
     if (p->expected < 0 && !c->broken)
         return SIM_KEPT;
     if (p->expected >= 0 && c->broken && c->promise == p->expected)

@@ -587,7 +587,7 @@ int sim_schedule(const struct sim_options *options,
         options->record->end_ns = phub__world_now(c->world) + PHUB__SIM_MS;
     phub__world_traffic(c->world, &traffic);
     *result = (struct sim_result){
-        .broken = c->broken, .promise = c->promise, .hash = phub__world_hash(c->world),
+        .broken = c->broken, .hash = phub__world_hash(c->world),
         .events = phub__world_events(c->world),
         .virtual_ns = phub__world_now(c->world), .updates = c->updates,
         .starts = c->starts, .stops = c->stops, .moves = c->moves,

@@ -3,8 +3,9 @@
  *
  * The schedule of a seed is recorded as a list of timed actions, which is a
  * scenario.  Then nodes, children and actions are left out as long as the
- * same promise breaks (or the same plugin crashes in the same call): half of
- * them at once, then quarters, and so on to single ones, until no single one
+ * same promise breaks for the same kind of reason (or the same plugin crashes
+ * in the same call), or, with --any, as long as anything breaks: half of them
+ * at once, then quarters, and so on to single ones, until no single one
  * can go (the reducing half of Zeller's ddmin, TSE 28(2), 2002).  What is
  * tried at once does not depend on the number of cores, so that the outcome
  * does not either.  Last the times are rounded.
@@ -34,7 +35,6 @@
 
 struct answer {
     enum sim_outcome outcome;
-    unsigned promise;
     char text[SIM_STORY_MAX + 400];
 };
 
@@ -44,7 +44,7 @@ struct shrink {
     struct sim_progress progress;
     struct sim_record *record;
     struct sim_subset best;
-    unsigned promise;
+    char kind[SIM_KIND_MAX];    /* of what breaks; "": a plugin's end does */
     char story[SIM_STORY_MAX + 400]; /* of the smallest so far */
     char how[HOW_MAX + 1];      /* the plugin's end; "": a broken promise */
     char original[SIM_STORY_MAX]; /* story */
@@ -102,18 +102,12 @@ static void adjust(void *arg, struct sim_options *options)
     options->beat_ns = &trial->slot->beat_ns;
 }
 
-static void look(void *arg, struct sim_case *c)
-{
-    ((struct trial *)arg)->answer->promise = c->promise;
-}
-
 static void try_it(void *arg, uint64_t job, struct sim_slot *slot, FILE *out)
 {
     const struct shrink *s = arg;
     struct answer answer = { .outcome = SIM_MISTAKE };
     struct trial trial = { s, slot, &answer };
-    struct sim_play_options how = { .adjust = adjust, .look = look,
-                                    .arg = &trial };
+    struct sim_play_options how = { .adjust = adjust, .arg = &trial };
     struct sim_scenario *scenario = NULL;
     struct sim_played played;
     char *text = NULL;
@@ -136,12 +130,13 @@ static void try_it(void *arg, uint64_t job, struct sim_slot *slot, FILE *out)
 static int tried(void *arg, uint64_t job, const void *data, size_t size)
 {
     struct shrink *s = arg;
+    char kind[SIM_KIND_MAX];
 
     phub__assert(size == sizeof(s->answers[job]));
     memcpy(&s->answers[job], data, size);
-    s->good[job] = s->how[0] == '\0'
-        && s->answers[job].outcome == SIM_BROKEN
-        && s->answers[job].promise == s->promise;
+    sim_story_kind(s->answers[job].text, kind);
+    s->good[job] = s->answers[job].outcome == SIM_BROKEN
+        && (s->args.any || strcmp(kind, s->kind) == 0);
     return 0;
 }
 
@@ -150,7 +145,7 @@ static int died(void *arg, const struct sim_slot *slot, const char *how)
     struct shrink *s = arg;
     struct answer *answer = &s->answers[slot->job];
 
-    s->good[slot->job] = strcmp(how, s->how) == 0;
+    s->good[slot->job] = s->args.any || strcmp(how, s->how) == 0;
     (void)snprintf(answer->text, sizeof(answer->text), "%s", how);
     return 0;
 }
@@ -427,9 +422,10 @@ static int played(void *arg, uint64_t job, const void *data, size_t size)
     (void)job;
     phub__assert(size == sizeof(result));
     memcpy(&result, data, size);
-    s->promise = result.promise;
-    if (result.broken)
+    if (result.broken) {
         memcpy(s->original, result.story, sizeof(result.story));
+        sim_story_kind(s->original, s->kind);
+    }
     return 1;
 }
 

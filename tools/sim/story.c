@@ -113,6 +113,27 @@ void sim_broken_child(struct sim_case *c, unsigned promise,
     va_end(list);
 }
 
+void sim_story_kind(const char *story, char kind[SIM_KIND_MAX])
+{
+    static const char before[] = "promise ";
+    const char *from = strstr(story, before);
+    size_t used = 0;
+
+    if (from != NULL) {
+        from += sizeof(before) - 1;
+        while (*from >= '0' && *from <= '9' && used < SIM_KIND_MAX - 1)
+            kind[used++] = *from++;
+    }
+    for (; from != NULL && *from != '\0' && *from != '\n'
+         && used < SIM_KIND_MAX - 1; from++) {
+        int digit = *from >= '0' && *from <= '9';
+
+        if (!digit || kind[used - 1] != '#')
+            kind[used++] = digit ? '#' : *from;
+    }
+    kind[used] = '\0';
+}
+
 /* --- asking ------------------------------------------------------------------ */
 
 struct phub_bytes sim_child_bytes(const struct sim_child *child)

@@ -51,7 +51,7 @@ struct sim_args {
     const char *manner;                /* of all children, or NULL */
     const char *path;                  /* of plugins, or NULL */
     uint32_t workers;
-    int matrix, trace, json, keep_going, progress, report;
+    int matrix, trace, json, keep_going, progress, report, any;
     const char *svg, *save;            /* files, or NULL */
 };
 
