@@ -108,6 +108,13 @@ struct sim_life {
     uint64_t cause_last;       /* the newest when it began, or ended */
 };
 
+/* A node that knew that a child is stopped. */
+struct sim_knower {
+    uint64_t id;               /* 0: none */
+    uint64_t boot;
+};
+#define SIM_KNOWERS_MAX 8u     /* that are remembered */
+
 struct sim_child {
     char id[SIM_ID_MAX + 1];
     char argv[96];             /* its manner, words by blanks */
@@ -117,6 +124,7 @@ struct sim_child {
     uint32_t acting;           /* instances that act now */
     struct phub_epoch incarnation;   /* the newest that began */
     struct phub_epoch stopped; /* this and older ones were acknowledged */
+    struct sim_knower knowers[SIM_KNOWERS_MAX];  /* when it was */
     struct sim_life lives[SIM_LIVES_MAX]; /* a ring */
     uint32_t lives_next;
     uint32_t last_node;        /* index, of the last instance that began */

@@ -41,12 +41,15 @@ static void unref(struct command *command)
 
 /* --- what is known after an answer ---------------------------------------- */
 
-static enum sim_wish after_start(int code)
+/* Who says that it is started already, when people were told that it is
+ * stopped, does not know of that: who does may come back. */
+static enum sim_wish after_start(int code, enum sim_wish before)
 {
     switch (code) {
     case 0:
-    case PHUB_EEXIST:
         return SIM_RUN;
+    case PHUB_EEXIST:
+        return before == SIM_STOP ? SIM_UNKNOWN : SIM_RUN;
     default:
         return SIM_UNKNOWN;
     }
@@ -72,9 +75,9 @@ static void learned(struct command *command, uint32_t index, int code,
 {
     struct sim_case *c = command->c;
     struct sim_child *child = &c->children[index];
-    enum sim_wish wish = command->op == PHUB__OP_START ? after_start(code)
-                                                       : after_stop(code,
-                                                                    text);
+    enum sim_wish wish = command->op == PHUB__OP_START
+        ? after_start(code, command->before[index - command->first])
+        : after_stop(code, text);
 
     child->commands--;
     child->told = code;
