@@ -195,7 +195,7 @@ static void faults(struct course *course, uint32_t rounds)
         if (i % 4 == 2)
             sim_thaw(c, node);
         else if (i % 4 != 3)
-            sim_start_node(c, node);
+            sim_start_node(c, node, 0);
         for (uint32_t k = 0; k < 3; k++) {
             sim_operate(c);
             sim_run(c, 22000 / 3);
@@ -231,7 +231,7 @@ static void rolling(struct course *course)
             sim_leave(c, k, 20000);
         sim_run(c, 4000);
         for (uint32_t k = i; k < i + wave && k < c->options.nodes; k++)
-            sim_start_node(c, k);
+            sim_start_node(c, k, 0);
         sim_run(c, 4000);
     }
     until(course, AGREE_MS, "in agreement", sim_members_agree);

@@ -108,6 +108,34 @@ static void excuse_wishes(struct sim_case *c)
             c->children[i].wish = SIM_UNKNOWN;
 }
 
+struct back {
+    struct sim_case *c;
+    uint32_t index;
+    int empty;
+};
+
+static void come_back(void *arg)
+{
+    struct back back = *(struct back *)arg;
+
+    sim_disown(arg);
+    sim_start_node(back.c, back.index, back.empty);
+}
+
+/* Its process is there until this turn ends. */
+static void ended(struct sim_case *c, uint32_t index)
+{
+    enum sim_leaving leaving = c->leaving[index];
+    struct back *back;
+
+    c->leaving[index] = SIM_STAYS;
+    if (leaving != SIM_RETURNS && leaving != SIM_RETURNS_EMPTY)
+        return;
+    back = sim_own(c, sizeof(*back));
+    *back = (struct back){ c, index, leaving == SIM_RETURNS_EMPTY };
+    phub__world_at(c->world, phub__world_now(c->world), come_back, back);
+}
+
 static void daemon_end(void *arg, struct phub__sim_node *node, void *self)
 {
     struct sim_daemon *daemon = self;
@@ -116,8 +144,10 @@ static void daemon_end(void *arg, struct phub__sim_node *node, void *self)
     excuse_wishes(arg);
     sim_judges_gone(arg, phub__sim_node_index(daemon->node));
     phub__hub_free(&daemon->hub);
-    if (!daemon->c->broken)
-        strangers(daemon->c);
+    if (daemon->c->broken)
+        return;
+    strangers(daemon->c);
+    ended(daemon->c, phub__sim_node_index(daemon->node));
 }
 
 /* --- making --------------------------------------------------------------- */
@@ -180,6 +210,7 @@ struct sim_case *sim_case_new(const struct sim_options *options)
     c->forgotten = array(options->nodes, sizeof(*c->forgotten));
     c->told = array(options->nodes, sizeof(*c->told));
     c->stray = array(options->nodes, sizeof(*c->stray));
+    c->leaving = array(options->nodes, sizeof(*c->leaving));
     c->children = array(options->children, sizeof(*c->children));
     phub__world_options_init(&world, options->seed);
     world.trace = options->trace;
@@ -230,6 +261,7 @@ void sim_case_free(struct sim_case **where)
     free(c->forgotten);
     free(c->told);
     free(c->stray);
+    free(c->leaving);
     free(c->children);
     sim_judges_free(c);
     free(c);
@@ -401,8 +433,16 @@ static void stray_returns(struct sim_case *c, uint32_t index)
     c->split_ns = phub__world_now(c->world);
 }
 
-void sim_start_node(struct sim_case *c, uint32_t index)
+void sim_start_node(struct sim_case *c, uint32_t index, int empty)
 {
+    if (c->leaving[index] != SIM_STAYS) {
+        c->leaving[index] = empty ? SIM_RETURNS_EMPTY : SIM_RETURNS;
+        return;
+    }
+    if (phub__sim_node_env(sim_node(c, index)) != NULL)
+        return;
+    if (empty)
+        phub__sim_node_wipe(sim_node(c, index));
     stray_returns(c, index);
     c->present[index] = 1;
     sim_disk_full(c, index, 0);
@@ -412,7 +452,7 @@ void sim_start_node(struct sim_case *c, uint32_t index)
 void sim_boot(struct sim_case *c, uint32_t first, uint32_t last)
 {
     for (uint32_t i = first; i < last; i++)
-        sim_start_node(c, i);
+        sim_start_node(c, i, 0);
 }
 
 /* --- faults --------------------------------------------------------------- */
@@ -523,6 +563,7 @@ static void darkens(struct sim_case *c, uint32_t index)
 {
     disturbed(c, index);
     c->present[index] = 0;
+    c->leaving[index] = SIM_STAYS;
 }
 
 void sim_power_off(struct sim_case *c, uint32_t index)
@@ -595,6 +636,7 @@ void sim_leave(struct sim_case *c, uint32_t index, uint64_t deadline_ms)
     phub__assert(leaving != NULL);
     *leaving = (struct leaving){ sim_daemon(c, index), deadline_ms };
     c->present[index] = 0;
+    c->leaving[index] = leaving->daemon != NULL ? SIM_LEAVES : SIM_STAYS;
     c->disturbed_ns = phub__world_now(c->world);
     c->judges->nodes[index].leave_ms = deadline_ms;
     phub__sim_node_at(sim_node(c, index), phub__world_now(c->world),

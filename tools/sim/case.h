@@ -141,6 +141,14 @@ struct sim_chosen {
     char name[SIM_STRATEGY_MAX];
 };
 
+/* What becomes of a process that says goodbye. */
+enum sim_leaving {
+    SIM_STAYS,        /* it does not */
+    SIM_LEAVES,
+    SIM_RETURNS,      /* when it has ended */
+    SIM_RETURNS_EMPTY
+};
+
 struct sim_owned;
 struct sim_sender;
 
@@ -167,6 +175,7 @@ struct sim_case {
     uint64_t healed_ns;                /* when they did; 0: none yet */
     uint64_t disturbed_ns;             /* of the last fault */
     int *stray;                        /* away when a cut ended, owned */
+    enum sim_leaving *leaving;         /* owned */
     struct sim_judges *judges;
     int clients_on;
     struct sim_sender *senders;
@@ -234,7 +243,10 @@ void sim_kill_guard(struct sim_case *c, uint32_t index);
 void sim_disturbed(struct sim_case *c);
 void sim_freeze(struct sim_case *c, uint32_t index);
 void sim_thaw(struct sim_case *c, uint32_t index);
-void sim_start_node(struct sim_case *c, uint32_t index);
+/* With an empty disk if asked.  One that is leaving is started when its process
+ * has ended, unless its machine goes dark or it is told to leave again; one
+ * that runs goes on. */
+void sim_start_node(struct sim_case *c, uint32_t index, int empty);
 /* Drain, goodbye, exit. */
 void sim_leave(struct sim_case *c, uint32_t index, uint64_t deadline_ms);
 

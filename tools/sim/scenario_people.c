@@ -28,12 +28,10 @@ static int play_scene(struct sim_play *p, const struct sim_arg *args)
 
 static int start_node(struct sim_play *p, uint32_t index, uint64_t empty)
 {
-    if (phub__sim_node_env(sim_node(p->c, index)) != NULL)
-        return empty ? sim_play_fail(p, "n%u runs, and cannot lose its disk",
-                                     index) : 0;
-    if (empty)
-        phub__sim_node_wipe(sim_node(p->c, index));
-    sim_start_node(p->c, index);
+    if (empty && p->c->leaving[index] == SIM_STAYS
+        && phub__sim_node_env(sim_node(p->c, index)) != NULL)
+        return sim_play_fail(p, "n%u runs, and cannot lose its disk", index);
+    sim_start_node(p->c, index, empty != 0);
     return 0;
 }
 

@@ -113,9 +113,7 @@ static void start_node(struct sim_case *c, uint32_t node, int empty)
         empty = 1;
     sim_record_node(c, SIM_EFFECT_START, node, "start n%u%s", node,
                     empty ? " empty" : "");
-    if (empty)
-        phub__sim_node_wipe(sim_node(c, node));
-    sim_start_node(c, node);
+    sim_start_node(c, node, empty);
 }
 
 static void heal(struct sim_case *c)
