@@ -230,6 +230,7 @@ victim=$(rows | awk '$2 != "a" && $1 != "counter-1" {print $2}' | sort |
 before=$(rows | awk -v n="$victim" \
              '$2 == n && $1 != "counter-1" {print $1, $2, $3, $4}')
 kill -9 "${pid_of[$victim]}"
+must 10 "$victim is gone" gone "${pid_of[$victim]}"
 daemon "$victim"
 restarted() {
     [ "$(phub nodes --json | grep -c '"boot": 2')" = 1 ] && members 3
