@@ -50,15 +50,18 @@ static void look(struct sim_case *c, uint32_t node)
 
 static void ticked(struct sim_case *c)
 {
+    uint32_t count = 0;
+
     for (uint32_t i = 0; i < c->options.nodes; i++) {
         struct sim_node_model *model = &c->judges->nodes[i];
 
+        count += c->forgotten[i] != 0;
         if (model->forgotten == c->forgotten[i])
             continue;
         model->forgotten = c->forgotten[i];
         model->forgotten_ns = phub__world_now(c->world);
     }
-    for (uint32_t i = 0; i < c->options.nodes; i++)
+    for (uint32_t i = 0; i < c->options.nodes && count > 0; i++)
         look(c, i);
 }
 
