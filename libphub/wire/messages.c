@@ -111,81 +111,62 @@ void phub__envelope_write(const struct phub__envelope *e,
     phub__assert(*size <= PHUB__ENVELOPE_MAX);
 }
 
-struct cursor {
-    struct phub_bytes frame;
-    size_t at;
-    uint64_t pairs;        /* to come */
-};
+#define KEYS 15u               /* and 0, which none has */
+#define REQUIRED 0x3eu         /* keys 1 to 5 */
 
-/* Read the value of that key, if it is next: 0 if it is not. */
-static inline bool may(struct cursor *c, uint8_t key, uint64_t max,
-                       uint64_t *value)
+/* Read a usual envelope; gives its end, NULL if it is not one. */
+static const uint8_t *usual_read(struct phub_bytes frame,
+                                 struct phub__envelope *e)
 {
-    *value = 0;
-    if (c->at == c->frame.size || c->frame.data[c->at] != key
-        || c->pairs == 0)
-        return true;
-    c->at++;
-    c->pairs--;
-    return phub__number_get(c->frame.data, c->frame.size, &c->at, 0, value)
-        && *value <= max;
-}
+    const uint8_t *end = frame.data + frame.size;
+    uint64_t value[KEYS] = { 0 }, pairs;
+    unsigned key = 0, seen = 0;
+    const uint8_t *at = phub__number_get(frame.data, end, 5, &pairs);
 
-static inline bool must(struct cursor *c, uint8_t key, uint64_t max,
-                        uint64_t *value)
-{
-    uint64_t before = c->pairs;
-
-    return may(c, key, max, value) && c->pairs < before;
-}
-
-/* Read a usual envelope; gives its size, 0 if it is not one. */
-static size_t usual_read(struct phub_bytes frame, struct phub__envelope *e)
-{
-    struct cursor c = { frame, 0, 0 };
-    uint64_t version, type, lane;
-
-    if (!phub__number_get(frame.data, frame.size, &c.at, 5, &c.pairs)
-        || !must(&c, 1, UINT8_MAX, &version)
-        || !must(&c, 2, UINT16_MAX, &type)
-        || !must(&c, 3, UINT64_MAX, &e->hub)
-        || !must(&c, 4, UINT64_MAX, &e->node)
-        || !must(&c, 5, UINT64_MAX, &e->boot)
-        || !may(&c, 6, UINT64_MAX, &e->target)
-        || !may(&c, 7, UINT64_MAX, &e->target_boot)
-        || !may(&c, 8, PHUB__LANE_MAX, &lane)
-        || !may(&c, 9, UINT64_MAX, &e->sequence)
-        || !may(&c, 10, UINT64_MAX, &e->session)
-        || !may(&c, 11, UINT64_MAX, &e->ack)
-        || !may(&c, 12, UINT64_MAX, &e->ack_session)
-        || !may(&c, 13, UINT64_MAX, &e->lamport)
-        || !may(&c, 14, UINT64_MAX, &e->view) || c.pairs != 0)
-        return 0;
-    e->version = (uint8_t)version;
-    e->type = (uint16_t)type;
-    e->lane = (uint8_t)lane;
-    return c.at;
+    if (at == NULL)
+        return NULL;
+    for (; pairs > 0; pairs--) {
+        if (at == end || *at <= key || *at >= KEYS)
+            return NULL;
+        key = *at;
+        seen |= 1u << key;
+        at = phub__number_get(at + 1, end, 0, &value[key]);
+        if (at == NULL)
+            return NULL;
+    }
+    if ((seen & REQUIRED) != REQUIRED || value[1] > UINT8_MAX
+        || value[2] > UINT16_MAX || value[8] > PHUB__LANE_MAX)
+        return NULL;
+    *e = (struct phub__envelope){
+        .version = (uint8_t)value[1], .type = (uint16_t)value[2],
+        .hub = value[3], .node = value[4], .boot = value[5],
+        .target = value[6], .target_boot = value[7],
+        .lane = (uint8_t)value[8], .sequence = value[9],
+        .session = value[10], .ack = value[11], .ack_session = value[12],
+        .lamport = value[13], .view = value[14] };
+    return at;
 }
 
 int phub__frame_open(struct phub_bytes frame, struct phub__envelope *envelope,
                      struct phub_bytes *body)
 {
     struct phub__reader r;
-    size_t size;
+    const uint8_t *at;
 
     if (frame.size > PHUB__FRAME_MAX)
         return PHUB_ELIMIT;
-    size = usual_read(frame, envelope);
-    if (size == 0) {
+    at = usual_read(frame, envelope);
+    if (at == NULL) {
         phub__reader_init(&r, frame);
         if (!phub__decode_item(&phub__envelope_schema, &r, envelope, NULL,
                                NULL))
             return r.error;
-        size = r.at;
+        at = frame.data + r.at;
     }
     if (envelope->node == 0 || envelope->boot == 0)
         return PHUB_EPROTO;
-    *body = (struct phub_bytes){ frame.data + size, frame.size - size };
+    *body = (struct phub_bytes){
+        at, (size_t)(frame.data + frame.size - at) };
     if (envelope->version < PHUB__PROTOCOL_MIN
         || envelope->version > PHUB__PROTOCOL)
         return PHUB_EVERSION;

@@ -32,35 +32,32 @@ static inline uint8_t *phub__number_put(uint8_t *at, unsigned major,
     return at + width;
 }
 
-/* Read the head at *at of an item of that major type and go behind it; false,
- * and *at as it was, if it is another or of no definite length. */
-static inline bool phub__number_get(const uint8_t *data, size_t size,
-                                    size_t *at, unsigned major,
-                                    uint64_t *value)
+/* Read the head at `at` of an item of that major type.  Gives what is behind it;
+ * NULL if it is another, of no definite length, or not all there. */
+static inline const uint8_t *phub__number_get(const uint8_t *at,
+                                              const uint8_t *end,
+                                              unsigned major, uint64_t *value)
 {
-    size_t left = size - *at, width;
-    const uint8_t *from = data + *at;
-    unsigned info;
     uint64_t bytes = 0;
+    unsigned info;
+    size_t width;
 
-    if (left == 0 || from[0] >> 5 != major)
-        return false;
-    info = from[0] & 0x1fu;
+    if (at == end || at[0] >> 5 != major)
+        return NULL;
+    info = at[0] & 0x1fu;
     if (info < 24) {
         *value = info;
-        *at += 1;
-        return true;
+        return at + 1;
     }
     width = (size_t)1 << (info - 24);
-    if (info > 27 || width >= left)
-        return false;
-    if (left > sizeof bytes)
-        memcpy(&bytes, from + 1, sizeof bytes);
+    if (info > 27 || width >= (size_t)(end - at))
+        return NULL;
+    if (end - at > (ptrdiff_t)sizeof bytes)
+        memcpy(&bytes, at + 1, sizeof bytes);
     else
-        memcpy(&bytes, from + 1, width);
+        memcpy(&bytes, at + 1, width);
     *value = be64toh(bytes) >> (64 - 8 * width);
-    *at += 1 + width;
-    return true;
+    return at + 1 + width;
 }
 
 #endif
