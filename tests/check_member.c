@@ -337,8 +337,6 @@ START_TEST(messages_come_back_as_they_went)
     phub__message_init(&m, PHUB__CLUSTER_PING);
     m.seq = UINT64_MAX;
     m.stamp_ns = 5;
-    m.node = 7;
-    m.boot = 8;
     m.lease_ms = 2000;
     m.endpoint = bytes_of("tcp://host:1");
     for (; m.news_count < PHUB__NEWS_MAX; m.news_count++)
@@ -372,8 +370,7 @@ START_TEST(a_probe_is_the_same_by_the_short_way_and_the_long_one)
         phub__message_init(&m, PHUB__CLUSTER_PING);
         m.seq = UINT64_MAX >> shift;
         m.stamp_ns = UINT64_C(1) << shift;
-        m.node = m.boot = shift + 1;
-        m.view = (UINT64_C(1) << shift) - 1;
+        m.origin = (UINT64_C(1) << shift) - 1;
         m.endpoint = bytes_of("tcp://host.example:1");
         ck_assert_int_eq(phub__message_encode(&m, body, sizeof body, &size),
                          0);
@@ -385,8 +382,7 @@ START_TEST(a_probe_is_the_same_by_the_short_way_and_the_long_one)
             ck_assert_int_eq(phub__message_decode(&back, PHUB__CLUSTER_PING,
                                                   body, size), 0);
             ck_assert(back.seq == m.seq && back.stamp_ns == m.stamp_ns);
-            ck_assert(back.node == m.node && back.boot == m.boot);
-            ck_assert(back.view == m.view && back.lease_ms == 0);
+            ck_assert(back.origin == m.origin && back.lease_ms == 0);
             ck_assert_uint_eq(back.endpoint.size, m.endpoint.size);
             ck_assert_mem_eq(back.endpoint.data, m.endpoint.data,
                              m.endpoint.size);
@@ -412,7 +408,7 @@ START_TEST(a_text_with_a_control_character_is_refused_wherever_it_is)
             memcpy(text, plain, sizeof plain);
             text[i] = (char)bad[k];
             phub__message_init(&m, PHUB__CLUSTER_PING);
-            m.seq = m.stamp_ns = m.node = m.boot = 1;
+            m.seq = m.stamp_ns = 1;
             m.endpoint = (struct phub_bytes){ (uint8_t *)text,
                                               sizeof plain - 1 };
             ck_assert_int_eq(phub__message_encode(&m, body, sizeof body,
@@ -457,7 +453,7 @@ END_TEST
 
 START_TEST(hostile_bytes_are_refused_and_counted)
 {
-    struct phub__cluster_from from = { 100, 1 };
+    struct phub__cluster_from from = { .node = 100, .boot = 1 };
     struct phub__cluster_stats stats;
     struct sim sim;
     uint64_t now;
@@ -466,6 +462,8 @@ START_TEST(hostile_bytes_are_refused_and_counted)
     sim_boot(&sim, 0, 0);
     sim_boot(&sim, 1, 1);
     ck_assert(sim_run_until_agreed(&sim, 5 * SIM_S) != UINT64_MAX);
+    from.target = sim.nodes[1].self.node;
+    from.target_boot = sim.nodes[1].self.boot;
     now = sim_local_ns(&sim.nodes[1]);
     for (uint32_t i = 0; i < 100000; i++) {
         uint8_t body[64];

@@ -497,7 +497,7 @@ END_TEST
 START_TEST(member_lists_that_differ_are_exchanged_both_ways)
 {
     static struct phub__message m;
-    struct phub__cluster_from from;
+    struct phub__cluster_from from = { .target = 0 };
     uint8_t body[256];
     struct sim sim;
     size_t size;

@@ -124,7 +124,9 @@ static void on_send(void *arg, const struct phub__cluster_to *to,
         .at_ns = at + sim->delay_min_ns
                + sim_below(sim, sim->delay_max_ns - sim->delay_min_ns + 1),
         .order = sim->order++, .from = n->index, .to = i,
-        .sender = { n->self.node, n->self.boot }, .type = type, .size = size,
+        .sender = { n->self.node, n->self.boot, to->node, to->boot,
+                    phub__view_hash(phub__cluster_view(n->cluster)) },
+        .type = type, .size = size,
     };
     memcpy(m->body, body, size);
     queue_put(sim, m);

@@ -393,9 +393,9 @@ static int take(struct phub__cluster *c, const struct phub__cluster_from *from,
         return PHUB_EREFUSED;
     switch (type) {
     case PHUB__CLUSTER_PING:
-        return phub__swim_in_ping(c, from->node, from->boot, m);
+        return phub__swim_in_ping(c, from, m);
     case PHUB__CLUSTER_ACK:
-        return phub__swim_in_ack(c, from->node, from->boot, m);
+        return phub__swim_in_ack(c, from, m);
     case PHUB__CLUSTER_JOIN:
         return phub__join_in(c, from, m);
     case PHUB__CLUSTER_JOIN_ANSWER:

@@ -132,10 +132,13 @@ struct phub__cluster_to {
     const char *endpoint;
 };
 
-/* Where a message came from, as its envelope says. */
+/* Where a message came from and whom it is for, as its envelope says. */
 struct phub__cluster_from {
     uint64_t node;
     uint64_t boot;
+    uint64_t target;       /* 0: whoever listens */
+    uint64_t target_boot;  /* 0: any */
+    uint64_t view;         /* hash of the sender's; 0: not told */
 };
 
 /* --- events -------------------------------------------------------------------*/

@@ -239,9 +239,11 @@ void phub__swim_joined(struct phub__cluster *c, uint64_t node);
 uint64_t phub__swim_suspicion_ns(const struct phub__cluster *c,
                                  uint32_t confirmers);
 void phub__swim_ping(struct phub__cluster *c, struct phub__entry *to);
-int phub__swim_in_ping(struct phub__cluster *c, uint64_t from, uint64_t boot,
+int phub__swim_in_ping(struct phub__cluster *c,
+                       const struct phub__cluster_from *from,
                        const struct phub__message *m);
-int phub__swim_in_ack(struct phub__cluster *c, uint64_t from, uint64_t boot,
+int phub__swim_in_ack(struct phub__cluster *c,
+                      const struct phub__cluster_from *from,
                       const struct phub__message *m);
 int phub__swim_in_ping_req(struct phub__cluster *c, struct phub__entry *from,
                            const struct phub__message *m);

@@ -21,7 +21,7 @@ enum field_kind { FIELD_UINT, FIELD_TEXT, FIELD_NEWS, FIELD_STRATEGIES };
 
 enum key {
     KEY_SEQ = 1, KEY_STAMP, KEY_LEASE, KEY_NODE, KEY_BOOT, KEY_ORIGIN,
-    KEY_ORIGIN_BOOT, KEY_VIEW, KEY_FLAGS, KEY_COOKIE, KEY_NONCE, KEY_CODE,
+    KEY_ORIGIN_BOOT, KEY_FLAGS = 9, KEY_COOKIE, KEY_NONCE, KEY_CODE,
     KEY_INCARNATION, KEY_PROTOCOL_MIN, KEY_PROTOCOL_MAX, KEY_ENDPOINT,
     KEY_TEXT, KEY_HUB_ID, KEY_NEWS, KEY_STRATEGIES, KEY_VOTERS,
     KEY_GENERATION, KEY_VOTERS_ALSO, KEY_GENERATION_ALSO, KEY_LIST,
@@ -49,7 +49,6 @@ static const struct field fields[KEY_COUNT] = {
     [KEY_BOOT] = UINT(boot, UINT64_MAX),
     [KEY_ORIGIN] = UINT(origin, UINT64_MAX),
     [KEY_ORIGIN_BOOT] = UINT(origin_boot, UINT64_MAX),
-    [KEY_VIEW] = UINT(view, UINT64_MAX),
     [KEY_FLAGS] = UINT(flags, UINT64_MAX),
     [KEY_COOKIE] = UINT(cookie, UINT64_MAX),
     [KEY_NONCE] = UINT(nonce, UINT64_MAX),
@@ -77,16 +76,14 @@ struct type {
 
 static const struct type types[PHUB__CLUSTER_TYPE_MAX + 1] = {
     [PHUB__CLUSTER_PING] = {
-        BIT(KEY_SEQ) | BIT(KEY_STAMP) | BIT(KEY_NODE) | BIT(KEY_BOOT)
-        | BIT(KEY_ENDPOINT),
+        BIT(KEY_SEQ) | BIT(KEY_STAMP) | BIT(KEY_ENDPOINT),
         BIT(KEY_LEASE) | BIT(KEY_ORIGIN) | BIT(KEY_ORIGIN_BOOT)
-        | BIT(KEY_VIEW) | BIT(KEY_NEWS), 0 },
+        | BIT(KEY_NEWS), 0 },
     [PHUB__CLUSTER_ACK] = {
-        BIT(KEY_SEQ) | BIT(KEY_STAMP) | BIT(KEY_ORIGIN)
-        | BIT(KEY_ORIGIN_BOOT),
-        BIT(KEY_LEASE) | BIT(KEY_VIEW) | BIT(KEY_NEWS) | BIT(KEY_VOTERS)
-        | BIT(KEY_GENERATION) | BIT(KEY_VOTERS_ALSO)
-        | BIT(KEY_GENERATION_ALSO), 0 },
+        BIT(KEY_SEQ) | BIT(KEY_STAMP),
+        BIT(KEY_LEASE) | BIT(KEY_ORIGIN) | BIT(KEY_ORIGIN_BOOT)
+        | BIT(KEY_NEWS) | BIT(KEY_VOTERS) | BIT(KEY_GENERATION)
+        | BIT(KEY_VOTERS_ALSO) | BIT(KEY_GENERATION_ALSO), 0 },
     [PHUB__CLUSTER_PING_REQ] = {
         BIT(KEY_SEQ) | BIT(KEY_STAMP) | BIT(KEY_NODE) | BIT(KEY_BOOT),
         BIT(KEY_LEASE) | BIT(KEY_NEWS), 0 },
@@ -211,27 +208,34 @@ static bool is_empty(const struct phub__message *m, enum key key)
 
 static_assert(KEY_COUNT <= 32, "a key is a bit");
 
-static size_t usual_write(const struct phub__message *m, uint32_t keys,
-                          uint8_t *buf)
+static size_t usual_write(const struct phub__message *m,
+                          const struct type *type, uint8_t *buf)
 {
-    uint8_t *out = phub__number_put(buf, 5,
-                                    (uint64_t)__builtin_popcount(keys));
+    uint8_t *out = buf + 1;
+    uint32_t pairs = 0;
 
-    for (; keys != 0; keys &= keys - 1) {
+    for (uint32_t keys = type->needs | type->may; keys != 0;
+         keys &= keys - 1) {
         uint32_t key = (uint32_t)__builtin_ctz(keys);
+        const bool needed = (type->needs & BIT(key)) != 0;
         const char *at = (const char *)m + fields[key].offset;
         struct phub_bytes text;
         uint64_t value;
 
-        out = phub__number_put(out, 0, key);
         switch (fields[key].kind) {
         case FIELD_UINT:
             memcpy(&value, at, sizeof value);
+            if (value == 0 && !needed)
+                continue;
+            out = phub__number_put(out, 0, key);
             out = phub__number_put(out, 0, value);
             break;
         case FIELD_TEXT:
             memcpy(&text, at, sizeof text);
             assert(text.size <= fields[key].max);
+            if (text.size == 0 && !needed)
+                continue;
+            out = phub__number_put(out, 0, key);
             out = phub__number_put(out, 3, text.size);
             if (text.size > 0)
                 memcpy(out, text.data, text.size);
@@ -239,10 +243,16 @@ static size_t usual_write(const struct phub__message *m, uint32_t keys,
             break;
         case FIELD_NEWS:
         case FIELD_STRATEGIES:
+            if (!needed)
+                continue;
+            out = phub__number_put(out, 0, key);
             *out++ = 4 << 5; /* an empty array */
             break;
         }
+        pairs++;
     }
+    assert(pairs < 24);
+    buf[0] = (uint8_t)(5 << 5 | pairs);
     return (size_t)(out - buf);
 }
 
@@ -256,16 +266,16 @@ int phub__message_encode(const struct phub__message *m, uint8_t *buf,
 
     assert(m->type >= 1 && m->type <= PHUB__CLUSTER_TYPE_MAX);
     assert(m->news_count <= PHUB__NEWS_MAX);
+    if (m->news_count == 0 && m->strategies_count == 0
+        && capacity >= USUAL_MAX) {
+        *size = usual_write(m, type, buf);
+        return 0;
+    }
     for (uint32_t may = type->may; may != 0; may &= may - 1) {
         uint32_t key = (uint32_t)__builtin_ctz(may);
 
         if (!is_empty(m, (enum key)key))
             keys |= BIT(key);
-    }
-    if (m->news_count == 0 && m->strategies_count == 0
-        && capacity >= USUAL_MAX) {
-        *size = usual_write(m, keys, buf);
-        return 0;
     }
     count = (uint64_t)__builtin_popcount(keys);
     phub_cbor_writer_init(&w, buf, capacity);
@@ -448,40 +458,40 @@ static bool is_plain(const uint8_t *text, size_t size)
 static bool usual_read(struct phub__message *m, const struct type *type,
                        const uint8_t *body, size_t size)
 {
-    size_t at = 0;
+    const uint8_t *end = body + size, *at;
+    const uint32_t keys = type->needs | type->may;
     uint64_t pairs, value;
     uint32_t seen = 0, key = 0;
     struct phub_bytes text;
 
-    if (!phub__number_get(body, size, &at, 5, &pairs))
-        return false;
-    for (; pairs > 0; pairs--) {
+    at = phub__number_get(body, end, 5, &pairs);
+    for (; at != NULL && pairs > 0; pairs--) {
         const struct field *field;
         char *to;
 
-        if (at == size || body[at] <= key || body[at] > 23)
+        if (at == end || *at <= key || *at > 23 || (keys >> *at & 1) == 0)
             return false;
-        key = body[at++];
+        key = *at++;
+        seen |= BIT(key);
         field = &fields[key];
         to = (char *)m + field->offset;
-        if (((type->needs | type->may) & BIT(key)) == 0
-            || (field->kind != FIELD_UINT && field->kind != FIELD_TEXT)
-            || !phub__number_get(body, size, &at,
-                                 field->kind == FIELD_UINT ? 0 : 3, &value)
-            || value > field->max)
-            return false;
-        seen |= BIT(key);
         if (field->kind == FIELD_UINT) {
+            at = phub__number_get(at, end, 0, &value);
+            if (at == NULL || value > field->max)
+                return false;
             memcpy(to, &value, sizeof value);
             continue;
         }
-        if (value > size - at || !is_plain(body + at, (size_t)value))
+        at = field->kind != FIELD_TEXT ? NULL
+           : phub__number_get(at, end, 3, &value);
+        if (at == NULL || value > field->max || value > (size_t)(end - at)
+            || !is_plain(at, (size_t)value))
             return false;
-        text = (struct phub_bytes){ body + at, (size_t)value };
+        text = (struct phub_bytes){ at, (size_t)value };
         memcpy(to, &text, sizeof text);
         at += text.size;
     }
-    return at == size && (seen & type->needs) == type->needs;
+    return at == end && (seen & type->needs) == type->needs;
 }
 
 int phub__message_decode(struct phub__message *m, enum phub__cluster_type type,

@@ -37,9 +37,8 @@ struct phub__message {
     uint64_t generation_also;
     uint64_t node;         /* whom it is about */
     uint64_t boot;
-    uint64_t origin;       /* on whose behalf (PING), who answers (ACK) */
-    uint64_t origin_boot;
-    uint64_t view;         /* the sender's view hash */
+    uint64_t origin;       /* on whose behalf (PING), who answers (ACK); */
+    uint64_t origin_boot;  /* 0: the sender itself */
     uint64_t flags;
     uint64_t list;         /* SYNC: hash of the sender's list; 0: here it is */
     uint64_t cookie;       /* JOIN: the asker's, comes back */

@@ -147,10 +147,7 @@ static void send_ping(struct phub__cluster *c, struct phub__entry *to,
     c->out.seq = seq;
     c->out.stamp_ns = c->now_ns;
     c->out.lease_ms = phub__grant_ask_ms(c);
-    c->out.node = to->pub.node;
-    c->out.boot = to->pub.boot;
     c->out.endpoint = own_endpoint(c);
-    c->out.view = phub__view_hash(c->view);
     phub__gossip_piggyback(c, unless_alive(to), PHUB__PIGGYBACK_MAX);
     phub__cluster_send(c, to);
 }
@@ -446,35 +443,39 @@ void phub__swim_late(struct phub__cluster *c, uint64_t by_ns)
 /* Not to us as we are now.  Who means our older self has us in its view and
  * may be found again. */
 static int wrong_target(struct phub__cluster *c,
+                        const struct phub__cluster_from *from,
                         const struct phub__message *m)
 {
-    if (m->node == c->node && m->boot < c->boot)
+    if (from->target == c->node && from->target_boot < c->boot)
         phub__join_stranger(c, m->endpoint);
     return PHUB_EREFUSED;
 }
 
-int phub__swim_in_ping(struct phub__cluster *c, uint64_t from, uint64_t boot,
+int phub__swim_in_ping(struct phub__cluster *c,
+                       const struct phub__cluster_from *from,
                        const struct phub__message *m)
 {
-    struct phub__entry *e = phub__members_find(&c->members, from), *grantee;
+    struct phub__entry *e = phub__members_find(&c->members, from->node);
+    struct phub__entry *grantee = e;
     uint64_t lease_ms = 0;
 
-    if (m->node != c->node || m->boot != c->boot)
-        return wrong_target(c, m);
+    if (from->target != c->node || from->target_boot != c->boot)
+        return wrong_target(c, from, m);
     phub__grant_company(c);
-    if (e == NULL || e->pub.boot < boot) {
+    if (e == NULL || e->pub.boot < from->boot) {
         phub__join_stranger(c, m->endpoint);
         return PHUB_EREFUSED;
     }
-    if (e->pub.boot > boot) {
+    if (e->pub.boot > from->boot) {
         phub__gossip_tell_stale(c, e, m->endpoint);
         return PHUB_EREFUSED;
     }
     if (e->pub.state == PHUB__MEMBER_LEFT)
         return PHUB_EREFUSED;
-    phub__gossip_take(c, from, m);
-    phub__gossip_saw_view(c, e, m->view);
-    grantee = m->origin == 0 ? e : phub__members_find(&c->members, m->origin);
+    phub__gossip_take(c, from->node, m);
+    phub__gossip_saw_view(c, e, from->view);
+    if (m->origin != 0)
+        grantee = phub__members_find(&c->members, m->origin);
     if (grantee != NULL
         && (m->origin == 0 || grantee->pub.boot == m->origin_boot))
         lease_ms = phub__grant_give(c, grantee, m->lease_ms);
@@ -488,15 +489,14 @@ int phub__swim_in_ping(struct phub__cluster *c, uint64_t from, uint64_t boot,
         c->out.voters_also = c->grant.rules[1].version;
         c->out.generation_also = c->grant.rules[1].generation;
     }
-    c->out.origin = c->node;
-    c->out.origin_boot = c->boot;
-    c->out.view = phub__view_hash(c->view);
     phub__gossip_piggyback(c, unless_alive(e), PHUB__PIGGYBACK_MAX);
     phub__cluster_send(c, e);
     return 0;
 }
 
-static void relay_ack(struct phub__cluster *c, const struct phub__message *m)
+static void relay_ack(struct phub__cluster *c,
+                      const struct phub__cluster_from *from,
+                      const struct phub__message *m)
 {
     struct phub__relay *r = NULL;
     struct phub__entry *e;
@@ -516,41 +516,46 @@ static void relay_ack(struct phub__cluster *c, const struct phub__message *m)
         c->out.generation = m->generation;
         c->out.voters_also = m->voters_also;
         c->out.generation_also = m->generation_also;
-        c->out.origin = m->origin;
-        c->out.origin_boot = m->origin_boot;
+        c->out.origin = from->node;
+        c->out.origin_boot = from->boot;
         phub__cluster_send(c, e);
     }
     r->seq = 0;
     c->swim.relays_open--;
 }
 
-int phub__swim_in_ack(struct phub__cluster *c, uint64_t from, uint64_t boot,
+int phub__swim_in_ack(struct phub__cluster *c,
+                      const struct phub__cluster_from *from,
                       const struct phub__message *m)
 {
     struct phub__known_voters known;
-    struct phub__entry *e = phub__members_find(&c->members, from);
+    struct phub__entry *e = phub__members_find(&c->members, from->node);
     struct phub__probe *p;
+    uint64_t boot = from->boot;
 
     if (e == NULL || e->pub.boot != boot)
         return PHUB_EREFUSED;
-    phub__gossip_take(c, from, m);
+    phub__gossip_take(c, from->node, m);
     if (m->seq % 2 != 0) {
-        relay_ack(c, m);
+        relay_ack(c, from, m);
         return 0;
     }
-    e = phub__members_find(&c->members, m->origin);
-    if (e == NULL || e->pub.boot != m->origin_boot
+    if (m->origin != 0) {
+        e = phub__members_find(&c->members, m->origin);
+        boot = m->origin_boot;
+    }
+    if (e == NULL || e->pub.boot != boot
         || !phub__member_live(e) || m->stamp_ns > c->now_ns)
         return PHUB_EREFUSED;
     e->pub.heard_ns = c->now_ns;
-    p = probe_of(c, m->origin);
+    p = probe_of(c, e->pub.node);
     if (p != NULL && p->seq == m->seq) {
         probe_close(c, p);
         phub__swim_health(c, -1);
     }
-    if (m->origin == from) {
+    if (e->pub.node == from->node) {
         e->pub.rtt_ns = c->now_ns - m->stamp_ns;
-        phub__gossip_saw_view(c, e, m->view);
+        phub__gossip_saw_view(c, e, from->view);
     }
     known = (struct phub__known_voters){
         { m->voters, m->voters_also },
@@ -598,8 +603,6 @@ int phub__swim_in_ping_req(struct phub__cluster *c, struct phub__entry *from,
     c->out.seq = r->seq;
     c->out.stamp_ns = m->stamp_ns;
     c->out.lease_ms = m->lease_ms;
-    c->out.node = to->pub.node;
-    c->out.boot = to->pub.boot;
     c->out.origin = from->pub.node;
     c->out.origin_boot = from->pub.boot;
     c->out.endpoint = own_endpoint(c);

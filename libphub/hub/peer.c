@@ -459,7 +459,8 @@ static void received(void *arg, struct phub_buf *frame)
     }
     if (e.lane == PHUB__LANE_PROBE && e.type >= 1 &&
         e.type <= PHUB__CLUSTER_TYPE_MAX) {
-        struct phub__cluster_from from = { e.node, e.boot };
+        struct phub__cluster_from from = {
+            e.node, e.boot, e.target, e.target_boot, e.view };
 
         if (e.hub != hub->hub_hash)
             hub->counters.frames_foreign++;

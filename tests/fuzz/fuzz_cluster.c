@@ -69,7 +69,7 @@ static void member_takes(enum phub__cluster_type type, const uint8_t *body,
         .name = { (const uint8_t *)"n0", 2 },
         .endpoint = { (const uint8_t *)"sim://0", 7 },
     };
-    struct phub__cluster_from from = { 100, 1 };
+    struct phub__cluster_from from = { 100, 1, 101, 1, 7 };
     struct phub__cluster_params params;
     struct phub__cluster *c;
     char error[128];
