@@ -70,7 +70,7 @@ static void *daemon_start(void *arg, struct phub__sim_node *node,
     char error[512] = "";
     struct phub__hub_options o = {
         .hub_id = "sim", .name = phub__sim_node_name(node), .listen = listen,
-        .weight = 1000, .seeds = seeds, .drain_timeout_ms = 30000,
+        .weight = c->weights[index], .seeds = seeds, .drain_timeout_ms = 30000,
         .plugin_path = c->plugin_path };
 
     phub__cluster_params_init(&o.cluster);
@@ -211,6 +211,7 @@ struct sim_case *sim_case_new(const struct sim_options *options)
     c->told = array(options->nodes, sizeof(*c->told));
     c->stray = array(options->nodes, sizeof(*c->stray));
     c->leaving = array(options->nodes, sizeof(*c->leaving));
+    c->weights = array(options->nodes, sizeof(*c->weights));
     c->children = array(options->children, sizeof(*c->children));
     phub__world_options_init(&world, options->seed);
     world.trace = options->trace;
@@ -223,6 +224,7 @@ struct sim_case *sim_case_new(const struct sim_options *options)
     for (uint32_t i = 0; i < options->nodes; i++) {
         (void)snprintf(name, sizeof(name), "n%u", i);
         (void)phub__sim_node_add(c->world, name, &program);
+        c->weights[i] = SIM_WEIGHT;
     }
     for (uint32_t i = 0; i < options->children; i++) {
         (void)snprintf(c->children[i].id, sizeof(c->children[i].id), "c%u",
@@ -262,6 +264,7 @@ void sim_case_free(struct sim_case **where)
     free(c->told);
     free(c->stray);
     free(c->leaving);
+    free(c->weights);
     free(c->children);
     sim_judges_free(c);
     free(c);

@@ -23,6 +23,8 @@
 #define SIM_STRATEGY_MAX 64u  /* bytes of a name */
 #define SIM_SWITCH_PARAMS_MAX 4u
 
+#define SIM_WEIGHT 1000u      /* of a node, if nobody says */
+
 #define SIM_GAP_MS 3500u
 
 /* When faults end and views agree, this much later all must be well. */
@@ -176,6 +178,7 @@ struct sim_case {
     uint64_t disturbed_ns;             /* of the last fault */
     int *stray;                        /* away when a cut ended, owned */
     enum sim_leaving *leaving;         /* owned */
+    uint32_t *weights;                 /* of nodes, owned */
     struct sim_judges *judges;
     int clients_on;
     struct sim_sender *senders;

@@ -21,6 +21,13 @@ struct seen {
     int lost;                   /* that instance died with its node */
 };
 
+/* A node that did, and what ran then on it and everywhere. */
+struct came {
+    int so;
+    uint32_t had;
+    uint64_t ran;
+};
+
 struct sim_measure {
     struct sim_case *c;         /* NULL: not yet, or over */
     struct phub__sim_watch judge;
@@ -31,8 +38,8 @@ struct sim_measure {
     /* the episode since the last change */
     int open;
     uint64_t changed_ns, stirred_ns;
-    uint32_t *was;              /* each child's node before it */
-    uint64_t forced, shares;
+    struct came *came;          /* by node: in it */
+    uint64_t filled;            /* forced moves that could have gone there */
     /* plots */
     uint64_t began_ns, column_ns, sampled_ns;
     struct sim_column columns[SIM_COLUMNS_MAX];
@@ -71,73 +78,87 @@ static int up(const struct sim_measure *m, uint32_t node)
     return state == SIM_NODE_UP || state == SIM_NODE_CUT;
 }
 
-/* What had to move since the last change: children of nodes that are gone. */
-static uint64_t forced_moves(const struct sim_measure *m)
+static uint64_t acting_count(const struct sim_measure *m)
 {
-    uint64_t forced = 0;
-
-    for (uint32_t i = 0; i < m->children; i++)
-        forced += m->was[i] != UINT32_MAX && m->seen[i].acting != 0
-            && m->seen[i].node != m->was[i] && !up(m, m->was[i]);
-    return forced;
-}
-
-/* An equal share for one that came. */
-static uint64_t share(const struct sim_measure *m)
-{
-    uint64_t placed = 0, count = 0;
+    uint64_t count = 0;
 
     for (uint32_t i = 0; i < m->nodes; i++)
-        count += (uint64_t)up(m, i);
-    for (uint32_t i = 0; i < m->children; i++)
-        placed += m->seen[i].acting != 0;
-    return count == 0 ? 0 : placed / count;
+        count += m->acting[i];
+    return count;
+}
+
+/* What nodes that came would have of what ran then, and of most at most, if
+ * all had by weight; less what they had. */
+static uint64_t room(const struct sim_measure *m, uint64_t most)
+{
+    uint64_t weights = 0, missing = 0;
+
+    for (uint32_t i = 0; i < m->nodes; i++)
+        weights += up(m, i) ? m->c->weights[i] : 0;
+    for (uint32_t i = 0; i < m->nodes; i++)
+        if (m->came[i].so && up(m, i)) {
+            uint64_t ran = m->came[i].ran < most ? m->came[i].ran : most;
+            uint64_t fair = ran * m->c->weights[i] / weights;
+
+            missing += fair > m->came[i].had ? fair - m->came[i].had : 0;
+        }
+    return missing;
 }
 
 /* After it. */
-static void changed(struct sim_measure *m, int came)
+static void changed(struct sim_measure *m, uint32_t node, int came)
 {
+    uint64_t ran = acting_count(m);
+
     m->figures.changes++;
     m->changed_ns = m->stirred_ns = now_of(m);
-    if (!m->open)
-        m->forced = m->shares = 0;
-    else
-        m->forced += forced_moves(m);
     m->open = 1;
-    if (came)
-        m->shares += share(m);
     for (uint32_t i = 0; i < m->children; i++)
-        if (m->seen[i].acting != 0)
-            m->was[i] = m->seen[i].node;
+        ran += m->seen[i].acting == 0 && m->seen[i].lost;
+    m->came[node] = (struct came){ came, m->acting[node], ran };
 }
 
-/* Those that have to move can fill those that came. */
-static void least_note(struct sim_measure *m)
+static void forced(struct sim_measure *m)
 {
-    m->forced += forced_moves(m);
-    m->figures.least += m->forced > m->shares ? m->forced : m->shares;
+    m->figures.least++;
+    if (m->filled < room(m, UINT64_MAX))
+        m->filled++;
 }
 
+static void quiet_note(struct sim_measure *m)
+{
+    uint64_t missing = room(m, acting_count(m));
+
+    m->figures.least += missing > m->filled ? missing - m->filled : 0;
+    m->filled = 0;
+    memset(m->came, 0, m->nodes * sizeof(*m->came));
+}
+
+/* The fullest, by weight. */
 static void balance_note(struct sim_measure *m)
 {
-    uint64_t sum = 0, most = 0, count = 0;
+    uint64_t sum = 0, most = 0, weights = 0;
 
     for (uint32_t i = 0; i < m->nodes; i++) {
+        uint64_t weighed = 1000 * SIM_WEIGHT * (uint64_t)m->acting[i]
+            / m->c->weights[i];
+
         if (!up(m, i))
             continue;
-        count++;
+        weights += m->c->weights[i];
         sum += m->acting[i];
-        if (m->acting[i] > most)
-            most = m->acting[i];
+        if (weighed > most)
+            most = weighed;
     }
     if (sum != 0)
-        sim_samples_add(&m->figures.balance, 1000 * most * count / sum);
+        sim_samples_add(&m->figures.balance,
+                        most * weights / (sum * SIM_WEIGHT));
 }
 
 static void settled(struct sim_measure *m)
 {
     m->open = 0;
-    least_note(m);
+    quiet_note(m);
     sim_samples_add(&m->figures.settle_ns, m->stirred_ns - m->changed_ns);
     balance_note(m);
 }
@@ -167,6 +188,9 @@ static void arrived(struct sim_measure *m, struct seen *seen,
     if (seen->node == UINT32_MAX || seen->node == node || seen->acting != 0
         || phub_epoch_cmp(seen->incarnation, facts->incarnation) != 0)
         return;
+    if (seen->lost || !up(m, seen->node)
+        || m->c->leaving[seen->node] != SIM_STAYS)
+        forced(m);
     if (seen->lost) {
         m->figures.losses++;
         column(m)->losses++;
@@ -295,7 +319,7 @@ static void track(struct sim_measure *m, uint32_t node)
         t->count--;             /* the last one tells the state */
     t->segments[t->count++] = (struct sim_segment){ now_of(m), state };
     if (!first || state != SIM_NODE_DOWN)
-        changed(m, !was && up(m, node));
+        changed(m, node, !was && up(m, node));
 }
 
 static void merge(struct sim_column *to, const struct sim_column *from)
@@ -376,11 +400,11 @@ static void attach(struct sim_measure *m, struct sim_case *c)
     m->nodes = c->options.nodes;
     m->children = c->options.children;
     m->seen = zeroed(m->children, sizeof(*m->seen));
-    m->was = zeroed(m->children, sizeof(*m->was));
+    m->came = zeroed(m->nodes, sizeof(*m->came));
     m->acting = zeroed(m->nodes, sizeof(*m->acting));
     m->tracks = zeroed(m->nodes, sizeof(*m->tracks));
     for (uint32_t i = 0; i < m->children; i++)
-        m->seen[i].node = m->was[i] = UINT32_MAX;
+        m->seen[i].node = UINT32_MAX;
     m->began_ns = m->sampled_ns = now_of(m);
     m->column_ns = COLUMN_NS;
     m->columns_count = 1;
@@ -414,7 +438,7 @@ static void over(void *arg, struct sim_case *c)
     sample(m);
     m->figures.unsettled += (uint64_t)m->open;
     if (m->open)
-        least_note(m);
+        quiet_note(m);
     else
         balance_note(m);
     c->watch = m->judge;
@@ -446,7 +470,7 @@ void sim_measure_free(struct sim_measure **where)
         free(m->tracks[i].segments);
     free(m->tracks);
     free(m->acting);
-    free(m->was);
+    free(m->came);
     free(m->seen);
     sim_figures_fini(&m->figures);
     free(m);

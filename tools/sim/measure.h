@@ -11,9 +11,12 @@
  *   settle    from the last change until the last child that had to has begun
  *             to act or ceased to; nothing of that kind follows for
  *             SIM_SETTLED_NS
- *   least     moves without which it cannot be done: from one quiet to the
- *             next the children of nodes that went, or an equal share for
- *             each node that came, whichever is more
+ *   forced    a move after a loss, or from a node that is leaving or gone
+ *   least     moves without which it cannot be done: the forced ones, and at
+ *             the next quiet what is missing in the fair share (by weight) of
+ *             each node that came and stayed, less what it had when it came
+ *             and less those forced moves that were made since and could have
+ *             gone there, wherever they went
  *
  * Figures of several cases can be added. */
 #ifndef PHUB_TOOLS_SIM_MEASURE_H

@@ -7,6 +7,7 @@
 
 #include "sim/scenario_tree.h"
 
+#define WEIGHT_MAX 1000000    /* as in a configuration */
 #define PACE_MIN (100 * PHUB__SIM_US)
 
 /* --- people --------------------------------------------------------------- */
@@ -39,6 +40,21 @@ static int play_start_nodes(struct sim_play *p, const struct sim_arg *args)
 {
     return sim_play_each_node(p, &args[0], start_node,
                               (uint64_t)args[1].given);
+}
+
+static int weigh(struct sim_play *p, uint32_t index, uint64_t weight)
+{
+    p->c->weights[index] = (uint32_t)weight;
+    return 0;
+}
+
+static int play_weight(struct sim_play *p, const struct sim_arg *args)
+{
+    int64_t weight;
+
+    if (sim_play_number(p, &args[1], "weight", 1, WEIGHT_MAX, &weight) != 0)
+        return -1;
+    return sim_play_each_node(p, &args[0], weigh, (uint64_t)weight);
 }
 
 static int leave_node(struct sim_play *p, uint32_t index, uint64_t ns)
@@ -298,6 +314,7 @@ const struct sim_form sim_forms_people[] = {
     { "move CHILDREN to NODE [at NODE]", SIM_ACTION, play_move },
     { "drain NODE [at NODE]", SIM_ACTION, play_drain },
     { "forget NODE [at NODE]", SIM_ACTION, play_forget },
+    { "weight NODES NUMBER", SIM_ACTION, play_weight },
     { "leave NODES [within TIME]", SIM_ACTION, play_leave },
     { "edit CHILDREN [at NODE]", SIM_ACTION, play_edit },
     { "send off", SIM_ACTION, play_send_off },
