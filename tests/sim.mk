@@ -1,9 +1,10 @@
 # tests/sim.mk: the simulated environment, and whole clusters in it.
 # SPDX-License-Identifier: MIT
 
-check_PROGRAMS += tests/check_queue tests/check_world
-TESTS          += tests/check_queue tests/check_world
+check_PROGRAMS += tests/check_queue tests/check_share tests/check_world
+TESTS          += tests/check_queue tests/check_share tests/check_world
 tests_check_queue_LDADD = libphub-sim.la $(LDADD)
+tests_check_share_LDADD = libphub-sim.la $(LDADD)
 tests_check_world_LDADD = libphub-sim.la $(LDADD)
 
 # A budget of seeds over a matrix of strategies: tests/sim/MATRIX.

@@ -10,4 +10,5 @@ libphub_sim_la_SOURCES = \
 	libphub/env/sim/private.h libphub/env/sim/process.c \
 	libphub/env/sim/queue.c \
 	libphub/env/sim/random.c libphub/env/sim/runner.c \
+	libphub/env/sim/share.c libphub/env/sim/share.h \
 	libphub/env/sim/world.c libphub/env/sim/world.h

@@ -18,6 +18,7 @@
 #define FILE_NAME "rows"
 #define HEAD_SIZE 12u               /* u32 size, u64 checksum, little-endian */
 #define REWRITE_MIN 1048576u        /* bytes before a rewrite is worth it */
+#define PENDING_KEPT 16384u         /* bytes of room kept for the next turn */
 #define SYNC_MS 100u                /* at most so long unsynced */
 #define STORE_MAX (1u << 30)        /* bytes of the file in memory */
 #define KNOWN_ID "known nodes"      /* of their record, behind a byte 1 */
@@ -353,6 +354,8 @@ static void flush(void *arg)
         rc = write_known(hub);
     if (store->pending.size != 0 || store->pending.error != 0)
         rc = write_out(hub, &store->pending);
+    if (store->pending.capacity > PENDING_KEPT)
+        phub__builder_fini(&store->pending);
     phub__builder_reset(&store->pending);
     if (waiters != NULL && rc == 0)
         rc = sync_start(hub, waiters);

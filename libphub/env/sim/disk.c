@@ -6,22 +6,33 @@
  * way on a file nothing, a part or all; a machine that loses power loses a
  * part of what was appended and not synced, and what is left of it may be
  * torn: garbage at its end, or, if that is asked for, just the half of the last
- * append.  REPLACE and REMOVE are atomic and synced. */
+ * append.  REPLACE and REMOVE are atomic and synced.
+ *
+ * What is in a file is cut into pieces where the bytes say so, so that equal
+ * records are equal pieces wherever they lie, and those are kept once for all
+ * disks (share.h): all nodes of a hub write the same rows.  (Muthitacharoen,
+ * Chen, Mazieres: A Low-Bandwidth Network File System, 2001.) */
 #include "config.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "env/sim/private.h"
+#include "env/sim/share.h"
 
 #define QUICK (40 * PHUB__SIM_US)
 #define SYNC (200 * PHUB__SIM_US)
 
+#define PIECE_MIN 48u       /* bytes; the next 96 end one, in the mean */
+#define PIECE_MAX 1024u
+#define PIECE_ENDS 7u       /* bits of the sum that are 0 where one ends */
+
 struct phub__sim_file {
     struct phub__sim_file *next;
     char *name;
-    uint8_t *data;
-    size_t size, room;
+    struct phub__sim_shared **pieces;
+    uint32_t count, room;
+    size_t size;
     size_t synced;
     size_t last;        /* where the last append began */
     uint64_t free_at;   /* operations before are done by then */
@@ -62,40 +73,101 @@ static struct phub__sim_random *chance(struct phub__sim_node *node)
     return &node->world->streams[PHUB__SIM_DISK];
 }
 
-static void append(struct phub__sim_file *file, const uint8_t *data,
-                   size_t size)
+/* --- what is in a file ---------------------------------------------------- */
+
+/* Bytes of the first piece: up to where a sum over the last 32 says so. */
+static size_t piece_size(const uint8_t *data, size_t size)
+{
+    uint32_t sum = 0;
+    size_t at;
+
+    if (size > PIECE_MAX)
+        size = PIECE_MAX;
+    for (at = size < PIECE_MIN ? size : PIECE_MIN - 32; at < size; at++) {
+        sum = (sum << 1) + (data[at] + 1u) * UINT32_C(0x9e3779b1);
+        if (at >= PIECE_MIN && sum >> (32 - PIECE_ENDS) == 0)
+            return at + 1;
+    }
+    return size;
+}
+
+static void append(struct phub__sim_node *node, struct phub__sim_file *file,
+                   const uint8_t *data, size_t size)
 {
     file->exists = 1;
-    if (size == 0)
-        return;
-    if (file->size + size > file->room) {
-        file->room = file->size + size + file->size / 2;
-        file->data = phub__sim_grow(file->data, file->room, 1);
-    }
-    memcpy(file->data + file->size, data, size);
     file->size += size;
+    while (size != 0) {
+        size_t part = piece_size(data, size);
+
+        if (file->count == file->room) {
+            file->room += file->room / 4 + 4;
+            file->pieces = phub__sim_grow(file->pieces, file->room,
+                                          sizeof(struct phub__sim_shared *));
+        }
+        file->pieces[file->count++] =
+            phub__sim_share_get(&node->world->share, data, part);
+        data += part;
+        size -= part;
+    }
 }
+
+/* Nothing after that many bytes. */
+static void cut(struct phub__sim_node *node, struct phub__sim_file *file,
+                size_t size)
+{
+    while (file->size > size) {
+        struct phub__sim_shared *last = file->pieces[--file->count];
+
+        file->size -= last->size;
+        if (file->size < size)
+            append(node, file, last->bytes, size - file->size);
+        phub__sim_share_drop(last);
+    }
+    if (size != 0)
+        return;
+    free(file->pieces);
+    file->pieces = NULL;
+    file->room = 0;
+}
+
+static struct phub_buf *file_copy(const struct phub__sim_file *file)
+{
+    struct phub_buf *content = phub__buf_new(file->size);
+    size_t at = 0;
+
+    for (uint32_t i = 0; content != NULL && i < file->count; i++) {
+        memcpy(content->data + at, file->pieces[i]->bytes,
+               file->pieces[i]->size);
+        at += file->pieces[i]->size;
+    }
+    return content;
+}
+
+/* --- operations ----------------------------------------------------------- */
 
 /* Do it; part: of an append, these bytes only. */
 static void apply(struct phub__sim_write *write, size_t part)
 {
+    struct phub__sim_node *node = write->process->node;
     struct phub__sim_file *file = write->file;
 
     switch (write->op) {
     case PHUB__FILE_REPLACE:
-        file->size = file->last = 0;
-        append(file, write->data, write->size);
+        cut(node, file, 0);
+        file->last = 0;
+        append(node, file, write->data, write->size);
         file->synced = file->size;
         break;
     case PHUB__FILE_APPEND:
         file->last = file->size;
-        append(file, write->data, part);
+        append(node, file, write->data, part);
         break;
     case PHUB__FILE_SYNC:
         file->synced = file->size;
         break;
     case PHUB__FILE_REMOVE:
-        file->size = file->synced = file->last = 0;
+        cut(node, file, 0);
+        file->synced = file->last = 0;
         file->exists = 0;
         break;
     }
@@ -188,7 +260,7 @@ static int file_read(struct phub_env *env, const char *name,
 
     if (file == NULL || !file->exists)
         return PHUB_ENOTFOUND;
-    *content = phub__buf_copy(file->data, file->size);
+    *content = file_copy(file);
     return *content == NULL ? PHUB_ENOMEM : 0;
 }
 
@@ -209,17 +281,21 @@ static void lose_unsynced(struct phub__sim_node *node,
         return;
     if (node->tear) {
         if (file->last >= file->synced && !file->torn)
-            file->size = file->last + (file->size - file->last) / 2;
+            cut(node, file, file->last + (file->size - file->last) / 2);
         file->synced = file->size;
         return;
     }
     kept = (size_t)phub__sim_below(random, unsynced + 1);
-    file->size = file->synced + kept;
+    cut(node, file, file->synced + kept);
     if (kept != 0 && phub__sim_chance(random, 250)) {
         size_t torn = 1 + (size_t)phub__sim_below(random, kept);
+        uint8_t *garbage = phub__sim_alloc(torn, 1);
 
-        for (size_t i = file->size - torn; i < file->size; i++)
-            file->data[i] = (uint8_t)phub__sim_draw(random);
+        for (size_t i = 0; i < torn; i++)
+            garbage[i] = (uint8_t)phub__sim_draw(random);
+        cut(node, file, file->size - torn);
+        append(node, file, garbage, torn);
+        free(garbage);
     }
     file->synced = file->size;
 }
@@ -267,8 +343,8 @@ void phub__sim_disk_wipe(struct phub__sim_node *node)
         struct phub__sim_file *file = node->files;
 
         node->files = file->next;
+        cut(node, file, 0);
         free(file->name);
-        free(file->data);
         free(file);
     }
 }

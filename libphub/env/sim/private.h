@@ -15,6 +15,7 @@
 
 #include "child/runner.h"
 #include "env/env.h"
+#include "env/sim/share.h"
 #include "env/sim/world.h"
 #include "wire/assert.h"
 #include "wire/buf.h"
@@ -197,6 +198,7 @@ struct phub__world {
     struct phub__sim_child *children_tail;
     struct phub__sim_index index;
     struct phub__sim_process *turn;     /* whose event is being handled */
+    struct phub__sim_share share;       /* bytes that many hold */
 };
 
 /* --- world.c -------------------------------------------------------------- */

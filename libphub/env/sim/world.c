@@ -278,6 +278,7 @@ void phub__world_free(struct phub__world **where)
         free(event);
     }
     phub__sim_queue_fini(&world->queue);
+    phub__sim_share_fini(&world->share);
     free(world);
 }
 
