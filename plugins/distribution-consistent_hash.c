@@ -35,9 +35,11 @@
  * pass the bound by what was under way.  The next join evens it.  Instances
  * of a child with replicas follow the ring alone.
  *
- * A point is one number, place << 20 | index in the view, so sorting points
- * sorts places, and equal places by node id; the same on every node.  A table
- * of first points by the place's upper bits makes a look-up one step.  The
+ * The circle is cut into slots of about four points by the upper bits of the
+ * place; a table has the first point of each.  A point is the 32 bits below
+ * those, of which the lowest are the node's index in the view instead: so
+ * sorting points sorts places, and equal places by node id; the same on every
+ * node.  That is some 38 bits of a place, and 5 bytes for each point.  The
  * ring is made when it is first asked for in a view and kept with the view,
  * which never changes. */
 #include <stdbool.h>
@@ -51,8 +53,8 @@
 
 #define INDEX_BITS 20u
 #define INDEX_MASK ((1u << INDEX_BITS) - 1)
-#define PLACE_BITS (64u - INDEX_BITS)
-#define POINTS_MAX (1u << 26)   /* 512 MiB of points: 1 << 20 nodes at 64 */
+#define SLOT_POINTS 4u          /* in one slot, in the mean */
+#define POINTS_MAX (1u << 26)   /* 256 MiB of points: 1 << 20 nodes at 64 */
 #define WEIGHT_NORMAL 1000u
 #define NOBODY UINT32_MAX
 
@@ -76,20 +78,20 @@ struct gift {
 struct ring {
     struct phub_view *view;  /* counted; what the ring was made of */
     struct ring_node *nodes;
-    uint64_t *points;        /* sorted */
-    uint32_t *starts;        /* by the upper bits: first point there */
+    uint32_t *points;        /* by slot, sorted in each */
+    uint32_t *starts;        /* of each slot, and of one more: first point */
     uint32_t *node_seen;     /* turn in which a node or zone was taken */
     uint32_t *zone_seen;
     uint32_t nodes_count;
     uint32_t owners_count;   /* nodes that have points */
     uint32_t zones_count;    /* of those nodes */
     uint32_t points_count;
-    uint32_t starts_bits;
+    uint32_t slot_bits;
+    uint32_t index_mask;     /* of a point: whose it is */
     uint32_t turn;
     struct gift *gifts;      /* by child; made when a join is planned */
     uint64_t gifts_home;     /* whose children they are; 0: none are made */
     uint32_t gifts_count;
-    uint32_t reserved_;
 };
 
 struct consistent_hash {
@@ -203,53 +205,67 @@ static int ring_zones(struct ring *ring)
     return 0;
 }
 
-/* The slot of a point's upper bits. */
-static uint32_t ring_slot(const struct ring *ring, uint64_t point)
+static uint32_t ring_slot(const struct ring *ring, uint64_t hash)
 {
-    return ring->starts_bits == 0 ? 0
-                                  : (uint32_t)(point >> (64 - ring->starts_bits));
+    return ring->slot_bits == 0 ? 0
+                                : (uint32_t)(hash >> (64 - ring->slot_bits));
 }
 
-/* Places are hashes, so about one falls into each slot: count them, put each
+/* The point of no node at that place, within its slot. */
+static uint32_t ring_point(const struct ring *ring, uint64_t hash)
+{
+    return (uint32_t)(hash << ring->slot_bits >> 32) & ~ring->index_mask;
+}
+
+static uint32_t ring_owner(const struct ring *ring, uint32_t at)
+{
+    return ring->points[at] & ring->index_mask;
+}
+
+/* Places are hashes, so about four fall into each slot: count them, put each
  * where its slot ends so far, and sort within slots by insertion. */
 static void ring_sort(struct ring *ring, uint32_t slots)
 {
-    uint32_t i, k, sum = 0;
+    uint32_t i, k, sum = 0, slot;
 
     for (i = 0; i < ring->nodes_count; i++)
         for (k = 0; k < ring->nodes[i].points; k++)
             ring->starts[ring_slot(ring, point_place(ring->nodes[i].id, k)
                                              << INDEX_BITS)]++;
-    for (i = 0; i < slots; i++) {
+    for (i = 0; i <= slots; i++) {
         sum += ring->starts[i];
         ring->starts[i] = sum;
     }
     for (i = 0; i < ring->nodes_count; i++)
         for (k = 0; k < ring->nodes[i].points; k++) {
-            uint64_t point =
-                point_place(ring->nodes[i].id, k) << INDEX_BITS | i;
+            uint64_t hash = point_place(ring->nodes[i].id, k) << INDEX_BITS;
 
-            ring->points[--ring->starts[ring_slot(ring, point)]] = point;
+            ring->points[--ring->starts[ring_slot(ring, hash)]] =
+                ring_point(ring, hash) | i;
         }
-    for (i = 1; i < ring->points_count; i++) {
-        uint64_t point = ring->points[i];
+    for (slot = 0; slot < slots; slot++)
+        for (i = ring->starts[slot] + 1; i < ring->starts[slot + 1]; i++) {
+            uint32_t point = ring->points[i];
 
-        for (k = i; k > 0 && ring->points[k - 1] > point; k--)
-            ring->points[k] = ring->points[k - 1];
-        ring->points[k] = point;
-    }
+            for (k = i; k > ring->starts[slot] &&
+                 ring->points[k - 1] > point; k--)
+                ring->points[k] = ring->points[k - 1];
+            ring->points[k] = point;
+        }
 }
 
 static int ring_points(struct ring *ring)
 {
     uint32_t slots;
 
-    while ((1u << ring->starts_bits) < ring->points_count)
-        ring->starts_bits++;
-    slots = 1u << ring->starts_bits;
+    while (((uint64_t)SLOT_POINTS << ring->slot_bits) < ring->points_count)
+        ring->slot_bits++;
+    while (ring->index_mask + 1 < ring->nodes_count)
+        ring->index_mask = ring->index_mask * 2 + 1;
+    slots = 1u << ring->slot_bits;
     ring->points = calloc((size_t)ring->points_count + 1,
                           sizeof *ring->points);
-    ring->starts = calloc((size_t)slots, sizeof *ring->starts);
+    ring->starts = calloc((size_t)slots + 1, sizeof *ring->starts);
     ring->node_seen = calloc(ring->nodes_count + 1, sizeof *ring->node_seen);
     ring->zone_seen = calloc(ring->zones_count + 1, sizeof *ring->zone_seen);
     if (ring->points == NULL || ring->starts == NULL ||
@@ -283,15 +299,13 @@ static int ring_make(struct consistent_hash *self,
     return 0;
 }
 
-/* The first point at or after place. */
-static uint32_t ring_find(const struct ring *ring, uint64_t place)
+/* The first point at or after the place of hash. */
+static uint32_t ring_find(const struct ring *ring, uint64_t hash)
 {
-    uint64_t wanted = place << INDEX_BITS;
-    uint32_t at = ring->starts[0];
+    uint32_t slot = ring_slot(ring, hash), wanted = ring_point(ring, hash);
+    uint32_t at = ring->starts[slot];
 
-    if (ring->starts_bits > 0)
-        at = ring->starts[wanted >> (64 - ring->starts_bits)];
-    while (at < ring->points_count && ring->points[at] < wanted)
+    while (at < ring->starts[slot + 1] && ring->points[at] < wanted)
         at++;
     return at < ring->points_count ? at : 0;
 }
@@ -306,7 +320,7 @@ static uint32_t owners_walk(struct ring *ring, uint32_t start, uint32_t wanted,
     uint32_t taken = 0, at = start, left;
 
     for (left = ring->points_count; left > 0 && taken < wanted; left--) {
-        uint32_t index = (uint32_t)(ring->points[at] & INDEX_MASK);
+        uint32_t index = ring_owner(ring, at);
         uint32_t zone = ring->nodes[index].zone_index;
 
         if (++at == ring->points_count)
@@ -329,9 +343,9 @@ static uint32_t owners_find(const struct consistent_hash *self,
 
     if (ring->points_count == 0 || factor == 0)
         return 0;
-    start = ring_find(ring, XXH3_64bits(id->data, id->size) >> INDEX_BITS);
+    start = ring_find(ring, XXH3_64bits(id->data, id->size));
     if (factor == 1) {
-        nodes[0] = ring->nodes[ring->points[start] & INDEX_MASK].id;
+        nodes[0] = ring->nodes[ring_owner(ring, start)].id;
         return 1;
     }
     if (++ring->turn == 0) {
@@ -387,17 +401,17 @@ static int loads_read(struct consistent_hash *self, struct ring *ring,
 /* The first node from the child's place on that has room. */
 static uint32_t room_find(struct ring *ring, uint64_t hash)
 {
-    uint32_t start = ring_find(ring, hash >> INDEX_BITS), at = start, left;
+    uint32_t start = ring_find(ring, hash), at = start, left;
 
     for (left = ring->points_count; left > 0; left--) {
-        uint32_t index = (uint32_t)(ring->points[at] & INDEX_MASK);
+        uint32_t index = ring_owner(ring, at);
 
         if (ring->nodes[index].load < ring->nodes[index].room)
             return index;
         if (++at == ring->points_count)
             at = 0;
     }
-    return (uint32_t)(ring->points[start] & INDEX_MASK);
+    return ring_owner(ring, start);
 }
 
 static int gift_cmp_child(const void *a, const void *b)
