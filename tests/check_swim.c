@@ -474,6 +474,22 @@ static uint64_t lists_sent(struct sim *sim, uint64_t for_ns)
     return after - before;
 }
 
+START_TEST(answered_probes_wake_nobody)
+{
+    struct sim sim;
+
+    settled(&sim, 17, 3);
+    for (uint32_t i = 0; i < 3; i++)
+        sim.nodes[i].ticks = 0;
+    sim_run(&sim, 30 * SIM_S);
+    for (uint32_t i = 0; i < 3; i++) {
+        ck_assert_uint_ge(sim.nodes[i].ticks, 95);   /* 100 intervals, and */
+        ck_assert_uint_le(sim.nodes[i].ticks, 115);  /* a few other things */
+    }
+    sim_fini(&sim);
+}
+END_TEST
+
 START_TEST(equal_member_lists_are_compared_and_not_sent)
 {
     struct sim sim;
@@ -567,6 +583,7 @@ static Suite *suite(void)
     tcase_add_test(t, a_burst_settles_once);
     tcase_add_test(t, endless_change_settles_all_the_same);
     tcase_add_test(t, a_broken_link_speeds_up_detection);
+    tcase_add_test(t, answered_probes_wake_nobody);
     tcase_add_test(t, equal_member_lists_are_compared_and_not_sent);
     tcase_add_test(t, member_lists_that_differ_are_exchanged_both_ways);
     tcase_add_test(t, the_same_seed_is_the_same_story);

@@ -311,8 +311,10 @@ static void step(struct sim *sim, uint64_t end_ns)
         deliver(sim, queue_take(sim));
     } else {
         sim->now_ns = at;
-        if (next != NULL)
+        if (next != NULL) {
+            next->ticks++;
             phub__cluster_tick(next->cluster, sim_local_ns(next));
+        }
     }
     if (sim->check != NULL)
         sim->check(sim);

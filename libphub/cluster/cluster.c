@@ -5,7 +5,7 @@
  * events.  The theory is in the parts: swim.c (failure detection), gossip.c
  * (what news does), join.c (discovery), grant.c (leases), change.c (views).
  *
- * Having been stopped.  due_ns is when we asked to be called.  If we are
+ * Having been stopped.  deadline() is when we asked to be called.  If we are
  * called later than that by more than STALL_INTERVALS probe intervals, nobody
  * ran us, and every timer that is due now says something about us and nothing
  * about the others; so probes are dropped, suspicions start anew, and the hub
@@ -320,9 +320,11 @@ int phub__cluster_admits(const struct phub__cluster *c, uint64_t node)
 
 static uint64_t late_ns(const struct phub__cluster *c, uint64_t now_ns)
 {
-    if (!c->started || c->left || now_ns <= c->due_ns)
+    uint64_t due_ns = phub__cluster_deadline(c);
+
+    if (!c->started || c->left || now_ns <= due_ns)
         return 0;
-    return now_ns - c->due_ns;
+    return now_ns - due_ns;
 }
 
 bool phub__cluster_stalled(const struct phub__cluster *c, uint64_t now_ns)
@@ -345,7 +347,7 @@ static void check_stall(struct phub__cluster *c)
     } else {
         phub__swim_late(c, late);
     }
-    c->due_ns = c->now_ns;
+    c->due_ns = c->swim.probes_due_ns = c->now_ns;
 }
 
 static void enter(struct phub__cluster *c, uint64_t now_ns)
@@ -371,7 +373,10 @@ static void run(struct phub__cluster *c)
 
 uint64_t phub__cluster_deadline(const struct phub__cluster *c)
 {
-    return c->due_ns;
+    if (c->left || c->swim.probes_open == 0)
+        return c->due_ns;
+    return c->swim.probes_due_ns < c->due_ns ? c->swim.probes_due_ns
+                                             : c->due_ns;
 }
 
 void phub__cluster_tick(struct phub__cluster *c, uint64_t now_ns)

@@ -57,6 +57,7 @@ struct phub__swim {
     uint32_t health;
     bool hints;               /* some entry has probe_now */
     uint32_t probes_open;
+    uint64_t probes_due_ns;   /* none of them is due before; if one is open */
     uint32_t relays_open;
     struct phub__probe probes[PHUB__PROBES_MAX];
     struct phub__relay relays[PHUB__RELAYS_MAX];
@@ -131,7 +132,7 @@ struct phub__cluster {
     uint32_t strategies_count;
     uint64_t now_ns;                     /* of the call being handled */
     uint64_t start_ns;
-    uint64_t due_ns;                     /* what deadline() says */
+    uint64_t due_ns;                     /* but for open probes */
     struct phub__members members;
     struct phub_view *view;
     struct phub__changes now;

@@ -152,6 +152,15 @@ static void send_ping(struct phub__cluster *c, struct phub__entry *to,
     phub__cluster_send(c, to);
 }
 
+/* When the last one that is open is answered nobody needs to be woken. */
+static void probe_wake(struct phub__swim *s, const struct phub__probe *p)
+{
+    uint64_t at = p->indirect_ns < p->fail_ns ? p->indirect_ns : p->fail_ns;
+
+    if (s->probes_open == 1 || at < s->probes_due_ns)
+        s->probes_due_ns = at;
+}
+
 void phub__swim_ping(struct phub__cluster *c, struct phub__entry *to)
 {
     struct phub__swim *s = &c->swim;
@@ -173,8 +182,7 @@ void phub__swim_ping(struct phub__cluster *c, struct phub__entry *to)
             .fail_ns = c->now_ns
                 + slow * phub__cluster_ms(c->params.probe_interval),
         };
-        phub__cluster_wake(c, p->indirect_ns);
-        phub__cluster_wake(c, p->fail_ns);
+        probe_wake(s, p);
     }
     send_ping(c, to, p->seq);
 }
@@ -228,6 +236,7 @@ static void tick_probes(struct phub__cluster *c)
 {
     uint32_t left = c->swim.probes_open;
 
+    c->swim.probes_due_ns = PHUB__NEVER;
     for (struct phub__probe *p = c->swim.probes;
          left > 0 && p < c->swim.probes + PHUB__PROBES_MAX; p++) {
         if (p->seq == 0)
@@ -239,8 +248,7 @@ static void tick_probes(struct phub__cluster *c)
         }
         if (c->now_ns >= p->indirect_ns)
             ask_others(c, p);
-        phub__cluster_wake(c, p->indirect_ns);
-        phub__cluster_wake(c, p->fail_ns);
+        probe_wake(&c->swim, p);
     }
 }
 
