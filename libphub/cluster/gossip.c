@@ -365,8 +365,11 @@ int phub__gossip_apply(struct phub__cluster *c, const struct phub__news *news,
 void phub__gossip_take(struct phub__cluster *c, uint64_t from,
                        const struct phub__message *m)
 {
-    struct phub__entry *e = phub__members_find(&c->members, from);
+    struct phub__entry *e;
 
+    if (m->news_count == 0)
+        return;
+    e = phub__members_find(&c->members, from);
     for (uint32_t i = 0; i < m->news_count; i++)
         if (m->news[i].node == c->node
             || (m->news[i].node == from && e != NULL

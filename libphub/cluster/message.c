@@ -208,6 +208,14 @@ static bool is_empty(const struct phub__message *m, enum key key)
 
 static_assert(KEY_COUNT <= 32, "a key is a bit");
 
+static uint8_t *key_put(uint8_t *out, uint32_t key)
+{
+    if (key >= 24)
+        *out++ = 24; /* a byte follows */
+    *out++ = (uint8_t)key;
+    return out;
+}
+
 static size_t usual_write(const struct phub__message *m,
                           const struct type *type, uint8_t *buf)
 {
@@ -227,7 +235,7 @@ static size_t usual_write(const struct phub__message *m,
             memcpy(&value, at, sizeof value);
             if (value == 0 && !needed)
                 continue;
-            out = phub__number_put(out, 0, key);
+            out = key_put(out, key);
             out = phub__number_put(out, 0, value);
             break;
         case FIELD_TEXT:
@@ -235,7 +243,7 @@ static size_t usual_write(const struct phub__message *m,
             assert(text.size <= fields[key].max);
             if (text.size == 0 && !needed)
                 continue;
-            out = phub__number_put(out, 0, key);
+            out = key_put(out, key);
             out = phub__number_put(out, 3, text.size);
             if (text.size > 0)
                 memcpy(out, text.data, text.size);
@@ -245,7 +253,7 @@ static size_t usual_write(const struct phub__message *m,
         case FIELD_STRATEGIES:
             if (!needed)
                 continue;
-            out = phub__number_put(out, 0, key);
+            out = key_put(out, key);
             *out++ = 4 << 5; /* an empty array */
             break;
         }
@@ -440,18 +448,26 @@ static void read_fields(struct phub_cbor_reader *r, struct phub__message *m,
 }
 
 /* Printable ASCII; eight at a time, by the carries that others leave. */
+static uint64_t odd_bytes(const uint8_t *text)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t word;
+
+    memcpy(&word, text, sizeof word);
+    return (word | (word - ones * ' ') | (word + ones)) & ones << 7;
+}
+
 static bool is_plain(const uint8_t *text, size_t size)
 {
-    const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
-    uint64_t word = 0, odd = 0;
+    uint64_t odd = 0;
 
-    for (size_t i = 0; i < size; i += sizeof word) {
-        word = ones * ' ';
-        memcpy(&word, text + i, size - i < sizeof word ? size - i
-                                                       : sizeof word);
-        odd |= word | (word - ones * ' ') | (word + ones);
-    }
-    return (odd & high) == 0;
+    for (size_t i = 0; i + 8 <= size; i += 8)
+        odd |= odd_bytes(text + i);
+    if (size >= 8)
+        return (odd | odd_bytes(text + size - 8)) == 0; /* and the rest */
+    for (size_t i = 0; i < size; i++)
+        odd |= text[i] < ' ' || text[i] >= 0x7f;
+    return odd == 0;
 }
 
 /* Read a message without lists; false: it is another, or none. */
@@ -476,7 +492,9 @@ static bool usual_read(struct phub__message *m, const struct type *type,
         field = &fields[key];
         to = (char *)m + field->offset;
         if (field->kind == FIELD_UINT) {
-            at = phub__number_get(at, end, 0, &value);
+            at = end - at < (ptrdiff_t)PHUB__NUMBER_MAX
+               ? phub__number_get(at, end, 0, &value)
+               : phub__number_get_in(at, &value);
             if (at == NULL || value > field->max)
                 return false;
             memcpy(to, &value, sizeof value);

@@ -51,6 +51,8 @@ struct phub__resolved {
     const char *const *endpoints; /* borrowed until return */
 };
 
+#define PHUB__LINK_HEAD_MAX 256u /* bytes of link_send()'s head */
+
 enum phub__file_op {
     PHUB__FILE_REPLACE,  /* whole content, atomically, synced before done */
     PHUB__FILE_APPEND,   /* at the end; not synced */
@@ -117,7 +119,7 @@ struct phub_env {
     void (*net_close)(struct phub_env *env);
     int (*link_open)(struct phub_env *env, const char *endpoint,
                      enum phub__link_kind kind, struct phub__link **link);
-    /* Send head (copied) followed by body (borrowed; a reference is taken;
+    /* Send head (copied, at most PHUB__LINK_HEAD_MAX bytes) followed by body (borrowed; a reference is taken;
      * may be NULL) as one frame.  Never blocks, may be lost.
      * Errors: PHUB_EBUSY when the link's queue is full. */
     int (*link_send)(struct phub_env *env, struct phub__link *link,

@@ -195,6 +195,19 @@ static struct phub__link *link_of(struct peer *peer, unsigned lane)
     return peer->links[kind];
 }
 
+static void envelope_fill(struct phub__hub *hub,
+                          struct phub__envelope *envelope,
+                          uint8_t head[PHUB__ENVELOPE_MAX], size_t *size)
+{
+    envelope->hub = hub->hub_hash;
+    envelope->node = hub->node;
+    envelope->boot = hub->boot;
+    envelope->lamport = hub->lamport;
+    envelope->view = phub__view_hash(phub__hub_view(hub));
+    phub__envelope_write(envelope, head, size);
+    hub->counters.frames_out++;
+}
+
 static int put(struct phub__hub *hub, struct phub__link *link,
                struct phub__envelope *envelope, struct phub_buf *body)
 {
@@ -203,14 +216,32 @@ static int put(struct phub__hub *hub, struct phub__link *link,
 
     if (link == NULL)
         return PHUB_ENODEDOWN;
-    envelope->hub = hub->hub_hash;
-    envelope->node = hub->node;
-    envelope->boot = hub->boot;
-    envelope->lamport = hub->lamport;
-    envelope->view = phub__view_hash(phub__hub_view(hub));
-    phub__envelope_write(envelope, head, &size);
-    hub->counters.frames_out++;
+    envelope_fill(hub, envelope, head, &size);
     return hub->env->link_send(hub->env, link, head, size, body);
+}
+
+/* The same with bytes of the caller's.  What is small goes with the head. */
+static void put_bytes(struct phub__hub *hub, struct phub__link *link,
+                      struct phub__envelope *envelope, const uint8_t *body,
+                      size_t body_size)
+{
+    uint8_t head[PHUB__LINK_HEAD_MAX];
+    struct phub_buf *buf;
+    size_t size;
+
+    if (link == NULL)
+        return;
+    envelope_fill(hub, envelope, head, &size);
+    if (body_size <= sizeof head - size) {
+        memcpy(head + size, body, body_size);
+        (void)hub->env->link_send(hub->env, link, head, size + body_size,
+                                  NULL);
+        return;
+    }
+    buf = phub__buf_copy(body, body_size);
+    if (buf != NULL)
+        (void)hub->env->link_send(hub->env, link, head, size, buf);
+    phub__buf_unref(&buf);
 }
 
 static void emit(void *arg, struct phub__envelope *envelope,
@@ -417,15 +448,11 @@ void phub__peer_cluster_send(void *arg, const struct phub__cluster_to *to,
         .type = (uint16_t)type, .lane = PHUB__LANE_PROBE,
         .target = to->node, .target_boot = to->boot };
     struct peer *peer = to->node != 0 ? find(hub, to->node) : NULL;
-    struct phub_buf *buf = phub__buf_copy(body, size);
 
-    if (buf == NULL)
-        return;
-    (void)put(hub, peer != NULL ? link_of(peer, PHUB__LANE_PROBE)
+    put_bytes(hub, peer != NULL ? link_of(peer, PHUB__LANE_PROBE)
                                 : phub__stranger_link(hub->peers->strangers,
-                                                    to->endpoint),
-              &envelope, buf);
-    phub__buf_unref(&buf);
+                                                      to->endpoint),
+              &envelope, body, size);
 }
 
 /* --- in ------------------------------------------------------------------------------ */

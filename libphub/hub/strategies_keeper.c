@@ -656,9 +656,11 @@ static void offer(struct phub__hub *hub, uint32_t kind)
 void phub__strategies_round(struct phub__hub *hub)
 {
     struct phub__strategies *s = hub->set;
-    uint32_t kind, i;
+    uint32_t kind, i, offered = 0;
 
-    if (hub->set->asking || hub->draining || hub->stopping ||
+    for (kind = 1; kind < PHUB__KINDS; kind++)
+        offered += s->offered[kind] != 0;
+    if (offered == 0 || s->asking || hub->draining || hub->stopping ||
         !settled(hub) || !phub__hub_may_run(hub) ||
         phub__hub_away(hub) != 0)
         return;

@@ -62,9 +62,12 @@ static void tell_known(const struct phub__registry *registry)
 int phub__registry_admits(const struct phub__registry *registry,
                           uint64_t node)
 {
-    const struct phub__index_node *entry =
-        phub__index_node(&registry->index, node);
+    const struct phub__index_node *entry;
 
+    if (registry->index.forgotten_count == 0 &&
+        registry->index.known_count < PHUB__NODES_KNOWN_MAX)
+        return 0;
+    entry = phub__index_node(&registry->index, node);
     if (entry != NULL && entry->forgotten)
         return PHUB_EFORGOTTEN;
     if (entry != NULL && entry->known)

@@ -7,6 +7,7 @@
  * Tests hold the two against each other. */
 #include "config.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include <xxhash.h>
@@ -113,30 +114,41 @@ void phub__envelope_write(const struct phub__envelope *e,
 
 #define KEYS 15u               /* and 0, which none has */
 #define REQUIRED 0x3eu         /* keys 1 to 5 */
+#define USUAL_MAX (1 + (KEYS - 1) * (1 + PHUB__NUMBER_MAX))
 
-/* Read a usual envelope; gives its end, NULL if it is not one. */
-static const uint8_t *usual_read(struct phub_bytes frame,
-                                 struct phub__envelope *e)
+static_assert(USUAL_MAX <= PHUB__ENVELOPE_MAX, "keys are single bytes");
+
+/* Read a usual envelope; gives its size, 0 if it is not one.  Each pair is of a
+ * key of its own, so all of them lie within USUAL_MAX bytes. */
+static size_t usual_read(struct phub_bytes frame, struct phub__envelope *e)
 {
-    const uint8_t *end = frame.data + frame.size;
-    uint64_t value[KEYS] = { 0 }, pairs;
-    unsigned key = 0, seen = 0;
-    const uint8_t *at = phub__number_get(frame.data, end, 5, &pairs);
+    uint8_t padded[USUAL_MAX];
+    const uint8_t *from = frame.data, *at;
+    uint64_t value[KEYS] = { 0 };
+    unsigned key = 0, seen = 0, pairs;
 
-    if (at == NULL)
-        return NULL;
-    for (; pairs > 0; pairs--) {
-        if (at == end || *at <= key || *at >= KEYS)
-            return NULL;
+    if (frame.size < USUAL_MAX) {
+        memset(padded, 0, sizeof padded);
+        if (frame.size > 0)
+            memcpy(padded, frame.data, frame.size);
+        from = padded;
+    }
+    at = from + 1;
+    if (from[0] >> 5 != 5 || (from[0] & 0x1f) >= KEYS)
+        return 0;
+    for (pairs = from[0] & 0x1f; pairs > 0; pairs--) {
+        if (*at <= key || *at >= KEYS)
+            return 0;
         key = *at;
         seen |= 1u << key;
-        at = phub__number_get(at + 1, end, 0, &value[key]);
+        at = phub__number_get_in(at + 1, &value[key]);
         if (at == NULL)
-            return NULL;
+            return 0;
     }
     if ((seen & REQUIRED) != REQUIRED || value[1] > UINT8_MAX
-        || value[2] > UINT16_MAX || value[8] > PHUB__LANE_MAX)
-        return NULL;
+        || value[2] > UINT16_MAX || value[8] > PHUB__LANE_MAX
+        || (size_t)(at - from) > frame.size)
+        return 0;
     *e = (struct phub__envelope){
         .version = (uint8_t)value[1], .type = (uint16_t)value[2],
         .hub = value[3], .node = value[4], .boot = value[5],
@@ -144,29 +156,28 @@ static const uint8_t *usual_read(struct phub_bytes frame,
         .lane = (uint8_t)value[8], .sequence = value[9],
         .session = value[10], .ack = value[11], .ack_session = value[12],
         .lamport = value[13], .view = value[14] };
-    return at;
+    return (size_t)(at - from);
 }
 
 int phub__frame_open(struct phub_bytes frame, struct phub__envelope *envelope,
                      struct phub_bytes *body)
 {
     struct phub__reader r;
-    const uint8_t *at;
+    size_t size;
 
     if (frame.size > PHUB__FRAME_MAX)
         return PHUB_ELIMIT;
-    at = usual_read(frame, envelope);
-    if (at == NULL) {
+    size = usual_read(frame, envelope);
+    if (size == 0) {
         phub__reader_init(&r, frame);
         if (!phub__decode_item(&phub__envelope_schema, &r, envelope, NULL,
                                NULL))
             return r.error;
-        at = frame.data + r.at;
+        size = r.at;
     }
     if (envelope->node == 0 || envelope->boot == 0)
         return PHUB_EPROTO;
-    *body = (struct phub_bytes){
-        at, (size_t)(frame.data + frame.size - at) };
+    *body = (struct phub_bytes){ frame.data + size, frame.size - size };
     if (envelope->version < PHUB__PROTOCOL_MIN
         || envelope->version > PHUB__PROTOCOL)
         return PHUB_EVERSION;

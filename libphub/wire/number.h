@@ -60,4 +60,24 @@ static inline const uint8_t *phub__number_get(const uint8_t *at,
     return at + 1 + width;
 }
 
+/* The same for a number (major type 0) where PHUB__NUMBER_MAX bytes may be read
+ * whatever they are: that what was read is there is for the caller to see. */
+static inline const uint8_t *phub__number_get_in(const uint8_t *at,
+                                                 uint64_t *value)
+{
+    uint64_t bytes;
+    unsigned width;
+
+    if (at[0] < 24) {
+        *value = at[0];
+        return at + 1;
+    }
+    if (at[0] > 27)
+        return NULL;
+    width = 1u << (at[0] - 24);
+    memcpy(&bytes, at + 1, sizeof bytes);
+    *value = be64toh(bytes) >> (64 - 8 * width);
+    return at + 1 + width;
+}
+
 #endif

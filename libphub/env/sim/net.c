@@ -23,7 +23,6 @@
 #define WHOLE_KEPT 1024u
 #define CONNECT_MAX (200 * PHUB__SIM_MS)
 
-#define HEAD_MAX 192u          /* an envelope is shorter */
 #define SHARED_SIZE 512u       /* of bodies whose hash is kept for the next */
 
 /* The body is shared by all that it was sent to. */
@@ -34,7 +33,7 @@ struct phub__sim_frame {
     struct phub_buf *body;          /* NULL: none */
     uint64_t arrives;
     uint32_t head_size;
-    uint8_t head[HEAD_MAX];
+    uint8_t head[PHUB__LINK_HEAD_MAX];
 };
 
 struct phub__link {
@@ -483,7 +482,7 @@ static int link_send(struct phub_env *env, struct phub__link *link,
         process->world->traffic.refused++;
         return PHUB_EBUSY;
     }
-    phub__assert(head_size <= HEAD_MAX);
+    phub__assert(head_size <= PHUB__LINK_HEAD_MAX);
     frame = frame_new(process->world);
     frame->body = phub__buf_ref(body);
     frame->head_size = (uint32_t)head_size;

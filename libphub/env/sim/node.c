@@ -18,9 +18,12 @@
 
 static uint64_t drift(const struct phub__sim_node *node, uint64_t t)
 {
-    int64_t whole = (int64_t)(t / MILLION) * node->ppm;
-    int64_t rest = (int64_t)(t % MILLION) * node->ppm / MILLION;
+    int64_t whole, rest;
 
+    if (node->ppm == 0)
+        return t;
+    whole = (int64_t)(t / MILLION) * node->ppm;
+    rest = (int64_t)(t % MILLION) * node->ppm / MILLION;
     return t + (uint64_t)(whole + rest);
 }
 

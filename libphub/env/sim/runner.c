@@ -198,6 +198,18 @@ static uint32_t end_all(struct phub__sim_node *node,
 static void guard_check(void *arg);
 static void actors_arm(struct phub__sim_runner *runner, uint64_t delay);
 
+/* Look then instead of when it was said before. */
+static void arm(struct phub__world *world, struct phub__sim_event **check,
+                uint64_t at, unsigned content, void (*fn)(void *arg),
+                void *arg)
+{
+    if (*check != NULL)
+        phub__sim_event_move(world, *check, at);
+    else
+        *check = phub__sim_event(world, at, NULL, PHUB__SIM_RUNNER, content,
+                                 fn, NULL, arg);
+}
+
 /* On a slow machine its children end late, if within the kill margin. */
 static uint64_t guard_late(const struct phub__sim_node *node)
 {
@@ -208,12 +220,9 @@ static void guard_arm(struct phub__sim_node *node, uint64_t delay)
 {
     struct phub__sim_guard *guard = node->guard;
 
-    phub__sim_event_cancel(node->world, &guard->check);
-    guard->check = phub__sim_event(node->world,
-                                   phub__sim_when_boot(node, guard->deadline)
-                                       + guard_late(node) + delay,
-                                   NULL, PHUB__SIM_RUNNER, 1, guard_check,
-                                   NULL, node);
+    arm(node->world, &guard->check,
+        phub__sim_when_boot(node, guard->deadline) + guard_late(node) + delay,
+        1, guard_check, node);
 }
 
 static void guard_check(void *arg)
@@ -571,12 +580,9 @@ static void actors_arm(struct phub__sim_runner *runner, uint64_t delay)
 {
     struct phub__sim_node *node = runner->process->node;
 
-    phub__sim_event_cancel(node->world, &runner->check);
-    runner->check = phub__sim_event(node->world,
-                                    phub__sim_when_boot(node, runner->deadline)
-                                        + guard_late(node) + delay,
-                                    NULL, PHUB__SIM_RUNNER, 6, actors_check,
-                                    NULL, runner);
+    arm(node->world, &runner->check,
+        phub__sim_when_boot(node, runner->deadline) + guard_late(node) + delay,
+        6, actors_check, runner);
 }
 
 /* Their workers look at the deadline before each step, however much waits for
