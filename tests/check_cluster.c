@@ -103,6 +103,33 @@ START_TEST(a_daemon_restarted_faster_than_detection_is_a_new_start_of_its_node)
 }
 END_TEST
 
+static int has_addresses(const struct daemon *d)
+{
+    char path[512];
+
+    snprintf(path, sizeof path, "%s/addresses", d->state);
+    return access(path, R_OK) == 0;
+}
+
+START_TEST(daemons_that_start_again_without_seeds_find_whom_they_knew)
+{
+    struct daemon *a, *b;
+    char endpoint[64];
+
+    hub_start(2);
+    a = &world.daemons[0];
+    b = &world.daemons[1];
+    await(SOON, has_addresses(b));
+    snprintf(endpoint, sizeof endpoint, "%s", a->endpoint);
+    daemon_signal(b, SIGKILL);
+    daemon_signal(a, SIGKILL);
+    daemon_start_wait(a, "--listen", endpoint, NULL);
+    daemon_start_wait(b, NULL);
+    await(SOON, members(a, 2));
+    await(SOON, members(b, 2));
+}
+END_TEST
+
 /* --- refusals -------------------------------------------------------------------- */
 
 struct refusal {
@@ -238,6 +265,8 @@ int main(void)
     tcase_add_test(
         tcase,
         a_daemon_restarted_faster_than_detection_is_a_new_start_of_its_node);
+    tcase_add_test(tcase,
+        daemons_that_start_again_without_seeds_find_whom_they_knew);
     tcase_add_loop_test(
         tcase,
         a_join_that_does_not_fit_is_refused_and_both_logs_name_both_values, 0,

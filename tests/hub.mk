@@ -88,6 +88,11 @@ TESTS          += tests/check_order
 tests_check_order_SOURCES = tests/check_order.c $(hub_fixture)
 tests_check_order_LDADD   = $(hub_ldadd)
 
+check_PROGRAMS += tests/check_addresses
+TESTS          += tests/check_addresses
+tests_check_addresses_SOURCES = tests/check_addresses.c $(hub_fixture)
+tests_check_addresses_LDADD   = $(hub_ldadd)
+
 check_PROGRAMS += tests/check_store tests/check_drain
 TESTS          += tests/check_store tests/check_drain
 tests_check_store_SOURCES = tests/check_store.c $(hub_fixture)

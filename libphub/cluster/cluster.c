@@ -220,6 +220,7 @@ void phub__cluster_free(struct phub__cluster **cluster)
     c->magic = 0;
     phub__change_fini(c);
     phub__join_fini(c);
+    phub__address_fini(c);
     phub__members_fini(&c->members);
     free(c->grant.rules[0].voters);
     free(c->grant.rules[1].voters);

@@ -40,6 +40,7 @@
 #define PHUB__ZONE_MAX 63u           /* bytes */
 #define PHUB__LABELS_MAX 255u        /* bytes: "key=value,key=value" */
 #define PHUB__SEEDS_MAX 64u          /* endpoints to join through */
+#define PHUB__ADDRESSES_MAX 1024u    /* of nodes known before this start */
 #define PHUB__STRATEGIES_MAX 32u     /* strategies that a node offers */
 #define PHUB__STRATEGY_NAME_MAX 63u  /* bytes, kind and name each */
 #define PHUB__REFUSAL_MAX 512u       /* bytes of a refusal's text, with zero */
@@ -250,6 +251,18 @@ int phub__cluster_offer(struct phub__cluster *cluster,
 int phub__cluster_start(struct phub__cluster *cluster,
                         const char *const *seeds, uint32_t seeds_count,
                         uint64_t now_ns);
+
+/* Node was a member at that endpoint (copied) before this start: look for it
+ * there, too, once started.
+ * Errors: PHUB_EINVAL (no such node, none but ourselves, no endpoint),
+ * PHUB_ELIMIT, PHUB_ENOMEM. */
+int phub__cluster_remember(struct phub__cluster *cluster, uint64_t node,
+                           const char *endpoint);
+/* The endpoint of the index-th that is still looked for so; NULL if index is
+ * not below their count.  Borrowed until the next call that is not an asking
+ * one. */
+const char *phub__cluster_remembered(const struct phub__cluster *cluster,
+                                     uint32_t index, uint64_t *node);
 
 /* Take a message.  Errors: PHUB_EPROTO (malformed: count it), PHUB_EREFUSED
  * (well-formed and not for us, or stale), PHUB_ENOMEM. */

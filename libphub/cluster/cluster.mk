@@ -1,6 +1,7 @@
 # libphub/cluster/cluster.mk: member, swim, view, grant, discovery.
 # SPDX-License-Identifier: MIT
 libphub_core_la_SOURCES += \
+	libphub/cluster/address.c \
 	libphub/cluster/change.c \
 	libphub/cluster/cluster.c libphub/cluster/cluster.h \
 	libphub/cluster/gossip.c \

@@ -88,6 +88,15 @@ struct phub__join {
     char refusal[PHUB__REFUSAL_MAX];
 };
 
+struct phub__address;
+
+/* Those known before this start that are in no list of today. */
+struct phub__addresses {
+    struct phub__address **list;
+    uint32_t count;
+    uint64_t next_ns;         /* none is asked before */
+};
+
 struct phub__settle {
     uint64_t first_ns;        /* 0 = nothing to settle */
     uint64_t last_ns;
@@ -141,6 +150,7 @@ struct phub__cluster {
     struct phub__swim swim;
     struct phub__gossip gossip;
     struct phub__join join;
+    struct phub__addresses addresses;
     struct phub__grant grant;
     struct phub__cluster_stats stats;
     struct phub__event_text *events;     /* PHUB__EVENTS_MAX */
@@ -262,6 +272,13 @@ void phub__join_left(struct phub__cluster *c, struct phub__entry *e);
 /* Drop a member that is forgotten and not live, now or when our promises to it
  * are over. */
 void phub__join_forget(struct phub__cluster *c, struct phub__entry *e);
+/* Ask there: may I. */
+void phub__join_ask(struct phub__cluster *c, const char *endpoint);
+/* The next wait, doubled up to the longest, and a quarter more or less; but
+ * never above the longest, for whoever has just started counts on being asked
+ * within that time by all who live and know it (hub/settle.c). */
+uint64_t phub__join_back_off(struct phub__cluster *c, uint64_t *wait_ns);
+bool phub__join_has_seed(struct phub__cluster *c, const char *endpoint);
 /* Somebody we do not know talks to us as to a member. */
 void phub__join_stranger(struct phub__cluster *c, struct phub_bytes endpoint);
 int phub__join_in(struct phub__cluster *c,
@@ -273,5 +290,10 @@ int phub__join_in_answer(struct phub__cluster *c,
 int phub__join_in_confirm(struct phub__cluster *c,
                           const struct phub__cluster_from *from,
                           const struct phub__message *m);
+
+/* --- address.c: those known before this start --- */
+void phub__address_start(struct phub__cluster *c);
+void phub__address_tick(struct phub__cluster *c);
+void phub__address_fini(struct phub__cluster *c);
 
 #endif

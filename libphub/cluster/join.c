@@ -4,16 +4,16 @@
  * A node is a hub of its own from its first moment.  It asks every seed, and
  * every endpoint of a lost member, for ever and with back-off: JOIN.  One that
  * said goodbye is asked, too, by a few and with the longest wait: it may be
- * back where none of its seeds is any more.  The other
- * compares hub id, protocol, lease length, strategies and identity, and
- * answers welcome, or no with a text that names the thing and both values;
- * both sides report a no.  A welcome is confirmed (JOIN_CONFIRM), and only
- * then does the answerer count the asker as a member: a JOIN that came through
- * a link that is cut the other way would else make a member that cannot hear
- * us, over and over.  The asker counts the answerer as a member on the answer.
- * Then each sends the other its member list, and two hubs have become one: so
- * two daemons that name each other as seeds and start at once merge, and so
- * splits heal.
+ * back where none of its seeds is any more; who was known before this start is
+ * asked as well (address.c).  The other compares hub id, protocol, lease length,
+ * strategies and identity, and answers welcome, or no with a text that names
+ * the thing and both values; both sides report a no.  A welcome is confirmed
+ * (JOIN_CONFIRM), and only then does the answerer count the asker as a member:
+ * a JOIN that came through a link that is cut the other way would else make a
+ * member that cannot hear us, over and over.  The asker counts the answerer as
+ * a member on the answer.  Then each sends the other its member list, and two
+ * hubs have become one: so two daemons that name each other as seeds and start
+ * at once merge, and so splits heal.
  *
  * Nothing is kept between the steps.  The asker's cookie and the answerer's
  * nonce are hashes over a secret, what they are for and the time, good for
@@ -113,7 +113,7 @@ static struct phub__entry *lost_at(struct phub__cluster *c,
     return NULL;
 }
 
-static void send_join(struct phub__cluster *c, const char *endpoint)
+void phub__join_ask(struct phub__cluster *c, const char *endpoint)
 {
     const struct phub__entry *lost = lost_at(c, endpoint);
 
@@ -137,10 +137,7 @@ static void send_join(struct phub__cluster *c, const char *endpoint)
     phub__cluster_send_to(c, 0, 0, endpoint);
 }
 
-/* The next wait, doubled up to the longest, and a quarter more or less; but
- * never above the longest, for whoever has just started counts on being asked
- * within that time by all who live and know it (hub/settle.c). */
-static uint64_t back_off(struct phub__cluster *c, uint64_t *wait_ns)
+uint64_t phub__join_back_off(struct phub__cluster *c, uint64_t *wait_ns)
 {
     uint64_t max = phub__cluster_ms(c->params.rejoin_interval_max);
     uint64_t wait = *wait_ns < max ? *wait_ns : max;
@@ -170,8 +167,8 @@ static void tick_seeds(struct phub__cluster *c)
             continue;
         }
         if (c->now_ns >= s->next_ns) {
-            send_join(c, s->endpoint);
-            s->next_ns = c->now_ns + back_off(c, &s->wait_ns);
+            phub__join_ask(c, s->endpoint);
+            s->next_ns = c->now_ns + phub__join_back_off(c, &s->wait_ns);
         }
         phub__cluster_wake(c, s->next_ns);
     }
@@ -236,8 +233,9 @@ static void call_lost(struct phub__cluster *c)
             continue;
         if (!e->forgotten && c->now_ns >= e->rejoin_ns) {
             if (e->pub.state == PHUB__MEMBER_DEAD || looks_for(c, e))
-                send_join(c, e->pub.endpoint);
-            e->rejoin_ns = c->now_ns + back_off(c, &e->rejoin_wait_ns);
+                phub__join_ask(c, e->pub.endpoint);
+            e->rejoin_ns = c->now_ns
+                + phub__join_back_off(c, &e->rejoin_wait_ns);
         }
         set_due(c, e);
     }
@@ -258,6 +256,7 @@ void phub__join_tick(struct phub__cluster *c)
 {
     tick_seeds(c);
     tick_lost(c);
+    phub__address_tick(c);
 }
 
 /* From now on, first after about so long. */
@@ -265,7 +264,7 @@ static void look_for(struct phub__cluster *c, struct phub__entry *e,
                      uint32_t wait_ms)
 {
     e->rejoin_wait_ns = phub__cluster_ms(wait_ms);
-    e->rejoin_ns = c->now_ns + back_off(c, &e->rejoin_wait_ns);
+    e->rejoin_ns = c->now_ns + phub__join_back_off(c, &e->rejoin_wait_ns);
     set_due(c, e);
 }
 
@@ -287,7 +286,7 @@ void phub__join_stranger(struct phub__cluster *c, struct phub_bytes endpoint)
         return;
     c->join.stranger_ns = c->now_ns + STRANGER_NS;
     text_of(endpoint, to);
-    send_join(c, to);
+    phub__join_ask(c, to);
 }
 
 int phub__cluster_start(struct phub__cluster *c, const char *const *seeds,
@@ -314,6 +313,7 @@ int phub__cluster_start(struct phub__cluster *c, const char *const *seeds,
     if (!c->started) {
         c->start_ns = now_ns;
         phub__grant_stalled(c);
+        phub__address_start(c);
     }
     c->started = true;
     phub__cluster_wake(c, now_ns);
@@ -507,6 +507,11 @@ static struct phub__seed *seed_at(struct phub__cluster *c,
         if (same(endpoint, bytes_of(c->join.seeds[i].endpoint)))
             return &c->join.seeds[i];
     return NULL;
+}
+
+bool phub__join_has_seed(struct phub__cluster *c, const char *endpoint)
+{
+    return seed_at(c, bytes_of(endpoint)) != NULL;
 }
 
 /* We are held dead at this incarnation: be back above it. */

@@ -13,6 +13,7 @@
 
 #include <phub/error.h>
 
+#include "hub/addresses.h"
 #include "hub/confirm.h"
 #include "hub/departed.h"
 #include "hub/drain.h"
@@ -269,6 +270,7 @@ static void cluster_event(void *arg, const struct phub__cluster_event *event)
     case PHUB__CLUSTER_MEMBER:
         phub__hub_log(hub, PHUB__LOG_NOTICE, "node '%s': %s",
                       event->member->name, event->text);
+        phub__addresses_changed(hub);
         return;
     case PHUB__CLUSTER_LEASE:
         could = phub__hub_in_charge(hub);
@@ -454,6 +456,7 @@ int phub__hub_start(struct phub__hub *hub, char *error, size_t error_max)
         rc = phub__store_load(hub, error, error_max);
     if (rc != 0)
         return rc;
+    phub__addresses_load(hub);
     phub__hub_look_around(hub);
     hub->lamport_before = hub->lamport;
     phub__hub_lease_mode(hub);
@@ -659,6 +662,8 @@ static int parts_new(struct phub__hub *hub)
     if (rc == 0)
         rc = phub__rows_new(hub);
     if (rc == 0)
+        rc = phub__addresses_new(hub);
+    if (rc == 0)
         rc = phub__answers_new(hub);
     if (rc == 0)
         rc = phub__locals_new(hub, &hub->locals);
@@ -774,6 +779,7 @@ void phub__hub_free(struct phub__hub **result)
     for (i = 0; hub->seeds != NULL && i < hub->seeds->count; i++)
         phub__free(hub->seeds->endpoints[i]);
     phub__free(hub->seeds);
+    phub__addresses_free(hub);
     if (hub->cluster_timer != NULL)
         env->timer_free(env, &hub->cluster_timer);
     if (hub->seeds_timer != NULL)

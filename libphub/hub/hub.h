@@ -68,6 +68,7 @@ struct phub__departed;
 struct phub__synced;
 struct phub__drain;
 struct phub__seeds;
+struct phub__addresses_file;
 struct phub__state_out;
 struct phub__handover;
 struct phub__presend;
@@ -146,6 +147,7 @@ struct phub__hub {
     uint64_t cluster_armed_ns;      /* deadline that it runs for, 0: none */
     struct phub__timer *stop_timer;
     struct phub__seeds *seeds;
+    struct phub__addresses_file *addresses;
     struct phub__supervisor *supervisor;
     struct phub__loader *loader;
     struct phub__strategy *strategies[PHUB__KINDS]; /* in charge */

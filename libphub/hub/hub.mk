@@ -16,6 +16,7 @@ dist_pkgdata_DATA += defaults.conf
 pkginclude_HEADERS += libphub/phub/phub.h libphub/phub/control.h
 libphub_core_la_SOURCES += \
 	libphub/hub/hub.c libphub/hub/hub.h \
+	libphub/hub/addresses.c libphub/hub/addresses.h \
 	libphub/hub/alter.c libphub/hub/alter.h \
 	libphub/hub/arrival.c libphub/hub/cause.c libphub/hub/cause.h \
 	libphub/hub/command.c libphub/hub/command.h \

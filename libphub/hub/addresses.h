@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* addresses: where known nodes could be reached last, on the disk. */
+#ifndef PHUB__HUB_ADDRESSES_H
+#define PHUB__HUB_ADDRESSES_H
+
+#include "hub/hub.h"
+
+int phub__addresses_new(struct phub__hub *hub);
+void phub__addresses_free(struct phub__hub *hub);
+/* Tell the cluster whom to look for. */
+void phub__addresses_load(struct phub__hub *hub);
+/* The members may be others, or elsewhere. */
+void phub__addresses_changed(struct phub__hub *hub);
+
+#endif
