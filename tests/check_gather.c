@@ -10,6 +10,7 @@
 #include "hub/gather.h"
 #include "hub/rows.h"
 #include "hub/synced.h"
+#include "hub/synced_private.h"
 #include "hub_fixture.h"
 
 #define NODES (PHUB__GATHER_FROM + 1)
@@ -203,6 +204,61 @@ START_TEST(what_comes_before_its_member_is_in_view_counts_when_it_is)
 }
 END_TEST
 
+/* --- covered ----------------------------------------------------------------- */
+
+/* Made up: nobody has such a registry. */
+enum { EARLIER = 1001, ANSWERED = 1002, LATE = 1003, OTHER_BOOT = 1004 };
+
+static struct phub__heard *takes(struct phub__hub *hub, uint32_t index,
+                                 uint64_t boot, uint64_t number,
+                                 uint64_t digest)
+{
+    struct phub__heard *heard = phub__heard_find(hub->synced,
+                                                 hubs.ids[index]);
+    struct phub__op_view_sync sync = {
+        .view_hash = phub__view_hash(phub__hub_view(hub)),
+        .boot = boot, .number = number, .digest = digest };
+    struct phub_buf *summary = NULL;
+
+    ck_assert_ptr_nonnull(heard);
+    if (digest == ANSWERED) {
+        ck_assert_int_eq(phub__registry_summary_buf(hub->registry, &summary),
+                         0);
+        sync.summary = phub__buf_bytes(summary);
+    }
+    phub__heard_take(hub, heard, &sync);
+    phub__buf_unref(&summary);
+    return heard;
+}
+
+/* Of node 1, with a summary of what this one has too; others tell the same
+ * digests as it did, and have no summary. */
+static void covers(struct phub__hub *hub, void *none)
+{
+    uint64_t n = 1u << 20;
+
+    (void)none;
+    takes(hub, 1, 10, n, OTHER_BOOT);
+    takes(hub, 1, 11, n, EARLIER);
+    ck_assert(!phub__heard_covered(hub, takes(hub, 2, 10, n, EARLIER)));
+    ck_assert(!phub__heard_covered(hub, takes(hub, 3, 10, n, ANSWERED + 10)));
+    ck_assert(phub__heard_covered(hub, takes(hub, 1, 11, n + 2, ANSWERED)));
+    takes(hub, 1, 11, n + 1, LATE);
+    takes(hub, 1, 10, n + 1, OTHER_BOOT);
+    ck_assert(phub__heard_covered(hub, phub__heard_find(hub->synced,
+                                                        hubs.ids[2])));
+    ck_assert(phub__heard_covered(hub, takes(hub, 4, 10, n, LATE)));
+    ck_assert(!phub__heard_covered(hub, takes(hub, 5, 10, n, OTHER_BOOT)));
+    ck_assert(!phub__heard_covered(hub, phub__heard_find(hub->synced,
+                                                         hubs.ids[3])));
+}
+
+START_TEST(what_one_had_before_an_answer_that_is_covered_is_covered_of_all)
+{
+    hubs_do(&hubs, 0, covers, NULL);
+}
+END_TEST
+
 /* --- by way of one ----------------------------------------------------------- */
 
 struct told {
@@ -298,6 +354,8 @@ int main(void)
     tcase_add_test(tc, what_is_passed_on_counts_in_its_boot_only);
     tcase_add_test(tc,
                    what_comes_before_its_member_is_in_view_counts_when_it_is);
+    tcase_add_test(
+        tc, what_one_had_before_an_answer_that_is_covered_is_covered_of_all);
     tcase_add_test(tc, what_one_was_told_last_is_passed_on_to_all);
     tcase_add_test(tc, of_what_one_was_told_often_only_the_last_is_passed_on);
     tcase_add_test(tc, whose_lease_lapsed_believes_only_themselves);

@@ -166,11 +166,16 @@ static int all_told(struct phub__hub *hub)
     return count >= phub__view_count(view);
 }
 
+uint64_t phub__gather_wait_ns(const struct phub__hub *hub)
+{
+    return WAIT_MS * NS_PER_MS + WAIT_EACH_NS *
+           (uint64_t)phub__view_count(phub__hub_view(hub));
+}
+
 static void arm(struct phub__hub *hub)
 {
     struct phub__gather *gather = hub->gather;
-    uint64_t wait_ns = WAIT_MS * NS_PER_MS + WAIT_EACH_NS *
-                       (uint64_t)phub__view_count(phub__hub_view(hub));
+    uint64_t wait_ns = phub__gather_wait_ns(hub);
     int now = all_told(hub);
 
     if (gather->armed && !now)

@@ -16,6 +16,8 @@ uint64_t phub__gatherer(const struct phub_view *view, uint32_t second);
 /* Pass this VIEW_SYNC of a member, ourselves too, on to all. */
 void phub__gather_told(struct phub__hub *hub, uint64_t node,
                        uint64_t view_hash, struct phub_buf *body);
+/* So long it waits for what others have to tell. */
+uint64_t phub__gather_wait_ns(const struct phub__hub *hub);
 void phub__gather_view_changed(struct phub__hub *hub);
 void phub__gather_received(struct phub__hub *hub, struct phub_buf *body);
 

@@ -68,8 +68,8 @@ libphub_core_la_SOURCES += \
 	libphub/hub/linger.c libphub/hub/linger.h \
 	libphub/hub/undo.c libphub/hub/undo.h \
 	libphub/hub/gather.c libphub/hub/gather.h \
-	libphub/hub/synced_lost.c libphub/hub/synced_whole.c \
-	libphub/hub/synced_private.h \
+	libphub/hub/synced_heard.c libphub/hub/synced_lost.c \
+	libphub/hub/synced_whole.c libphub/hub/synced_private.h \
 	libphub/hub/synced.c libphub/hub/synced.h \
 	libphub/hub/subscribe.c libphub/hub/subscribe.h \
 	libphub/hub/tagged.c libphub/hub/tagged.h \

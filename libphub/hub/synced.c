@@ -10,10 +10,12 @@
  * What goes to all is a digest of the summary.  Who has another one asks for
  * the summary, with its own, one member after the other: the answer comes
  * behind the rows that were missing, and mostly the others need not be asked
- * any more.  Who was behind tells its new digest to all, before they ask.
- * In a large hub one member gathers what all tell (gather.c).  Telling and
- * asking wait as long as n * n messages take at a microsecond each, so that a
- * burst of changes costs a large hub little, and a small one nothing.
+ * any more (synced_heard.c).  Who was behind tells its new digest to all, before
+ * they ask.  In a large hub one member gathers what all tell (gather.c), and
+ * there is a pause behind the first answer, for all have learnt by then, and
+ * tell so.  Telling and asking wait as long as n * n messages take at a
+ * microsecond each, so that a burst of changes costs a large hub little, and a
+ * small one nothing.
  *
  * Why that is enough: a member that says hash V keeps no child any more that
  * V gives to somebody else; whatever it decided as keeper of an earlier view
@@ -80,18 +82,6 @@ int phub__synced_new(struct phub__hub *hub)
         ? PHUB_ENOMEM : 0;
 }
 
-static void heard_clear(struct phub__heard *heard)
-{
-    heard->covered = heard->stuck = 0;
-    phub__buf_unref(&heard->summary);
-    phub__free(heard->held);
-    heard->held = NULL;
-    heard->held_count = 0;
-    phub__free(heard->leases);
-    heard->leases = NULL;
-    heard->leases_count = 0;
-}
-
 void phub__synced_free(struct phub__hub *hub)
 {
     uint32_t i;
@@ -99,7 +89,7 @@ void phub__synced_free(struct phub__hub *hub)
     if (hub->synced == NULL)
         return;
     for (i = 0; i < hub->synced->heard_count; i++) {
-        heard_clear(hub->synced->heard[i]);
+        phub__heard_clear(hub->synced->heard[i]);
         phub__free(hub->synced->heard[i]);
     }
     phub__free(hub->synced->heard);
@@ -122,59 +112,6 @@ int phub__synced_stale(const struct phub__hub *hub)
     return hub->synced->stale;
 }
 
-/* --- what was heard ------------------------------------------------------------- */
-
-/* The index of the first one that is not below node. */
-static uint32_t heard_from(const struct phub__synced *synced, uint64_t node)
-{
-    uint32_t low = 0, high = synced->heard_count;
-
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-
-        if (synced->heard[middle]->node < node)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-static struct phub__heard *heard_find(const struct phub__synced *synced,
-                                uint64_t node)
-{
-    uint32_t at = heard_from(synced, node);
-
-    return at < synced->heard_count && synced->heard[at]->node == node
-        ? synced->heard[at] : NULL;
-}
-
-static struct phub__heard *heard_new(struct phub__synced *synced, uint64_t node)
-{
-    uint32_t at = heard_from(synced, node);
-    struct phub__heard *heard;
-
-    if (synced->heard_count == synced->heard_room) {
-        uint32_t room = synced->heard_room == 0 ? 8 : synced->heard_room * 2;
-        struct phub__heard **all = phub__realloc(synced->heard,
-                                           room * sizeof(struct phub__heard *));
-
-        if (all == NULL)
-            return NULL;
-        synced->heard = all;
-        synced->heard_room = room;
-    }
-    heard = phub__calloc(1, sizeof *heard);
-    if (heard == NULL)
-        return NULL;
-    heard->node = node;
-    memmove(synced->heard + at + 1, synced->heard + at,
-            (synced->heard_count - at) * sizeof(struct phub__heard *));
-    synced->heard[at] = heard;
-    synced->heard_count++;
-    return heard;
-}
-
 void phub__synced_forget(struct phub__hub *hub)
 {
     struct phub__synced *synced = hub->synced;
@@ -190,19 +127,10 @@ void phub__synced_forget(struct phub__hub *hub)
             synced->heard[kept++] = heard;
             continue;
         }
-        heard_clear(heard);
+        phub__heard_clear(heard);
         phub__free(heard);
     }
     synced->heard_count = kept;
-}
-
-struct phub__heard *phub__heard_now(struct phub__hub *hub, uint64_t node)
-{
-    struct phub__heard *heard = heard_find(hub->synced, node);
-
-    return heard != NULL &&
-           heard->view_hash == phub__view_hash(phub__hub_view(hub))
-        ? heard : NULL;
 }
 
 /* --- telling ------------------------------------------------------------------ */
@@ -357,21 +285,6 @@ static void repair(struct phub__hub *hub, uint64_t node,
 
 /* --- complete? ------------------------------------------------------------------ */
 
-static int covered(struct phub__hub *hub, struct phub__heard *heard)
-{
-    bool covers = heard->covered ||
-                  phub__registry_had_digest(hub->registry, heard->digest);
-
-    if (!covers && heard->summary != NULL)
-        (void)phub__registry_covers(hub->registry,
-                                    phub__buf_bytes(heard->summary), &covers);
-    if (!covers)
-        return 0;
-    heard->covered = 1;
-    phub__buf_unref(&heard->summary);
-    return 1;
-}
-
 static void ask_later(struct phub__hub *hub)
 {
     struct phub__synced *synced = hub->synced;
@@ -383,21 +296,22 @@ static void ask_later(struct phub__hub *hub)
                           hub->env->now_ns(hub->env) + phub__synced_spread_ns(hub));
 }
 
-/* Ask the next member that has told something that we do not cover. */
+/* Ask the next member that has told something that we do not cover; each node
+ * begins behind itself, so that not all ask the same. */
 static void ask_next(struct phub__hub *hub)
 {
     struct phub__synced *synced = hub->synced;
     struct phub_view *view = phub__hub_view(hub);
-    uint32_t i;
+    uint32_t count = phub__view_count(view), i;
+    uint32_t self = phub__view_index(view, hub->node);
 
     if (synced->complete || synced->asked != 0)
         return;
-    for (i = synced->evaluated; i < phub__view_count(view); i++) {
-        uint64_t node = phub__view_at(view, i)->id;
+    for (i = 1; i < count; i++) {
+        uint64_t node = phub__view_at(view, (self + i) % count)->id;
         struct phub__heard *heard = phub__heard_now(hub, node);
 
-        if (node == hub->node || heard == NULL || heard->stuck ||
-            covered(hub, heard))
+        if (heard == NULL || heard->stuck || phub__heard_covered(hub, heard))
             continue;
         synced->asked = node;
         synced->asked_digest = phub__registry_digest(hub->registry);
@@ -405,6 +319,25 @@ static void ask_next(struct phub__hub *hub)
         tell(hub, node, TELL_ASK | TELL_SUMMARY);
         return;
     }
+}
+
+/* One has answered.  The others have learnt as much meanwhile and tell so by
+ * the gatherer, as this one does, before they are asked too; once in a view. */
+static int ask_pauses(struct phub__hub *hub)
+{
+    struct phub__synced *synced = hub->synced;
+    uint64_t now = hub->env->now_ns(hub->env);
+
+    if (synced->complete || synced->paused || synced->direct ||
+        phub__gatherer(phub__hub_view(hub), 0) == 0)
+        return 0;
+    synced->paused = synced->ask_due = 1;
+    if (synced->told_digest != phub__registry_digest(hub->registry))
+        tell_later(hub, 0);
+    hub->env->timer_start(hub->env, synced->ask_timer,
+                          now + phub__synced_spread_ns(hub) +
+                              2 * phub__gather_wait_ns(hub));
+    return 1;
 }
 
 static void ask_fired(void *arg)
@@ -450,7 +383,7 @@ static int recovered(struct phub__hub *hub)
     members = nodes + phub__view_count(view);
     for (i = 0; i < phub__view_count(view); i++) {
         uint64_t node = phub__view_at(view, i)->id;
-        const struct phub__heard *heard = heard_find(synced, node);
+        const struct phub__heard *heard = phub__heard_find(synced, node);
 
         members[all++] = node;
         if (node == hub->node ? !synced->recovering
@@ -504,7 +437,7 @@ static void evaluate(struct phub__hub *hub)
         heard = phub__heard_now(hub, node);
         if (heard == NULL)
             return;
-        if (!covered(hub, heard)) {
+        if (!phub__heard_covered(hub, heard)) {
             ask_later(hub);
             return;
         }
@@ -551,7 +484,7 @@ static void unhear(struct phub__synced *synced,
     uint32_t i;
 
     for (i = 0; i < count; i++)
-        if ((heard = heard_find(synced, gone[i].node)) != NULL)
+        if ((heard = phub__heard_find(synced, gone[i].node)) != NULL)
             heard->view_hash = 0;
 }
 
@@ -565,7 +498,7 @@ void phub__synced_view_changed(struct phub__hub *hub,
 
     hub->synced->complete = 0;
     hub->synced->evaluated = 0;
-    hub->synced->second = hub->synced->direct = 0;
+    hub->synced->second = hub->synced->direct = hub->synced->paused = 0;
     if (phub__view_index(change->new_view, hub->synced->asked) ==
         PHUB__VIEW_NONE)
         hub->synced->asked = 0;
@@ -603,7 +536,7 @@ void phub__synced_restart(struct phub__hub *hub)
     hub->synced->evaluated = 0;
     hub->synced->asked = 0;
     for (i = 0; i < hub->synced->heard_count; i++) {
-        heard_clear(hub->synced->heard[i]);
+        phub__heard_clear(hub->synced->heard[i]);
         hub->synced->heard[i]->view_hash = 0;
     }
     hub->synced->direct = 1;
@@ -614,58 +547,22 @@ void phub__synced_restart(struct phub__hub *hub)
 
 /* --- hearing --------------------------------------------------------------------- */
 
-static void keep_held(struct phub__heard *heard,
-                      const struct phub__op_view_sync *sync)
-{
-    heard->held = phub__held_copy(sync->held.items, sync->held.count);
-    if (heard->held != NULL)
-        heard->held_count = sync->held.count;
-}
-
-/* Take over what a member says, unless it has said something newer. */
-static void hear(struct phub__hub *hub, struct phub__heard *heard,
-                 const struct phub__op_view_sync *sync)
-{
-    struct phub__synced *synced = hub->synced;
-    uint32_t at = phub__view_index(phub__hub_view(hub), heard->node);
-
-    if (sync->boot != 0 && (sync->boot < heard->boot ||
-        (sync->boot == heard->boot && sync->number <= heard->number)))
-        return;
-    heard_clear(heard);
-    heard->boot = sync->boot;
-    heard->number = sync->number;
-    heard->view_hash = sync->view_hash;
-    heard->digest = sync->digest;
-    heard->new_here = sync->new_here != 0;
-    heard->recovering = sync->recovering;
-    heard->partial = (enum phub__partial)sync->partial;
-    phub__confirm_floor_seen(hub, sync->floor);
-    if (at < synced->evaluated)
-        synced->evaluated = at;
-    if (sync->summary.size != 0)
-        heard->summary = phub__buf_copy(sync->summary.data,
-                                        sync->summary.size);
-    keep_held(heard, sync);
-    phub__lost_heard(hub, heard, sync);
-}
-
 void phub__synced_received(struct phub__hub *hub, uint64_t from,
                            struct phub_buf *body)
 {
     struct phub__synced *synced = hub->synced;
     struct phub__op_view_sync sync;
-    struct phub__heard *heard = heard_find(synced, from);
+    struct phub__heard *heard = phub__heard_find(synced, from);
     int answer;
 
     if (phub__hub_decode(hub, &phub__op_view_sync_schema, body, &sync) != 0)
         return;
     answer = from == synced->asked && sync.summary.size != 0;
     if (heard == NULL)
-        heard = heard_new(synced, from);
+        heard = phub__heard_new(synced, from);
     if (heard == NULL)
         goto out;
-    hear(hub, heard, &sync);
+    phub__heard_take(hub, heard, &sync);
     if (sync.gather)
         phub__gather_told(hub, from, sync.view_hash, body);
     if (sync.summary.size != 0)
@@ -676,12 +573,12 @@ out:
     phub__hub_decoded(hub);
     if (answer) {
         synced->asked = 0;
-        if (heard != NULL && !covered(hub, heard) && synced->asked_digest ==
-            phub__registry_digest(hub->registry))
+        if (heard != NULL && !phub__heard_covered(hub, heard) &&
+            synced->asked_digest == phub__registry_digest(hub->registry))
             heard->stuck = 1;
     }
     evaluate(hub);
-    if (answer)
+    if (answer && !ask_pauses(hub))
         ask_next(hub);
 }
 
@@ -691,7 +588,7 @@ int phub__synced_passed_on(struct phub__hub *hub, uint64_t of,
     const struct phub_view_node *node =
         phub__view_find(phub__hub_view(hub), of);
     struct phub__op_view_sync sync;
-    struct phub__heard *heard = heard_find(hub->synced, of);
+    struct phub__heard *heard = phub__heard_find(hub->synced, of);
     int early;
 
     if (hub->synced->direct ||
@@ -699,9 +596,9 @@ int phub__synced_passed_on(struct phub__hub *hub, uint64_t of,
         return 0;
     early = node == NULL || sync.boot > node->boot;
     if (heard == NULL && !early)
-        heard = heard_new(hub->synced, of);
+        heard = phub__heard_new(hub->synced, of);
     if (heard != NULL && !early && sync.boot == node->boot)
-        hear(hub, heard, &sync);
+        phub__heard_take(hub, heard, &sync);
     phub__hub_decoded(hub);
     evaluate(hub);
     return early ? PHUB_EAGAIN : 0;
@@ -743,7 +640,8 @@ void phub__synced_round(struct phub__hub *hub)
     synced->asked = 0;
     if (synced->stale || !gatherer_waits(hub))
         tell(hub, 0, synced->stale ? TELL_ASK : TELL_ASK | TELL_UNHEARD);
-    ask_next(hub);
+    if (!synced->ask_due)
+        ask_next(hub);
     evaluate(hub);
 }
 

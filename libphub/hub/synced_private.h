@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* synced_private: what synced.c (complete?), synced_whole.c (is that all?) and
- * synced_lost.c (may they be replaced?) share. */
+/* synced_private: what synced.c (complete?), synced_heard.c (of what the members
+ * told), synced_whole.c (is that all?) and synced_lost.c (may they be
+ * replaced?) share. */
 #ifndef PHUB__HUB_SYNCED_PRIVATE_H
 #define PHUB__HUB_SYNCED_PRIVATE_H
 
@@ -8,6 +9,7 @@
 #include "hub/synced.h"
 
 #define PHUB__LEASES_MAX 1024u   /* lost nodes told of in one message */
+#define PHUB__COVERED_MAX 64u    /* digests of others that are remembered */
 
 /* The newest message of one member. */
 struct phub__heard {
@@ -15,6 +17,7 @@ struct phub__heard {
     uint64_t boot, number;       /* which statement of whom it is */
     uint64_t view_hash;
     uint64_t digest;
+    uint64_t digest_before;      /* of its statement before; 0: covered */
     uint64_t recovering;
     enum phub__partial partial;
     int covered;
@@ -41,6 +44,8 @@ struct phub__lost {
 struct phub__synced {
     struct phub__heard **heard;        /* by node */
     uint32_t heard_count, heard_room;
+    uint64_t covered[PHUB__COVERED_MAX]; /* digests, round and round */
+    uint32_t covered_next;
     struct phub__lost *lost;
     struct phub__timer *tell_timer, *ask_timer;
     int tell_due, tell_asks, ask_due; /* their timers run */
@@ -52,6 +57,7 @@ struct phub__synced {
     uint64_t asked;              /* has not answered yet; 0: nobody */
     uint64_t asked_digest;       /* ours then */
     int behind;                  /* somebody had to be asked */
+    int paused;                  /* for once, in this view, before more were */
     uint32_t evaluated;          /* so many of the view are covered */
     int complete, ever, stale;
     uint64_t lapsed_ns;          /* when it became stale */
@@ -59,8 +65,20 @@ struct phub__synced {
     enum phub__partial partial;
 };
 
+/* --- synced_heard.c -------------------------------------------------------- */
+struct phub__heard *phub__heard_find(const struct phub__synced *synced,
+                                     uint64_t node);
+/* For one that has none yet; NULL: out of memory. */
+struct phub__heard *phub__heard_new(struct phub__synced *synced,
+                                    uint64_t node);
+void phub__heard_clear(struct phub__heard *heard);
 /* Its message of the view that we are in, or NULL. */
 struct phub__heard *phub__heard_now(struct phub__hub *hub, uint64_t node);
+/* Take over what a member says, unless it has said something newer. */
+void phub__heard_take(struct phub__hub *hub, struct phub__heard *heard,
+                      const struct phub__op_view_sync *sync);
+/* Have we seen all that it had? */
+int phub__heard_covered(struct phub__hub *hub, struct phub__heard *heard);
 
 /* --- synced_lost.c --------------------------------------------------------- */
 void phub__lost_free(struct phub__synced *synced);
