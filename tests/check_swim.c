@@ -306,6 +306,82 @@ START_TEST(a_one_way_cut_is_quiet_and_heals)
 }
 END_TEST
 
+/* All but one, who is away. */
+static uint64_t joins_without(const struct sim *sim, uint32_t away)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < sim->count; i++)
+        sum += i == away ? 0 : sim->nodes[i].joins;
+    return sum;
+}
+
+/* First after 15 s, in the end every four minutes, by each of the four. */
+START_TEST(one_that_left_is_looked_for_more_and_more_seldom)
+{
+    struct sim sim;
+    uint64_t before;
+
+    settled(&sim, 1, 5);
+    sim_leave(&sim, 1);
+    before = joins_without(&sim, 1);
+    sim_run(&sim, 60 * SIM_S);
+    ck_assert_uint_ge(joins_without(&sim, 1) - before, 4);
+    sim_run(&sim, 3600 * SIM_S);
+    before = joins_without(&sim, 1);
+    sim_run(&sim, 3600 * SIM_S);
+    ck_assert_uint_ge(joins_without(&sim, 1) - before, 4 * 12);
+    ck_assert_uint_le(joins_without(&sim, 1) - before, 4 * 20);
+    sim_boot(&sim, 1, 0);
+    ck_assert_uint_le(sim_run_until_agreed(&sim, 600 * SIM_S), 240 * SIM_S);
+    sim_fini(&sim);
+}
+END_TEST
+
+/* By one that has company; alone it asks as it asks a seed. */
+START_TEST(one_that_was_known_before_the_start_is_asked_more_and_more_seldom)
+{
+    struct sim sim;
+    uint64_t before, alone;
+
+    settled(&sim, 1, 2);
+    sim_crash(&sim, 0);
+    sim.nodes[0].remembers = "sim://gone";
+    sim_boot(&sim, 0, 2);
+    ck_assert(sim_run_until_agreed(&sim, 30 * SIM_S) != UINT64_MAX);
+    sim_run(&sim, 3600 * SIM_S);
+    before = sim.nodes[0].joins;
+    sim_run(&sim, 3600 * SIM_S);
+    ck_assert_uint_ge(sim.nodes[0].joins - before, 12);
+    ck_assert_uint_le(sim.nodes[0].joins - before, 20);
+    sim_leave(&sim, 1);
+    sim_run(&sim, 3600 * SIM_S);
+    before = sim.nodes[0].joins;
+    sim_run(&sim, 3600 * SIM_S);
+    alone = sim.nodes[0].joins - before;
+    ck_assert_uint_ge(alone, 3600 / 15);
+    sim_fini(&sim);
+}
+END_TEST
+
+/* For ever within the longest wait, by all: it did not choose to go. */
+START_TEST(one_that_was_lost_is_looked_for_within_the_longest_wait_for_ever)
+{
+    struct sim sim;
+    uint64_t before;
+
+    settled(&sim, 1, 5);
+    sim_crash(&sim, 1);
+    sim_run(&sim, 3600 * SIM_S);
+    before = joins_without(&sim, 1);
+    sim_run(&sim, 600 * SIM_S);
+    ck_assert_uint_ge(joins_without(&sim, 1) - before, 4 * 600 / 15);
+    sim_boot(&sim, 1, 0);
+    ck_assert_uint_le(sim_run_until_agreed(&sim, 60 * SIM_S), 15 * SIM_S);
+    sim_fini(&sim);
+}
+END_TEST
+
 START_TEST(leaving_is_not_a_loss)
 {
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
@@ -576,6 +652,11 @@ static Suite *suite(void)
     tcase_add_test(t, a_partition_heals_by_itself);
     tcase_add_test(t, one_link_that_is_cut_loses_nobody);
     tcase_add_test(t, a_one_way_cut_is_quiet_and_heals);
+    tcase_add_test(t, one_that_left_is_looked_for_more_and_more_seldom);
+    tcase_add_test(t,
+                   one_that_was_known_before_the_start_is_asked_more_and_more_seldom);
+    tcase_add_test(t,
+                   one_that_was_lost_is_looked_for_within_the_longest_wait_for_ever);
     tcase_add_test(t, leaving_is_not_a_loss);
     tcase_add_test(t, a_goodbye_that_was_lost_is_said_again);
     tcase_add_test(t, loss_of_a_tenth_loses_nobody);

@@ -110,6 +110,7 @@ static void on_send(void *arg, const struct phub__cluster_to *to,
 
     n->sent++;
     n->lists += type == PHUB__CLUSTER_SYNC && size > 40;
+    n->joins += type == PHUB__CLUSTER_JOIN;
     while (i < sim->count && strcmp(sim->nodes[i].endpoint, to->endpoint) != 0)
         i++;
     if (i == sim->count)
@@ -224,6 +225,9 @@ void sim_boot(struct sim *sim, uint32_t i, uint32_t seeds_mask)
     n->thaw_ns = 0;
     rc = phub__cluster_new(&n->self, &n->params, &io, sim_local_ns(n),
                            &n->cluster, error, sizeof error);
+    assert(rc == 0);
+    if (n->remembers != NULL)
+        rc = phub__cluster_remember(n->cluster, 999, n->remembers);
     assert(rc == 0);
     rc = phub__cluster_start(n->cluster, seeds, count, sim_local_ns(n));
     assert(rc == 0);

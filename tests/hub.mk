@@ -4,6 +4,9 @@
 check_PROGRAMS += tests/check_conf
 TESTS          += tests/check_conf
 
+check_PROGRAMS += tests/check_stranger
+TESTS          += tests/check_stranger
+
 check_PROGRAMS += tests/check_hook tests/check_cause tests/check_spec
 TESTS          += tests/check_hook tests/check_cause tests/check_spec
 

@@ -6,7 +6,8 @@
  * place in the member list of today, alive, lost or gone, is looked for by that
  * (join.c), and no more by this; who was forgotten, by nobody.
  *
- * The first questions are spread, so that one of many that live is found
+ * Most of them may be gone for good; so who has company asks them more and more
+ * seldom.  The first questions are spread, so that one of many that live is found
  * before all are asked. */
 #include "config.h"
 
@@ -79,7 +80,8 @@ static void ask(struct phub__cluster *c, struct phub__address *a)
     if (!phub__join_has_seed(c, a->endpoint)
         && phub__members_at(&c->members, a->endpoint) == NULL)
         phub__join_ask(c, a->endpoint);
-    a->next_ns = c->now_ns + phub__join_back_off(c, &a->wait_ns);
+    a->next_ns = c->now_ns + phub__join_back_off(
+        c, &a->wait_ns, phub__cluster_others(c) > 0 ? PHUB__JOIN_SELDOM : 1);
 }
 
 void phub__address_tick(struct phub__cluster *c)

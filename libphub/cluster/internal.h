@@ -274,10 +274,13 @@ void phub__join_left(struct phub__cluster *c, struct phub__entry *e);
 void phub__join_forget(struct phub__cluster *c, struct phub__entry *e);
 /* Ask there: may I. */
 void phub__join_ask(struct phub__cluster *c, const char *endpoint);
-/* The next wait, doubled up to the longest, and a quarter more or less; but
- * never above the longest, for whoever has just started counts on being asked
- * within that time by all who live and know it (hub/settle.c). */
-uint64_t phub__join_back_off(struct phub__cluster *c, uint64_t *wait_ns);
+/* The next wait, doubled up to so many times the longest, and a quarter more or
+ * less; but never above that, for who was lost and has just started counts on
+ * being asked within the longest wait by all who lost it (hub/settle.c). */
+uint64_t phub__join_back_off(struct phub__cluster *c, uint64_t *wait_ns,
+                             uint32_t times);
+/* Of who need not be there: it will ask us, too. */
+#define PHUB__JOIN_SELDOM 16u
 bool phub__join_has_seed(struct phub__cluster *c, const char *endpoint);
 /* Somebody we do not know talks to us as to a member. */
 void phub__join_stranger(struct phub__cluster *c, struct phub_bytes endpoint);

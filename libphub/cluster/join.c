@@ -3,9 +3,10 @@
  *
  * A node is a hub of its own from its first moment.  It asks every seed, and
  * every endpoint of a lost member, for ever and with back-off: JOIN.  One that
- * said goodbye is asked, too, by a few and with the longest wait: it may be
- * back where none of its seeds is any more; who was known before this start is
- * asked as well (address.c).  The other compares hub id, protocol, lease length,
+ * said goodbye is asked, too, by a few, first after the longest wait and then
+ * more and more seldom: it may be back where none of its seeds is any more, but
+ * then it asks us, too, for who was known before this start is asked as well
+ * (address.c).  The other compares hub id, protocol, lease length,
  * strategies and identity, and answers welcome, or no with a text that names
  * the thing and both values; both sides report a no.  A welcome is confirmed
  * (JOIN_CONFIRM), and only then does the answerer count the asker as a member:
@@ -137,9 +138,10 @@ void phub__join_ask(struct phub__cluster *c, const char *endpoint)
     phub__cluster_send_to(c, 0, 0, endpoint);
 }
 
-uint64_t phub__join_back_off(struct phub__cluster *c, uint64_t *wait_ns)
+uint64_t phub__join_back_off(struct phub__cluster *c, uint64_t *wait_ns,
+                             uint32_t times)
 {
-    uint64_t max = phub__cluster_ms(c->params.rejoin_interval_max);
+    uint64_t max = times * phub__cluster_ms(c->params.rejoin_interval_max);
     uint64_t wait = *wait_ns < max ? *wait_ns : max;
     uint64_t longest = wait + wait / 4 < max ? wait + wait / 4 : max;
     uint64_t shortest = wait - wait / 4;
@@ -168,7 +170,7 @@ static void tick_seeds(struct phub__cluster *c)
         }
         if (c->now_ns >= s->next_ns) {
             phub__join_ask(c, s->endpoint);
-            s->next_ns = c->now_ns + phub__join_back_off(c, &s->wait_ns);
+            s->next_ns = c->now_ns + phub__join_back_off(c, &s->wait_ns, 1);
         }
         phub__cluster_wake(c, s->next_ns);
     }
@@ -221,6 +223,16 @@ static bool looks_for(const struct phub__cluster *c,
         && phub__members_at(&c->members, e->pub.endpoint) == NULL;
 }
 
+/* The next time for one that is lost or has left. */
+static void put_off(struct phub__cluster *c, struct phub__entry *e)
+{
+    uint32_t times = e->pub.state == PHUB__MEMBER_LEFT
+                   ? PHUB__JOIN_SELDOM : 1;
+
+    e->rejoin_ns = c->now_ns
+                 + phub__join_back_off(c, &e->rejoin_wait_ns, times);
+}
+
 /* Those whose time has come; then it is known whose is next. */
 static void call_lost(struct phub__cluster *c)
 {
@@ -234,8 +246,7 @@ static void call_lost(struct phub__cluster *c)
         if (!e->forgotten && c->now_ns >= e->rejoin_ns) {
             if (e->pub.state == PHUB__MEMBER_DEAD || looks_for(c, e))
                 phub__join_ask(c, e->pub.endpoint);
-            e->rejoin_ns = c->now_ns
-                + phub__join_back_off(c, &e->rejoin_wait_ns);
+            put_off(c, e);
         }
         set_due(c, e);
     }
@@ -264,7 +275,7 @@ static void look_for(struct phub__cluster *c, struct phub__entry *e,
                      uint32_t wait_ms)
 {
     e->rejoin_wait_ns = phub__cluster_ms(wait_ms);
-    e->rejoin_ns = c->now_ns + phub__join_back_off(c, &e->rejoin_wait_ns);
+    put_off(c, e);
     set_due(c, e);
 }
 

@@ -25,6 +25,8 @@
 
 #define BACKLOG_FRAMES_MAX 65536u      /* per peer, behind a full window */
 #define BACKLOG_BYTES_MAX 67108864u
+#define STRANGER_SPARE_MS 5000u
+#define NS_PER_MS 1000000ull
 #define PEERS_FIRST 8u      /* a power of 2 */
 
 /* A control message that waits for room in its session's window. */
@@ -637,7 +639,11 @@ int phub__peers_new(struct phub__hub *hub)
         return PHUB_ENOMEM;
     hub->peers = peers;
     peers->timer = hub->env->timer_new(hub->env, tick, hub);
-    peers->strangers = phub__strangers_new(hub->env);
+    /* One that is lost is asked before that, and its link kept: it is heard at
+     * once when a cut ends. */
+    peers->strangers = phub__strangers_new(
+        hub->env, (hub->options.cluster.rejoin_interval_max +
+                   STRANGER_SPARE_MS) * NS_PER_MS);
     if (peers->timer == NULL || peers->strangers == NULL ||
         phub__own_new(hub) != 0) {
         phub__peers_free(hub);

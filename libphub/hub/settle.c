@@ -9,11 +9,12 @@
  * what was its, and may know what it does not: as long as it is lonely it
  * starts nothing, and answers "again" rather than "not found".
  *
- * It cannot wait for ever, for they may be dead.  Whoever lives and once knew
- * it tries to reach it every rejoin_interval_max at the latest; when that has
- * passed too, it is alone as far as anybody can tell: a partition, for which
- * there is a strategy.  That there is no such child it does not claim as long
- * (synced.c: partial). */
+ * It cannot wait for ever, for they may be dead.  Whoever lives and has lost
+ * it tries to reach it every rejoin_interval_max at the latest, and it tries
+ * to reach all that it knew (addresses.c), for those to whom it said goodbye
+ * look for it but seldom; when that has passed too, it is alone as far as
+ * anybody can tell: a partition, for which there is a strategy.  That there is
+ * no such child it does not claim as long (synced.c: partial). */
 #include "config.h"
 
 #include <stdio.h>
