@@ -115,50 +115,129 @@ START_TEST(a_series_finds_what_is_in_it)
 }
 END_TEST
 
+static void entry_put(struct phub__authors *authors,
+                      struct phub__author *author, uint64_t sequence,
+                      uint8_t carries, uint8_t records)
+{
+    static struct phub__row row;
+    struct phub__entry entry = { .author = author, .sequence = sequence,
+                                 .row = &row, .carries = carries,
+                                 .records = records };
+
+    ck_assert_int_eq(phub__entry_prepare(author), 0);
+    phub__entry_commit(authors, &entry);
+}
+
+static struct phub__dot dot_of(const struct phub__author *author,
+                               uint64_t sequence)
+{
+    return (struct phub__dot){ author->node, author->boot, sequence };
+}
+
 START_TEST(sums_are_the_same_whatever_way_the_live_entries_came_about)
 {
     struct phub__authors a = { .at = NULL }, b = { .at = NULL };
     struct phub__author *x, *y;
-    struct phub__entry *entries[100], *entry;
-    uint64_t seed = 3, i;
+    uint64_t i;
 
     ck_assert_int_eq(phub__author_get(&a, 1, 1, &x), 0);
     ck_assert_int_eq(phub__author_get(&b, 1, 1, &y), 0);
-    for (i = 0; i < 100; i++) {
-        ck_assert_int_eq(phub__entry_prepare(&a, x, i + 1, NULL,
-                                             &entries[i]), 0);
-        phub__entry_commit(&a, entries[i],
-                           PHUB__CARRIES_LIFE | PHUB__CARRIES_HOME, 0);
-    }
-    for (i = 0; i < 100; i++) {
+    for (i = 1; i <= 100; i++)
+        entry_put(&a, x, i, PHUB__CARRIES_LIFE | PHUB__CARRIES_HOME, 0);
+    for (i = 1; i <= 100; i++) {
         if (i % 3 == 0)
-            phub__entry_strip(&a, entries[i], PHUB__CARRIES_HOME);
+            phub__entry_strip(&a, dot_of(x, i), PHUB__CARRIES_HOME);
         if (i % 2 == 0)
-            phub__entry_strip(&a, entries[i], PHUB__CARRIES_LIFE);
+            phub__entry_strip(&a, dot_of(x, i), PHUB__CARRIES_LIFE);
     }
     for (i = 100; i > 0; i--) {
-        uint64_t k = i - 1;
-        uint8_t carries = (uint8_t)((k % 3 == 0 ? 0 : PHUB__CARRIES_HOME) |
-                                    (k % 2 == 0 ? 0 : PHUB__CARRIES_LIFE));
+        uint8_t carries = (uint8_t)((i % 3 == 0 ? 0 : PHUB__CARRIES_HOME) |
+                                    (i % 2 == 0 ? 0 : PHUB__CARRIES_LIFE));
 
-        if (carries == 0)
-            continue;
-        ck_assert_int_eq(phub__entry_prepare(&b, y, k + 1, NULL, &entry), 0);
-        phub__entry_commit(&b, entry, carries, 0);
+        if (carries != 0)
+            entry_put(&b, y, i, carries, 0);
     }
     ck_assert_uint_eq(x->hash, y->hash);
     ck_assert_uint_eq(x->count, y->count);
     ck_assert_uint_eq(a.entries, b.entries);
     /* A record is in no sum. */
-    ck_assert_int_eq(phub__entry_prepare(&b, y, 500, NULL, &entry), 0);
-    phub__entry_commit(&b, entry, PHUB__CARRIES_HALF, PHUB__CARRIES_HALF);
+    entry_put(&b, y, 500, PHUB__CARRIES_HALF, PHUB__CARRIES_HALF);
     ck_assert_uint_eq(x->hash, y->hash);
-    ck_assert_uint_eq(b.records.live, 1);
-    phub__entry_strip(&b, entry, PHUB__CARRIES_HALF);
-    ck_assert_uint_eq(b.records.live, 0);
-    (void)random_next(&seed);
+    ck_assert_uint_eq(b.records, 1);
+    phub__entry_strip(&b, dot_of(y, 500), PHUB__CARRIES_HALF);
+    ck_assert_uint_eq(b.records, 0);
     phub__authors_fini(&a);
     phub__authors_fini(&b);
+}
+END_TEST
+
+START_TEST(an_entry_says_what_was_put_and_not_taken)
+{
+    struct phub__authors authors = { .at = NULL };
+    struct phub__entry entry;
+    struct phub__author *author;
+    uint8_t said[64] = { 0 };
+    uint64_t seed = 4, i, live, entries = 0;
+
+    ck_assert_int_eq(phub__author_get(&authors, 1, 1, &author), 0);
+    for (i = 0; i < 20000; i++) {
+        uint64_t at = random_below(&seed, 64);
+        uint8_t what = (uint8_t)(1 + random_below(&seed, 7));
+        uint8_t records = (uint8_t)(what & PHUB__CARRIES_HALF);
+
+        if ((said[at] & what) == 0) {
+            entry_put(&authors, author, at + 1, what, records);
+            said[at] |= what;
+        } else {
+            what &= said[at];
+            phub__entry_strip(&authors, dot_of(author, at + 1), what);
+            said[at] &= (uint8_t)~what;
+        }
+        ck_assert_int_eq(phub__entry_find(author, at + 1, &entry),
+                         said[at] != 0);
+        if (said[at] == 0)
+            continue;
+        ck_assert_uint_eq(entry.carries, said[at]);
+        ck_assert_uint_eq(entry.records, said[at] & PHUB__CARRIES_HALF);
+    }
+    for (i = live = 0; i < author->live.count; i++)
+        live += phub__entry_at(author, (uint32_t)i, &entry);
+    for (i = 0; i < 64; i++)
+        entries += said[i] != 0;
+    ck_assert_uint_eq(live, entries);
+    ck_assert_uint_eq(authors.entries, entries);
+    phub__authors_fini(&authors);
+}
+END_TEST
+
+START_TEST(records_are_walked_once_each_through_all_authors)
+{
+    struct phub__authors authors = { .at = NULL };
+    struct phub__dot cursor = { 0, 0, 0 };
+    struct phub__entry entry;
+    uint64_t node, i;
+    uint32_t count = 0;
+
+    ck_assert(!phub__record_next(&authors, &cursor, &entry));
+    for (node = 1; node <= 20; node++) {
+        struct phub__author *author;
+
+        ck_assert_int_eq(phub__author_get(&authors, node, 1, &author), 0);
+        for (i = 1; i <= node % 4 * 3; i++)
+            entry_put(&authors, author, i, PHUB__CARRIES_HALF,
+                      i % 3 == 0 ? PHUB__CARRIES_HALF : 0);
+    }
+    /* Taking down what the cursor stands on loses nothing. */
+    while (phub__record_next(&authors, &cursor, &entry)) {
+        ck_assert_uint_eq(entry.sequence % 3, 0);
+        ck_assert_uint_eq(entry.records, PHUB__CARRIES_HALF);
+        phub__entry_strip(&authors, phub__entry_dot(&entry),
+                          PHUB__CARRIES_HALF);
+        count++;
+    }
+    ck_assert_uint_eq(count, 5 * (1 + 2 + 3));
+    ck_assert_uint_eq(authors.records, 0);
+    phub__authors_fini(&authors);
 }
 END_TEST
 
@@ -196,6 +275,8 @@ int main(void)
     tcase_add_test(tc, a_series_finds_what_is_in_it);
     tcase_add_test(tc,
                    sums_are_the_same_whatever_way_the_live_entries_came_about);
+    tcase_add_test(tc, an_entry_says_what_was_put_and_not_taken);
+    tcase_add_test(tc, records_are_walked_once_each_through_all_authors);
     tcase_add_test(tc, authors_have_a_limit_and_an_order);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

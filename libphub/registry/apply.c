@@ -116,24 +116,24 @@ static int repair_drop(struct phub__registry *registry,
     int rc = 0;
 
     while (rc == 0) {
-        uint32_t at = phub__series_from(&author->live, sequence + 1);
-        struct phub__entry *entry;
+        uint32_t at = phub__entry_from(author, sequence + 1);
+        struct phub__entry entry;
         uint8_t dead;
 
         if (at == author->live.count ||
-            author->live.slots[at].number > piece->to)
+            phub__entry_sequence(author, at) > piece->to)
             break;
-        sequence = author->live.slots[at].number;
-        entry = author->live.slots[at].ptr;
+        sequence = phub__entry_sequence(author, at);
         while (i < piece->entries.count && entries[i].sequence < sequence)
             i++;
-        if (entry == NULL || !piece_stable(piece, sequence))
+        if (!phub__entry_find(author, sequence, &entry) ||
+            !piece_stable(piece, sequence))
             continue;
-        dead = entry->carries;
+        dead = entry.carries;
         if (i < piece->entries.count && entries[i].sequence == sequence)
             dead &= (uint8_t)~wire_carries(&entries[i]);
         if (dead != 0)
-            rc = phub__registry_drop(registry, entry, dead);
+            rc = phub__registry_drop(registry, &entry, dead);
     }
     return rc;
 }

@@ -92,7 +92,8 @@ static void wire_entry_fill(const struct phub__entry *entry, uint8_t what,
     if (carries & PHUB__CARRIES_HALF) {
         uint32_t at = phub__value_find(value, entry->author->node, &found);
 
-        phub__assert(found && value->halves[at]->entry == entry);
+        phub__assert(found && value->halves[at]->dot.sequence ==
+                                  entry->sequence);
         wire->half = (struct phub_bytes){ value->halves[at]->bytes,
                                           value->halves[at]->size };
     }
@@ -164,11 +165,11 @@ static bool entry_add(struct collector *c, const struct phub__entry *entry,
 /* Append [lo, hi] of an author as one piece, or what fits of it; gives the
  * last sequence that is covered, 0 if none. */
 static uint64_t range_add(struct collector *c,
-                          const struct phub__author *author, uint64_t lo,
+                          struct phub__author *author, uint64_t lo,
                           uint64_t hi)
 {
-    const struct phub__series *live = &author->live;
     struct phub__wire_piece *piece;
+    struct phub__entry entry;
     uint32_t at;
 
     if (c->size > 0 && c->size + PIECE_OVERHEAD > c->size_max) {
@@ -178,14 +179,14 @@ static uint64_t range_add(struct collector *c,
     if (!piece_add(c, author, lo - 1, hi))
         return 0;
     piece = &c->pieces[c->pieces_count - 1];
-    for (at = phub__series_from(live, lo);
-         at < live->count && live->slots[at].number <= hi; at++) {
-        const struct phub__entry *entry = live->slots[at].ptr;
-
-        if (entry == NULL || entry_add(c, entry, UINT8_MAX))
+    for (at = phub__entry_from(author, lo);
+         at < author->live.count && phub__entry_sequence(author, at) <= hi;
+         at++) {
+        if (!phub__entry_at(author, at, &entry) ||
+            entry_add(c, &entry, UINT8_MAX))
             continue;
         /* All below this one is covered, be it live or not. */
-        piece->to = entry->sequence - 1;
+        piece->to = entry.sequence - 1;
         if (piece->to < lo) {
             c->pieces_count--;
             c->size -= PIECE_OVERHEAD;
@@ -241,7 +242,7 @@ int phub__registry_delta(struct phub__registry *registry, uint64_t from,
 }
 
 /* All that we have seen of the author and they have not; true if all fitted. */
-static bool missing_add(struct collector *c, const struct phub__author *author,
+static bool missing_add(struct collector *c, struct phub__author *author,
                         const struct phub__ranges *theirs)
 {
     struct phub__range missing;
@@ -326,7 +327,7 @@ int phub__registry_missing(struct phub__registry *registry,
     }
     phub__stable_note(registry, &summary);
     for (i = 0; i < registry->authors.count; i++) {
-        const struct phub__author *author = registry->authors.at[i];
+        struct phub__author *author = registry->authors.at[i];
         const struct phub__summary_author *theirs =
             phub__summary_find(&summary, author->node, author->boot);
 
@@ -346,8 +347,7 @@ int phub__registry_missing(struct phub__registry *registry,
 
 static int entry_order(const void *a_, const void *b_)
 {
-    const struct phub__entry *a = *(const struct phub__entry *const *)a_;
-    const struct phub__entry *b = *(const struct phub__entry *const *)b_;
+    const struct phub__entry *a = a_, *b = b_;
 
     if (a->author->node != b->author->node)
         return a->author->node < b->author->node ? -1 : 1;
@@ -356,44 +356,55 @@ static int entry_order(const void *a_, const void *b_)
     return a->sequence < b->sequence ? -1 : a->sequence > b->sequence;
 }
 
+static void entry_of(const struct phub__registry *registry,
+                     struct phub__dot dot, struct phub__entry *entry)
+{
+    struct phub__author *author =
+        phub__author_find(&registry->authors, dot.node, dot.boot);
+
+    phub__assert(author != NULL);
+    phub__assert(phub__entry_find(author, dot.sequence, entry));
+}
+
 /* Count, or fill if entries is not NULL. */
-static uint32_t row_entries(const struct phub__row *row, uint8_t what,
-                            const struct phub__entry **entries)
+static uint32_t row_entries(const struct phub__registry *registry,
+                            const struct phub__row *row, uint8_t what,
+                            struct phub__entry *entries)
 {
     const struct phub__value *value = phub__row_value(row);
     uint32_t n = 0, i;
 
     if (value->life != NULL && (what & PHUB__CARRIES_LIFE)) {
         if (entries != NULL)
-            entries[n] = value->life->entry;
+            entry_of(registry, value->life->dot, &entries[n]);
         n++;
     }
-    if (row->home_entry != NULL && (what & PHUB__CARRIES_HOME)) {
+    if (value->home_dot.sequence != 0 && (what & PHUB__CARRIES_HOME)) {
         if (entries != NULL)
-            entries[n] = row->home_entry;
+            entry_of(registry, value->home_dot, &entries[n]);
         n++;
     }
     for (i = 0; i < value->count && (what & PHUB__CARRIES_HALF); i++) {
         if (entries != NULL)
-            entries[n] = value->halves[i]->entry;
+            entry_of(registry, value->halves[i]->dot, &entries[n]);
         n++;
     }
     return n;
 }
 
-static void dots_add(struct collector *c, const struct phub__entry **entries,
+static void dots_add(struct collector *c, struct phub__entry *entries,
                      uint32_t count, uint8_t what)
 {
     uint32_t i;
 
     qsort(entries, count, sizeof(entries[0]), entry_order);
     for (i = 0; i < count && c->rc == 0 && !c->full; i++) {
-        if (i > 0 && entries[i] == entries[i - 1])
+        if (i > 0 && entry_order(&entries[i], &entries[i - 1]) == 0)
             continue;
-        if ((i == 0 || entries[i]->author != entries[i - 1]->author) &&
-            !piece_add(c, entries[i]->author, 0, 0))
+        if ((i == 0 || entries[i].author != entries[i - 1].author) &&
+            !piece_add(c, entries[i].author, 0, 0))
             return;
-        (void)entry_add(c, entries[i], what);
+        (void)entry_add(c, &entries[i], what);
     }
 }
 
@@ -402,13 +413,13 @@ static int rows_delta(struct phub__registry *registry,
                       uint8_t what, struct phub__builder *out)
 {
     struct collector c = { .size_max = PHUB__DELTA_SIZE_MAX };
-    const struct phub__entry **entries;
+    struct phub__entry *entries;
     uint32_t i, n = 0;
 
     for (i = 0; i < count; i++) {
         const struct phub__row *row = phub__registry_row(registry, ids[i]);
 
-        n += row == NULL ? 0 : row_entries(row, what, NULL);
+        n += row == NULL ? 0 : row_entries(registry, row, what, NULL);
     }
     if (n == 0)
         return PHUB_EEMPTY;
@@ -418,7 +429,8 @@ static int rows_delta(struct phub__registry *registry,
     for (i = n = 0; i < count; i++) {
         const struct phub__row *row = phub__registry_row(registry, ids[i]);
 
-        n += row == NULL ? 0 : row_entries(row, what, &entries[n]);
+        n += row == NULL ? 0
+                         : row_entries(registry, row, what, &entries[n]);
     }
     dots_add(&c, entries, n, what);
     phub__free(entries);

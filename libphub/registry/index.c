@@ -197,14 +197,47 @@ static void tag_remove(struct phub__index *index, struct phub_bytes text,
 
 /* --- a row's value ---------------------------------------------------------------- */
 
-static struct phub__life_block *live_life(const struct phub__value *value)
+static const struct phub__life_block *
+live_life(const struct phub__value *value)
 {
     return phub__value_live(value) ? value->life : NULL;
 }
 
-static bool is_alive(const struct phub__half_block *half)
+static uint32_t alive_count(const struct phub__value *value)
 {
-    return half != NULL && !phub__half_gone(half);
+    uint32_t i, n = 0;
+
+    for (i = 0; value != NULL && i < value->count; i++)
+        n += !phub__half_gone(value->halves[i]);
+    return n;
+}
+
+/* Room for the numbers of many halves, and for those that are new. */
+static int halves_reserve(struct phub__index *index,
+                          const struct phub__value *old,
+                          const struct phub__value *next)
+{
+    uint32_t alive = alive_count(next), i;
+    int rc = 0;
+
+    phub__free(index->spare);
+    index->spare = alive > 1 ? phub__malloc(alive * sizeof(uint64_t)) : NULL;
+    if (alive > 1 && index->spare == NULL)
+        return PHUB_ENOMEM;
+    for (i = 0; i < next->count && rc == 0; i++) {
+        const struct phub__half_block *half = next->halves[i];
+        struct phub__index_node *node;
+        bool found;
+        uint32_t at = phub__value_find(old, half->dot.node, &found);
+
+        if (phub__half_gone(half) ||
+            (found && !phub__half_gone(old->halves[at])))
+            continue;
+        rc = phub__index_node_get(index, half->dot.node, &node);
+        if (rc == 0)
+            rc = phub__series_reserve(&node->halves);
+    }
+    return rc;
 }
 
 int phub__index_reserve(struct phub__index *index, const struct phub__row *row,
@@ -214,7 +247,7 @@ int phub__index_reserve(struct phub__index *index, const struct phub__row *row,
     uint64_t home = phub__value_home(next);
     struct phub__index_node *node;
     struct phub_bytes tag;
-    uint32_t at = 0, i;
+    uint32_t at = 0;
     int rc;
 
     if (phub__row_is_cell(row))
@@ -226,15 +259,9 @@ int phub__index_reserve(struct phub__index *index, const struct phub__row *row,
         if (rc != 0)
             return rc;
     }
-    for (i = 0; i < next->count; i++) {
-        if (next->halves[i]->number != 0 || !is_alive(next->halves[i]))
-            continue;
-        rc = phub__index_node_get(index, next->halves[i]->node, &node);
-        if (rc == 0)
-            rc = phub__series_reserve(&node->halves);
-        if (rc != 0)
-            return rc;
-    }
+    rc = halves_reserve(index, old, next);
+    if (rc != 0)
+        return rc;
     if (live_life(old) == live_life(next))
         return 0;
     while (phub__tags_next(live_life(next), &at, &tag)) {
@@ -244,55 +271,74 @@ int phub__index_reserve(struct phub__index *index, const struct phub__row *row,
     return 0;
 }
 
-/* One node's half, before and after; either may be NULL. */
-static void half_update(struct phub__index *index, struct phub__row *row,
-                        struct phub__half_block *old,
-                        struct phub__half_block *next)
+/* The next half at or behind *at that is not GONE. */
+static const struct phub__half_block *
+alive_next(const struct phub__value *value, uint32_t *at)
 {
-    struct phub__index_node *node;
-
-    if (old == next)
-        return;
-    if (is_alive(old) && is_alive(next)) {
-        node = phub__index_node(index, next->node);
-        next->number = old->number;
-        return;
+    while (value != NULL && *at < value->count) {
+        if (!phub__half_gone(value->halves[*at]))
+            return value->halves[*at];
+        ++*at;
     }
-    if (is_alive(old)) {
-        node = phub__index_node(index, old->node);
-        phub__series_remove(&node->halves, old->number);
-        index->halves--;
-    }
-    if (is_alive(next)) {
-        node = phub__index_node(index, next->node);
-        next->number = ++index->number;
-        phub__series_add(&node->halves, next->number, row);
-        index->halves++;
-    }
+    return NULL;
 }
 
+static uint64_t half_enter(struct phub__index *index, uint64_t node,
+                           struct phub__row *row)
+{
+    uint64_t number = ++index->number;
+
+    phub__series_add(&phub__index_node(index, node)->halves, number, row);
+    index->halves++;
+    return number;
+}
+
+static void half_leave(struct phub__index *index, uint64_t node,
+                       uint64_t number)
+{
+    phub__series_remove(&phub__index_node(index, node)->halves, number);
+    index->halves--;
+}
+
+/* A half that stays alive keeps its number. */
 static void halves_update(struct phub__index *index, struct phub__row *row,
                           const struct phub__value *old,
                           const struct phub__value *next)
 {
-    uint32_t i = 0, j = 0;
-    uint32_t old_count = old == NULL ? 0 : old->count;
-    uint32_t next_count = next == NULL ? 0 : next->count;
+    const uint64_t *had = row->alive_count > 1 ? row->alive.many
+                                               : &row->alive.one;
+    uint64_t one = 0;
+    uint32_t i = 0, j = 0, n = 0, count = alive_count(next);
+    uint64_t *has = count > 1 ? index->spare : &one;
 
-    while (i < old_count || j < next_count) {
-        struct phub__half_block *a = i < old_count ? old->halves[i] : NULL;
-        struct phub__half_block *b = j < next_count ? next->halves[j] : NULL;
+    for (;;) {
+        const struct phub__half_block *a = alive_next(old, &i);
+        const struct phub__half_block *b = alive_next(next, &j);
 
-        if (a != NULL && b != NULL && a->node != b->node) {
-            if (a->node < b->node)
-                b = NULL;
-            else
-                a = NULL;
+        if (a == NULL && b == NULL)
+            break;
+        if (b == NULL || (a != NULL && a->dot.node < b->dot.node)) {
+            half_leave(index, a->dot.node, *had++);
+            i++;
+        } else if (a == NULL || b->dot.node < a->dot.node) {
+            has[n++] = half_enter(index, b->dot.node, row);
+            j++;
+        } else {
+            has[n++] = *had++;
+            i++;
+            j++;
         }
-        half_update(index, row, a, b);
-        i += a != NULL;
-        j += b != NULL;
     }
+    phub__assert(n == count);
+    if (row->alive_count > 1)
+        phub__free(row->alive.many);
+    if (count > 1) {
+        row->alive.many = index->spare;
+        index->spare = NULL;
+    } else {
+        row->alive.one = one;
+    }
+    row->alive_count = (uint16_t)count;
 }
 
 static void home_update(struct phub__index *index, struct phub__row *row,
@@ -318,7 +364,8 @@ void phub__index_update(struct phub__index *index, struct phub__row *row,
                         const struct phub__value *old,
                         const struct phub__value *next)
 {
-    struct phub__life_block *before = live_life(old), *after = live_life(next);
+    const struct phub__life_block *before = live_life(old);
+    const struct phub__life_block *after = live_life(next);
     struct phub_bytes tag;
     uint32_t at;
 
@@ -368,5 +415,6 @@ void phub__index_fini(struct phub__index *index)
     phub__free(index->nodes);
     phub__free(index->ids);
     phub__free(index->tags);
+    phub__free(index->spare);
     memset(index, 0, sizeof *index);
 }

@@ -37,6 +37,7 @@ struct phub__index {
     uint32_t tags_count;
     uint32_t tags_size;
     uint64_t number;           /* last given */
+    uint64_t *spare;           /* reserved for row->alive.many */
     uint64_t rows;             /* with a spec half; no cells */
     _Atomic uint64_t rows_live;  /* read by any thread */
     uint64_t halves;           /* that are not GONE */

@@ -12,7 +12,6 @@
 
 #define PHUB__REGISTRY_MAGIC 0x7e915732u
 #define PHUB__DIGESTS_MAX 64u
-#define PHUB__SEQUENCE_MAX (UINT64_MAX >> 3)
 #define PHUB__DELTA_ARENA_MAX (8u << 20) /* bytes of a decoded delta */
 #define PHUB__DELTA_PIECES_MAX 2048u     /* in one delta */
 
@@ -42,7 +41,8 @@ struct phub__registry {
     struct phub_buf *summary;      /* NULL: the same; owned */
     /* stable.c */
     uint64_t rounds;
-    uint64_t record_cursor;        /* records up to here have been looked at */
+    struct phub__dot record_cursor; /* records up to here have been looked
+                                     * at */
     bool records_due;              /* a round has ended since */
     uint8_t unkept;                /* enum phub__unkept */
     uint64_t entries_applied;
@@ -74,10 +74,10 @@ int phub__registry_merge(struct phub__registry *registry,
                          struct phub__author *author, uint64_t sequence,
                          struct phub_bytes id,
                          const struct phub__contents *contents, bool local);
-/* Take from the row what the entry carries of `what`.  The entry may be freed
- * by it, and so may the row.  PHUB_ENOMEM. */
+/* Take from the row what the entry carries of `what`.  The row may be freed by
+ * it.  PHUB_ENOMEM. */
 int phub__registry_drop(struct phub__registry *registry,
-                        struct phub__entry *entry, uint8_t what);
+                        const struct phub__entry *entry, uint8_t what);
 struct phub__row *phub__registry_row(const struct phub__registry *registry,
                                      struct phub_bytes id);
 void phub__registry_epoch_seen(struct phub__registry *registry,

@@ -14,16 +14,16 @@
 
 struct merge {
     struct phub__registry *registry;
+    struct phub__author *author;
     const struct phub__contents *contents;
     struct phub__dot dot;
     struct phub__row *row;
-    struct phub__value *old;        /* may be NULL */
+    uint64_t hash;                  /* of its id */
+    const struct phub__value *old;  /* may be NULL */
     struct phub__value *next;
     struct phub__life_block *life;  /* new ones; NULL: the old one stays */
     struct phub__half_block *half;
     struct phub__seats *seats;
-    struct phub__entry *entry;
-    bool entry_is_new;
     bool row_is_new;
     bool life_wins;
     bool home_wins;
@@ -68,18 +68,19 @@ static int row_new(struct phub__registry *registry, struct phub_bytes id,
     made = phub__calloc(1, sizeof *made + id.size);
     if (made == NULL)
         return PHUB_ENOMEM;
-    made->hash = phub__table_hash(id);
     made->id_size = (uint8_t)id.size;
     memcpy(made->id, id.data, id.size);
     *row = made;
     return 0;
 }
 
-static void row_enter(struct phub__registry *registry, struct phub__row *row)
+static void row_enter(struct merge *m)
 {
-    row->number = ++registry->row_last;
-    phub__series_add(&registry->rows, row->number, row);
-    phub__table_put(&registry->table, row);
+    struct phub__registry *registry = m->registry;
+
+    m->row->number = ++registry->row_last;
+    phub__series_add(&registry->rows, m->row->number, m->row);
+    phub__table_put(&registry->table, m->hash, m->row);
 }
 
 /* Nothing is left of it.  It is retired when its change has been told. */
@@ -99,8 +100,7 @@ static void judge_life(struct merge *m)
     if (m->contents->life_bytes.size == 0)
         return;
     m->life_wins = old == NULL ||
-        phub__life_cmp(&m->contents->life, m->dot, old,
-                       phub__entry_dot(old->entry)) > 0;
+        phub__life_cmp(&m->contents->life, m->dot, old) > 0;
 }
 
 static bool home_is_void(const struct merge *m, const struct phub__home *home)
@@ -117,13 +117,12 @@ static bool home_is_void(const struct merge *m, const struct phub__home *home)
 static void judge_home(struct merge *m)
 {
     const struct phub__home *home = &m->contents->home;
-    const struct phub__home *old = m->row->home_entry == NULL ? NULL
-                                 : &m->old->home;
+    const struct phub__home *old = m->old == NULL ||
+        m->old->home_dot.sequence == 0 ? NULL : &m->old->home;
 
     if (home->incarnation.number != 0 && !home_is_void(m, home))
         m->home_wins = old == NULL ||
-            phub__home_cmp(home, m->dot, old,
-                           phub__entry_dot(m->row->home_entry)) > 0;
+            phub__home_cmp(home, m->dot, old, m->old->home_dot) > 0;
     m->home_dies = old != NULL && (m->home_wins || home_is_void(m, old));
 }
 
@@ -141,9 +140,9 @@ static int judge_half(struct merge *m)
         return 0;
     }
     old = m->old->halves[m->half_at];
-    m->half_wins = m->dot.boot != old->boot
-                 ? m->dot.boot > old->boot
-                 : m->dot.sequence > old->sequence;
+    m->half_wins = m->dot.boot != old->dot.boot
+                 ? m->dot.boot > old->dot.boot
+                 : m->dot.sequence > old->dot.sequence;
     return 0;
 }
 
@@ -164,7 +163,8 @@ static int make_blocks(struct merge *m)
     const struct phub__contents *contents = m->contents;
 
     if (m->life_wins) {
-        m->life = phub__life_block_new(&contents->life, contents->life_bytes);
+        m->life = phub__life_block_new(&contents->life, m->dot,
+                                       contents->life_bytes);
         if (m->life == NULL)
             return PHUB_ENOMEM;
     }
@@ -196,14 +196,17 @@ static int make_value(struct merge *m)
         return PHUB_ENOMEM;
     if (m->old != NULL) {
         m->next->life = m->old->life;
-        if (!m->home_dies)
+        if (!m->home_dies) {
             m->next->home = m->old->home;
+            m->next->home_dot = m->old->home_dot;
+        }
     }
     if (m->life_wins)
         m->next->life = m->life;
     if (m->home_wins) {
         m->next->home = m->contents->home;
         m->next->home.seats = m->seats;
+        m->next->home_dot = m->dot;
     }
     for (i = 0; i < old_count; i++) {
         if (m->half_wins && i == m->half_at) {
@@ -221,19 +224,14 @@ static int make_value(struct merge *m)
 
 /* The entry may be live already: what came first of it had lost a register on
  * its way, for a reason that has gone since. */
-static int make_entry(struct merge *m, struct phub__author *author)
+static int make_entry(struct merge *m)
 {
-    struct phub__authors *authors = &m->registry->authors;
-    int rc;
+    struct phub__entry entry;
 
-    m->entry = phub__series_find(&author->live, m->dot.sequence);
-    if (m->entry != NULL)
-        return m->entry->row != m->row ? PHUB_EPROTO
-             : phub__series_reserve(&authors->records);
-    rc = phub__entry_prepare(authors, author, m->dot.sequence, m->row,
-                             &m->entry);
-    m->entry_is_new = rc == 0;
-    return rc;
+    if (phub__entry_find(m->author, m->dot.sequence, &entry) &&
+        entry.row != m->row)
+        return PHUB_EPROTO;
+    return phub__entry_prepare(m->author);
 }
 
 /* --- commit -------------------------------------------------------------------------- */
@@ -249,46 +247,41 @@ static void commit(struct merge *m, bool local)
 {
     struct phub__registry *registry = m->registry;
     struct phub__authors *authors = &registry->authors;
-    struct phub__life_block *old_life =
+    struct phub__entry entry = { .author = m->author, .row = m->row,
+                                 .sequence = m->dot.sequence,
+                                 .carries = merge_carries(m) };
+    const struct phub__life_block *old_life =
         m->life_wins && m->old != NULL ? m->old->life : NULL;
-    struct phub__half_block *old_half =
+    const struct phub__half_block *old_half =
         m->half_wins && m->half_found ? m->old->halves[m->half_at] : NULL;
-    struct phub__entry *old_home = m->home_dies ? m->row->home_entry : NULL;
-    uint8_t records = 0, changed = 0;
+    uint8_t changed = 0;
 
     if (m->row_is_new)
-        row_enter(registry, m->row);
+        row_enter(m);
     if (m->life_wins) {
-        m->life->entry = m->entry;
         m->row->was_durable |= m->life->durable;
-        records |= m->life->stopped ? PHUB__CARRIES_LIFE : 0;
+        entry.records |= m->life->stopped ? PHUB__CARRIES_LIFE : 0;
         changed |= PHUB__CHANGED_LIFE;
     }
     if (m->half_wins) {
-        m->half->entry = m->entry;
-        records |= phub__half_gone(m->half) ? PHUB__CARRIES_HALF : 0;
+        entry.records |= phub__half_gone(m->half) ? PHUB__CARRIES_HALF : 0;
         changed |= PHUB__CHANGED_INSTANCE;
     }
-    if (m->home_wins || m->home_dies) {
-        m->row->home_entry = m->home_wins ? m->entry : NULL;
+    if (m->home_wins || m->home_dies)
         changed |= PHUB__CHANGED_HOME;
-    }
     phub__index_update(&registry->index, m->row, m->old, m->next);
     atomic_store_explicit(&m->row->value, m->next, memory_order_release);
     /* Add before taking away: what was reserved stays reserved. */
-    if (m->entry_is_new)
-        phub__entry_commit(authors, m->entry, merge_carries(m), records);
-    else
-        phub__entry_extend(authors, m->entry, merge_carries(m), records);
+    phub__entry_commit(authors, &entry);
     if (old_life != NULL)
-        phub__entry_strip(authors, old_life->entry, PHUB__CARRIES_LIFE);
-    if (old_home != NULL)
-        phub__entry_strip(authors, old_home, PHUB__CARRIES_HOME);
+        phub__entry_strip(authors, old_life->dot, PHUB__CARRIES_LIFE);
+    if (m->home_dies)
+        phub__entry_strip(authors, m->old->home_dot, PHUB__CARRIES_HOME);
     if (old_half != NULL)
-        phub__entry_strip(authors, old_half->entry, PHUB__CARRIES_HALF);
+        phub__entry_strip(authors, old_half->dot, PHUB__CARRIES_HALF);
     retire(registry, old_life);
     retire(registry, old_half);
-    if (old_home != NULL)
+    if (m->home_dies)
         retire(registry, m->old->home.seats);
     retire(registry, m->old);
     phub__registry_mark(registry, m->row, changed, local);
@@ -300,12 +293,13 @@ int phub__registry_merge(struct phub__registry *registry,
                          const struct phub__contents *contents, bool local)
 {
     struct merge m = {
-        .registry = registry, .contents = contents,
+        .registry = registry, .author = author, .contents = contents,
         .dot = { author->node, author->boot, sequence },
+        .hash = phub__table_hash(id),
     };
     int rc;
 
-    m.row = phub__registry_row(registry, id);
+    m.row = phub__table_find(&registry->table, m.hash, id);
     if (m.row == NULL) {
         rc = row_new(registry, id, &m.row);
         if (rc != 0)
@@ -322,7 +316,7 @@ int phub__registry_merge(struct phub__registry *registry,
     if (rc == 0)
         rc = make_value(&m);
     if (rc == 0)
-        rc = make_entry(&m, author);
+        rc = make_entry(&m);
     if (rc == 0)
         rc = phub__index_reserve(&registry->index, m.row, m.old, m.next);
     if (rc != 0)
@@ -338,8 +332,6 @@ out:
     phub__free(m.half);
     phub__free(m.seats);
     phub__free(m.next);
-    if (m.entry_is_new)
-        phub__free(m.entry);
     if (m.row_is_new)
         phub__free(m.row);
     return rc;
@@ -350,13 +342,13 @@ out:
 /* The value of the row without what the entry carries of `what`; *next stays
  * NULL if nothing is left. */
 static int value_without(const struct phub__row *row,
-                         const struct phub__entry *entry, uint8_t what,
+                         struct phub__dot dot, uint8_t what,
                          struct phub__value **next)
 {
     const struct phub__value *old = phub__row_value(row);
     bool half = (what & PHUB__CARRIES_HALF) != 0;
     bool life = old->life != NULL && !(what & PHUB__CARRIES_LIFE);
-    bool home = row->home_entry != NULL && !(what & PHUB__CARRIES_HOME);
+    bool home = old->home_dot.sequence != 0 && !(what & PHUB__CARRIES_HOME);
     uint32_t i, n = 0;
 
     if (!life && !home && old->count == half)
@@ -366,10 +358,12 @@ static int value_without(const struct phub__row *row,
         return PHUB_ENOMEM;
     if (life)
         (*next)->life = old->life;
-    if (home)
+    if (home) {
         (*next)->home = old->home;
+        (*next)->home_dot = old->home_dot;
+    }
     for (i = 0; i < old->count; i++) {
-        if (!half || old->halves[i]->entry != entry)
+        if (!half || !phub__dot_same(old->halves[i]->dot, dot))
             (*next)->halves[n++] = old->halves[i];
     }
     phub__assert(n == (*next)->count);
@@ -377,17 +371,19 @@ static int value_without(const struct phub__row *row,
 }
 
 int phub__registry_drop(struct phub__registry *registry,
-                        struct phub__entry *entry, uint8_t what)
+                        const struct phub__entry *entry, uint8_t what)
 {
     struct phub__row *row = entry->row;
-    struct phub__value *old = phub__row_value(row), *next = NULL;
+    struct phub__dot dot = phub__entry_dot(entry);
+    const struct phub__value *old = phub__row_value(row);
+    struct phub__value *next = NULL;
     uint8_t changed = 0;
     uint32_t i;
     int rc;
 
     what &= entry->carries;
     phub__assert(what != 0);
-    rc = value_without(row, entry, what, &next);
+    rc = value_without(row, dot, what, &next);
     if (rc == 0 && next != NULL)
         rc = phub__index_reserve(&registry->index, row, old, next);
     if (rc != 0) {
@@ -401,19 +397,18 @@ int phub__registry_drop(struct phub__registry *registry,
         changed |= PHUB__CHANGED_LIFE;
     }
     if (what & PHUB__CARRIES_HOME) {
-        row->home_entry = NULL;
         retire(registry, old->home.seats);
         changed |= PHUB__CHANGED_HOME;
     }
     if (what & PHUB__CARRIES_HALF) {
         for (i = 0; i < old->count; i++) {
-            if (old->halves[i]->entry == entry)
+            if (phub__dot_same(old->halves[i]->dot, dot))
                 retire(registry, old->halves[i]);
         }
         changed |= PHUB__CHANGED_INSTANCE;
     }
     retire(registry, old);
-    phub__entry_strip(&registry->authors, entry, what);
+    phub__entry_strip(&registry->authors, dot, what);
     phub__registry_mark(registry, row, changed, false);
     if (next == NULL)
         row_leave(registry, row);

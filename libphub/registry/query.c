@@ -68,8 +68,8 @@ static void half_fill(const struct phub__half_block *block,
                       struct phub__half_view *half)
 {
     *half = (struct phub__half_view){
-        .node = block->node,
-        .boot = block->boot,
+        .node = block->dot.node,
+        .boot = block->dot.boot,
         .guard = block->guard,
         .incarnation = block->incarnation,
         .epoch = block->epoch,
@@ -122,8 +122,8 @@ int phub__row_half_read(const struct phub__half_view *view,
         (struct phub_bytes){ block->bytes, block->size }, arena, half);
 
     if (rc == 0) {
-        half->node = block->node;
-        half->boot = block->boot;
+        half->node = block->dot.node;
+        half->boot = block->dot.boot;
     }
     return rc;
 }
@@ -278,7 +278,7 @@ static void lookup_half(const struct phub__half_block *block,
     struct phub__lookup_instance *instance =
         &lookup->instances[lookup->instances_count++];
 
-    instance->node = block->node;
+    instance->node = block->dot.node;
     instance->epoch = block->epoch;
     instance->state = block->state;
     instance->role = block->role;
@@ -361,7 +361,7 @@ static int halves_meta(const struct phub__value *v, bool at_home,
         const struct phub__half_block *block = v->halves[i];
 
         if (block->state != PHUB_INSTANCE_RUNNING ||
-            (block->node == home) != at_home)
+            (block->dot.node == home) != at_home)
             continue;
         rc = phub__meta_find((struct phub_bytes){
                                  block->bytes + block->meta_at,

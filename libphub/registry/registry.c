@@ -59,16 +59,18 @@ int phub__registry_new(const struct phub__registry_options *options,
 
 static void row_free(struct phub__row *row)
 {
-    struct phub__value *value = phub__row_value(row);
+    const struct phub__value *value = phub__row_value(row);
     uint32_t i;
 
     if (value != NULL) {
         for (i = 0; i < value->count; i++)
-            phub__free(value->halves[i]);
-        phub__free(value->life);
+            phub__free((void *)(uintptr_t)value->halves[i]);
+        phub__free((void *)(uintptr_t)value->life);
         phub__free((void *)(uintptr_t)value->home.seats);
-        phub__free(value);
+        phub__free((void *)(uintptr_t)value);
     }
+    if (row->alive_count > 1)
+        phub__free(row->alive.many);
     phub__free(row);
 }
 
@@ -111,7 +113,7 @@ void phub__registry_counts(const struct phub__registry *registry,
         .authors = registry->authors.count,
         .nodes_known = registry->index.known_count,
         .entries_live = registry->authors.entries,
-        .records_kept = registry->authors.records.live,
+        .records_kept = registry->authors.records,
         .entries_applied = registry->entries_applied,
         .entries_ignored = registry->entries_ignored,
         .entries_sent = registry->entries_sent,
@@ -235,12 +237,13 @@ static int write_entry(struct phub__registry *registry, struct phub_bytes id,
                        const struct phub__contents *contents)
 {
     uint64_t sequence = phub__registry_head(registry) + 1;
+    struct phub__entry entry;
     int rc = phub__registry_merge(registry, registry->self, sequence, id,
                                   contents, true);
 
     if (rc != 0)
         return rc;
-    if (phub__series_find(&registry->self->live, sequence) == NULL)
+    if (!phub__entry_find(registry->self, sequence, &entry))
         return PHUB_EAGAIN;
     rc = phub__ranges_add(&registry->self->seen, sequence, sequence, 1);
     phub__assert(rc == 0);
@@ -345,7 +348,7 @@ int phub__registry_home_set(struct phub__registry *registry,
 {
     struct phub__contents contents;
     const struct phub__life_block *old;
-    const struct phub__row *row;
+    const struct phub__value *value;
     int rc;
 
     if (replicas == NULL)
@@ -359,11 +362,10 @@ int phub__registry_home_set(struct phub__registry *registry,
         return PHUB_ENOTFOUND;
     if (old->stopped)
         return PHUB_ESTOPPED;
-    row = phub__registry_row(registry, id);
-    if (row->home_entry != NULL &&
-        phub_epoch_cmp(phub__row_value(row)->home.incarnation,
-                       incarnation) == 0 &&
-        phub_epoch_cmp(epoch, phub__row_value(row)->home.epoch) <= 0)
+    value = phub__row_value(phub__registry_row(registry, id));
+    if (value->home_dot.sequence != 0 &&
+        phub_epoch_cmp(value->home.incarnation, incarnation) == 0 &&
+        phub_epoch_cmp(epoch, value->home.epoch) <= 0)
         return PHUB_EAGAIN;
     memset(&contents, 0, sizeof contents);
     contents.home.incarnation = incarnation;

@@ -141,6 +141,7 @@ static uint32_t offset_of(struct phub_bytes bytes, struct phub_bytes part)
 }
 
 struct phub__life_block *phub__life_block_new(const struct phub__life *life,
+                                              struct phub__dot dot,
                                               struct phub_bytes bytes)
 {
     struct phub__life_block *block = phub__malloc(sizeof *block + bytes.size);
@@ -148,6 +149,7 @@ struct phub__life_block *phub__life_block_new(const struct phub__life *life,
     if (block == NULL)
         return NULL;
     memset(block, 0, sizeof *block);
+    block->dot = dot;
     block->incarnation = life->incarnation;
     block->edit = life->edit;
     block->stopped = life->stopped;
@@ -174,9 +176,7 @@ struct phub__half_block *phub__half_block_new(const struct phub__half *half,
     if (block == NULL)
         return NULL;
     memset(block, 0, sizeof *block);
-    block->node = dot.node;
-    block->boot = dot.boot;
-    block->sequence = dot.sequence;
+    block->dot = dot;
     block->guard = half->guard;
     block->incarnation = half->incarnation;
     block->epoch = half->epoch;
@@ -327,8 +327,7 @@ static int dot_cmp(struct phub__dot a, struct phub__dot b)
 }
 
 int phub__life_cmp(const struct phub__life *life, struct phub__dot dot,
-                   const struct phub__life_block *block,
-                   struct phub__dot block_dot)
+                   const struct phub__life_block *block)
 {
     int cmp = phub_epoch_cmp(life->incarnation, block->incarnation);
 
@@ -337,7 +336,7 @@ int phub__life_cmp(const struct phub__life *life, struct phub__dot dot,
     if (life->stopped != block->stopped)
         return life->stopped ? 1 : -1;
     cmp = phub_epoch_cmp(life->edit, block->edit);
-    return cmp != 0 ? cmp : dot_cmp(dot, block_dot);
+    return cmp != 0 ? cmp : dot_cmp(dot, block->dot);
 }
 
 int phub__home_cmp(const struct phub__home *a, struct phub__dot a_dot,
@@ -367,11 +366,11 @@ uint32_t phub__value_find(const struct phub__value *value, uint64_t node,
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
 
-        if (value->halves[middle]->node == node) {
+        if (value->halves[middle]->dot.node == node) {
             *found = true;
             return middle;
         }
-        if (value->halves[middle]->node < node)
+        if (value->halves[middle]->dot.node < node)
             low = middle + 1;
         else
             high = middle;

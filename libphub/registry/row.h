@@ -26,23 +26,17 @@
 #define PHUB__LIFE_SIZE_MAX 196608u  /* bytes of an encoded spec half */
 #define PHUB__HALF_SIZE_MAX 98304u   /* bytes of an encoded instance half */
 
-struct phub__author;
-struct phub__row;
-
 enum phub__carries {
     PHUB__CARRIES_LIFE = 1,
     PHUB__CARRIES_HOME = 2,
     PHUB__CARRIES_HALF = 4
 };
 
-/* A live entry: what an (author, sequence) still says. */
-struct phub__entry {
-    struct phub__author *author;
+/* Who wrote a register. */
+struct phub__dot {
+    uint64_t node;
+    uint64_t boot;
     uint64_t sequence;
-    struct phub__row *row;
-    uint64_t record_number;  /* in registry->records; 0 = none */
-    uint8_t carries;
-    uint8_t records;         /* of these: a stop, a GONE */
 };
 
 /* The other nodes that a home authorises; never changed. */
@@ -58,52 +52,54 @@ struct phub__home {
     const struct phub__seats *seats;  /* NULL: no replicas */
 };
 
+/* In these, what look-ups read comes first. */
 struct phub__life_block {
-    struct phub__entry *entry;  /* hub thread */
     struct phub_epoch incarnation;
     struct phub_epoch edit;
+    bool stopped, durable, sticky;
+    uint8_t tags_count;
+    uint32_t size;
     uint32_t spec_at, spec_size;
     uint32_t meta_at, meta_size;  /* as CBOR */
     uint32_t tags_at, tags_size;  /* as CBOR */
-    uint32_t size;
-    uint8_t tags_count;
-    bool stopped, durable, sticky;
+    struct phub__dot dot;
     uint8_t bytes[];
 };
 
 struct phub__half_block {
-    struct phub__entry *entry;  /* hub thread */
-    uint64_t number;            /* in the index by node; hub thread */
-    uint64_t node;
-    uint64_t boot;
-    uint64_t sequence;
-    uint64_t guard;
-    struct phub_epoch incarnation;
+    struct phub__dot dot;       /* its node is whose instance it is */
     struct phub_epoch epoch;
     int64_t pid;
     uint32_t restarts;
     uint32_t meta_at, meta_size;
-    uint32_t text_at, text_size;
-    uint32_t size;
     uint8_t state;
     uint8_t role;
+    uint32_t text_at, text_size;
+    uint32_t size;
+    uint64_t guard;
+    struct phub_epoch incarnation;
     uint8_t bytes[];
 };
 
 struct phub__value {
+    struct phub__dot home_dot;                /* sequence 0: there is none */
     struct phub__home home;
-    struct phub__life_block *life;      /* may be NULL */
+    const struct phub__life_block *life;      /* may be NULL */
     uint32_t count;
-    struct phub__half_block *halves[];  /* by node */
+    const struct phub__half_block *halves[];  /* by node */
 };
 
 struct phub__row {
-    uint64_t hash;
-    _Atomic(struct phub__value *) value;
+    _Atomic(const struct phub__value *) value;
     uint64_t number;
     uint64_t home_number;           /* in the index by home; 0 = none */
-    struct phub__entry *home_entry;
+    union {
+        uint64_t one;
+        uint64_t *many;
+    } alive;                        /* numbers in the index by instance, of
+                                     * halves that are not GONE; by node */
     struct phub__row *dirty_next;
+    uint16_t alive_count;           /* many, if there are more than one */
     uint8_t dirty;                  /* enum phub__row_changed */
     bool queued;
     bool local;
@@ -118,7 +114,7 @@ static inline struct phub_bytes phub__row_id(const struct phub__row *row)
 }
 
 /* On the hub's thread. */
-static inline struct phub__value *phub__row_value(const struct phub__row *row)
+static inline const struct phub__value *phub__row_value(const struct phub__row *row)
 {
     return atomic_load_explicit(&row->value, memory_order_relaxed);
 }
@@ -146,6 +142,11 @@ static inline uint64_t phub__value_home(const struct phub__value *value)
     return home == NULL ? 0 : home->node;
 }
 
+static inline bool phub__dot_same(struct phub__dot a, struct phub__dot b)
+{
+    return a.sequence == b.sequence && a.node == b.node && a.boot == b.boot;
+}
+
 static inline bool phub__half_gone(const struct phub__half_block *half)
 {
     return half->state == PHUB_INSTANCE_GONE;
@@ -165,17 +166,9 @@ bool phub__child_id_ok(struct phub_bytes id);
 /* That, or the key of a cell behind a byte 1. */
 bool phub__row_id_ok(struct phub_bytes id);
 
-/* Who wrote a register. */
-struct phub__dot {
-    uint64_t node;
-    uint64_t boot;
-    uint64_t sequence;
-};
-
 /* Negative, 0 or positive.  0 only for the same write. */
 int phub__life_cmp(const struct phub__life *life, struct phub__dot dot,
-                   const struct phub__life_block *block,
-                   struct phub__dot block_dot);
+                   const struct phub__life_block *block);
 int phub__home_cmp(const struct phub__home *a, struct phub__dot a_dot,
                    const struct phub__home *b, struct phub__dot b_dot);
 /* Has the life (may be NULL) made the home void? */
@@ -197,6 +190,7 @@ int phub__half_decode(struct phub_bytes bytes, struct phub__arena *arena,
                       struct phub__half *half);
 /* Blocks of bytes that have been decoded.  NULL if out of memory. */
 struct phub__life_block *phub__life_block_new(const struct phub__life *life,
+                                              struct phub__dot dot,
                                               struct phub_bytes bytes);
 struct phub__half_block *phub__half_block_new(const struct phub__half *half,
                                               struct phub__dot dot,

@@ -20,8 +20,7 @@ void phub__series_fini(struct phub__series *series)
 
 int phub__series_reserve(struct phub__series *series)
 {
-    uint32_t capacity = series->capacity < 2 ? 2
-                      : series->capacity + series->capacity / 2;
+    uint32_t capacity = series->capacity + series->capacity / 4 + 2;
     struct phub__series_slot *slots;
 
     if (series->count < series->capacity)
@@ -93,12 +92,13 @@ static void compact(struct phub__series *series)
         phub__series_fini(series);
         return;
     }
-    if (series->capacity / 4 < n + 1)
+    if (series->capacity - n < n / 2 + HOLES_MIN)
         return;
-    slots = phub__realloc(series->slots, (size_t)(n * 2) * sizeof *slots);
+    n += n / 8 + 1;
+    slots = phub__realloc(series->slots, (size_t)n * sizeof *slots);
     if (slots != NULL) {
         series->slots = slots;
-        series->capacity = n * 2;
+        series->capacity = n;
     }
 }
 
@@ -107,12 +107,18 @@ void phub__series_remove(struct phub__series *series, uint64_t number)
     uint32_t at = phub__series_from(series, number);
 
     phub__assert(at < series->count && series->slots[at].number == number);
+    phub__series_remove_at(series, at);
+}
+
+void phub__series_remove_at(struct phub__series *series, uint32_t at)
+{
+    phub__assert(at < series->count);
     phub__assert(series->slots[at].ptr != NULL);
     series->slots[at].ptr = NULL;
     series->live--;
     if (at == series->count - 1)
         series->count--;
     if (series->live == 0 || (series->count - series->live > HOLES_MIN &&
-                              series->live < series->count / 2))
+                              series->live < series->count / 4 * 3))
         compact(series);
 }

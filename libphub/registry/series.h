@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* series: pointers under ascending numbers.
  *
- * A sorted array; what is removed leaves a hole until half of it is holes.
+ * A sorted array; what is removed leaves a hole until a quarter is holes.
  * Adding at the end is O(1), finding O(log n), and a cursor is a number, so
  * walking it bit by bit survives any change between two bits. */
 #ifndef PHUB__REGISTRY_SERIES_H
@@ -30,6 +30,8 @@ void phub__series_add(struct phub__series *series, uint64_t number, void *ptr);
 void *phub__series_find(const struct phub__series *series, uint64_t number);
 /* It is there. */
 void phub__series_remove(struct phub__series *series, uint64_t number);
+/* The same of a slot that is no hole. */
+void phub__series_remove_at(struct phub__series *series, uint32_t at);
 /* Index of the first slot (may be a hole) whose number is at least number. */
 uint32_t phub__series_from(const struct phub__series *series, uint64_t number);
 

@@ -150,16 +150,16 @@ static int forget_halves(struct phub__registry *registry,
     uint64_t sequence = 0;
 
     for (;;) {
-        uint32_t at = phub__series_from(&author->live, sequence + 1);
-        struct phub__entry *entry;
+        uint32_t at = phub__entry_from(author, sequence + 1);
+        struct phub__entry entry;
         int rc = 0;
 
         if (at == author->live.count)
             return 0;
-        sequence = author->live.slots[at].number;
-        entry = author->live.slots[at].ptr;
-        if (entry != NULL && (entry->carries & PHUB__CARRIES_HALF))
-            rc = phub__registry_drop(registry, entry, PHUB__CARRIES_HALF);
+        sequence = phub__entry_sequence(author, at);
+        if (phub__entry_find(author, sequence, &entry) &&
+            (entry.carries & PHUB__CARRIES_HALF))
+            rc = phub__registry_drop(registry, &entry, PHUB__CARRIES_HALF);
         if (rc != 0)
             return rc;
     }
@@ -344,7 +344,7 @@ static void round_end(struct phub__registry *registry)
     for (i = 0; i < registry->index.nodes_count; i++)
         registry->index.nodes[i]->reported = false;
     registry->rounds++;
-    registry->record_cursor = 0;
+    registry->record_cursor = (struct phub__dot){ 0, 0, 0 };
     registry->records_due = true;
 }
 
@@ -482,7 +482,7 @@ static void prune(struct phub__registry *registry)
 uint32_t phub__registry_stable(struct phub__registry *registry,
                                uint32_t budget)
 {
-    const struct phub__series *records = &registry->authors.records;
+    struct phub__entry entry;
     uint32_t dropped = 0;
 
     round_check(registry);  /* a node may have been forgotten */
@@ -490,18 +490,14 @@ uint32_t phub__registry_stable(struct phub__registry *registry,
         return 0;
     phub__registry_begin(registry);
     for (; budget > 0; budget--) {
-        uint32_t at = phub__series_from(records, registry->record_cursor + 1);
-        struct phub__entry *entry;
-
-        if (at == records->count) {
+        if (!phub__record_next(&registry->authors, &registry->record_cursor,
+                               &entry)) {
             registry->records_due = false;
             prune(registry);
             break;
         }
-        registry->record_cursor = records->slots[at].number;
-        entry = records->slots[at].ptr;
-        if (entry != NULL && may_go(entry) &&
-            phub__registry_drop(registry, entry, entry->records) == 0)
+        if (may_go(&entry) &&
+            phub__registry_drop(registry, &entry, entry.records) == 0)
             dropped++;
     }
     phub__registry_end(registry);

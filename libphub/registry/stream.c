@@ -38,22 +38,17 @@ static void author_free(struct phub__author *author)
     phub__ranges_fini(&author->kept);
     phub__ranges_fini(&author->keeping);
     phub__series_fini(&author->live);
+    phub__series_fini(&author->records);
     phub__free(author);
 }
 
 void phub__authors_fini(struct phub__authors *authors)
 {
-    uint32_t i, j;
+    uint32_t i;
 
-    for (i = 0; i < authors->count; i++) {
-        struct phub__author *author = authors->at[i];
-
-        for (j = 0; j < author->live.count; j++)
-            phub__free(author->live.slots[j].ptr);
-        author_free(author);
-    }
+    for (i = 0; i < authors->count; i++)
+        author_free(authors->at[i]);
     phub__free(authors->at);
-    phub__series_fini(&authors->records);
     memset(authors, 0, sizeof *authors);
 }
 
@@ -163,27 +158,83 @@ bool phub__author_idle(const struct phub__authors *authors,
 
 /* --- entries ----------------------------------------------------------------- */
 
-int phub__entry_prepare(struct phub__authors *authors,
-                        struct phub__author *author, uint64_t sequence,
-                        struct phub__row *row, struct phub__entry **entry)
-{
-    struct phub__entry *made;
+#define CARRIES_BITS 3u
+#define CARRIES_MASK ((1u << CARRIES_BITS) - 1)
 
+static uint64_t entry_number(const struct phub__entry *entry)
+{
+    return entry->sequence << PHUB__ENTRY_BITS |
+           (uint64_t)entry->records << CARRIES_BITS | entry->carries;
+}
+
+bool phub__entry_at(struct phub__author *author, uint32_t at,
+                    struct phub__entry *entry)
+{
+    const struct phub__series_slot *slot = &author->live.slots[at];
+
+    if (slot->ptr == NULL)
+        return false;
+    *entry = (struct phub__entry){
+        .author = author, .sequence = slot->number >> PHUB__ENTRY_BITS,
+        .row = slot->ptr, .carries = slot->number & CARRIES_MASK,
+        .records = slot->number >> CARRIES_BITS & CARRIES_MASK };
+    return true;
+}
+
+/* Its slot, and what that says; author->live.count if it is not live. */
+static uint32_t entry_slot(struct phub__author *author, uint64_t sequence,
+                           struct phub__entry *entry)
+{
+    uint32_t at = phub__entry_from(author, sequence);
+
+    /* There may be holes of it, left behind when it carried other things. */
+    for (; at < author->live.count &&
+           phub__entry_sequence(author, at) == sequence; at++)
+        if (phub__entry_at(author, at, entry))
+            return at;
+    return author->live.count;
+}
+
+bool phub__entry_find(struct phub__author *author, uint64_t sequence,
+                      struct phub__entry *entry)
+{
+    return entry_slot(author, sequence, entry) != author->live.count;
+}
+
+bool phub__record_next(const struct phub__authors *authors,
+                       struct phub__dot *cursor, struct phub__entry *entry)
+{
+    uint32_t i = author_from(authors, cursor->node, cursor->boot);
+
+    for (; i < authors->count; i++) {
+        struct phub__author *author = authors->at[i];
+        const struct phub__series *records = &author->records;
+        uint32_t at;
+
+        if (author->node != cursor->node || author->boot != cursor->boot)
+            *cursor = (struct phub__dot){ author->node, author->boot, 0 };
+        at = phub__series_from(records, cursor->sequence + 1);
+        while (at < records->count && records->slots[at].ptr == NULL)
+            at++;
+        if (at == records->count)
+            continue;
+        cursor->sequence = records->slots[at].number;
+        phub__assert(phub__entry_find(author, cursor->sequence, entry));
+        return true;
+    }
+    return false;
+}
+
+int phub__entry_prepare(struct phub__author *author)
+{
     if (phub__series_reserve(&author->live) != 0 ||
-        phub__series_reserve(&authors->records) != 0)
+        phub__series_reserve(&author->records) != 0)
         return PHUB_ENOMEM;
-    made = phub__calloc(1, sizeof *made);
-    if (made == NULL)
-        return PHUB_ENOMEM;
-    made->author = author;
-    made->sequence = sequence;
-    made->row = row;
-    *entry = made;
     return 0;
 }
 
 /* Take what the entry says out of its author's sums (sign -1), or in (1). */
-static void account(struct phub__entry *entry, int sign)
+static void account(const struct phub__entry *entry, int sign)
 {
     uint8_t counted = (uint8_t)(entry->carries & ~entry->records);
     uint64_t term;
@@ -195,54 +246,66 @@ static void account(struct phub__entry *entry, int sign)
     entry->author->count += sign > 0 ? 1 : UINT64_MAX;
 }
 
-void phub__entry_commit(struct phub__authors *authors,
-                        struct phub__entry *entry, uint8_t carries,
-                        uint8_t records)
+/* It is a record now, or is none any more. */
+static void record_update(struct phub__authors *authors,
+                          const struct phub__entry *old,
+                          const struct phub__entry *next)
 {
-    phub__assert(carries != 0);
-    phub__assert((records & ~carries) == 0);
-    entry->carries = carries;
-    entry->records = records;
-    account(entry, 1);
-    if (records != 0) {
-        entry->record_number = ++authors->record_last;
-        phub__series_add(&authors->records, entry->record_number, entry);
+    struct phub__author *author = next->author;
+
+    if (old->records == 0 && next->records != 0) {
+        phub__series_add(&author->records, next->sequence, next->row);
+        authors->records++;
+    } else if (old->records != 0 && next->records == 0) {
+        phub__series_remove(&author->records, next->sequence);
+        authors->records--;
     }
-    phub__series_add(&entry->author->live, entry->sequence, entry);
+}
+
+void phub__entry_commit(struct phub__authors *authors,
+                        const struct phub__entry *entry)
+{
+    struct phub__author *author = entry->author;
+    struct phub__entry old = { .author = author }, next = *entry;
+    uint32_t at = entry_slot(author, entry->sequence, &old);
+
+    phub__assert(entry->carries != 0);
+    phub__assert((entry->records & ~entry->carries) == 0);
+    account(&old, -1);
+    next.carries |= old.carries;
+    next.records |= old.records;
+    account(&next, 1);
+    record_update(authors, &old, &next);
+    if (old.carries != 0) {
+        author->live.slots[at].number = entry_number(&next);
+        return;
+    }
+    phub__series_add(&author->live, entry_number(&next), next.row);
     authors->entries++;
 }
 
-void phub__entry_extend(struct phub__authors *authors,
-                        struct phub__entry *entry, uint8_t carries,
-                        uint8_t records)
+void phub__entry_strip(struct phub__authors *authors, struct phub__dot dot,
+                       uint8_t what)
 {
-    phub__assert(entry->carries != 0);
-    account(entry, -1);
-    entry->carries |= carries;
-    entry->records |= records;
-    account(entry, 1);
-    if (entry->records != 0 && entry->record_number == 0) {
-        entry->record_number = ++authors->record_last;
-        phub__series_add(&authors->records, entry->record_number, entry);
-    }
-}
+    struct phub__author *author = phub__author_find(authors, dot.node,
+                                                    dot.boot);
+    struct phub__entry old, next;
+    uint32_t at;
 
-void phub__entry_strip(struct phub__authors *authors,
-                       struct phub__entry *entry, uint8_t what)
-{
-    phub__assert((what & ~entry->carries) == 0);
-    account(entry, -1);
-    entry->carries = (uint8_t)(entry->carries & ~what);
-    entry->records = (uint8_t)(entry->records & ~what);
-    if (entry->records == 0 && entry->record_number != 0) {
-        phub__series_remove(&authors->records, entry->record_number);
-        entry->record_number = 0;
-    }
-    if (entry->carries != 0) {
-        account(entry, 1);
+    phub__assert(author != NULL);
+    at = entry_slot(author, dot.sequence, &old);
+    phub__assert(at < author->live.count);
+    phub__assert((what & ~old.carries) == 0);
+    next = old;
+    next.carries = (uint8_t)(old.carries & ~what);
+    next.records = (uint8_t)(old.records & ~what);
+    account(&old, -1);
+    account(&next, 1);
+    record_update(authors, &old, &next);
+    if (next.carries != 0) {
+        author->live.slots[at].number = entry_number(&next);
         return;
     }
-    phub__series_remove(&entry->author->live, entry->sequence);
+    phub__series_remove_at(&author->live, at);
     authors->entries--;
-    phub__free(entry);
 }

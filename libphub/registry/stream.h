@@ -10,11 +10,14 @@
 #include "registry/row.h"
 #include "registry/series.h"
 
+#define PHUB__SEQUENCE_MAX (UINT64_MAX >> 6)
+
 struct phub__author {
     uint64_t node;
     uint64_t boot;
     struct phub__ranges seen;
-    struct phub__series live;   /* struct phub__entry by sequence */
+    struct phub__series live;   /* rows, by entry; see below */
+    struct phub__series records; /* rows, by sequence of stops and GONE */
     uint64_t count;             /* live ones that are more than records */
     uint64_t hash;              /* over those */
     uint64_t repair_from;       /* where the next repair goes on */
@@ -33,9 +36,8 @@ struct phub__authors {
     struct phub__author **at;   /* by node, boot */
     uint32_t count;
     uint32_t capacity;
-    struct phub__series records;  /* entries that are stops or GONE only */
-    uint64_t record_last;
     uint64_t entries;           /* live, all authors */
+    uint64_t records;           /* of these: stops and GONE */
 };
 
 void phub__authors_fini(struct phub__authors *authors);
@@ -58,21 +60,55 @@ void phub__author_drop(struct phub__authors *authors,
 bool phub__author_idle(const struct phub__authors *authors,
                        const struct phub__author *author);
 
-/* Make room and an entry that carries nothing yet.  PHUB_ENOMEM. */
-int phub__entry_prepare(struct phub__authors *authors,
-                        struct phub__author *author, uint64_t sequence,
-                        struct phub__row *row, struct phub__entry **entry);
-/* It carries that now (records: which of it is a stop or GONE), and counts. */
+/* --- entries ------------------------------------------------------------------
+ * What an (author, sequence) still says of a row.  A slot of author->live is
+ * all that is kept of one: its number is the sequence with what it carries,
+ * and what of that is a record, in the lowest bits. */
+
+#define PHUB__ENTRY_BITS 6u
+
+struct phub__entry {
+    struct phub__author *author;
+    uint64_t sequence;
+    struct phub__row *row;
+    uint8_t carries;         /* enum phub__carries */
+    uint8_t records;         /* of these: a stop, a GONE */
+};
+
+static inline uint64_t phub__entry_sequence(const struct phub__author *author,
+                                            uint32_t at)
+{
+    return author->live.slots[at].number >> PHUB__ENTRY_BITS;
+}
+
+/* Index of the first slot (may be a hole) whose sequence is at least that. */
+static inline uint32_t phub__entry_from(const struct phub__author *author,
+                                        uint64_t sequence)
+{
+    return phub__series_from(&author->live, sequence << PHUB__ENTRY_BITS);
+}
+
+/* Fill in what a slot says; false: it is a hole. */
+bool phub__entry_at(struct phub__author *author, uint32_t at,
+                    struct phub__entry *entry);
+/* False if it is not live. */
+bool phub__entry_find(struct phub__author *author, uint64_t sequence,
+                      struct phub__entry *entry);
+/* The next record behind cursor (all zero at first), which moves to it; false
+ * if there is none. */
+bool phub__record_next(const struct phub__authors *authors,
+                       struct phub__dot *cursor, struct phub__entry *entry);
+
+/* Make room, so that the next commit cannot fail.  PHUB_ENOMEM. */
+int phub__entry_prepare(struct phub__author *author);
+/* It carries that of row now, beside what it may carry already (records:
+ * which of it is a stop or GONE), and counts. */
 void phub__entry_commit(struct phub__authors *authors,
-                        struct phub__entry *entry, uint8_t carries,
-                        uint8_t records);
-/* It is live already and carries more than was known. */
-void phub__entry_extend(struct phub__authors *authors,
-                        struct phub__entry *entry, uint8_t carries,
-                        uint8_t records);
-/* A register of it has been overtaken; frees it when nothing is left. */
-void phub__entry_strip(struct phub__authors *authors,
-                       struct phub__entry *entry, uint8_t what);
+                        const struct phub__entry *entry);
+/* A register of it has been overtaken; it is live no more when nothing is
+ * left. */
+void phub__entry_strip(struct phub__authors *authors, struct phub__dot dot,
+                       uint8_t what);
 
 static inline struct phub__dot phub__entry_dot(const struct phub__entry *entry)
 {

@@ -119,23 +119,24 @@ static struct slot *array_find(struct array *array, uint64_t hash,
     }
 }
 
-static void array_put(struct array *array, struct phub__row *row)
+static void array_put(struct array *array, uint64_t hash,
+                      struct phub__row *row)
 {
-    uint32_t at = (uint32_t)row->hash & array->mask;
+    uint32_t at = (uint32_t)hash & array->mask;
 
     phub__assert(array->used < array->mask);
     while (atomic_load_explicit(&array->slots[at].row,
                                 memory_order_relaxed) != NULL)
         at = (at + 1) & array->mask;
-    atomic_store_explicit(&array->slots[at].hash, row->hash,
-                          memory_order_relaxed);
+    atomic_store_explicit(&array->slots[at].hash, hash, memory_order_relaxed);
     atomic_store_explicit(&array->slots[at].row, row, memory_order_release);
     array->used++;
 }
 
-static void array_remove(struct array *array, struct phub__row *row)
+static void array_remove(struct array *array, uint64_t hash,
+                         struct phub__row *row)
 {
-    struct slot *slot = array_find(array, row->hash, phub__row_id(row));
+    struct slot *slot = array_find(array, hash, phub__row_id(row));
 
     if (slot != NULL)
         atomic_store_explicit(&slot->row, REMOVED, memory_order_release);
@@ -168,11 +169,14 @@ static void step(struct phub__table *table)
     if (arrays->second == NULL)
         return;
     for (; left > 0 && table->moved <= first->mask; left--, table->moved++) {
-        struct phub__row *row = atomic_load_explicit(
-            &first->slots[table->moved].row, memory_order_relaxed);
+        struct slot *slot = &first->slots[table->moved];
+        struct phub__row *row = atomic_load_explicit(&slot->row,
+                                                     memory_order_relaxed);
 
         if (row != NULL && row != REMOVED)
-            array_put(arrays->second, row);
+            array_put(arrays->second,
+                      atomic_load_explicit(&slot->hash, memory_order_relaxed),
+                      row);
     }
     if (table->moved <= first->mask)
         return;
@@ -246,20 +250,23 @@ struct phub__row *phub__table_find(const struct phub__table *table,
     return NULL;
 }
 
-void phub__table_put(struct phub__table *table, struct phub__row *row)
+void phub__table_put(struct phub__table *table, uint64_t hash,
+                     struct phub__row *row)
 {
     struct phub__table_arrays *arrays = arrays_of(table);
 
-    array_put(arrays->second != NULL ? arrays->second : arrays->first, row);
+    array_put(arrays->second != NULL ? arrays->second : arrays->first, hash,
+              row);
     table->count++;
 }
 
 void phub__table_remove(struct phub__table *table, struct phub__row *row)
 {
     struct phub__table_arrays *arrays = arrays_of(table);
+    uint64_t hash = phub__table_hash(phub__row_id(row));
 
-    array_remove(arrays->first, row);
+    array_remove(arrays->first, hash, row);
     if (arrays->second != NULL)
-        array_remove(arrays->second, row);
+        array_remove(arrays->second, hash, row);
     table->count--;
 }

@@ -44,8 +44,9 @@ struct phub__row *phub__table_find(const struct phub__table *table,
                                    uint64_t hash, struct phub_bytes id);
 /* Make room so that the next put cannot fail.  PHUB_ENOMEM. */
 int phub__table_reserve(struct phub__table *table);
-/* row->hash and id are set, and not in it yet. */
-void phub__table_put(struct phub__table *table, struct phub__row *row);
+/* Its id, of that hash, is not in it yet. */
+void phub__table_put(struct phub__table *table, uint64_t hash,
+                     struct phub__row *row);
 /* It is in it.  The caller retires the row. */
 void phub__table_remove(struct phub__table *table, struct phub__row *row);
 
