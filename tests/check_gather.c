@@ -204,6 +204,20 @@ START_TEST(what_comes_before_its_member_is_in_view_counts_when_it_is)
 }
 END_TEST
 
+START_TEST(what_came_before_its_member_is_not_kept_for_ever)
+{
+    uint64_t holder = 0;
+
+    hubs_do(&hubs, 0, say_early, NULL);
+    hubs_run(&hubs, 20000);
+    phub__sim_node_kill(hubs_node(&hubs, NODES - 1));
+    phub__sim_node_start(hubs_node(&hubs, NODES - 1));
+    hubs_run(&hubs, 3000);
+    hubs_do(&hubs, 0, who_holds, &holder);
+    ck_assert_uint_eq(holder, 0);
+}
+END_TEST
+
 /* --- covered ----------------------------------------------------------------- */
 
 /* Made up: nobody has such a registry. */
@@ -352,6 +366,7 @@ int main(void)
     tcase_add_test(tc, all_are_complete_after_each_change);
     tcase_add_test(tc, an_older_statement_never_comes_behind_a_newer_one);
     tcase_add_test(tc, what_is_passed_on_counts_in_its_boot_only);
+    tcase_add_test(tc, what_came_before_its_member_is_not_kept_for_ever);
     tcase_add_test(tc,
                    what_comes_before_its_member_is_in_view_counts_when_it_is);
     tcase_add_test(

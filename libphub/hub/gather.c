@@ -16,8 +16,9 @@
  * them, and believes only themselves until the view changes.
  *
  * What is passed on may come before its subject: a member that this node has
- * not got in its view yet, not in that boot.  It is kept until the view has it;
- * nobody would say it again.
+ * not got in its view yet, not in that boot.  It is kept until the view has it,
+ * for nobody would say it again; but not for long, because a member that others
+ * saw may be gone before we do.
  *
  * The gatherer may be in another view still, and dead or frozen without
  * anybody's knowing.  So it keeps what it was told, the newest of each member,
@@ -43,6 +44,7 @@
 #define WAIT_EACH_NS 400000u     /* ... so long */
 #define ROOM_FIRST 16u
 #define EARLY_MAX 64u            /* statements of those not in view yet */
+#define EARLY_KEPT_MS 10000u     /* longer than a view takes to go round */
 
 struct told {
     uint64_t node;
@@ -53,6 +55,7 @@ struct told {
 
 struct early {
     uint64_t node;
+    uint64_t until_ns;
     struct phub_buf *body;       /* owned */
 };
 
@@ -201,9 +204,11 @@ void phub__gather_told(struct phub__hub *hub, uint64_t node,
 
 /* --- what came too early --------------------------------------------------- */
 
-static void early_keep(struct phub__gather *gather, uint64_t node,
+static void early_keep(struct phub__hub *hub, uint64_t node,
                        struct phub_bytes body)
 {
+    struct phub__gather *gather = hub->gather;
+    uint64_t until = hub->env->now_ns(hub->env) + EARLY_KEPT_MS * NS_PER_MS;
     uint32_t i;
 
     for (i = 0; i < gather->early_count; i++)
@@ -212,7 +217,7 @@ static void early_keep(struct phub__gather *gather, uint64_t node,
     if (gather->early_count == EARLY_MAX)
         early_drop(gather, 0);
     gather->early[gather->early_count] = (struct early){
-        node, phub__buf_copy(body.data, body.size) };
+        node, until, phub__buf_copy(body.data, body.size) };
     gather->early_count += gather->early[gather->early_count].body != NULL;
 }
 
@@ -228,6 +233,15 @@ static void early_again(struct phub__hub *hub)
         else
             i++;
     }
+}
+
+void phub__gather_round(struct phub__hub *hub)
+{
+    struct phub__gather *gather = hub->gather;
+    uint64_t now = hub->env->now_ns(hub->env);
+
+    while (gather->early_count > 0 && gather->early[0].until_ns <= now)
+        early_drop(gather, 0);
 }
 
 /* Forget who is gone; what was told too early is due now. */
@@ -332,7 +346,7 @@ void phub__gather_received(struct phub__hub *hub, struct phub_buf *body)
                                told->body.size);
         if (part != NULL &&
             phub__synced_passed_on(hub, told->node, part) != 0)
-            early_keep(hub->gather, told->node, told->body);
+            early_keep(hub, told->node, told->body);
         phub__buf_unref(&part);
     }
     phub__arena_fini(&arena);

@@ -19,6 +19,8 @@ void phub__gather_told(struct phub__hub *hub, uint64_t node,
 /* So long it waits for what others have to tell. */
 uint64_t phub__gather_wait_ns(const struct phub__hub *hub);
 void phub__gather_view_changed(struct phub__hub *hub);
+/* Once in a while: what came too early, and nobody after it, is dropped. */
+void phub__gather_round(struct phub__hub *hub);
 void phub__gather_received(struct phub__hub *hub, struct phub_buf *body);
 
 #endif

@@ -633,6 +633,7 @@ void phub__synced_round(struct phub__hub *hub)
 
     (void)phub__synced_partial(hub);
     phub__synced_forget(hub);
+    phub__gather_round(hub);
     if (synced->complete)
         return;
     for (i = 0; i < synced->heard_count; i++)
