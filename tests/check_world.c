@@ -388,6 +388,33 @@ START_TEST(a_frozen_process_is_silent_then_late)
 }
 END_TEST
 
+START_TEST(a_slow_process_does_all_in_the_order_in_which_it_came)
+{
+    struct phub__world *world = world_of(6, 2);
+    struct phub__sim_node *slow = phub__world_node(world, 1);
+    uint64_t events, pongs, pings = stubs[0].pings;
+
+    phub__sim_node_slow(slow, 12 * PHUB__SIM_MS); /* a ping each 10 ms */
+    run_for(world, 900);
+    events = phub__world_events(world);
+    pongs = stubs[0].pongs;
+    run_for(world, 100);
+    ck_assert_uint_le(stubs[0].pongs, pongs + 20);
+    ck_assert_uint_lt(stubs[0].pongs, stubs[0].pings - 20);
+    ck_assert_uint_le(phub__world_events(world), events + 60);
+    phub__sim_node_freeze(slow);
+    run_for(world, 50);
+    phub__sim_node_thaw(slow);
+    run_for(world, 200);
+    phub__sim_node_slow(slow, 0);
+    run_for(world, 10);
+    ck_assert_uint_ge(stubs[0].pongs, stubs[0].pings - 3);
+    ck_assert_uint_gt(stubs[0].pings, pings + 100);
+    ck_assert_uint_eq(stubs[0].backwards, 0);
+    phub__world_free(&world);
+}
+END_TEST
+
 START_TEST(replaced_files_survive_and_appended_ones_lose_a_tail)
 {
     uint64_t lost = 0;
@@ -706,6 +733,8 @@ int main(void)
     tcase_add_test(tcase, a_killed_peer_is_hinted_and_connected_again);
     tcase_add_test(tcase, a_full_link_says_busy);
     tcase_add_test(tcase, a_frozen_process_is_silent_then_late);
+    tcase_add_test(tcase,
+                   a_slow_process_does_all_in_the_order_in_which_it_came);
     tcase_add_test(tcase,
                    replaced_files_survive_and_appended_ones_lose_a_tail);
     tcase_add_test(tcase, children_get_ready_and_end_at_the_deadline);

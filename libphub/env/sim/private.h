@@ -109,7 +109,8 @@ struct phub__sim_process {
     struct phub__timer *timers;
     struct phub__sim_deferred *deferred;
     uint32_t deferred_count, deferred_max;
-    struct phub__sim_event *held, *held_tail;
+    struct phub__sim_event *held, *held_tail; /* it is frozen, or slow */
+    struct phub__sim_event *late;    /* of a slow one: its next, queued */
     uint32_t posts, works;
     /* net */
     const struct phub__net_events *net_events;

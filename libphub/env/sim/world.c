@@ -3,7 +3,11 @@
  *
  * Events run by (time, number); queue.c.  An event of a process is run as a
  * turn of it: the event, then what it deferred.  A frozen process keeps its
- * events in a list; a dead one's are dropped. */
+ * events in a list; a dead one's are dropped.
+ *
+ * A slow process is busy for a while after each turn.  What comes meanwhile
+ * waits in the same list, in the order in which it came; only the first of it,
+ * the late one, is in the queue, for when the process is free. */
 #include "config.h"
 
 #include <stdarg.h>
@@ -93,10 +97,60 @@ static void held_remove(struct phub__sim_event *event)
     event->prev = event->next = NULL;
 }
 
+static void hold(struct phub__sim_process *process,
+                 struct phub__sim_event *event)
+{
+    event->prev = process->held_tail;
+    if (process->held_tail != NULL)
+        process->held_tail->next = event;
+    else
+        process->held = event;
+    process->held_tail = event;
+}
+
+static void hold_first(struct phub__sim_process *process,
+                       struct phub__sim_event *event)
+{
+    event->next = process->held;
+    if (process->held != NULL)
+        process->held->prev = event;
+    else
+        process->held_tail = event;
+    process->held = event;
+}
+
+/* The first of those that wait is the late one, if there is none. */
+static void late_next(struct phub__world *world,
+                      struct phub__sim_process *process)
+{
+    struct phub__sim_event *event = process->held;
+
+    if (event == NULL || process->late != NULL || process->frozen)
+        return;
+    held_remove(event);
+    event->at = process->busy_until > world->now ? process->busy_until
+                                                 : world->now;
+    process->late = event;
+    phub__sim_queue_add(&world->queue, event);
+}
+
+/* It was taken out of the queue. */
+static void late_gone(struct phub__world *world,
+                      const struct phub__sim_event *event)
+{
+    struct phub__sim_process *process = event->process;
+
+    if (process == NULL || process->late != event)
+        return;
+    process->late = NULL;
+    late_next(world, process);
+}
+
 void phub__sim_event_move(struct phub__world *world,
                           struct phub__sim_event *event, uint64_t at)
 {
     phub__sim_queue_remove(&world->queue, event);
+    late_gone(world, event);
     event->at = at < world->now ? world->now : at;
     event->number = world->numbers++;
     phub__sim_queue_add(&world->queue, event);
@@ -118,23 +172,14 @@ void phub__sim_event_cancel(struct phub__world *world,
 {
     if (*event == NULL)
         return;
-    if (phub__sim_queue_has(*event))
+    if (phub__sim_queue_has(*event)) {
         phub__sim_queue_remove(&world->queue, *event);
-    else
+        late_gone(world, *event);
+    } else {
         held_remove(*event);
+    }
     event_free(world, *event);
     *event = NULL;
-}
-
-static void hold(struct phub__sim_process *process,
-                 struct phub__sim_event *event)
-{
-    event->prev = process->held_tail;
-    if (process->held_tail != NULL)
-        process->held_tail->next = event;
-    else
-        process->held = event;
-    process->held_tail = event;
 }
 
 void phub__sim_event_again(struct phub__world *world,
@@ -148,6 +193,23 @@ static void drop(struct phub__world *world, struct phub__sim_event *event)
     if (event->drop != NULL)
         event->drop(event->arg);
     event_free(world, event);
+}
+
+/* It is not its process' turn, for it is frozen or busy, or others wait. */
+static int waits(struct phub__world *world, struct phub__sim_event *event)
+{
+    struct phub__sim_process *process = event->process;
+    int late = process->late == event;
+
+    if (late)
+        process->late = NULL;
+    if (process->frozen || process->busy_until > world->now
+        || process->late != NULL) {
+        (late ? hold_first : hold)(process, event);
+        late_next(world, process);
+        return 1;
+    }
+    return 0;
 }
 
 int phub__world_step(struct phub__world *world)
@@ -165,15 +227,8 @@ int phub__world_step(struct phub__world *world)
         drop(world, event);
         return 1;
     }
-    if (process != NULL && process->frozen) {
-        hold(process, event);
+    if (process != NULL && waits(world, event))
         return 1;
-    }
-    if (process != NULL && process->busy_until > world->now) {
-        event->at = process->busy_until;
-        phub__sim_queue_add(&world->queue, event);
-        return 1;
-    }
     world->ran++;
     phub__sim_mix(world, event->at);
     phub__sim_mix(world, ((uint64_t)event->kind << 32)
@@ -182,8 +237,11 @@ int phub__world_step(struct phub__world *world)
     if (process != NULL)
         phub__sim_turn_begin(process);
     event->run(event->arg);
-    if (process != NULL)
+    if (process != NULL) {
         phub__sim_turn_end(process);
+        if (!process->dead)
+            late_next(world, process);
+    }
     event_free(world, event);
     return 1;
 }
