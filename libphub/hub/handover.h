@@ -119,5 +119,11 @@ int phub__presend_child(struct phub__hub *hub, struct phub_bytes id,
                         void (*done)(void *arg, int rc, const char *text),
                         void *arg);
 void phub__presend_free(struct phub__hub *hub);
+/* This node is stopping: 1 while a move is under way, or the state of what came
+ * back goes on to its next home. */
+int phub__presend_rest(struct phub__hub *hub);
+/* Does the state of that life, which came back here, go on? */
+int phub__presend_returns(const struct phub__local *local,
+                          struct phub_epoch incarnation);
 
 #endif

@@ -497,7 +497,7 @@ static void stop_poll(void *arg)
         hub->stop_by_ns = 0;
     else if (hub->stop_by_ns == 0)
         hub->stop_by_ns = now + MOVES_LAST_MS * NS_PER_MS;
-    if (local == NULL && ((phub__moves_count(hub->moves) == 0 &&
+    if (local == NULL && ((!phub__presend_rest(hub) &&
                            !phub__hook_commands_busy(hub) &&
                            phub__rows_hand_on(hub)) ||
                           now >= hub->stop_by_ns)) {

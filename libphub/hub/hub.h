@@ -184,6 +184,7 @@ struct phub__hub {
     struct phub__presend *presend;    /* this node leaves */
     uint64_t checkpoint_serial;
     uint64_t presend_ms;             /* of a stop under way, for presend */
+    uint64_t presend_again_ns;       /* not before that, what came back */
     struct phub__arena decode_arena; /* of the message being handled */
     struct phub__counters counters;
     struct phub__tally tallies[PHUB__KINDS];  /* of the strategies */

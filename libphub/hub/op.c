@@ -15,6 +15,7 @@
 #include <phub/error.h>
 
 #include "hub/drain.h"
+#include "hub/handover.h"
 #include "hub/host.h"
 #include "hub/hub.h"
 #include "hub/keeper.h"
@@ -475,12 +476,19 @@ static void run(struct phub__hub *hub, const struct phub__op_request *op,
                 const struct phub__op_item *item)
 {
     struct phub__reply reply = { op->origin, op->transaction, item->index };
-    struct phub__local *local = phub__local_find(hub, item->id);
-    int holds = local != NULL && (local->kept != NULL ||
-                                  local->move != NULL || runs(local, item));
+    struct phub__local *local;
     const char *why = NULL;
-    int code = PHUB_EPARTITIONED;
+    int code = PHUB_EPARTITIONED, holds;
 
+    if (hub->stopping)
+        phub__reconcile(hub, item->id); /* a move may have come back */
+    local = phub__local_find(hub, item->id);
+    holds = local != NULL && (local->kept != NULL || local->move != NULL ||
+                              runs(local, item));
+    if (local != NULL && phub__presend_returns(local, item->incarnation)) {
+        phub__local_wait(local, PHUB__WANT_RUNNING, item->incarnation, &reply);
+        return; /* until its home has moved on, or we have left */
+    }
     if (hub->stopping || (hub->draining && !holds)) {
         why = "the node is leaving";
         code = PHUB_ESHUTDOWN;

@@ -14,7 +14,12 @@
  * itself only: its next home is told that the state is missing, which is not an
  * empty state.  One that is beginning with a state is asked when it runs; and
  * none begins any more, for what it acknowledged would go nowhere.  Moves that
- * are under way are waited for: what one fails to take along is sent. */
+ * are under way are waited for: what one fails to take along is sent.
+ *
+ * A move may have been decided, and its target leave or refuse, when all that
+ * is over.  Then the child comes back to a node that starts nothing any more.
+ * It has the state, and the home: it sends the state on, and the home after it.
+ * Who asks it to run the child waits for that. */
 #include "config.h"
 
 #include <string.h>
@@ -24,6 +29,7 @@
 #include "hub/handover.h"
 #include "hub/keeper.h"
 #include "hub/move.h"
+#include "hub/rows.h"
 #include "strategy/caller.h"
 #include "wire/memory.h"
 
@@ -34,6 +40,7 @@
 #define PRESEND_MS 5000u              /* of a stop at most */
 #define TELL_MS 500u                  /* for the news that a state is missing */
 #define MOVES_MS 20u                   /* between looks at moves under way */
+#define AGAIN_MS 250u  /* until what came back is sent to the next one */
 
 /* Where the child would go without this node; 0: nowhere. */
 static uint64_t next_home(struct phub__hub *hub, struct phub_bytes id)
@@ -325,6 +332,30 @@ static void told(struct sending *s, int rc, const char *text)
                                  s->hub->env->now_ns(s->hub->env));
 }
 
+/* It came back to us, who are stopping: as its home we give it to the one who
+ * has its state now.  If we may not, the keeper does when we have left. */
+static void follow(const struct sending *s, struct phub_bytes id)
+{
+    struct phub__hub *hub = s->hub;
+    struct phub__local *local = phub__local_find(hub, id);
+    struct phub__row_facts row;
+    char name[PHUB_NODE_NAME_MAX + 24];
+
+    if (local != NULL)
+        phub__buf_unref(&local->kept);
+    phub__row_facts(hub, id, &row);
+    if (!row.live || row.home != hub->node || !phub__hub_in_charge(hub) ||
+        phub_epoch_cmp(row.incarnation, s->incarnation) != 0 ||
+        phub_epoch_cmp(row.home_epoch, s->epoch) != 0)
+        return;
+    phub__hub_node_name(hub, s->target, name, sizeof name);
+    phub__hub_cause(hub, id, "new home %s: this node stops, and has sent it "
+                    "the state", name);
+    (void)phub__row_home(hub, id, row.incarnation, s->target,
+                         phub__hub_epoch(hub));
+    phub__reconcile(hub, id);
+}
+
 static void sent(void *arg, int rc, const char *text)
 {
     struct sending *s = arg;
@@ -336,6 +367,8 @@ static void sent(void *arg, int rc, const char *text)
     else
         phub__hub_cause(s->hub, id, "its state could not be sent ahead: %s",
                         text);
+    if (rc == 0 && s->hub->stopping)
+        follow(s, id);
     told(s, rc, text);
 }
 
@@ -572,28 +605,91 @@ uint64_t phub__presend_share(uint64_t deadline_ms)
     return deadline_ms / 4 < PRESEND_MS ? deadline_ms / 4 : PRESEND_MS;
 }
 
+static int presend_new(struct phub__hub *hub, uint64_t deadline_ns,
+                       void (*done)(struct phub__hub *hub))
+{
+    struct phub__presend *p = phub__calloc(1, sizeof *p);
+
+    if (p != NULL)
+        p->timer = hub->env->timer_new(hub->env, presend_fired, hub);
+    if (p == NULL || p->timer == NULL) {
+        phub__free(p);
+        return PHUB_ENOMEM;
+    }
+    p->done = done;
+    p->deadline_ns = deadline_ns;
+    hub->presend = p;
+    return 0;
+}
+
+/* --- what comes back to one that is stopping --------------------------------- */
+
+int phub__presend_returns(const struct phub__local *local,
+                          struct phub_epoch incarnation)
+{
+    return local->hub->stopping && local->hub->presend_ms != 0 &&
+           local->kept != NULL &&
+           phub_epoch_cmp(local->kept_incarnation, incarnation) == 0;
+}
+
+static void returned_over(struct phub__hub *hub)
+{
+    (void)hub; /* who stops looks again */
+}
+
+static int has_returned(const struct phub__local *local)
+{
+    struct phub__row_facts row;
+
+    if (local->kept == NULL)
+        return 0;
+    phub__row_facts(local->hub, phub__local_id(local), &row);
+    return phub__presend_returns(local, row.incarnation) &&
+           has_state(local, &row);
+}
+
+int phub__presend_rest(struct phub__hub *hub)
+{
+    uint64_t now = hub->env->now_ns(hub->env);
+    struct phub__local *local = phub__locals_first(hub->locals);
+
+    if (hub->presend != NULL || phub__moves_count(hub->moves) != 0)
+        return 1;
+    while (local != NULL && !has_returned(local))
+        local = local->next;
+    if (local == NULL)
+        return 0;
+    if (now < hub->presend_again_ns)
+        return 1;
+    hub->presend_again_ns = now + AGAIN_MS * NS_PER_MS;
+    if (presend_new(hub, now + hub->presend_ms * NS_PER_MS,
+                    returned_over) != 0)
+        return 0;
+    for (; local != NULL; local = local->next)
+        if (has_returned(local))
+            (void)phub__presend_child(hub, phub__local_id(local), NULL, NULL);
+    if (hub->presend->left != 0)
+        return 1;
+    phub__presend_free(hub); /* there is nobody to take it */
+    return 0;
+}
+
 void phub__presend_start(struct phub__hub *hub, uint64_t deadline_ms,
                          void (*done)(struct phub__hub *hub))
 {
-    struct phub__presend *p =
-        deadline_ms != 0 ? phub__calloc(1, sizeof *p) : NULL;
     struct phub_env *env = hub->env;
     struct phub__local *local;
 
-    if (p != NULL)
-        p->timer = env->timer_new(env, presend_fired, hub);
-    if (p == NULL || p->timer == NULL) {
-        phub__free(p);
+    if (deadline_ms == 0 ||
+        presend_new(hub, env->now_ns(env) + deadline_ms * NS_PER_MS,
+                    done) != 0) {
         done(hub);
         return;
     }
-    p->done = done;
-    p->deadline_ns = env->now_ns(env) + deadline_ms * NS_PER_MS;
-    hub->presend = p;
     if (!phub__call_leave(hub->strategies[PHUB_KIND_MIGRATION],
                           (uint32_t)deadline_ms))
         for (local = phub__locals_first(hub->locals); local != NULL;
              local = local->next)
             (void)phub__presend_child(hub, phub__local_id(local), NULL, NULL);
-    env->timer_start(env, p->timer, env->now_ns(env));
+    env->timer_start(env, hub->presend->timer, env->now_ns(env));
 }
