@@ -75,6 +75,83 @@ PHUB_PLUGIN_DEFINE(rare, PHUB_KIND_REDUNDANCY,
     .summary = "linked into some nodes",
     .ops.redundancy = &rare_ops);
 
+/* --- a strategy with one elector, by which others cannot go for a while ------- */
+
+struct captain {
+    struct phub_ctx *ctx;
+    const struct phub_host *host;
+};
+
+static uint32_t captain;         /* the node */
+static int reluctant;            /* the others, as soon as it counts */
+
+static int captain_open(void *self_, struct phub_ctx *ctx,
+                        const struct phub_host *host)
+{
+    struct captain *self = self_;
+
+    self->ctx = ctx;
+    self->host = host;
+    return 0;
+}
+
+static int captain_judge(void *self, const struct phub_judge *judge,
+                         uint32_t *verdict)
+{
+    (void)self;
+    (void)judge;
+    *verdict = PHUB_VERDICT_CONTINUE;
+    return 0;
+}
+
+static int counts_at(uint64_t node)
+{
+    for (uint32_t i = 0; i < hubs.nodes; i++) {
+        const struct phub__hub *hub = hubs_hub(&hubs, i);
+
+        if (hub != NULL && hub->node == node)
+            return phub__strategies_joint(hub) != NULL ||
+                   strcmp(hub->strategies[PHUB_KIND_PARTITION]->name,
+                          "captain") == 0;
+    }
+    return 0;
+}
+
+static int captain_electors(void *self_, const struct phub_view *view,
+                            struct phub_elector *electors, uint32_t max,
+                            uint32_t *count, uint64_t *version)
+{
+    struct captain *self = self_;
+    uint64_t here = self->host->self(self->ctx);
+
+    (void)view;
+    (void)max;
+    if (reluctant && here != hubs.ids[captain] && counts_at(here))
+        return PHUB_EAGAIN;
+    electors[0] = (struct phub_elector){ .size = sizeof electors[0],
+                                         .node = hubs.ids[captain],
+                                         .weight = 1 };
+    *count = 1;
+    *version = 1;
+    return 0;
+}
+
+static const struct phub_partition_ops captain_ops = {
+    .size = sizeof captain_ops,
+    .instance_size = sizeof(struct captain),
+    .open = captain_open,
+    .close = rare_close,
+    .judge = captain_judge,
+    .electors = captain_electors,
+};
+
+PHUB_PLUGIN_DEFINE(captain, PHUB_KIND_PARTITION,
+    .flags = PHUB_FLAG_MUST_MATCH | PHUB_FLAG_MAJORITY,
+    .version = "1.0",
+    .license = "MIT",
+    .summary = "one node decides",
+    .ops.partition = &captain_ops);
+
 static uint32_t rare_nodes;      /* bits: who has it */
 
 static void made(struct hubs *all, uint32_t node, struct phub__hub *hub)
@@ -83,6 +160,15 @@ static void made(struct hubs *all, uint32_t node, struct phub__hub *hub)
     if (rare_nodes >> node & 1)
         ck_assert_int_eq(phub__loader_add(hub->loader,
                                           &phub_plugin_abi1_rare), 0);
+}
+
+static void made_captain(struct hubs *all, uint32_t node,
+                         struct phub__hub *hub)
+{
+    (void)all;
+    (void)node;
+    ck_assert_int_eq(phub__loader_add(hub->loader,
+                                      &phub_plugin_abi1_captain), 0);
 }
 
 /* --- asking ------------------------------------------------------------------- */
@@ -519,6 +605,56 @@ START_TEST(a_lease_takes_what_both_ask_for)
 }
 END_TEST
 
+/* The old strategy gives the two others a lease, the new one gives it to one
+ * node.  The others have both, but cannot go by the new one yet: should that
+ * node go by it alone, both sides of a cut would go on. */
+START_TEST(nobody_goes_by_the_new_one_alone_before_all_go_by_both)
+{
+    uint32_t groups[HUBS_MAX] = { 1, 1, 1 };
+
+    begin_with(&(struct hubs){ .made = made_captain,
+                               .partition = "majority_quorum" }, 3);
+    hubs_run(&hubs, 5000);
+    captain = keeper();
+    reluctant = 1;
+    wish_for(0, PHUB_KIND_PARTITION, "captain", NULL);
+    ck_assert(hubs_until(&hubs, 3000, goes_by_both, &captain));
+    hubs_run(&hubs, 12000 + 1000 * (uint64_t)_i); /* and asked again */
+    groups[captain] = 0;
+    phub__world_partition(hubs.world, groups, 0);
+    hubs_run(&hubs, 20000);
+    ck_assert_uint_eq(hubs.doubled, 0);
+    ck_assert(goes_by_both(&hubs, &captain));
+    ck_assert(!has_lease(captain));
+    phub__world_heal_all(hubs.world);
+    reluctant = 0;
+    hubs_run(&hubs, 40000);
+    ck_assert(all_use(PHUB_KIND_PARTITION, "captain"));
+    all_act();
+    ck_assert_uint_eq(hubs.doubled, 0);
+    hubs_free(&hubs);
+}
+END_TEST
+
+START_TEST(a_change_goes_on_when_all_have_electors_at_last)
+{
+    begin_with(&(struct hubs){ .made = made_captain,
+                               .partition = "majority_quorum" }, 3);
+    hubs_run(&hubs, 5000);
+    captain = keeper();
+    reluctant = 1;
+    wish_for(0, PHUB_KIND_PARTITION, "captain", NULL);
+    hubs_run(&hubs, 90000);
+    ck_assert(goes_by_both(&hubs, &captain));
+    reluctant = 0;
+    hubs_run(&hubs, 15000);
+    ck_assert(all_use(PHUB_KIND_PARTITION, "captain"));
+    all_act();
+    ck_assert_uint_eq(hubs.doubled, 0);
+    hubs_free(&hubs);
+}
+END_TEST
+
 START_TEST(after_a_split_all_go_by_one_set)
 {
     const uint32_t groups[HUBS_MAX] = { 0, 0, 1, 1 };
@@ -639,6 +775,9 @@ int main(void)
     tcase_add_loop_test(tc, a_cut_while_both_count_stops_the_smaller_side, 0,
                         20);
     tcase_add_test(tc, a_lease_takes_what_both_ask_for);
+    tcase_add_loop_test(
+        tc, nobody_goes_by_the_new_one_alone_before_all_go_by_both, 0, 3);
+    tcase_add_test(tc, a_change_goes_on_when_all_have_electors_at_last);
     tcase_add_loop_test(tc, after_a_split_all_go_by_one_set, 0, 8);
     tcase_add_loop_test(tc, two_sides_that_choose_at_once_do_not_stay_two, 0,
                         8);

@@ -100,21 +100,23 @@ int phub__lease_could(struct phub__hub *hub, const struct phub_ctx *ctx)
     return good;
 }
 
-/* Who must grant a lease; after an error, who did before. */
+/* Who must grant a lease; after an error, who did before, and the strategies are
+ * asked again with the next round, for nothing else may come of it. */
 void phub__hub_lease_mode(struct phub__hub *hub)
 {
     char text[256] = "";
-    int rc;
+    int rc, failed = hub->lease_failed;
 
     if (!phub__hub_majority(hub) && !hub->lease_majority)
         return;
     rc = rules(hub, text, sizeof text);
     hub->lease_failed = rc != 0;
+    hub->lease_stale |= hub->lease_failed;
     if (rc == 0 && !hub->lease_majority && hub->started)
         phub__synced_majority_begins(hub);
     if (rc == 0)
         hub->lease_majority = phub__hub_majority(hub);
-    if (rc != 0)
+    if (rc != 0 && !failed)
         phub__hub_log(hub, PHUB__LOG_ERROR,
                       "who may grant a lease stays as it was: %s",
                       text[0] != '\0' ? text : phub_strerror(rc));
