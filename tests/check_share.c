@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* check_share: equal bytes are kept once, and disks give back what was
- * written, however it was cut. */
+/* check_share: equal bytes are kept once, disks give back what was written,
+ * however it was cut, and registries what they share. */
 #include "config.h"
 
 #include <check.h>
@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "env/sim/private.h"
+#include "registry_fixture.h"
 
 #define RECORD 180u
 #define RECORDS 400u
@@ -15,7 +16,7 @@
 static struct phub__world *world;
 static uint8_t records[RECORDS][RECORD];
 
-static void *start(void *arg, struct phub__sim_node *node,
+static void *begin(void *arg, struct phub__sim_node *node,
                    struct phub_env *env)
 {
     (void)arg;
@@ -30,7 +31,7 @@ static void end(void *arg, struct phub__sim_node *node, void *self)
     (void)self;
 }
 
-static const struct phub__sim_program program = { start, end, NULL };
+static const struct phub__sim_program program = { begin, end, NULL };
 
 static void setup(void)
 {
@@ -203,6 +204,58 @@ START_TEST(a_crash_leaves_what_was_synced_and_some_of_the_rest)
 }
 END_TEST
 
+static struct phub__registry *sharing(uint64_t number)
+{
+    struct phub__registry_options options = {
+        .node = number, .boot = 1, .env = env_of((uint32_t)number) };
+    struct phub__registry *registry = NULL;
+
+    ck_assert_int_eq(phub__registry_new(&options, &registry), 0);
+    return registry;
+}
+
+/* Whatever comes of the rows: what was given is given back as often. */
+START_TEST(registries_hold_equal_values_once)
+{
+    struct phub__registry *a = sharing(1), *b = sharing(2), *c = sharing(3);
+    const struct phub__value *x, *y;
+    uint32_t i, before;
+    char id[16];
+
+    for (i = 0; i < 100; i++) {
+        (void)snprintf(id, sizeof(id), "c%u", i);
+        ck_assert_int_eq(start(a, id, next_epoch(a), 1 + i % 3), 0);
+        ck_assert_int_eq(publish(a, id, PHUB_INSTANCE_RUNNING,
+                                 next_epoch(a)), 0);
+    }
+    before = world->share.count;
+    ck_assert_uint_ge(before, 300);
+    (void)pull(b, a, DELTA_ROOM);
+    (void)pull(c, b, DELTA_ROOM);
+    ck_assert(equal(c, a));
+    ck_assert_uint_eq(world->share.count, before);
+    x = phub__row_value(phub__registry_row(a, text("c7")));
+    y = phub__row_value(phub__registry_row(c, text("c7")));
+    ck_assert_ptr_eq(x, y);
+    for (i = 0; i < 50; i++) {
+        (void)snprintf(id, sizeof(id), "c%u", i);
+        ck_assert_int_eq(publish(b, id, PHUB_INSTANCE_RUNNING,
+                                 next_epoch(b)), 0);
+        ck_assert_int_eq(publish(a, id, PHUB_INSTANCE_GONE, next_epoch(a)),
+                         0);
+    }
+    (void)pull(a, b, DELTA_ROOM);
+    (void)pull(b, a, DELTA_ROOM);
+    ck_assert(equal(a, b));
+    phub__registry_free(&a);
+    ck_assert_int_eq(phub__registry_node_forget(b, 1), 0);
+    phub__registry_free(&b);
+    ck_assert_uint_eq(world->share.count, before);
+    phub__registry_free(&c);
+    ck_assert_uint_eq(world->share.count, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("share");
@@ -216,6 +269,7 @@ int main(void)
     tcase_add_test(tcase, many_are_found_again);
     tcase_add_test(tcase, equal_records_on_all_disks_are_kept_once);
     tcase_add_test(tcase, a_crash_leaves_what_was_synced_and_some_of_the_rest);
+    tcase_add_test(tcase, registries_hold_equal_values_once);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -4,6 +4,7 @@
 check_PROGRAMS += tests/check_queue tests/check_share tests/check_world
 TESTS          += tests/check_queue tests/check_share tests/check_world
 tests_check_queue_LDADD = libphub-sim.la $(LDADD)
+tests_check_share_SOURCES = tests/check_share.c tests/registry_fixture.h
 tests_check_share_LDADD = libphub-sim.la $(LDADD)
 tests_check_world_LDADD = libphub-sim.la $(LDADD)
 

@@ -105,6 +105,12 @@ struct phub_env {
                 uint32_t pids_count, struct phub__load *load);
     /* Free ptr once no reader on another thread may still see it. */
     void (*retire)(struct phub_env *env, void *ptr, void (*free_fn)(void *));
+    /* What lies at ptr (of phub__malloc) will never change: take it, and give
+     * where its bytes are from now on, for unshare() to be given back as often
+     * as it was got.  So that many hubs in one process keep equal values once;
+     * NULL, both of them: each keeps its own, for phub__free(). */
+    const void *(*share)(struct phub_env *env, void *ptr, size_t size);
+    void (*unshare)(void *ptr);
     void (*read_lock)(struct phub_env *env);    /* any thread */
     void (*read_unlock)(struct phub_env *env);  /* any thread */
 

@@ -649,7 +649,8 @@ static int parts_new(struct phub__hub *hub)
     struct phub__registry_options registry = {
         .node = hub->node, .boot = hub->boot,
         .rows_max = hub->options.children_max, .retire = registry_retire,
-        .retire_arg = env, .events = &phub__rows_events, .events_arg = hub };
+        .retire_arg = env, .env = env, .events = &phub__rows_events,
+        .events_arg = hub };
     int rc = phub__registry_new(&registry, &hub->registry);
 
     hub->cluster_timer = env->timer_new(env, cluster_tick, hub);

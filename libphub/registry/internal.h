@@ -29,6 +29,7 @@ struct phub__registry {
     uint64_t epoch_max;
     void (*retire)(void *arg, void *ptr, void (*free_fn)(void *));
     void *retire_arg;
+    struct phub_env *env;          /* NULL, or it shares */
     const struct phub__registry_events *events;
     void *events_arg;
     struct phub__row *dirty_first;
@@ -85,6 +86,9 @@ void phub__registry_epoch_seen(struct phub__registry *registry,
 
 /* --- registry.c ------------------------------------------------------------------ */
 
+/* Give back a value, or a block of one; NULL is allowed. */
+void phub__registry_unshare(const struct phub__registry *registry,
+                            const void *ptr);
 /* Around every call that writes: events go out at the outermost end. */
 void phub__registry_begin(struct phub__registry *registry);
 /* What digest and summary say is over. */

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "env/env.h"
 #include "registry/internal.h"
 #include "wire/assert.h"
 #include "wire/memory.h"
@@ -20,10 +21,11 @@ struct merge {
     struct phub__row *row;
     uint64_t hash;                  /* of its id */
     const struct phub__value *old;  /* may be NULL */
-    struct phub__value *next;
-    struct phub__life_block *life;  /* new ones; NULL: the old one stays */
-    struct phub__half_block *half;
-    struct phub__seats *seats;
+    const struct phub__value *next;
+    const struct phub__life_block *life; /* new ones; NULL: the old one
+                                          * stays */
+    const struct phub__half_block *half;
+    const struct phub__seats *seats;
     bool row_is_new;
     bool life_wins;
     bool home_wins;
@@ -37,7 +39,17 @@ static void retire(struct phub__registry *registry, const void *ptr)
 {
     if (ptr != NULL)
         registry->retire(registry->retire_arg, (void *)(uintptr_t)ptr,
-                         phub__free);
+                         registry->env == NULL ? phub__free
+                                               : registry->env->unshare);
+}
+
+/* What is made will not change any more; NULL stays NULL. */
+static const void *share(const struct phub__registry *registry, void *made,
+                         size_t size)
+{
+    if (made == NULL || registry->env == NULL)
+        return made;
+    return registry->env->share(registry->env, made, size);
 }
 
 struct phub__row *phub__registry_row(const struct phub__registry *registry,
@@ -148,40 +160,60 @@ static int judge_half(struct merge *m)
 
 /* --- the new value --------------------------------------------------------------- */
 
+static size_t value_size(uint32_t count)
+{
+    return sizeof(struct phub__value) +
+           count * sizeof(struct phub__half_block *);
+}
+
 static struct phub__value *value_new(uint32_t count)
 {
-    struct phub__value *value =
-        phub__calloc(1, sizeof *value + count * sizeof(value->halves[0]));
+    struct phub__value *value = phub__calloc(1, value_size(count));
 
     if (value != NULL)
         value->count = count;
     return value;
 }
 
+static struct phub__seats *seats_new(const struct phub__list *replicas)
+{
+    size_t size = replicas->count * sizeof(uint64_t);
+    struct phub__seats *seats = phub__calloc(1, sizeof *seats + size);
+
+    if (seats != NULL) {
+        seats->count = replicas->count;
+        memcpy(seats->nodes, replicas->items, size);
+    }
+    return seats;
+}
+
 static int make_blocks(struct merge *m)
 {
+    const struct phub__registry *registry = m->registry;
     const struct phub__contents *contents = m->contents;
 
     if (m->life_wins) {
-        m->life = phub__life_block_new(&contents->life, m->dot,
-                                       contents->life_bytes);
+        m->life = share(registry,
+            phub__life_block_new(&contents->life, m->dot,
+                                 contents->life_bytes),
+            sizeof *m->life + contents->life_bytes.size);
         if (m->life == NULL)
             return PHUB_ENOMEM;
     }
     if (m->half_wins) {
-        m->half = phub__half_block_new(&contents->half, m->dot,
-                                       contents->half_bytes);
+        m->half = share(registry,
+            phub__half_block_new(&contents->half, m->dot,
+                                 contents->half_bytes),
+            sizeof *m->half + contents->half_bytes.size);
         if (m->half == NULL)
             return PHUB_ENOMEM;
     }
     if (m->home_wins && contents->replicas.count != 0) {
-        size_t size = contents->replicas.count * sizeof(uint64_t);
-
-        m->seats = phub__malloc(sizeof *m->seats + size);
+        m->seats = share(registry, seats_new(&contents->replicas),
+                         sizeof *m->seats +
+                         contents->replicas.count * sizeof(uint64_t));
         if (m->seats == NULL)
             return PHUB_ENOMEM;
-        m->seats->count = contents->replicas.count;
-        memcpy(m->seats->nodes, contents->replicas.items, size);
     }
     return 0;
 }
@@ -190,35 +222,36 @@ static int make_value(struct merge *m)
 {
     uint32_t old_count = m->old == NULL ? 0 : m->old->count, i, n = 0;
     bool grows = m->half_wins && !m->half_found;
+    struct phub__value *next = value_new(old_count + grows);
 
-    m->next = value_new(old_count + grows);
-    if (m->next == NULL)
+    if (next == NULL)
         return PHUB_ENOMEM;
     if (m->old != NULL) {
-        m->next->life = m->old->life;
+        next->life = m->old->life;
         if (!m->home_dies) {
-            m->next->home = m->old->home;
-            m->next->home_dot = m->old->home_dot;
+            next->home = m->old->home;
+            next->home_dot = m->old->home_dot;
         }
     }
     if (m->life_wins)
-        m->next->life = m->life;
+        next->life = m->life;
     if (m->home_wins) {
-        m->next->home = m->contents->home;
-        m->next->home.seats = m->seats;
-        m->next->home_dot = m->dot;
+        next->home = m->contents->home;
+        next->home.seats = m->seats;
+        next->home_dot = m->dot;
     }
     for (i = 0; i < old_count; i++) {
         if (m->half_wins && i == m->half_at) {
-            m->next->halves[n++] = m->half;
+            next->halves[n++] = m->half;
             if (m->half_found)
                 continue;
         }
-        m->next->halves[n++] = m->old->halves[i];
+        next->halves[n++] = m->old->halves[i];
     }
     if (grows && m->half_at == old_count)
-        m->next->halves[n++] = m->half;
-    phub__assert(n == m->next->count);
+        next->halves[n++] = m->half;
+    phub__assert(n == next->count);
+    m->next = share(m->registry, next, value_size(n));
     return 0;
 }
 
@@ -328,10 +361,10 @@ int phub__registry_merge(struct phub__registry *registry,
     commit(&m, local);
     return 0;
 out:
-    phub__free(m.life);
-    phub__free(m.half);
-    phub__free(m.seats);
-    phub__free(m.next);
+    phub__registry_unshare(registry, m.life);
+    phub__registry_unshare(registry, m.half);
+    phub__registry_unshare(registry, m.seats);
+    phub__registry_unshare(registry, m.next);
     if (m.row_is_new)
         phub__free(m.row);
     return rc;
@@ -341,32 +374,34 @@ out:
 
 /* The value of the row without what the entry carries of `what`; *next stays
  * NULL if nothing is left. */
-static int value_without(const struct phub__row *row,
-                         struct phub__dot dot, uint8_t what,
-                         struct phub__value **next)
+static int value_without(const struct phub__registry *registry,
+                         const struct phub__row *row, struct phub__dot dot,
+                         uint8_t what, const struct phub__value **next)
 {
     const struct phub__value *old = phub__row_value(row);
     bool half = (what & PHUB__CARRIES_HALF) != 0;
     bool life = old->life != NULL && !(what & PHUB__CARRIES_LIFE);
     bool home = old->home_dot.sequence != 0 && !(what & PHUB__CARRIES_HOME);
+    struct phub__value *made;
     uint32_t i, n = 0;
 
     if (!life && !home && old->count == half)
         return 0;
-    *next = value_new(old->count - half);
-    if (*next == NULL)
+    made = value_new(old->count - half);
+    if (made == NULL)
         return PHUB_ENOMEM;
     if (life)
-        (*next)->life = old->life;
+        made->life = old->life;
     if (home) {
-        (*next)->home = old->home;
-        (*next)->home_dot = old->home_dot;
+        made->home = old->home;
+        made->home_dot = old->home_dot;
     }
     for (i = 0; i < old->count; i++) {
         if (!half || !phub__dot_same(old->halves[i]->dot, dot))
-            (*next)->halves[n++] = old->halves[i];
+            made->halves[n++] = old->halves[i];
     }
-    phub__assert(n == (*next)->count);
+    phub__assert(n == made->count);
+    *next = share(registry, made, value_size(n));
     return 0;
 }
 
@@ -375,19 +410,18 @@ int phub__registry_drop(struct phub__registry *registry,
 {
     struct phub__row *row = entry->row;
     struct phub__dot dot = phub__entry_dot(entry);
-    const struct phub__value *old = phub__row_value(row);
-    struct phub__value *next = NULL;
+    const struct phub__value *old = phub__row_value(row), *next = NULL;
     uint8_t changed = 0;
     uint32_t i;
     int rc;
 
     what &= entry->carries;
     phub__assert(what != 0);
-    rc = value_without(row, dot, what, &next);
+    rc = value_without(registry, row, dot, what, &next);
     if (rc == 0 && next != NULL)
         rc = phub__index_reserve(&registry->index, row, old, next);
     if (rc != 0) {
-        phub__free(next);
+        phub__registry_unshare(registry, next);
         return rc;
     }
     phub__index_update(&registry->index, row, old, next);

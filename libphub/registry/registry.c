@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "env/env.h"
 #include "registry/internal.h"
 #include "wire/assert.h"
 #include "wire/memory.h"
@@ -35,6 +36,8 @@ int phub__registry_new(const struct phub__registry_options *options,
                                             : options->rows_max;
     made->retire = options->retire == NULL ? retire_at_once : options->retire;
     made->retire_arg = options->retire_arg;
+    if (options->env != NULL && options->env->share != NULL)
+        made->env = options->env;
     made->events = options->events;
     made->events_arg = options->events_arg;
     rc = phub__table_init(&made->table, made->retire, made->retire_arg);
@@ -57,17 +60,28 @@ int phub__registry_new(const struct phub__registry_options *options,
     return 0;
 }
 
-static void row_free(struct phub__row *row)
+void phub__registry_unshare(const struct phub__registry *registry,
+                            const void *ptr)
+{
+    void (*give)(void *) = registry->env == NULL ? phub__free
+                                                 : registry->env->unshare;
+
+    if (ptr != NULL)
+        give((void *)(uintptr_t)ptr);
+}
+
+static void row_free(const struct phub__registry *registry,
+                     struct phub__row *row)
 {
     const struct phub__value *value = phub__row_value(row);
     uint32_t i;
 
     if (value != NULL) {
         for (i = 0; i < value->count; i++)
-            phub__free((void *)(uintptr_t)value->halves[i]);
-        phub__free((void *)(uintptr_t)value->life);
-        phub__free((void *)(uintptr_t)value->home.seats);
-        phub__free((void *)(uintptr_t)value);
+            phub__registry_unshare(registry, value->halves[i]);
+        phub__registry_unshare(registry, value->life);
+        phub__registry_unshare(registry, value->home.seats);
+        phub__registry_unshare(registry, value);
     }
     if (row->alive_count > 1)
         phub__free(row->alive.many);
@@ -86,7 +100,7 @@ void phub__registry_free(struct phub__registry **registry)
     r->magic = 0;
     for (i = 0; i < r->rows.count; i++) {
         if (r->rows.slots[i].ptr != NULL)
-            row_free(r->rows.slots[i].ptr);
+            row_free(r, r->rows.slots[i].ptr);
     }
     phub__table_fini(&r->table);
     phub__index_fini(&r->index);

@@ -71,6 +71,7 @@
 #define PHUB__LOOKUP_INSTANCES_MAX 16u /* copied out by a look-up */
 #define PHUB__LOOKUP_META_MAX 1024u    /* bytes copied out by a look-up */
 
+struct phub_env;
 struct phub__registry;
 
 /* --- rows as they are written --------------------------------------------- */
@@ -177,6 +178,7 @@ struct phub__registry_options {
     /* Free ptr when no look-up may still see it; NULL: at once. */
     void (*retire)(void *arg, void *ptr, void (*free_fn)(void *));
     void *retire_arg;
+    struct phub_env *env;        /* whose share() has the values, or NULL */
     const struct phub__registry_events *events;  /* NULL, or outlives it */
     void *events_arg;
 };

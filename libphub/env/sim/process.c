@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "env/sim/private.h"
+#include "wire/memory.h"
 
 #define POST_DELAY (20 * PHUB__SIM_US)
 #define WORK_DELAY (200 * PHUB__SIM_US)
@@ -269,6 +270,23 @@ static void retire(struct phub_env *env, void *ptr, void (*free_fn)(void *))
     free_fn(ptr);
 }
 
+static const void *share(struct phub_env *env, void *ptr, size_t size)
+{
+    struct phub__sim_shared *shared =
+        phub__sim_share_get(&phub__sim_of(env)->world->share, ptr, size);
+
+    phub__free(ptr);
+    return shared->bytes;
+}
+
+static void unshare(void *ptr)
+{
+    uint8_t *bytes = ptr;
+
+    phub__sim_share_drop((struct phub__sim_shared *)(void *)
+        (bytes - offsetof(struct phub__sim_shared, bytes)));
+}
+
 static void read_nothing(struct phub_env *env)
 {
     (void)env;
@@ -295,7 +313,8 @@ void phub__sim_process_new(struct phub__sim_node *node)
         .random = random_draw, .timer_new = timer_new,
         .timer_start = timer_start, .timer_stop = timer_stop,
         .timer_free = timer_free, .defer = defer, .post = post, .work = work,
-        .load = load, .retire = retire, .read_lock = read_nothing,
+        .load = load, .retire = retire, .share = share,
+        .unshare = unshare, .read_lock = read_nothing,
         .read_unlock = read_nothing, .runner = phub__sim_runner,
         .log = log_text
     };
