@@ -13,7 +13,7 @@
 #define PHUB__STRATEGY_NOTE_H
 
 #include <stdint.h>
-#include <stdio.h>
+#include <string.h>
 
 #include <phub/plugin.h>
 
@@ -47,6 +47,15 @@ struct phub__call_watch {
     void *arg;
 };
 
+/* For every call: a printf would cost more than most calls do. */
+static inline void phub__note_text(char *to, size_t max, const char *from)
+{
+    size_t size = strnlen(from, max - 1);
+
+    memcpy(to, from, size);
+    to[size] = '\0';
+}
+
 /* note may be NULL in both. */
 static inline void phub__note_begin(struct phub__call_note *note,
                                     uint32_t kind, const char *name,
@@ -59,8 +68,8 @@ static inline void phub__note_begin(struct phub__call_note *note,
     if (note->depth < PHUB__CALLS_DEEP) {
         call = &note->calls[note->depth];
         call->kind = kind;
-        (void)snprintf(call->op, sizeof call->op, "%s", op);
-        (void)snprintf(call->name, sizeof call->name, "%s", name);
+        phub__note_text(call->op, sizeof call->op, op);
+        phub__note_text(call->name, sizeof call->name, name);
     }
     note->depth = note->depth + 1;
     note->begun = note->begun + 1;

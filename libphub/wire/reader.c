@@ -16,6 +16,7 @@
 
 #include <phub/error.h>
 
+#include "wire/number.h"
 #include "wire/reader.h"
 
 struct item {
@@ -245,8 +246,18 @@ enum phub__wire_type phub__reader_peek(const struct phub__reader *r)
 
 bool phub__read_uint(struct phub__reader *r, uint64_t *value)
 {
+    const uint8_t *behind;
     struct item item;
 
+    if (r->error == 0 && r->at < r->size) {
+        behind = phub__number_get(r->data + r->at, r->data + r->size, 0,
+                                  value);
+        if (behind != NULL) {
+            r->at = (size_t)(behind - r->data);
+            item_done(r);
+            return true;
+        }
+    }
     if (!expect(r, PHUB__WIRE_UINT, &item))
         return false;
     item_done(r);

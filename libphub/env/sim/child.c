@@ -267,13 +267,16 @@ void phub__sim_child_judge(struct phub__sim_child *child)
 static struct phub_buf *noise_bytes(struct phub__sim_child *child)
 {
     struct phub_buf *buf = phub__buf_new(NOISE_BYTES);
+    uint64_t draw = 0;
 
     if (buf == NULL)
         return NULL;
-    for (uint32_t i = 0; i < NOISE_BYTES; i++)
-        buf->data[i] = (uint8_t)('a' + phub__world_below(child->world,
-                                                         PHUB__SIM_GUARD,
-                                                         26));
+    for (uint32_t i = 0; i < NOISE_BYTES; i++) {
+        if (i % 8 == 0)
+            draw = phub__world_random(child->world, PHUB__SIM_GUARD);
+        buf->data[i] = (uint8_t)('a' + (draw & 0xff) % 26);
+        draw >>= 8;
+    }
     return buf;
 }
 
