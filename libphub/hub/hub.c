@@ -261,8 +261,8 @@ static void cluster_event(void *arg, const struct phub__cluster_event *event)
     case PHUB__CLUSTER_JOIN_REFUSED:
         phub__hub_log(hub, PHUB__LOG_ERROR, "join with %s refused: %s",
                       event->endpoint, event->text);
-        if (event->code == PHUB_EFORGOTTEN && event->value == 0)
-            phub__forgotten(hub);
+        if (event->value == 0)
+            phub__hub_refused(hub, event->code);
         return;
     case PHUB__CLUSTER_IDENTITY:
         phub__hub_log(hub, PHUB__LOG_ERROR, "%s", event->text);

@@ -193,6 +193,7 @@ struct phub__hub {
     int recovered;      /* the first round of starts is over */
     int started, identity_failed;
     uint64_t started_ns;            /* when, now clock */
+    uint64_t refused_ns;            /* its name is taken still, so they say */
     uint64_t round_ns;  /* when the next round is due */
     int round_early;    /* its timer fires before that */
     int lonely;         /* others were known before this start; settle.c */
@@ -280,6 +281,8 @@ uint64_t phub__hub_away(struct phub__hub *hub);
  * PHUB_ENOTFOUND; or PHUB_EAGAIN, if a node that is away may know of it and
  * may be back soon.  The text names it, with either code. */
 int phub__hub_no_such(struct phub__hub *hub, char text[PHUB__NO_SUCH_MAX]);
+/* Another node does not let it join. */
+void phub__hub_refused(struct phub__hub *hub, int code);
 /* It is synced with a node that has settled in. */
 void phub__hub_company(struct phub__hub *hub);
 int phub__hub_may_run(const struct phub__hub *hub);

@@ -14,13 +14,20 @@
  * to reach all that it knew (addresses.c), for those to whom it said goodbye
  * look for it but seldom; when that has passed too, it is alone as far as
  * anybody can tell: a partition, for which there is a strategy.  That there is
- * no such child it does not claim as long (synced.c: partial). */
+ * no such child it does not claim as long (synced.c: partial).
+ *
+ * A machine that has lost its disk is a new node under an old name.  Until the
+ * others have noticed that the old one is no more they do not let it in.  It
+ * knows then that there is a hub, and waits as long for it.  One that hears so
+ * later is a hub of its own already, with a name that is used twice, which is
+ * for people to see to. */
 #include "config.h"
 
 #include <stdio.h>
 
 #include <phub/error.h>
 
+#include "hub/forget.h"
 #include "hub/hub.h"
 #include "hub/keeper.h"
 #include "hub/synced.h"
@@ -70,10 +77,14 @@ static uint64_t settled_in_ns(const struct phub__hub *hub)
 {
     const struct phub__cluster_params *params = &hub->options.cluster;
     uint64_t ms = hub->options.seeds_count == 0 ? 0 : params->alone_grace;
+    uint64_t at, waits;
 
     if (hub->lonely)
         ms += params->rejoin_interval_max;
-    return hub->started_ns + ms * NS_PER_MS;
+    at = hub->started_ns + ms * NS_PER_MS;
+    waits = hub->refused_ns + params->rejoin_interval_max * NS_PER_MS;
+    return hub->refused_ns != 0 && waits > at &&
+                   phub__view_count(phub__hub_view(hub)) == 1 ? waits : at;
 }
 
 int phub__hub_settled_in(const struct phub__hub *hub)
@@ -86,6 +97,16 @@ void phub__hub_settle_in(struct phub__hub *hub)
     uint64_t now = hub->env->now_ns(hub->env), at = settled_in_ns(hub);
 
     round_at(hub, (at > now ? at : now) + NS_PER_MS);
+}
+
+void phub__hub_refused(struct phub__hub *hub, int code)
+{
+    if (code == PHUB_EFORGOTTEN)
+        phub__forgotten(hub);
+    if (code != PHUB_EEXIST || phub__hub_settled_in(hub))
+        return;
+    hub->refused_ns = hub->env->now_ns(hub->env);
+    phub__hub_settle_in(hub);
 }
 
 struct around {
