@@ -273,6 +273,54 @@ START_TEST(what_one_had_before_an_answer_that_is_covered_is_covered_of_all)
 }
 END_TEST
 
+/* --- lost ---------------------------------------------------------------------- */
+
+static void told_lease(struct phub__hub *hub, uint64_t node, uint64_t ms)
+{
+    struct phub__op_lease lease = { .node = node, .remaining_ms = ms };
+    struct phub__op_view_sync sync = { .leases = { &lease, 1 } };
+
+    phub__lost_heard(hub, &sync);
+}
+
+/* All of these are in view, and lost one after the other. */
+static void leases(struct phub__hub *hub, void *none)
+{
+    uint64_t node = 0, last = 0, ready;
+    uint32_t count = 0;
+    int left;
+
+    (void)none;
+    told_lease(hub, hubs.ids[2], 100000);
+    told_lease(hub, hubs.ids[3], 100000);
+    ck_assert_uint_eq(phub__synced_lost(hub, 0, &ready, &left), 0);
+    ck_assert(!phub__synced_lease_left(hub, hubs.ids[2]));
+    phub__lost_add(hub, hubs.ids[2], 0);
+    phub__lost_add(hub, hubs.ids[3], 1);
+    phub__lost_add(hub, hubs.ids[4], 0);
+    ck_assert(phub__synced_lease_left(hub, hubs.ids[2]));
+    ck_assert(!phub__synced_lease_left(hub, hubs.ids[3]));
+    for (uint64_t made_up = 1; made_up <= 20; made_up++)
+        told_lease(hub, made_up, 0);
+    while ((node = phub__synced_lost(hub, node, &ready, &left)) != 0) {
+        ck_assert_uint_lt(last, node);
+        ck_assert_int_eq(left, node == hubs.ids[3]);
+        last = node;
+        count++;
+    }
+    ck_assert_uint_eq(count, 23);
+    phub__lost_remove(hub->synced, hubs.ids[2]);
+    ck_assert(!phub__synced_is_lost(hub, hubs.ids[2]));
+    phub__lost_add(hub, hubs.ids[2], 0);
+    ck_assert(phub__synced_lease_left(hub, hubs.ids[2]));
+}
+
+START_TEST(what_was_told_of_a_lease_counts_when_its_node_is_lost)
+{
+    hubs_do(&hubs, 0, leases, NULL);
+}
+END_TEST
+
 /* --- by way of one ----------------------------------------------------------- */
 
 struct told {
@@ -371,6 +419,7 @@ int main(void)
                    what_comes_before_its_member_is_in_view_counts_when_it_is);
     tcase_add_test(
         tc, what_one_had_before_an_answer_that_is_covered_is_covered_of_all);
+    tcase_add_test(tc, what_was_told_of_a_lease_counts_when_its_node_is_lost);
     tcase_add_test(tc, what_one_was_told_last_is_passed_on_to_all);
     tcase_add_test(tc, of_what_one_was_told_often_only_the_last_is_passed_on);
     tcase_add_test(tc, whose_lease_lapsed_believes_only_themselves);

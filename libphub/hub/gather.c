@@ -350,4 +350,5 @@ void phub__gather_received(struct phub__hub *hub, struct phub_buf *body)
         phub__buf_unref(&part);
     }
     phub__arena_fini(&arena);
+    phub__synced_passed_all(hub);
 }

@@ -141,7 +141,7 @@ struct phub_ctx *phub__host_find(struct phub__hub *hub, uint64_t kind,
          slot++) {
         struct phub_ctx *ctx = hub->host->slots[slot];
 
-        if (ctx != NULL && ctx->kind == kind &&
+        if (hub->host->kinds[slot] == kind && ctx != NULL &&
             name.size == strlen(ctx->strategy->name) &&
             memcmp(name.data, ctx->strategy->name, name.size) == 0)
             return ctx;

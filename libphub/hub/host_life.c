@@ -44,6 +44,7 @@ int phub__host_ctx_open(struct phub__hub *hub,
                               .generation = generation,
                               .strategy = strategy };
     host->slots[slot] = ctx;
+    host->kinds[slot] = (uint8_t)ctx->kind;
     strategy->note = hub->env->calls;
     rc = phub__host_store_open(ctx, error, error_max);
     if (rc == 0)

@@ -48,6 +48,7 @@ struct phub__told {
 
 struct phub__host {
     struct phub_ctx *slots[PHUB__SLOTS];
+    uint8_t kinds[PHUB__SLOTS];    /* theirs, to be found by */
     uint32_t who_last;
     struct phub__told *first, **last;
     int scheduled;

@@ -307,11 +307,11 @@ void phub__plan_home(struct phub__hub *hub,
 static int replace_lost(struct phub__hub *hub)
 {
     struct phub_env *env = hub->env;
-    uint64_t now = env->now_ns(env), ready, next = UINT64_MAX, node;
-    uint32_t i;
+    uint64_t now = env->now_ns(env), ready, next = UINT64_MAX;
+    uint64_t node = 0;
     int left;
 
-    for (i = 0; (node = phub__synced_lost(hub, i, &ready, &left)) != 0; i++) {
+    while ((node = phub__synced_lost(hub, node, &ready, &left)) != 0) {
         if (ready > now) { /* homes, and starts that wait for its instances */
             next = ready < next ? ready : next;
             continue;

@@ -204,11 +204,10 @@ static int settled(const struct phub__hub *hub)
 /* May a lost node still have a lease by the old strategy alone? */
 static int lease_left(struct phub__hub *hub)
 {
-    uint64_t node, ready, now = hub->env->now_ns(hub->env);
-    uint32_t i;
+    uint64_t node = 0, ready, now = hub->env->now_ns(hub->env);
     int left;
 
-    for (i = 0; (node = phub__synced_lost(hub, i, &ready, &left)) != 0; i++)
+    while ((node = phub__synced_lost(hub, node, &ready, &left)) != 0)
         if (!left && ready > now)
             return 1;
     return 0;

@@ -600,8 +600,12 @@ int phub__synced_passed_on(struct phub__hub *hub, uint64_t of,
     if (heard != NULL && !early && sync.boot == node->boot)
         phub__heard_take(hub, heard, &sync);
     phub__hub_decoded(hub);
-    evaluate(hub);
     return early ? PHUB_EAGAIN : 0;
+}
+
+void phub__synced_passed_all(struct phub__hub *hub)
+{
+    evaluate(hub);
 }
 
 /* Is the gatherer late?  Then the second one is told; 1: wait on. */

@@ -27,6 +27,8 @@ void phub__synced_received(struct phub__hub *hub, uint64_t from,
  * is not in view yet, in that boot. */
 int phub__synced_passed_on(struct phub__hub *hub, uint64_t of,
                             struct phub_buf *body);
+/* That was the last one for now: are all covered? */
+void phub__synced_passed_all(struct phub__hub *hub);
 /* As long as the messages of all members to all take. */
 uint64_t phub__synced_spread_ns(const struct phub__hub *hub);
 /* Majorities count from now on. */
@@ -54,9 +56,9 @@ int phub__synced_lease_left(struct phub__hub *hub, uint64_t node);
 uint64_t phub__synced_holder(struct phub__hub *hub, struct phub_bytes id,
                              struct phub_epoch incarnation,
                              struct phub_epoch home_epoch);
-/* The nodes that left the view and whose children may need a home: by index,
- * 0 past the end; ready_ns (now clock): from when they may be replaced. */
-uint64_t phub__synced_lost(struct phub__hub *hub, uint32_t index,
+/* The nodes that left the view and whose children may need a home: the next
+ * one, 0 past the end; ready_ns (now clock): from when they may be replaced. */
+uint64_t phub__synced_lost(struct phub__hub *hub, uint64_t after,
                            uint64_t *ready_ns, int *left);
 
 #endif

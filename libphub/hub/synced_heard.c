@@ -77,9 +77,6 @@ void phub__heard_clear(struct phub__heard *heard)
     phub__free(heard->held);
     heard->held = NULL;
     heard->held_count = 0;
-    phub__free(heard->leases);
-    heard->leases = NULL;
-    heard->leases_count = 0;
 }
 
 struct phub__heard *phub__heard_now(struct phub__hub *hub, uint64_t node)
@@ -179,5 +176,5 @@ void phub__heard_take(struct phub__hub *hub, struct phub__heard *heard,
         heard->summary = phub__buf_copy(sync->summary.data,
                                         sync->summary.size);
     keep_held(heard, sync);
-    phub__lost_heard(hub, heard, sync);
+    phub__lost_heard(hub, sync);
 }

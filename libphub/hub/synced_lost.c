@@ -3,99 +3,150 @@
  *
  * Once every member of the view has said that its grants to it have run out:
  * each tells in its VIEW_SYNC how long they still do (grant.c has the
- * argument).  A node that said goodbye runs nothing any more. */
+ * argument).  A node that said goodbye runs nothing any more.
+ *
+ * Who saw a node go before us has told already, and does not tell again.  So
+ * what is told of a node that is in view here is kept beside the lost, until
+ * it is over.  One list by node has both: half of a hub may be lost to each
+ * member of the other half, and each tells of all of it. */
 #include "config.h"
+
+#include <string.h>
 
 #include "hub/synced_private.h"
 #include "wire/memory.h"
 
 #define NS_PER_MS 1000000ull
 #define ABSENT_MS 10000u         /* for homes not seen since the start */
+#define REMAINING_MS_MAX 3600000u  /* more is nonsense */
+#define ROOM_FIRST 4u
 
-static struct phub__lost *lost_find(struct phub__synced *synced, uint64_t node)
+/* The index of the first one that is not below node. */
+static uint32_t lost_from(const struct phub__synced *synced, uint64_t node)
 {
-    struct phub__lost *lost = synced->lost;
+    uint32_t low = 0, high = synced->lost_count;
 
-    while (lost != NULL && lost->node != node)
-        lost = lost->next;
-    return lost;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (synced->lost[middle].node < node)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
-static struct phub__lost *lost_new(struct phub__synced *synced, uint64_t node)
+/* Lost, or only told of. */
+static struct phub__lost *entry_find(const struct phub__synced *synced,
+                                     uint64_t node)
 {
-    struct phub__lost *lost = phub__calloc(1, sizeof *lost);
+    uint32_t at = lost_from(synced, node);
 
-    if (lost == NULL)
+    return at < synced->lost_count && synced->lost[at].node == node
+        ? &synced->lost[at] : NULL;
+}
+
+static struct phub__lost *lost_find(const struct phub__synced *synced,
+                                    uint64_t node)
+{
+    struct phub__lost *lost = entry_find(synced, node);
+
+    return lost != NULL && lost->lost ? lost : NULL;
+}
+
+/* Room for one more, first of what is over. */
+static int room(struct phub__synced *synced, uint64_t now)
+{
+    uint32_t wide = synced->lost_room == 0 ? ROOM_FIRST
+                                           : synced->lost_room * 2;
+    struct phub__lost *all;
+    uint32_t i, kept = 0;
+
+    if (synced->lost_count < synced->lost_room)
+        return 1;
+    for (i = 0; i < synced->lost_count; i++)
+        if (synced->lost[i].lost || synced->lost[i].ready_ns > now)
+            synced->lost[kept++] = synced->lost[i];
+    synced->lost_count = kept;
+    if (kept < synced->lost_room)
+        return 1;
+    all = phub__realloc(synced->lost, wide * sizeof *all);
+    if (all == NULL)
+        return 0;
+    synced->lost = all;
+    synced->lost_room = wide;
+    return 1;
+}
+
+/* For one that has none; NULL: out of memory. */
+static struct phub__lost *entry_new(struct phub__hub *hub, uint64_t node)
+{
+    struct phub__synced *synced = hub->synced;
+    struct phub__lost *lost;
+    uint32_t at;
+
+    if (!room(synced, hub->env->now_ns(hub->env)))
         return NULL;
-    lost->node = node;
-    lost->next = synced->lost;
-    synced->lost = lost;
+    at = lost_from(synced, node);
+    lost = &synced->lost[at];
+    memmove(lost + 1, lost, (synced->lost_count - at) * sizeof *lost);
+    *lost = (struct phub__lost){ .node = node };
+    synced->lost_count++;
     return lost;
 }
 
 void phub__lost_free(struct phub__synced *synced)
 {
-    struct phub__lost *lost;
-
-    while ((lost = synced->lost) != NULL) {
-        synced->lost = lost->next;
-        phub__free(lost);
-    }
+    phub__free(synced->lost);
+    synced->lost = NULL;
+    synced->lost_count = synced->lost_room = 0;
 }
 
 void phub__lost_add(struct phub__hub *hub, uint64_t node, int left)
 {
-    struct phub__synced *synced = hub->synced;
-    struct phub__lost *lost = lost_find(synced, node);
+    struct phub__lost *lost = entry_find(hub->synced, node);
     uint64_t rest, now = hub->env->now_ns(hub->env);
-    uint32_t i, k;
 
     if (lost == NULL)
-        lost = lost_new(synced, node);
+        lost = entry_new(hub, node);
     if (lost == NULL)
         return;
     rest = phub__cluster_grant_remaining(hub->cluster, node,
                                          hub->env->boot_ns(hub->env));
+    if (!lost->lost && left)
+        lost->ready_ns = 0; /* what was told is of before */
+    lost->lost = 1;
     lost->left = left;
     if (rest == UINT64_MAX || left)
         rest = 0;
     if (lost->ready_ns < now + rest)
         lost->ready_ns = now + rest;
-    /* Who saw it go before us has told already, and does not tell again. */
-    for (k = 0; k < synced->heard_count && !left; k++) {
-        const struct phub__heard *heard = synced->heard[k];
-
-        for (i = 0; i < heard->leases_count; i++)
-            if (heard->leases[i].node == node &&
-                lost->ready_ns < heard->leases[i].ready_ns)
-                lost->ready_ns = heard->leases[i].ready_ns;
-    }
 }
 
 /* It gets time to come back, longer than any lease of its could run. */
 void phub__synced_absent(struct phub__hub *hub, uint64_t node)
 {
-    struct phub__lost *lost = lost_find(hub->synced, node);
+    struct phub__lost *lost = entry_find(hub->synced, node);
+    uint64_t until = hub->env->now_ns(hub->env) + ABSENT_MS * NS_PER_MS;
 
-    if (lost != NULL)
+    if (lost != NULL && lost->lost)
         return;
-    lost = lost_new(hub->synced, node);
-    if (lost != NULL)
-        lost->ready_ns = hub->env->now_ns(hub->env) + ABSENT_MS * NS_PER_MS;
+    if (lost == NULL)
+        lost = entry_new(hub, node);
+    if (lost == NULL)
+        return;
+    lost->lost = 1;
+    if (lost->ready_ns < until)
+        lost->ready_ns = until;
 }
 
 void phub__lost_remove(struct phub__synced *synced, uint64_t node)
 {
-    struct phub__lost **p = &synced->lost, *lost;
+    struct phub__lost *lost = lost_find(synced, node);
 
-    while ((lost = *p) != NULL) {
-        if (lost->node != node) {
-            p = &lost->next;
-            continue;
-        }
-        *p = lost->next;
-        phub__free(lost);
-    }
+    if (lost != NULL)
+        lost->lost = lost->left = 0;
 }
 
 /* It was forgotten, may be replaced, and nothing is left to be re-homed. */
@@ -108,25 +159,26 @@ static int is_over(struct phub__hub *hub, uint64_t node)
 
 void phub__lost_forget(struct phub__hub *hub)
 {
-    struct phub__lost *lost = hub->synced->lost, *next;
+    struct phub__synced *synced = hub->synced;
+    uint32_t i;
 
-    for (; lost != NULL; lost = next) {
-        next = lost->next;
-        if (is_over(hub, lost->node))
-            phub__lost_remove(hub->synced, lost->node);
-    }
+    for (i = 0; i < synced->lost_count; i++)
+        if (synced->lost[i].lost && is_over(hub, synced->lost[i].node))
+            phub__lost_remove(synced, synced->lost[i].node);
 }
 
 uint32_t phub__lost_leases(struct phub__hub *hub,
                             struct phub__op_lease *leases)
 {
-    const struct phub__lost *lost;
-    uint32_t count = 0;
+    const struct phub__synced *synced = hub->synced;
+    uint64_t now_ns = hub->env->boot_ns(hub->env);
+    uint32_t i, count = 0;
 
-    for (lost = hub->synced->lost; lost != NULL && count < PHUB__LEASES_MAX;
-         lost = lost->next) {
-        uint64_t left = phub__cluster_grant_remaining(
-            hub->cluster, lost->node, hub->env->boot_ns(hub->env));
+    for (i = 0; i < synced->lost_count && count < PHUB__LEASES_MAX; i++) {
+        const struct phub__lost *lost = &synced->lost[i];
+        uint64_t left = lost->lost
+            ? phub__cluster_grant_remaining(hub->cluster, lost->node, now_ns)
+            : UINT64_MAX;
 
         /* Those whose lease is over, too: who comes after the loss and
          * becomes a keeper has to know whose children need a home. */
@@ -137,30 +189,39 @@ uint32_t phub__lost_leases(struct phub__hub *hub,
     return count;
 }
 
-void phub__lost_heard(struct phub__hub *hub, struct phub__heard *heard,
-                        const struct phub__op_view_sync *sync)
+/* A member told of one that is not among the lost here; NULL: nothing that
+ * would have to be remembered. */
+static struct phub__lost *told_new(struct phub__hub *hub,
+                                   const struct phub__op_lease *lease)
 {
-    struct phub__synced *synced = hub->synced;
+    struct phub__lost *lost = entry_find(hub->synced, lease->node);
+    int away = phub__view_index(phub__hub_view(hub), lease->node) ==
+                   PHUB__VIEW_NONE && !is_over(hub, lease->node);
+
+    if (lease->node == hub->node || (!away && lease->remaining_ms == 0))
+        return NULL;
+    if (lost == NULL)
+        lost = entry_new(hub, lease->node);
+    if (lost != NULL && away)
+        lost->lost = 1;
+    return lost;
+}
+
+void phub__lost_heard(struct phub__hub *hub,
+                      const struct phub__op_view_sync *sync)
+{
     const struct phub__op_lease *leases = sync->leases.items;
     uint64_t now = hub->env->now_ns(hub->env);
     uint32_t i;
 
-    heard->leases = phub__calloc(sync->leases.count + 1,
-                                 sizeof *heard->leases);
     for (i = 0; i < sync->leases.count; i++) {
-        struct phub__lost *lost = lost_find(synced, leases[i].node);
+        struct phub__lost *lost = lost_find(hub->synced, leases[i].node);
         uint64_t ready = now;
 
-        if (leases[i].remaining_ms < 3600000)
+        if (leases[i].remaining_ms < REMAINING_MS_MAX)
             ready += leases[i].remaining_ms * NS_PER_MS;
-        if (heard->leases != NULL)
-            heard->leases[heard->leases_count++] =
-                (struct phub__told_lease){ leases[i].node, ready };
-        if (lost == NULL && leases[i].node != hub->node &&
-            !is_over(hub, leases[i].node) &&
-            phub__view_index(phub__hub_view(hub), leases[i].node) ==
-                PHUB__VIEW_NONE)
-            lost = lost_new(synced, leases[i].node);
+        if (lost == NULL)
+            lost = told_new(hub, &leases[i]);
         if (lost != NULL && lost->ready_ns < ready)
             lost->ready_ns = ready;
     }
@@ -182,26 +243,32 @@ int phub__synced_lease_left(struct phub__hub *hub, uint64_t node)
 
 int phub__synced_other_keeper(struct phub__hub *hub, struct phub_bytes id)
 {
-    const struct phub__lost *lost;
+    const struct phub__synced *synced = hub->synced;
     uint64_t now = hub->env->now_ns(hub->env);
+    uint32_t i;
 
-    for (lost = hub->synced->lost; lost != NULL; lost = lost->next)
-        if (!lost->left && now < lost->ready_ns &&
+    for (i = 0; i < synced->lost_count; i++) {
+        const struct phub__lost *lost = &synced->lost[i];
+
+        if (lost->lost && !lost->left && now < lost->ready_ns &&
             phub__view_prefers(lost->node, hub->node, id))
             return 1;
+    }
     return 0;
 }
 
-uint64_t phub__synced_lost(struct phub__hub *hub, uint32_t index,
+uint64_t phub__synced_lost(struct phub__hub *hub, uint64_t after,
                            uint64_t *ready_ns, int *left)
 {
-    const struct phub__lost *lost = hub->synced->lost;
+    const struct phub__synced *synced = hub->synced;
+    uint32_t at = after == UINT64_MAX ? synced->lost_count
+                                      : lost_from(synced, after + 1);
 
-    while (lost != NULL && index-- > 0)
-        lost = lost->next;
-    if (lost == NULL)
+    while (at < synced->lost_count && !synced->lost[at].lost)
+        at++;
+    if (at == synced->lost_count)
         return 0;
-    *ready_ns = lost->ready_ns;
-    *left = lost->left;
-    return lost->node;
+    *ready_ns = synced->lost[at].ready_ns;
+    *left = synced->lost[at].left;
+    return synced->lost[at].node;
 }

@@ -26,18 +26,14 @@ struct phub__heard {
     struct phub_buf *summary;    /* NULL: not known, or covered */
     struct phub__op_held *held;  /* ids are owned, behind the array */
     uint32_t held_count;
-    uint32_t leases_count;
-    struct phub__told_lease {
-        uint64_t node;
-        uint64_t ready_ns;
-    } *leases;                   /* of nodes that are lost to it */
 };
 
-/* A node that is not in the view, and whose children may need a home. */
+/* A node that is not in the view, and whose children may need a home; or one
+ * of which others have told so. */
 struct phub__lost {
-    struct phub__lost *next;
     uint64_t node;
     uint64_t ready_ns;
+    int lost;                    /* 0: only told of */
     int left;
 };
 
@@ -46,7 +42,8 @@ struct phub__synced {
     uint32_t heard_count, heard_room;
     uint64_t covered[PHUB__COVERED_MAX]; /* digests, round and round */
     uint32_t covered_next;
-    struct phub__lost *lost;
+    struct phub__lost *lost;     /* by node */
+    uint32_t lost_count, lost_room;
     struct phub__timer *tell_timer, *ask_timer;
     int tell_due, tell_asks, ask_due; /* their timers run */
     uint64_t told_number;        /* of our statements */
@@ -90,7 +87,7 @@ void phub__lost_forget(struct phub__hub *hub);
 uint32_t phub__lost_leases(struct phub__hub *hub,
                            struct phub__op_lease *leases);
 /* What a member told of them. */
-void phub__lost_heard(struct phub__hub *hub, struct phub__heard *heard,
+void phub__lost_heard(struct phub__hub *hub,
                       const struct phub__op_view_sync *sync);
 
 #endif

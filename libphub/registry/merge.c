@@ -135,7 +135,9 @@ static void judge_home(struct merge *m)
     if (home->incarnation.number != 0 && !home_is_void(m, home))
         m->home_wins = old == NULL ||
             phub__home_cmp(home, m->dot, old, m->old->home_dot) > 0;
-    m->home_dies = old != NULL && (m->home_wins || home_is_void(m, old));
+    /* What was there is not void by what was there: life is not read again. */
+    m->home_dies = old != NULL &&
+        (m->home_wins || (m->life_wins && home_is_void(m, old)));
 }
 
 static int judge_half(struct merge *m)
