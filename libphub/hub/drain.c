@@ -208,7 +208,7 @@ static void round_fired(void *arg)
         finish(hub, PHUB_ENOPLACE);
         return;
     }
-    if (drain->moving == 0)
+    if (drain->moving == 0 && hub->verdict == PHUB_VERDICT_CONTINUE)
         phub__plan_home(hub, plan);
     env->timer_start(env, drain->timer,
                      now + ROUND_MS * NS_PER_MS < drain->deadline_ns

@@ -42,7 +42,8 @@
 #define MOVES_MS 20u                   /* between looks at moves under way */
 #define AGAIN_MS 250u  /* until what came back is sent to the next one */
 
-/* Where the child would go without this node; 0: nowhere. */
+/* Where the child would go without this node; 0: nowhere, or nothing may be
+ * placed. */
 static uint64_t next_home(struct phub__hub *hub, struct phub_bytes id)
 {
     struct phub_view *others =
@@ -50,7 +51,7 @@ static uint64_t next_home(struct phub__hub *hub, struct phub_bytes id)
     uint64_t node = 0;
     char text[256];
 
-    if (others == NULL || phub__view_count(others) == 0 ||
+    if (hub->verdict != PHUB_VERDICT_CONTINUE || others == NULL || phub__view_count(others) == 0 ||
         phub__keeper_place(hub, others, &id, NULL, 1, PHUB_CAUSE_DRAIN,
                            &node, text, sizeof text) != 0)
         node = 0;
