@@ -91,8 +91,8 @@ static bool piece_ok(const struct phub__registry *registry,
 static bool piece_stable(const struct phub__wire_piece *piece,
                          uint64_t sequence)
 {
-    struct phub__ranges stable = { .at = piece->stable.items,
-                                   .count = piece->stable.count / 2 };
+    struct phub__ranges stable =
+        phub__ranges_borrow(piece->stable.items, piece->stable.count / 2);
 
     return phub__ranges_has(&stable, sequence);
 }

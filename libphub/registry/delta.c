@@ -302,8 +302,9 @@ static void repair_add(struct phub__registry *registry, struct collector *c,
         piece = &c->pieces[c->pieces_count - 1];
         piece->repair = true;
         if (author->stable.count > 0 && author->stable.count <= PHUB__DOTS_MAX)
-            piece->stable = (struct phub__list){ author->stable.at,
-                                                 author->stable.count * 2 };
+            piece->stable = (struct phub__list){
+                (void *)(uintptr_t)phub__ranges_at(&author->stable),
+                author->stable.count * 2 };
     }
 }
 

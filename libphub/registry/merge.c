@@ -257,6 +257,23 @@ static int make_value(struct merge *m)
     return 0;
 }
 
+static uint8_t merge_carries(const struct merge *m)
+{
+    return (uint8_t)((m->life_wins ? PHUB__CARRIES_LIFE : 0) |
+                     (m->home_wins ? PHUB__CARRIES_HOME : 0) |
+                     (m->half_wins ? PHUB__CARRIES_HALF : 0));
+}
+
+/* What of it is a stop, or GONE. */
+static uint8_t merge_records(const struct merge *m)
+{
+    bool stop = m->life_wins && m->life->stopped;
+    bool gone = m->half_wins && phub__half_gone(m->half);
+
+    return (uint8_t)((stop ? PHUB__CARRIES_LIFE : 0) |
+                     (gone ? PHUB__CARRIES_HALF : 0));
+}
+
 /* The entry may be live already: what came first of it had lost a register on
  * its way, for a reason that has gone since. */
 static int make_entry(struct merge *m)
@@ -266,17 +283,10 @@ static int make_entry(struct merge *m)
     if (phub__entry_find(m->author, m->dot.sequence, &entry) &&
         entry.row != m->row)
         return PHUB_EPROTO;
-    return phub__entry_prepare(m->author);
+    return phub__entry_prepare(m->author, merge_records(m) != 0);
 }
 
 /* --- commit -------------------------------------------------------------------------- */
-
-static uint8_t merge_carries(const struct merge *m)
-{
-    return (uint8_t)((m->life_wins ? PHUB__CARRIES_LIFE : 0) |
-                     (m->home_wins ? PHUB__CARRIES_HOME : 0) |
-                     (m->half_wins ? PHUB__CARRIES_HALF : 0));
-}
 
 static void commit(struct merge *m, bool local)
 {
@@ -284,7 +294,8 @@ static void commit(struct merge *m, bool local)
     struct phub__authors *authors = &registry->authors;
     struct phub__entry entry = { .author = m->author, .row = m->row,
                                  .sequence = m->dot.sequence,
-                                 .carries = merge_carries(m) };
+                                 .carries = merge_carries(m),
+                                 .records = merge_records(m) };
     const struct phub__life_block *old_life =
         m->life_wins && m->old != NULL ? m->old->life : NULL;
     const struct phub__half_block *old_half =
@@ -295,13 +306,10 @@ static void commit(struct merge *m, bool local)
         row_enter(m);
     if (m->life_wins) {
         m->row->was_durable |= m->life->durable;
-        entry.records |= m->life->stopped ? PHUB__CARRIES_LIFE : 0;
         changed |= PHUB__CHANGED_LIFE;
     }
-    if (m->half_wins) {
-        entry.records |= phub__half_gone(m->half) ? PHUB__CARRIES_HALF : 0;
+    if (m->half_wins)
         changed |= PHUB__CHANGED_INSTANCE;
-    }
     if (m->home_wins || m->home_dies)
         changed |= PHUB__CHANGED_HOME;
     phub__index_update(&registry->index, m->row, m->old, m->next);

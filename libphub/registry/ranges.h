@@ -11,11 +11,29 @@ struct phub__range {
     uint64_t hi;    /* in it */
 };
 
+/* All zero is empty. */
 struct phub__ranges {
-    struct phub__range *at;
+    union {
+        struct phub__range one;
+        struct phub__range *many;
+    } in;
     uint32_t count;
-    uint32_t capacity;
+    uint32_t capacity;   /* of many; 0: one */
 };
+
+static inline const struct phub__range *
+phub__ranges_at(const struct phub__ranges *set)
+{
+    return set->capacity == 0 ? &set->in.one : set->in.many;
+}
+
+/* A set that borrows count ranges, not to be changed. */
+static inline struct phub__ranges phub__ranges_borrow(void *ranges,
+                                                      uint32_t count)
+{
+    return (struct phub__ranges){ .in = { .many = ranges }, .count = count,
+                                  .capacity = count };
+}
 
 void phub__ranges_fini(struct phub__ranges *set);
 bool phub__ranges_has(const struct phub__ranges *set, uint64_t number);

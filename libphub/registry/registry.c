@@ -46,12 +46,6 @@ int phub__registry_new(const struct phub__registry_options *options,
                               &made->self);
     if (rc == 0)
         rc = phub__registry_node_seen(made, made->node);
-    if (rc == 0) {
-        /* So that noting an own write cannot fail: it is one range. */
-        made->self->seen.at = phub__malloc(sizeof(struct phub__range));
-        made->self->seen.capacity = made->self->seen.at != NULL;
-        rc = made->self->seen.at == NULL ? PHUB_ENOMEM : 0;
-    }
     if (rc != 0) {
         phub__registry_free(&made);
         return rc;

@@ -225,10 +225,10 @@ bool phub__record_next(const struct phub__authors *authors,
     return false;
 }
 
-int phub__entry_prepare(struct phub__author *author)
+int phub__entry_prepare(struct phub__author *author, bool record)
 {
     if (phub__series_reserve(&author->live) != 0 ||
-        phub__series_reserve(&author->records) != 0)
+        (record && phub__series_reserve(&author->records) != 0))
         return PHUB_ENOMEM;
     return 0;
 }

@@ -99,8 +99,9 @@ bool phub__entry_find(struct phub__author *author, uint64_t sequence,
 bool phub__record_next(const struct phub__authors *authors,
                        struct phub__dot *cursor, struct phub__entry *entry);
 
-/* Make room, so that the next commit cannot fail.  PHUB_ENOMEM. */
-int phub__entry_prepare(struct phub__author *author);
+/* Make room, so that the next commit (of a record, or of none) cannot fail.
+ * PHUB_ENOMEM. */
+int phub__entry_prepare(struct phub__author *author, bool record);
 /* It carries that of row now, beside what it may carry already (records:
  * which of it is a stop or GONE), and counts. */
 void phub__entry_commit(struct phub__authors *authors,

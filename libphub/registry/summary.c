@@ -56,6 +56,13 @@ static PHUB__SCHEMA(summary_schema, struct phub__summary,
 static_assert(sizeof(struct phub__range) == 2 * sizeof(uint64_t),
               "ranges travel as pairs of numbers");
 
+/* Their bounds; borrows. */
+static struct phub__list list_of(const struct phub__ranges *set)
+{
+    return (struct phub__list){ (void *)(uintptr_t)phub__ranges_at(set),
+                                set->count * 2 };
+}
+
 static int summary_write(const struct phub__registry *registry,
                          struct phub__builder *out)
 {
@@ -85,13 +92,11 @@ static int summary_write(const struct phub__registry *registry,
         all[n].node = author->node;
         all[n].boot = author->boot;
         if (author->seen.count > 0)
-            all[n].ranges.items = author->seen.at;
-        all[n].ranges.count = author->seen.count * 2;
+            all[n].ranges = list_of(&author->seen);
         all[n].behind = registry->unkept != 0 &&
             !phub__ranges_equal(&author->kept, &author->seen);
         if (all[n].behind && author->kept.count > 0)
-            all[n].kept_ranges = (struct phub__list){
-                author->kept.at, author->kept.count * 2 };
+            all[n].kept_ranges = list_of(&author->kept);
         all[n].count = author->count;
         all[n].hash = author->hash;
         all[n++].live = author->live.live;
@@ -154,8 +159,7 @@ static bool ranges_ok(const struct phub__list *ranges,
             return false;
         last = numbers[i + 1];
     }
-    set->at = ranges->items;
-    set->count = ranges->count / 2;
+    *set = phub__ranges_borrow(ranges->items, ranges->count / 2);
     return true;
 }
 
@@ -241,8 +245,9 @@ static uint64_t author_digest(const struct phub__author *author)
                           author->hash, 0 };
 
     if (author->seen.count > 0)
-        words[4] = XXH3_64bits(author->seen.at, author->seen.count *
-                               sizeof author->seen.at[0]);
+        words[4] = XXH3_64bits(phub__ranges_at(&author->seen),
+                               author->seen.count *
+                               sizeof(struct phub__range));
     return XXH3_64bits(words, sizeof words);
 }
 

@@ -34,7 +34,7 @@
 #include "wire/session.h"
 
 #define SESSION_MAGIC 0x73657331u
-#define RING_MIN 16u       /* frames of the first ring; a power of two */
+#define RING_MIN 2u        /* frames of the first ring; a power of two */
 #define EQUAL_ACKS_LOST 3u /* so many mean that the next one is lost */
 #define EARLY_ACKS_MAX 4u  /* sent at once for one gap; then by the timer */
 #define NEVER UINT64_MAX
