@@ -20,7 +20,7 @@
 #define PUSH_PIECES_MAX 64u
 #define PUSH_AGAIN_NS 1000000ull
 #define PUSH_FEW 16u           /* members that are told at once */
-#define PUSH_GAP_NS 20000ull   /* between pushes, for each of more members */
+#define PUSH_GAP_NS 100000ull  /* between pushes, for each of more members */
 
 #define TOKEN_PUSH REPAIR_TOKEN_OWN
 

@@ -177,19 +177,26 @@ static int missing_find(struct repair *self, const struct phub_bytes *summary,
     return rc;
 }
 
+/* Does its writer lack something?  What that is, is found when it asks. */
+static bool is_behind(struct repair *self, const struct phub_bytes *summary)
+{
+    struct phub_buf *delta = NULL;
+    uint32_t more;
+    int rc = self->host->stream_missing(self->ctx, summary, 1, &delta, &more);
+
+    if (rc == 0)
+        self->host->buf_unref(delta);
+    return rc == 0 || rc == PHUB_ELIMIT;
+}
+
 static void offer_received(struct repair *self, uint64_t node,
                            const struct phub_bytes *summary, bool back)
 {
-    struct phub_buf *delta;
-    uint32_t more;
-
     if (self->host->stream_equal(self->ctx, summary))
         return;
     repair_want(self, node);
-    if (back || missing_find(self, summary, &delta, &more) != 0)
-        return;
-    self->host->buf_unref(delta);
-    (void)summary_send(self, node, REPAIR_OFFER, 1);
+    if (!back && is_behind(self, summary))
+        (void)summary_send(self, node, REPAIR_OFFER, 1);
 }
 
 static void pull_received(struct repair *self, uint64_t node,
