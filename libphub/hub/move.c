@@ -471,12 +471,21 @@ static void decided_over(struct phub__move *move, int rc, const char *text)
     complete(move, rc, 0, text);
 }
 
+/* What acted here does no more, and will not again. */
+static int is_over(const struct phub__move *move)
+{
+    const struct phub__local *local = move->local;
+
+    return move->ended || move->ending || local->instance == NULL ||
+           phub__instance_phase(local->instance) == PHUB__PHASE_STOPPING;
+}
+
 /* The child is ours again: the row says so, by a newer epoch. */
 static void take_back(struct phub__move *move, struct phub_epoch epoch)
 {
     struct phub__local *local = move->local;
 
-    if (move->ended || move->ending || local->instance == NULL) {
+    if (is_over(move)) {
         if (move->state != NULL) {
             phub__buf_unref(&local->kept);
             local->kept = phub__buf_ref(move->state);
@@ -661,7 +670,7 @@ static void go_on_here(struct phub__move *move)
             (void)phub__row_home(hub, id, move->incarnation, hub->node,
                                  epoch);
             take_back(move, epoch);
-        } else if (move->ended || move->ending || local->instance == NULL) {
+        } else if (is_over(move)) {
             take_back(move, epoch); /* keeps the state, no more */
         } else if (move->may_be_frozen) {
             phub__instance_unsettle(local->instance);
