@@ -367,6 +367,76 @@ START_TEST(a_half_that_is_no_majority_loses_its_lease)
 }
 END_TEST
 
+/* Nor do two halves, of which each could think that it is enough. */
+START_TEST(neither_half_keeps_its_lease)
+{
+    struct sim sim;
+
+    started(&sim, 1, 4, true);
+    sim_partition(&sim, 3, true);
+    sim_run(&sim, 2100 * SIM_MS);
+    for (uint32_t turn = 0; turn < 10; turn++) {
+        for (uint32_t i = 0; i < 4; i++)
+            ck_assert_msg(!guard_runs(&sim.nodes[i]), "n%u in turn %u", i,
+                          turn);
+        sim_run(&sim, SIM_S);
+    }
+    sim_fini(&sim);
+}
+END_TEST
+
+/* It may have granted itself a lease a moment ago, of which nobody heard. */
+START_TEST(who_lets_a_node_in_promises_it_a_lease)
+{
+    struct sim sim;
+    uint64_t in_ns, left;
+
+    sim_init(&sim, 1, 2);
+    sim_boot(&sim, 0, 0);
+    sim_run(&sim, 10 * SIM_S);
+    sim_boot(&sim, 1, 1);
+    while (phub__cluster_grant_remaining(sim.nodes[0].cluster, 101,
+                                         sim_local_ns(&sim.nodes[0]))
+           != UINT64_MAX)
+        sim_run(&sim, SIM_MS);
+    in_ns = sim.now_ns;
+    sim_partition(&sim, 1, true);
+    while (sim_state(&sim, 1, 0) != PHUB__MEMBER_DEAD)
+        sim_run(&sim, SIM_MS);
+    left = phub__cluster_grant_remaining(sim.nodes[0].cluster, 101,
+                                         sim_local_ns(&sim.nodes[0]));
+    ck_assert_uint_ge(sim.now_ns + left + 2 * SIM_MS,
+                      in_ns + 2000 * SIM_MS + MARGIN_NS);
+    sim_fini(&sim);
+}
+END_TEST
+
+/* Who is asked but seldom is alive for long after it fell silent. */
+START_TEST(nobody_grants_itself_a_lease_beside_one_who_is_alive)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct sim sim;
+        uint64_t frozen_ns;
+
+        sim_init(&sim, seed, 2);
+        for (uint32_t i = 0; i < 2; i++) {
+            sim.nodes[i].params.probe_interval = 4000;
+            boot(&sim, i, false);
+        }
+        ck_assert(sim_run_until_agreed(&sim, 60 * SIM_S) != UINT64_MAX);
+        sim_run(&sim, 20 * SIM_S + sim_below(&sim, 4000) * SIM_MS);
+        frozen_ns = sim_local_ns(&sim.nodes[0]);
+        sim_freeze(&sim, 1, 1000 * SIM_S);
+        while (sim_state(&sim, 1, 0) == PHUB__MEMBER_ALIVE) {
+            ck_assert_uint_le(sim.nodes[0].guard_ns,
+                              frozen_ns + 2000 * SIM_MS);
+            sim_run(&sim, SIM_MS);
+        }
+        sim_fini(&sim);
+    }
+}
+END_TEST
+
 START_TEST(under_divergence_every_part_keeps_its_lease)
 {
     for (uint64_t seed = 1; seed <= 20; seed++) {
@@ -504,6 +574,9 @@ static Suite *suite(void)
     tcase_add_test(t, nobody_replaces_who_still_runs_without_a_partition);
     tcase_add_test(t, who_is_well_keeps_its_lease);
     tcase_add_test(t, a_half_that_is_no_majority_loses_its_lease);
+    tcase_add_test(t, neither_half_keeps_its_lease);
+    tcase_add_test(t, who_lets_a_node_in_promises_it_a_lease);
+    tcase_add_test(t, nobody_grants_itself_a_lease_beside_one_who_is_alive);
     tcase_add_test(t, under_divergence_every_part_keeps_its_lease);
     tcase_add_test(t, a_frozen_daemons_guard_ends_in_time_and_is_waited_for);
     tcase_add_test(t, who_was_frozen_and_is_back_ends_nobodys_lease);

@@ -347,6 +347,40 @@ START_TEST(a_spoilt_state_is_refused_and_the_child_stays)
 }
 END_TEST
 
+/* It is decided, and what was to come is lost: as far as its row says it is the
+ * target's, and whose it was is asked to take it back. */
+static void go_without_its_state(struct phub__hub *hub, void *none)
+{
+    struct phub__op_request op = { .origin = hubs.ids[home],
+                                   .transaction = 4711 };
+    struct phub__op_item item = { .id = hubs_bytes("c"),
+                                  .flags = PHUB__ITEM_STATE };
+    struct phub__row_facts row;
+
+    (void)none;
+    phub__row_facts(hub, item.id, &row);
+    item.incarnation = row.incarnation;
+    item.epoch = phub__hub_epoch(hub);
+    ck_assert_int_eq(phub__registry_home_set(hub->registry, item.id,
+                                             row.incarnation, hub->node, NULL,
+                                             item.epoch), 0);
+    phub__arrival_go(hub, &op, &item);
+}
+
+START_TEST(a_target_without_the_state_does_not_begin)
+{
+    begin("hotswap", "sim state freeze");
+    hubs_move_send(&hubs, home, "c", target, &hubs_last);
+    while (!arriving(&hubs, "c"))
+        ck_assert(phub__world_step(hubs.world));
+    hubs_do(&hubs, target, go_without_its_state, NULL);
+    hubs_run(&hubs, 20000);
+    acts_at(home);
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5);
+    end();
+}
+END_TEST
+
 /* The program is of an older version at the target. */
 START_TEST(a_successor_that_refuses_the_state_leaves_it_where_it_was)
 {
@@ -454,6 +488,7 @@ int main(void)
                         SWAPS);
     tcase_add_loop_test(tc,
         a_successor_that_refuses_the_state_leaves_it_where_it_was, 0, SWAPS);
+    tcase_add_test(tc, a_target_without_the_state_does_not_begin);
     tcase_add_test(tc, hotswap_hears_a_refusal_before_it_decides);
     tcase_add_loop_test(tc, a_target_that_is_cut_off_aborts_the_move, 0,
                         SWAPS);

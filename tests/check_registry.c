@@ -285,6 +285,43 @@ START_TEST(a_durable_row_survives_a_restart_of_everybody)
 }
 END_TEST
 
+/* Whoever writes after having seen it writes above it. */
+START_TEST(the_epoch_of_a_home_is_seen_where_no_instance_is)
+{
+    struct phub__registry *a = registry_new(1, 1, NULL, NULL);
+    struct phub__registry *b = registry_new(2, 1, NULL, NULL);
+
+    ck_assert_int_eq(start(a, "x", epoch(5, 1), 1), 0);
+    ck_assert_int_eq(phub__registry_home_set(a, text("x"), epoch(5, 1), 3,
+                                             NULL, epoch(9, 1)), 0);
+    exchange(a, b);
+    ck_assert_uint_eq(phub__registry_epoch_max(b), 9);
+    phub__registry_free(&a);
+    phub__registry_free(&b);
+}
+END_TEST
+
+/* What came before it is missing: who takes it has to ask. */
+START_TEST(a_piece_that_begins_too_late_says_so)
+{
+    struct phub__registry *a = registry_new(1, 1, NULL, NULL);
+    struct phub__registry *b = registry_new(2, 1, NULL, NULL);
+    uint64_t first;
+
+    ck_assert_int_eq(start(a, "x", next_epoch(a), 1), 0);
+    first = phub__registry_head(a);
+    ck_assert_int_eq(start(a, "y", next_epoch(a), 1), 0);
+    ck_assert_int_eq(push(a, b, first), PHUB_EAGAIN);
+    ck_assert(is_live(b, "y") && !is_live(b, "x"));
+    ck_assert_int_eq(push(a, b, 0), 0);
+    ck_assert(is_live(b, "x"));
+    ck_assert_int_eq(start(a, "z", next_epoch(a), 1), 0);
+    ck_assert_int_eq(push(a, b, first + 1), 0);
+    phub__registry_free(&a);
+    phub__registry_free(&b);
+}
+END_TEST
+
 START_TEST(a_forgotten_node_no_longer_holds_up_stops)
 {
     struct phub__registry *a = registry_new(1, 1, NULL, NULL);
@@ -708,6 +745,8 @@ int main(void)
     tcase_add_test(tc, an_edit_and_a_move_at_the_same_moment_both_survive);
     tcase_add_test(tc, repair_ships_what_differs_and_no_more);
     tcase_add_test(tc, a_durable_row_survives_a_restart_of_everybody);
+    tcase_add_test(tc, the_epoch_of_a_home_is_seen_where_no_instance_is);
+    tcase_add_test(tc, a_piece_that_begins_too_late_says_so);
     tcase_add_test(tc, a_forgotten_node_no_longer_holds_up_stops);
     tcase_add_test(tc, a_forgotten_node_stays_forgotten);
     tcase_add_test(tc, who_joins_later_lacks_nothing_of_a_forgotten_node);

@@ -134,6 +134,29 @@ START_TEST(one_that_has_but_met_others_does_not_say_not_found)
 }
 END_TEST
 
+/* Both sides of a cut go on; when they meet, each may know what the other does
+ * not. */
+START_TEST(who_has_not_heard_from_all_may_run_nothing)
+{
+    const struct phub__hub *hub;
+
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim"), 0);
+    cut_off(1);
+    hubs_run(&hubs, 20000);
+    hub = hubs_hub(&hubs, 0);
+    ck_assert(phub__hub_may_run(hub));
+    cut_off(HUBS_OF_A_TEST);
+    while (phub__view_count(phub__hub_view(hub)) < HUBS_OF_A_TEST)
+        ck_assert(phub__world_step(hubs.world));
+    ck_assert(!phub__synced_complete(hub));
+    while (!phub__synced_complete(hub)) {
+        ck_assert(!phub__hub_may_run(hub));
+        ck_assert(phub__world_step(hubs.world));
+    }
+    ck_assert(phub__hub_may_run(hub));
+}
+END_TEST
+
 START_TEST(one_that_has_met_nobody_yet_leaves_its_rows_to_those_who_may_be)
 {
     ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim durable"), 0);
@@ -407,6 +430,7 @@ int main(void)
     tcase_add_test(tc, one_that_has_met_nobody_yet_does_not_say_not_found);
     tcase_add_loop_test(tc,
         one_that_has_but_met_others_does_not_say_not_found, 0, STEPS);
+    tcase_add_test(tc, who_has_not_heard_from_all_may_run_nothing);
     tcase_add_test(tc,
         one_that_has_met_nobody_yet_leaves_its_rows_to_those_who_may_be);
     tcase_add_test(tc, those_who_are_new_are_no_company_for_each_other);
