@@ -10,7 +10,6 @@
 #include "registry/row.h"
 #include "registry/series.h"
 
-#define PHUB__SEQUENCE_MAX (UINT64_MAX >> 6)
 
 struct phub__author {
     uint64_t node;
@@ -43,11 +42,11 @@ struct phub__authors {
 void phub__authors_fini(struct phub__authors *authors);
 
 /* NULL if it is not known. */
+struct phub__author *phub__author_find(const struct phub__authors *authors,
+                                       uint64_t node, uint64_t boot);
 /* The first one of that node that is of a later boot; NULL: there is none. */
 struct phub__author *phub__author_later(const struct phub__authors *authors,
                                         uint64_t node, uint64_t boot);
-struct phub__author *phub__author_find(const struct phub__authors *authors,
-                                       uint64_t node, uint64_t boot);
 /* Find or make.  PHUB_ELIMIT, PHUB_ENOMEM. */
 int phub__author_get(struct phub__authors *authors, uint64_t node,
                      uint64_t boot, struct phub__author **author);
@@ -55,8 +54,8 @@ int phub__author_get(struct phub__authors *authors, uint64_t node,
 void phub__author_drop(struct phub__authors *authors,
                        struct phub__author *author);
 /* Is a later boot of its node known, or was that forgotten, and nothing of it
- * live?  Then nothing can
- * be had from it any more and it is left out of comparisons. */
+ * live?  Then nothing can be had from it any more and it is left out of
+ * comparisons. */
 bool phub__author_idle(const struct phub__authors *authors,
                        const struct phub__author *author);
 
@@ -66,6 +65,9 @@ bool phub__author_idle(const struct phub__authors *authors,
  * and what of that is a record, in the lowest bits. */
 
 #define PHUB__ENTRY_BITS 6u
+
+/* The one behind it has room beside those bits, too: walks go on from there. */
+#define PHUB__SEQUENCE_MAX ((UINT64_MAX >> PHUB__ENTRY_BITS) - 1)
 
 struct phub__entry {
     struct phub__author *author;
