@@ -152,7 +152,7 @@ PHUB_PLUGIN_DEFINE(captain, PHUB_KIND_PARTITION,
     .summary = "one node decides",
     .ops.partition = &captain_ops);
 
-static uint32_t rare_nodes;      /* bits: who has it */
+static uint32_t rare_nodes, captain_nodes;      /* bits: who has them */
 
 static void made(struct hubs *all, uint32_t node, struct phub__hub *hub)
 {
@@ -160,15 +160,9 @@ static void made(struct hubs *all, uint32_t node, struct phub__hub *hub)
     if (rare_nodes >> node & 1)
         ck_assert_int_eq(phub__loader_add(hub->loader,
                                           &phub_plugin_abi1_rare), 0);
-}
-
-static void made_captain(struct hubs *all, uint32_t node,
-                         struct phub__hub *hub)
-{
-    (void)all;
-    (void)node;
-    ck_assert_int_eq(phub__loader_add(hub->loader,
-                                      &phub_plugin_abi1_captain), 0);
+    if (captain_nodes >> node & 1)
+        ck_assert_int_eq(phub__loader_add(hub->loader,
+                                          &phub_plugin_abi1_captain), 0);
 }
 
 /* --- asking ------------------------------------------------------------------- */
@@ -605,6 +599,18 @@ START_TEST(a_lease_takes_what_both_ask_for)
 }
 END_TEST
 
+/* On three nodes the captain counts as well; the two others cannot go by it. */
+static void begin_captain(const char *partition)
+{
+    captain_nodes = 7;
+    begin_with(&(struct hubs){ .made = made, .partition = partition }, 3);
+    hubs_run(&hubs, 5000);
+    captain = keeper();
+    reluctant = 1;
+    wish_for(0, PHUB_KIND_PARTITION, "captain", NULL);
+    ck_assert(hubs_until(&hubs, 3000, goes_by_both, &captain));
+}
+
 /* The old strategy gives the two others a lease, the new one gives it to one
  * node.  The others have both, but cannot go by the new one yet: should that
  * node go by it alone, both sides of a cut would go on. */
@@ -612,13 +618,7 @@ START_TEST(nobody_goes_by_the_new_one_alone_before_all_go_by_both)
 {
     uint32_t groups[HUBS_MAX] = { 1, 1, 1 };
 
-    begin_with(&(struct hubs){ .made = made_captain,
-                               .partition = "majority_quorum" }, 3);
-    hubs_run(&hubs, 5000);
-    captain = keeper();
-    reluctant = 1;
-    wish_for(0, PHUB_KIND_PARTITION, "captain", NULL);
-    ck_assert(hubs_until(&hubs, 3000, goes_by_both, &captain));
+    begin_captain("majority_quorum");
     hubs_run(&hubs, 12000 + 1000 * (uint64_t)_i); /* and asked again */
     groups[captain] = 0;
     phub__world_partition(hubs.world, groups, 0);
@@ -638,12 +638,7 @@ END_TEST
 
 START_TEST(a_change_goes_on_when_all_have_electors_at_last)
 {
-    begin_with(&(struct hubs){ .made = made_captain,
-                               .partition = "majority_quorum" }, 3);
-    hubs_run(&hubs, 5000);
-    captain = keeper();
-    reluctant = 1;
-    wish_for(0, PHUB_KIND_PARTITION, "captain", NULL);
+    begin_captain("majority_quorum");
     hubs_run(&hubs, 90000);
     ck_assert(goes_by_both(&hubs, &captain));
     reluctant = 0;
@@ -651,6 +646,19 @@ START_TEST(a_change_goes_on_when_all_have_electors_at_last)
     ck_assert(all_use(PHUB_KIND_PARTITION, "captain"));
     all_act();
     ck_assert_uint_eq(hubs.doubled, 0);
+    hubs_free(&hubs);
+}
+END_TEST
+
+/* Who had no electors by it goes on, too. */
+START_TEST(what_one_that_comes_cannot_load_is_taken_back)
+{
+    begin_captain("divergence");
+    (void)hubs_add(&hubs);
+    hubs_run(&hubs, 60000);
+    ck_assert(!goes_by_both(&hubs, &captain));
+    ck_assert_int_eq(change(0, PHUB_KIND_MIGRATION, "coldswap", NULL), 0);
+    ck_assert_str_eq(said.text, "migration is 'coldswap' on 4 nodes");
     hubs_free(&hubs);
 }
 END_TEST
@@ -778,6 +786,7 @@ int main(void)
     tcase_add_loop_test(
         tc, nobody_goes_by_the_new_one_alone_before_all_go_by_both, 0, 3);
     tcase_add_test(tc, a_change_goes_on_when_all_have_electors_at_last);
+    tcase_add_test(tc, what_one_that_comes_cannot_load_is_taken_back);
     tcase_add_loop_test(tc, after_a_split_all_go_by_one_set, 0, 8);
     tcase_add_loop_test(tc, two_sides_that_choose_at_once_do_not_stay_two, 0,
                         8);

@@ -100,15 +100,17 @@ int phub__lease_could(struct phub__hub *hub, const struct phub_ctx *ctx)
     return good;
 }
 
-/* Who must grant a lease; after an error, who did before, and the strategies are
- * asked again with the next round, for nothing else may come of it. */
+/* Who must grant a lease; after an error, who did before, and the strategies
+ * are asked again with the next round, for nothing else may come of it. */
 void phub__hub_lease_mode(struct phub__hub *hub)
 {
     char text[256] = "";
     int rc, failed = hub->lease_failed;
 
-    if (!phub__hub_majority(hub) && !hub->lease_majority)
+    if (!phub__hub_majority(hub) && !hub->lease_majority) {
+        hub->lease_failed = 0; /* who did is in charge no more */
         return;
+    }
     rc = rules(hub, text, sizeof text);
     hub->lease_failed = rc != 0;
     hub->lease_stale |= hub->lease_failed;
