@@ -125,9 +125,9 @@ struct phub_env {
     void (*net_close)(struct phub_env *env);
     int (*link_open)(struct phub_env *env, const char *endpoint,
                      enum phub__link_kind kind, struct phub__link **link);
-    /* Send head (copied, at most PHUB__LINK_HEAD_MAX bytes) followed by body (borrowed; a reference is taken;
-     * may be NULL) as one frame.  Never blocks, may be lost.
-     * Errors: PHUB_EBUSY when the link's queue is full. */
+    /* Send head (copied, PHUB__LINK_HEAD_MAX at most) and behind it body (may
+     * be NULL; borrowed, a reference is taken) as one frame.  Never blocks, may
+     * be lost.  Errors: PHUB_EBUSY when the link's queue is full. */
     int (*link_send)(struct phub_env *env, struct phub__link *link,
                      const uint8_t *head, size_t head_size,
                      struct phub_buf *body);

@@ -11,7 +11,8 @@ struct phub__strangers;
 struct phub__strangers *phub__strangers_new(struct phub_env *env,
                                             uint64_t idle_ns);
 void phub__strangers_free(struct phub__strangers **strangers);
-/* Borrows for this turn, and until some others have been asked for; NULL: there is none. */
+/* Borrows for this turn, and until some others have been asked for; NULL: there
+ * is none. */
 struct phub__link *phub__stranger_link(struct phub__strangers *strangers,
                                        const char *endpoint);
 

@@ -12,8 +12,8 @@
 #ifndef PHUB__STRATEGY_NOTE_H
 #define PHUB__STRATEGY_NOTE_H
 
+#include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include <phub/plugin.h>
 
@@ -50,10 +50,11 @@ struct phub__call_watch {
 /* For every call: a printf would cost more than most calls do. */
 static inline void phub__note_text(char *to, size_t max, const char *from)
 {
-    size_t size = strnlen(from, max - 1);
+    size_t at = 0;
 
-    memcpy(to, from, size);
-    to[size] = '\0';
+    for (; at + 1 < max && from[at] != '\0'; at++)
+        to[at] = from[at];
+    to[at] = '\0';
 }
 
 /* note may be NULL in both. */

@@ -32,8 +32,8 @@ static inline uint8_t *phub__number_put(uint8_t *at, unsigned major,
     return at + width;
 }
 
-/* Read the head at `at` of an item of that major type.  Gives what is behind it;
- * NULL if it is another, of no definite length, or not all there. */
+/* Read the head at `at` of an item of that major type.  Gives what is behind
+ * it; NULL if it is another, of no definite length, or not all there. */
 static inline const uint8_t *phub__number_get(const uint8_t *at,
                                               const uint8_t *end,
                                               unsigned major, uint64_t *value)
