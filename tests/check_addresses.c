@@ -316,6 +316,36 @@ START_TEST(what_cannot_be_used_is_ignored_and_written_anew)
 }
 END_TEST
 
+static void read_size(struct phub__hub *hub, void *arg)
+{
+    struct phub_buf *file = NULL;
+
+    ck_assert_int_eq(hub->env->file_read(hub->env, FILE_NAME, &file), 0);
+    *(size_t *)arg = file->size;
+    phub__buf_unref(&file);
+}
+
+START_TEST(it_is_written_when_an_address_is_new_and_not_before)
+{
+    static const struct content mark = { "\377", 1 };
+    size_t size;
+
+    hubs_do(&hubs, NODE_C, write_file, (void *)&mark);
+    phub__sim_node_power_off(hubs_node(&hubs, NODE_D));
+    hubs_settle(&hubs);
+    on(NODE_D);
+    hubs_settle(&hubs);
+    hubs_run(&hubs, 3000);
+    hubs_do(&hubs, NODE_C, read_size, &size);
+    ck_assert_uint_eq(size, mark.size);
+    (void)hubs_add(&hubs);
+    hubs_settle(&hubs);
+    hubs_run(&hubs, 3000);
+    hubs_do(&hubs, NODE_C, read_size, &size);
+    ck_assert_uint_gt(size, 4 * strlen("tcp://a:7000"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("addresses");
@@ -340,6 +370,7 @@ int main(void)
         one_that_has_met_nobody_since_does_not_lose_what_it_knew);
     tcase_add_loop_test(tc, what_cannot_be_used_is_ignored_and_written_anew,
                         0, 3);
+    tcase_add_test(tc, it_is_written_when_an_address_is_new_and_not_before);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

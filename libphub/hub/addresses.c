@@ -6,10 +6,11 @@
  * the endpoint of each node that was a member once, as this one knew it, and
  * is not forgotten.  It is a hint: whoever answers there says who he is, and
  * nothing is wrong if it is old, or is not there; so it is written a while
- * after the members changed, all at once, and nobody waits for it. */
+ * after an address was new, all at once, and nobody waits for it. */
 #include "config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <xxhash.h>
@@ -42,11 +43,50 @@ static PHUB__SCHEMA(kept_schema, struct kept,
     PHUB__U64(1, struct kept, hub, PHUB__REQUIRED),
     PHUB__LIST(2, struct kept, nodes, NODES_MAX, &address_schema));
 
+/* One that is in the file. */
+struct written {
+    uint64_t node;
+    uint64_t hash;                 /* of its endpoint */
+};
+
 struct phub__addresses_file {
     struct phub__timer *timer;
-    uint64_t hash;                 /* of what was written last */
+    struct written *written;       /* by node */
+    uint32_t count;
     int armed, failed;
 };
+
+static int by_node(const void *a, const void *b)
+{
+    const struct written *x = a, *y = b;
+
+    return x->node < y->node ? -1 : x->node > y->node;
+}
+
+/* These are in the file now; 1 if others were.  If there is no memory, none
+ * are: the file is written once more. */
+static int replace(struct phub__addresses_file *file,
+                   const struct phub__list *nodes)
+{
+    const struct address *all = nodes->items;
+    struct written *written = phub__calloc(nodes->count + 1u, sizeof *written);
+    uint32_t i;
+    int others;
+
+    for (i = 0; written != NULL && i < nodes->count; i++)
+        written[i] = (struct written){
+            all[i].node,
+            XXH3_64bits(all[i].endpoint.data, all[i].endpoint.size) };
+    if (written != NULL)
+        qsort(written, nodes->count, sizeof *written, by_node);
+    others = written == NULL || file->count != nodes->count ||
+             (file->count != 0 && memcmp(file->written, written,
+                                         file->count * sizeof *written) != 0);
+    phub__free(file->written);
+    file->written = written;
+    file->count = written != NULL ? nodes->count : 0;
+    return others;
+}
 
 /* --- writing ----------------------------------------------------------------- */
 
@@ -105,7 +145,7 @@ static void saved(void *arg, int rc)
             phub__hub_log(hub, PHUB__LOG_WARNING,
                           "cannot write '" FILE_NAME "' to the state "
                           "directory: %s; trying again", phub_strerror(rc));
-        hub->addresses->hash = 0;
+        hub->addresses->count = 0;
         arm(hub);
     }
     hub->addresses->failed = rc != 0;
@@ -114,17 +154,13 @@ static void saved(void *arg, int rc)
 static void write_out(struct phub__hub *hub, const struct kept *kept)
 {
     struct phub__builder out;
-    uint64_t hash;
     int rc;
 
     phub__builder_init(&out, NODES_MAX * NODE_SIZE_MAX);
     rc = phub__encode(&kept_schema, kept, &out);
-    hash = rc == 0 ? XXH3_64bits(out.data, out.size) : 0;
-    if (rc == 0 && hash != hub->addresses->hash) {
-        hub->addresses->hash = hash;
+    if (rc == 0)
         rc = hub->env->file_do(hub->env, PHUB__FILE_REPLACE, FILE_NAME,
                                out.data, out.size, saved, hub);
-    }
     if (rc != 0)
         saved(hub, rc);
     phub__builder_fini(&out);
@@ -142,13 +178,24 @@ static void save(void *arg)
         return;
     }
     gather(hub, &kept.nodes);
-    write_out(hub, &kept);
+    if (replace(hub->addresses, &kept.nodes))
+        write_out(hub, &kept);
     phub__free(kept.nodes.items);
 }
 
-void phub__addresses_changed(struct phub__hub *hub)
+void phub__addresses_changed(struct phub__hub *hub, uint64_t node)
 {
-    if (hub->started)
+    const struct phub__member *m = phub__cluster_member(hub->cluster, node);
+    const struct phub__addresses_file *file = hub->addresses;
+    const struct written key = { .node = node }, *written;
+
+    if (!hub->started || node == hub->node || m == NULL)
+        return;
+    written = file->count == 0
+        ? NULL : bsearch(&key, file->written, file->count, sizeof key,
+                         by_node);
+    if (written == NULL ||
+        written->hash != XXH3_64bits(m->endpoint, strlen(m->endpoint)))
         arm(hub);
 }
 
@@ -160,7 +207,10 @@ static void remember(struct phub__hub *hub, const struct kept *kept)
     char endpoint[PHUB_ENDPOINT_MAX + 1];
     uint32_t i;
 
-    for (i = 0; kept->hub == hub->hub_hash && i < kept->nodes.count; i++) {
+    if (kept->hub != hub->hub_hash)
+        return;
+    (void)replace(hub->addresses, &kept->nodes);
+    for (i = 0; i < kept->nodes.count; i++) {
         memcpy(endpoint, all[i].endpoint.data, all[i].endpoint.size);
         endpoint[all[i].endpoint.size] = '\0';
         (void)phub__cluster_remember(hub->cluster, all[i].node, endpoint);
@@ -205,6 +255,7 @@ void phub__addresses_free(struct phub__hub *hub)
         return;
     if (hub->addresses->timer != NULL)
         hub->env->timer_free(hub->env, &hub->addresses->timer);
+    phub__free(hub->addresses->written);
     phub__free(hub->addresses);
     hub->addresses = NULL;
 }

@@ -270,7 +270,7 @@ static void cluster_event(void *arg, const struct phub__cluster_event *event)
     case PHUB__CLUSTER_MEMBER:
         phub__hub_log(hub, PHUB__LOG_NOTICE, "node '%s': %s",
                       event->member->name, event->text);
-        phub__addresses_changed(hub);
+        phub__addresses_changed(hub, event->member->node);
         return;
     case PHUB__CLUSTER_LEASE:
         could = phub__hub_in_charge(hub);
