@@ -153,9 +153,14 @@ START_TEST(a_machine_that_cannot_begin_it_costs_the_child_no_restart)
     spec.restart = _i ? PHUB__RESTART_TEMPORARY : PHUB__RESTART_PERMANENT;
     spec.restarts_max = 1;
     begin(&spec, 0);
-    cannot_fork(20);
+    ck_assert(!phub__instance_stuck(sup.instance));
+    sup.events->failed(sup.events_arg, sup.handle, PHUB_ESYS, "cannot fork");
+    ck_assert(phub__instance_stuck(sup.instance));
+    sup_run(&sup, 10000);
+    cannot_fork(19);
     ck_assert_uint_eq(sup.ended, 0);
     ck_assert_uint_eq(sup.starts, 21);
+    ck_assert(!phub__instance_stuck(sup.instance));
     sup_up(&sup, 0);
     ck_assert_int_eq(sup_phase(&sup), PHUB__PHASE_RUNNING);
     ck_assert_uint_eq(phub__instance_restarts(sup.instance), 0);

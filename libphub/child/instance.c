@@ -704,6 +704,11 @@ int64_t phub__instance_pid(const struct phub__instance *instance)
     return instance->pid;
 }
 
+int phub__instance_stuck(const struct phub__instance *instance)
+{
+    return instance->phase == PHUB__PHASE_BACKOFF && instance->not_begun != 0;
+}
+
 uint32_t phub__instance_restarts(const struct phub__instance *instance)
 {
     return instance->restarts;

@@ -143,6 +143,8 @@ static void plan(struct phub__hub *hub, struct phub_bytes *ids, uint32_t count)
     }
     for (i = 0; i < count; i++) {
         if (nodes[i] == 0 ||
+            phub__redistribution_give(hub, ids[i], nodes[i],
+                                      "the node is drained") ||
             phub__redistribution_watch(hub, ids[i], nodes[i], ctx->who,
                                        reported, hub) != 0)
             continue;

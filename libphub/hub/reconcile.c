@@ -569,10 +569,15 @@ static void on_changed(void *arg, struct phub__instance *instance)
         tell_running(local, instance);
         phub__local_answer(local, PHUB__WANT_RUNNING, 0, "");
     } else if (phub__instance_phase(instance) == PHUB__PHASE_BACKOFF) {
-        hub->counters.restarts++;
-        phub__hub_cause(hub, phub__local_id(local),
-                        "restart %u here: it ended by itself",
-                        phub__instance_restarts(instance));
+        if (phub__instance_stuck(instance)) {
+            phub__hub_cause(hub, phub__local_id(local),
+                            "this machine could not begin it");
+        } else {
+            hub->counters.restarts++;
+            phub__hub_cause(hub, phub__local_id(local),
+                            "restart %u here: it ended by itself",
+                            phub__instance_restarts(instance));
+        }
     }
     phub__mail_child_changed(hub, local);
 }

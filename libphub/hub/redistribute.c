@@ -217,7 +217,8 @@ int phub__redistribution_begin(struct phub__hub *hub,
     return rc;
 }
 
-/* Should this child of ours go?  Running, not bound, not on its way. */
+/* Should this child of ours go?  Running (or, when all have to go, stuck), not
+ * bound, not on its way. */
 static int movable(struct phub__hub *hub, struct phub_bytes id)
 {
     const struct phub__local *local = phub__local_find(hub, id);
@@ -228,7 +229,8 @@ static int movable(struct phub__hub *hub, struct phub_bytes id)
         return 0;
     phub__row_facts(hub, id, &row);
     return row.live && row.home == hub->node && !row.sticky &&
-           phub__instance_phase(local->instance) == PHUB__PHASE_RUNNING;
+           (phub__instance_phase(local->instance) == PHUB__PHASE_RUNNING ||
+            (hub->drain != NULL && phub__instance_stuck(local->instance)));
 }
 
 /* One batch of our children: ask where they belong, plan those that differ.
@@ -629,6 +631,30 @@ static int may_go(const struct phub__local *local)
            phase == PHUB__PHASE_FROZEN;
 }
 
+int phub__redistribution_give(struct phub__hub *hub, struct phub_bytes id,
+                              uint64_t target, const char *why)
+{
+    const struct phub__local *local = phub__local_find(hub, id);
+    char name[PHUB_NODE_NAME_MAX + 24];
+    struct phub__row_facts row;
+
+    if (local == NULL || local->instance == NULL || local->move != NULL ||
+        local->arrival != NULL || local->kept != NULL ||
+        !phub__instance_stuck(local->instance) ||
+        phub__instance_state(local->instance) != NULL)
+        return 0;
+    phub__row_facts(hub, id, &row);
+    if (!row.live || row.home != hub->node || row.replicas_count != 0 ||
+        !phub__hub_in_charge(hub) || !phub__synced_complete(hub) ||
+        phub__row_home(hub, id, row.incarnation, target,
+                       phub__hub_epoch(hub)) != 0)
+        return 0;
+    phub__hub_node_name(hub, target, name, sizeof name);
+    phub__hub_cause(hub, id, "home is %s: this machine cannot begin it, and "
+                    "%s", name, why);
+    return 1;
+}
+
 /* Its home is here; it does not run, and is not on its way: 0, or why.  Where
  * it may run as well, as a replica or by an older row, is of no concern to a
  * move. */
@@ -677,6 +703,9 @@ void phub__redistribution_move(struct phub__hub *hub,
         rc = PHUB_EREFUSED;
     } else {
         rc = not_here(hub, item->id, text, sizeof text);
+        if (rc == PHUB_EAGAIN && item->epoch.node == 0)
+            (void)phub__redistribution_give(hub, item->id, item->target,
+                                            "somebody asked for a move");
     }
     if (rc == 0 && item->epoch.node != 0 && item->epoch.node != hub->node) {
         phub__replica_move(hub, item, &reply);

@@ -55,6 +55,10 @@ void phub__plan_home(struct phub__hub *hub,
 void phub__redistribution_move(struct phub__hub *hub,
                                const struct phub__op_request *op,
                                const struct phub__op_item *item);
+/* One that this machine cannot begin has nothing here that could move: its home
+ * is the target from now on, which starts it.  1: that is so. */
+int phub__redistribution_give(struct phub__hub *hub, struct phub_bytes id,
+                              uint64_t target, const char *why);
 /* Hand children with these first targets to the migration strategy. */
 int phub__redistribution_begin(struct phub__hub *hub,
                                const struct phub_bytes *ids,
