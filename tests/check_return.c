@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <check.h>
+#include <string.h>
 
 #include <phub/error.h>
 
@@ -45,6 +46,38 @@ static void restart(uint32_t node)
     hubs_run(&hubs, 100);
     phub__sim_node_start(hubs_node(&hubs, node));
 }
+
+struct no_such {
+    int code;
+    char text[PHUB__NO_SUCH_MAX];
+};
+
+static void ask_no_such(struct phub__hub *hub, void *arg)
+{
+    struct no_such *said = arg;
+
+    said->code = phub__hub_no_such(hub, said->text);
+}
+
+/* As long as the others hold what it was before for alive. */
+START_TEST(one_without_its_disk_is_not_let_in_and_says_so)
+{
+    struct no_such said;
+
+    phub__sim_node_power_off(hubs_node(&hubs, 2));
+    phub__sim_node_wipe(hubs_node(&hubs, 2));
+    phub__sim_node_start(hubs_node(&hubs, 2));
+    hubs_run(&hubs, 600); /* more than alone_grace */
+    hubs_do(&hubs, 2, ask_no_such, &said);
+    ck_assert_int_eq(said.code, PHUB_EAGAIN);
+    ck_assert_ptr_nonnull(strstr(said.text, "its name is in use"));
+    ck_assert_int_eq(hubs_start(&hubs, 2, "c", "sim"), 0);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", NULL), 1);
+    hubs_settle(&hubs);
+    hubs_do(&hubs, 2, ask_no_such, &said);
+    ck_assert_ptr_null(strstr(said.text, "its name is in use"));
+}
+END_TEST
 
 /* On its own side the home was moved; on the other the child ran on. */
 START_TEST(a_newer_home_waits_until_the_older_instance_has_ended)
@@ -426,6 +459,7 @@ int main(void)
 
     tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, one_without_its_disk_is_not_let_in_and_says_so);
     tcase_add_test(tc, a_newer_home_waits_until_the_older_instance_has_ended);
     tcase_add_test(tc, one_that_has_met_nobody_yet_does_not_say_not_found);
     tcase_add_loop_test(tc,

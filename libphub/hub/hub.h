@@ -283,6 +283,8 @@ uint64_t phub__hub_away(struct phub__hub *hub);
 int phub__hub_no_such(struct phub__hub *hub, char text[PHUB__NO_SUCH_MAX]);
 /* Another node does not let it join. */
 void phub__hub_refused(struct phub__hub *hub, int code);
+/* Why this node cannot know: "... all rows yet", or that it is not let in. */
+void phub__hub_unknowing(const struct phub__hub *hub, char *text, size_t max);
 /* It is synced with a node that has settled in. */
 void phub__hub_company(struct phub__hub *hub);
 int phub__hub_may_run(const struct phub__hub *hub);

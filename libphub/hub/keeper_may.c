@@ -67,8 +67,7 @@ int phub__keeper_may_start(struct phub__hub *hub,
         return PHUB_EAGAIN; /* the next view has another one */
     }
     if (phub__keeper_undecided(hub)) {
-        snprintf(text, max, "keeper '%s' does not know all rows yet",
-                 hub->name);
+        phub__hub_unknowing(hub, text, max);
         return PHUB_EAGAIN;
     }
     if (!phub__hub_in_charge(hub) ||

@@ -73,6 +73,22 @@ int phub__hub_round_waits(struct phub__hub *hub)
 
 /* --- settling in ---------------------------------------------------------- */
 
+static int waits_to_be_let_in(const struct phub__hub *hub)
+{
+    return hub->refused_ns != 0 &&
+           phub__view_count(phub__hub_view(hub)) == 1;
+}
+
+void phub__hub_unknowing(const struct phub__hub *hub, char *text, size_t max)
+{
+    if (waits_to_be_let_in(hub))
+        snprintf(text, max, "the others do not let node '%s' in yet: its name "
+                 "is in use", hub->name);
+    else
+        snprintf(text, max, "node '%s' does not know all rows yet",
+                 hub->name);
+}
+
 static uint64_t settled_in_ns(const struct phub__hub *hub)
 {
     const struct phub__cluster_params *params = &hub->options.cluster;
@@ -83,8 +99,7 @@ static uint64_t settled_in_ns(const struct phub__hub *hub)
         ms += params->rejoin_interval_max;
     at = hub->started_ns + ms * NS_PER_MS;
     waits = hub->refused_ns + params->rejoin_interval_max * NS_PER_MS;
-    return hub->refused_ns != 0 && waits > at &&
-                   phub__view_count(phub__hub_view(hub)) == 1 ? waits : at;
+    return waits_to_be_let_in(hub) && waits > at ? waits : at;
 }
 
 int phub__hub_settled_in(const struct phub__hub *hub)
@@ -138,8 +153,7 @@ int phub__hub_no_such(struct phub__hub *hub, char text[PHUB__NO_SUCH_MAX])
     uint64_t away;
 
     if (phub__keeper_undecided(hub)) {
-        snprintf(text, PHUB__NO_SUCH_MAX, "node '%s' does not know all rows "
-                 "yet", hub->name);
+        phub__hub_unknowing(hub, text, PHUB__NO_SUCH_MAX);
         return PHUB_EAGAIN;
     }
     snprintf(text, PHUB__NO_SUCH_MAX, "no such child");
