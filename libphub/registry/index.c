@@ -212,14 +212,30 @@ static uint32_t alive_count(const struct phub__value *value)
     return n;
 }
 
+static bool halves_same(const struct phub__value *old,
+                        const struct phub__value *next)
+{
+    uint32_t i;
+
+    if (old == NULL || next == NULL || old->count != next->count)
+        return false;
+    for (i = 0; i < old->count; i++)
+        if (old->halves[i] != next->halves[i])
+            return false;
+    return true;
+}
+
 /* Room for the numbers of many halves, and for those that are new. */
 static int halves_reserve(struct phub__index *index,
                           const struct phub__value *old,
                           const struct phub__value *next)
 {
-    uint32_t alive = alive_count(next), i;
+    uint32_t alive, i;
     int rc = 0;
 
+    if (halves_same(old, next))
+        return 0;
+    alive = alive_count(next);
     phub__free(index->spare);
     index->spare = alive > 1 ? phub__malloc(alive * sizeof(uint64_t)) : NULL;
     if (alive > 1 && index->spare == NULL)
@@ -372,7 +388,8 @@ void phub__index_update(struct phub__index *index, struct phub__row *row,
     if (phub__row_is_cell(row))
         return;
     home_update(index, row, phub__value_home(old), phub__value_home(next));
-    halves_update(index, row, old, next);
+    if (!halves_same(old, next))
+        halves_update(index, row, old, next);
     index->rows += next != NULL && next->life != NULL;
     index->rows -= old != NULL && old->life != NULL;
     if (before == after)

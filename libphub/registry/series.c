@@ -10,7 +10,8 @@
 #include "wire/assert.h"
 #include "wire/memory.h"
 
-#define HOLES_MIN 8u  /* fewer are not worth the copying */
+#define HOLES_MIN 8u   /* fewer are not worth the copying */
+#define SMALL_MAX 512u /* slots; these grow by a quarter, others by half */
 
 void phub__series_fini(struct phub__series *series)
 {
@@ -20,7 +21,8 @@ void phub__series_fini(struct phub__series *series)
 
 int phub__series_reserve(struct phub__series *series)
 {
-    uint32_t capacity = series->capacity + series->capacity / 4 + 2;
+    uint32_t capacity = series->capacity + 2 +
+        series->capacity / (series->capacity <= SMALL_MAX ? 4 : 2);
     struct phub__series_slot *slots;
 
     if (series->count < series->capacity)

@@ -449,12 +449,11 @@ static void tell_text(const struct bench *bench, uint64_t seed, uint32_t jobs,
 
 /* --- one of the table ----------------------------------------------------- */
 
-/* The course of the large one takes twice what its nodes take at first. */
 static int fits(const struct wanted *wanted, const struct bench *bench)
 {
     uint32_t nodes = nodes_of(wanted, bench);
     uint32_t children = children_of(wanted, bench);
-    uint64_t needed = 2 * sim_limits_bytes(nodes, children);
+    uint64_t needed = sim_limits_bytes(nodes, children);
     uint64_t there = sim_limits_free();
     const double gib = 1024.0 * 1024 * 1024;
 
