@@ -280,17 +280,15 @@ static void repair_add(struct phub__registry *registry, struct collector *c,
                        const struct phub__summary *summary, bool for_certain)
 {
     static const struct phub__ranges none;
-    uint32_t i;
+    struct phub__pairs p = { .registry = registry, .summary = summary };
 
-    for (i = 0; i < registry->authors.count; i++) {
-        struct phub__author *author = registry->authors.at[i];
-        const struct phub__summary_author *theirs =
-            phub__summary_find(summary, author->node, author->boot);
+    while (phub__pairs_next(&p)) {
+        struct phub__author *author = p.author;
         struct phub__wire_piece *piece;
         struct phub__range range;
 
-        if (phub__summary_skips(registry, author, theirs) ||
-            !is_broken(author, theirs, for_certain) || c->full || c->rc != 0)
+        if (author == NULL || p.skips ||
+            !is_broken(author, p.theirs, for_certain) || c->full || c->rc != 0)
             continue;
         if (!phub__ranges_missing(&author->seen, &none, author->repair_from,
                                   &range) &&
@@ -314,10 +312,10 @@ int phub__registry_missing(struct phub__registry *registry,
 {
     static const struct phub__ranges none;
     struct collector c = { .size_max = size_max };
-    struct phub__comparison comparison;
+    struct phub__comparison comparison = { .differs = false };
     struct phub__summary summary;
+    struct phub__pairs p = { .registry = registry, .summary = &summary };
     struct phub__arena arena;
-    uint32_t i;
     int rc;
 
     phub__arena_init(&arena, NULL, 0, PHUB__SUMMARY_ARENA_MAX);
@@ -327,17 +325,14 @@ int phub__registry_missing(struct phub__registry *registry,
         return rc;
     }
     phub__stable_note(registry, &summary);
-    for (i = 0; i < registry->authors.count; i++) {
-        struct phub__author *author = registry->authors.at[i];
-        const struct phub__summary_author *theirs =
-            phub__summary_find(&summary, author->node, author->boot);
-
-        if (!phub__summary_skips(registry, author, theirs) &&
-            !missing_add(&c, author, theirs == NULL ? &none : &theirs->seen))
+    while (phub__pairs_next(&p))
+        if (p.author != NULL && !p.skips &&
+            !missing_add(&c, p.author,
+                         p.theirs == NULL ? &none : &p.theirs->seen))
             break;
-    }
     *more = c.full && c.pieces_count > 0;
-    phub__summary_compare(registry, &summary, &comparison);
+    if (c.pieces_count == 0) /* else they miss something */
+        phub__summary_compare(registry, &summary, &comparison);
     if (!c.full && c.rc == 0)
         repair_add(registry, &c, &summary, comparison.differs);
     phub__arena_fini(&arena);

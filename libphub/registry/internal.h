@@ -124,9 +124,21 @@ struct phub__summary {
 
 int phub__summary_decode(struct phub_bytes bytes, struct phub__arena *arena,
                          struct phub__summary *summary);
-const struct phub__summary_author *
-phub__summary_find(const struct phub__summary *summary, uint64_t node,
-                   uint64_t boot);
+
+/* Own authors and theirs side by side, by node and boot; all but the first two
+ * begin as 0. */
+struct phub__pairs {
+    const struct phub__registry *registry;
+    const struct phub__summary *summary;
+    uint32_t own_next, their_next;
+    struct phub__author *author;                /* NULL: only they have it */
+    const struct phub__summary_author *theirs;  /* NULL: only we do */
+    bool skips;      /* there is nothing of it that they may lack or hold
+                      * differently; only if author is not NULL */
+};
+
+/* False: that was the last one. */
+bool phub__pairs_next(struct phub__pairs *pairs);
 
 struct phub__comparison {
     bool we_miss;    /* its writer has seen something that we have not */
@@ -136,11 +148,6 @@ struct phub__comparison {
 void phub__summary_compare(const struct phub__registry *registry,
                            const struct phub__summary *summary,
                            struct phub__comparison *comparison);
-/* Is there something of this author that they may lack or hold differently?
- * theirs may be NULL. */
-bool phub__summary_skips(const struct phub__registry *registry,
-                         const struct phub__author *author,
-                         const struct phub__summary_author *theirs);
 bool phub__summary_same(const struct phub__author *author,
                         const struct phub__summary_author *theirs);
 

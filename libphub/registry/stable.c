@@ -365,20 +365,15 @@ static void round_check(struct phub__registry *registry)
 static bool summary_covers(const struct phub__registry *registry,
                            const struct phub__summary *summary)
 {
-    uint32_t i;
+    struct phub__pairs p = { .registry = registry, .summary = summary };
 
-    for (i = 0; i < registry->authors.count; i++) {
-        const struct phub__author *author = registry->authors.at[i];
-        const struct phub__summary_author *theirs =
-            phub__summary_find(summary, author->node, author->boot);
-
-        if (author->target.count == 0 ||
-            phub__summary_skips(registry, author, theirs))
+    while (phub__pairs_next(&p)) {
+        if (p.author == NULL || p.author->target.count == 0 || p.skips)
             continue;
-        if (theirs == NULL ||
-            !phub__ranges_covers(theirs->behind ? &theirs->kept
-                                                : &theirs->seen,
-                                 &author->target))
+        if (p.theirs == NULL ||
+            !phub__ranges_covers(p.theirs->behind ? &p.theirs->kept
+                                                  : &p.theirs->seen,
+                                 &p.author->target))
             return false;
     }
     return true;
@@ -387,20 +382,16 @@ static bool summary_covers(const struct phub__registry *registry,
 static int collect(struct phub__registry *registry,
                    const struct phub__summary *summary)
 {
-    const struct phub__summary_author *all = summary->authors.items;
-    uint32_t i;
+    struct phub__pairs p = { .registry = registry, .summary = summary };
     int rc = 0;
 
-    for (i = 0; i < summary->authors.count && rc == 0; i++) {
-        struct phub__author *author =
-            phub__author_find(&registry->authors, all[i].node, all[i].boot);
-
+    while (rc == 0 && phub__pairs_next(&p)) {
         /* One that we pruned is not asked for any more. */
-        if (author == NULL && all[i].live == 0)
+        if (p.theirs == NULL || (p.author == NULL && p.theirs->live == 0))
             continue;
-        if (author == NULL)
+        if (p.author == NULL)
             return PHUB_EAGAIN;  /* first hear of it */
-        rc = phub__ranges_unite(&author->collected, &all[i].seen);
+        rc = phub__ranges_unite(&p.author->collected, &p.theirs->seen);
     }
     return rc;
 }

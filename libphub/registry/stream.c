@@ -143,17 +143,21 @@ void phub__author_drop(struct phub__authors *authors,
     author_free(author);
 }
 
+bool phub__author_idle_at(const struct phub__authors *authors, uint32_t at)
+{
+    const struct phub__author *author = authors->at[at];
+
+    return author->live.live == 0 &&
+           (author->over || (at + 1 < authors->count &&
+                             authors->at[at + 1]->node == author->node));
+}
+
 bool phub__author_idle(const struct phub__authors *authors,
                        const struct phub__author *author)
 {
-    uint32_t at;
-
-    if (author->live.live > 0)
-        return false;
-    if (author->over)
-        return true;
-    at = author_from(authors, author->node, author->boot) + 1;
-    return at < authors->count && authors->at[at]->node == author->node;
+    return author->live.live == 0 &&
+           phub__author_idle_at(authors, author_from(authors, author->node,
+                                                     author->boot));
 }
 
 /* --- entries ----------------------------------------------------------------- */

@@ -58,6 +58,8 @@ void phub__author_drop(struct phub__authors *authors,
  * comparisons. */
 bool phub__author_idle(const struct phub__authors *authors,
                        const struct phub__author *author);
+/* The same of the one at that index. */
+bool phub__author_idle_at(const struct phub__authors *authors, uint32_t at);
 
 /* --- entries ------------------------------------------------------------------
  * What an (author, sequence) still says of a row.  A slot of author->live is

@@ -201,35 +201,36 @@ int phub__summary_decode(struct phub_bytes bytes, struct phub__arena *arena,
     return 0;
 }
 
-const struct phub__summary_author *
-phub__summary_find(const struct phub__summary *summary, uint64_t node,
-                   uint64_t boot)
-{
-    const struct phub__summary_author *all = summary->authors.items;
-    uint32_t low = 0, high = summary->authors.count;
-
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        int cmp = author_cmp(&all[middle], node, boot);
-
-        if (cmp == 0)
-            return &all[middle];
-        if (cmp < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
-}
-
 /* --- comparing --------------------------------------------------------------- */
 
-bool phub__summary_skips(const struct phub__registry *registry,
-                         const struct phub__author *author,
-                         const struct phub__summary_author *theirs)
+bool phub__pairs_next(struct phub__pairs *pairs)
 {
-    return (theirs == NULL || theirs->live == 0) &&
-           phub__author_idle(&registry->authors, author);
+    const struct phub__authors *own = &pairs->registry->authors;
+    const struct phub__summary_author *all = pairs->summary->authors.items;
+    uint32_t at = pairs->own_next;
+    int cmp = at < own->count ? 1 : -1;
+
+    if (cmp < 0 && pairs->their_next == pairs->summary->authors.count)
+        return false;
+    pairs->theirs = NULL;
+    pairs->author = NULL;
+    if (pairs->their_next < pairs->summary->authors.count) {
+        pairs->theirs = &all[pairs->their_next];
+        if (cmp > 0)
+            cmp = author_cmp(pairs->theirs, own->at[at]->node,
+                             own->at[at]->boot);
+    }
+    if (cmp > 0)
+        pairs->theirs = NULL;
+    else
+        pairs->their_next++;
+    if (cmp < 0)
+        return true;
+    pairs->own_next++;
+    pairs->author = own->at[at];
+    pairs->skips = (pairs->theirs == NULL || pairs->theirs->live == 0) &&
+                   phub__author_idle_at(own, at);
+    return true;
 }
 
 bool phub__summary_same(const struct phub__author *author,
@@ -293,60 +294,45 @@ bool phub__registry_had_digest(struct phub__registry *registry,
     return false;
 }
 
-/* Is the index-th author's node forgotten, or a later boot of it known, here or
- * there?  Such an author is not sent if nothing of it lives (idle). */
-static bool is_over(const struct phub__registry *registry,
-                    const struct phub__summary *summary, uint32_t index)
+/* Is the node of an author that is not known here forgotten, or a later boot of
+ * it known, here or there?  Such an author is not sent if nothing of it lives
+ * (idle). */
+static bool is_over(const struct phub__pairs *pairs)
 {
-    const struct phub__summary_author *all = summary->authors.items;
-    const struct phub__summary_author *theirs = &all[index];
-    uint32_t i;
+    const struct phub__summary_author *theirs = pairs->theirs;
+    uint32_t next = pairs->their_next;
 
-    if (phub__registry_is_forgotten(registry, theirs->node) ||
-        (index + 1 < summary->authors.count &&
-         all[index + 1].node == theirs->node))
-        return true;
-    for (i = registry->authors.count; i > 0; i--) {
-        const struct phub__author *author = registry->authors.at[i - 1];
-
-        if (author->node == theirs->node)
-            return author->boot > theirs->boot;
-        if (author->node < theirs->node)
-            return false;
-    }
-    return false;
+    return phub__registry_is_forgotten(pairs->registry, theirs->node) ||
+           (next < pairs->summary->authors.count &&
+            theirs[1].node == theirs->node) ||
+           phub__author_later(&pairs->registry->authors, theirs->node,
+                              theirs->boot) != NULL;
 }
 
 void phub__summary_compare(const struct phub__registry *registry,
                            const struct phub__summary *summary,
                            struct phub__comparison *comparison)
 {
-    const struct phub__summary_author *all = summary->authors.items, *theirs;
-    uint32_t i;
+    struct phub__pairs p = { .registry = registry, .summary = summary };
 
     memset(comparison, 0, sizeof *comparison);
-    for (i = 0; i < registry->authors.count; i++) {
-        const struct phub__author *author = registry->authors.at[i];
-
-        theirs = phub__summary_find(summary, author->node, author->boot);
-        if (phub__summary_skips(registry, author, theirs))
-            continue;
-        if (theirs == NULL) {
-            comparison->they_miss |= author->seen.count > 0;
+    while (phub__pairs_next(&p)) {
+        if (p.author == NULL) {
+            if (!comparison->we_miss && p.theirs->seen.count > 0)
+                comparison->we_miss = p.theirs->live > 0 || !is_over(&p);
             continue;
         }
-        comparison->they_miss |= !phub__ranges_covers(&theirs->seen,
-                                                      &author->seen);
-        comparison->we_miss |= !phub__ranges_covers(&author->seen,
-                                                    &theirs->seen);
-        comparison->differs |= !phub__summary_same(author, theirs);
-    }
-    for (i = 0; i < summary->authors.count && !comparison->we_miss; i++) {
-        if (all[i].seen.count > 0 &&
-            phub__author_find(&registry->authors, all[i].node,
-                              all[i].boot) == NULL &&
-            !(all[i].live == 0 && is_over(registry, summary, i)))
-            comparison->we_miss = true;
+        if (p.skips)
+            continue;
+        if (p.theirs == NULL) {
+            comparison->they_miss |= p.author->seen.count > 0;
+            continue;
+        }
+        comparison->they_miss |= !phub__ranges_covers(&p.theirs->seen,
+                                                      &p.author->seen);
+        comparison->we_miss |= !phub__ranges_covers(&p.author->seen,
+                                                    &p.theirs->seen);
+        comparison->differs |= !phub__summary_same(p.author, p.theirs);
     }
     if (comparison->we_miss || comparison->they_miss)
         comparison->differs = false;
