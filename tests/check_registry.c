@@ -705,61 +705,6 @@ START_TEST(malformed_deltas_are_refused)
 }
 END_TEST
 
-/* Of what node 3 wrote: an instance of x under the first number, and y under the
- * last one; or a repair, from one who knows that the first one is dead. */
-static int apply_last(struct phub__registry *r, bool repair)
-{
-    uint64_t stable[2] = { 1, 1 };
-    struct phub__life life = { .incarnation = epoch(1, 3) };
-    struct phub__half half = { .state = PHUB_INSTANCE_RUNNING,
-                               .epoch = epoch(1, 3),
-                               .incarnation = epoch(1, 3) };
-    struct phub__wire_entry entries[2] = {
-        { .sequence = 1, .id = text("x") },
-        { .sequence = PHUB__SEQUENCE_MAX, .id = text("y") } };
-    struct phub__wire_piece piece = { .node = 3, .boot = 1,
-                                      .entries = { entries, 2 } };
-    struct phub__wire_delta delta = { .pieces = { &piece, 1 } };
-    struct phub__builder x, y, out;
-    int rc;
-
-    phub__builder_init(&x, DELTA_ROOM);
-    phub__builder_init(&y, DELTA_ROOM);
-    phub__builder_init(&out, DELTA_ROOM);
-    ck_assert_int_eq(phub__half_encode(&half, &x), 0);
-    ck_assert_int_eq(phub__life_encode(&life, &y), 0);
-    entries[0].half = phub__builder_bytes(&x);
-    entries[1].life = phub__builder_bytes(&y);
-    if (repair)
-        piece = (struct phub__wire_piece){ .node = 3, .boot = 1,
-                                           .to = PHUB__SEQUENCE_MAX,
-                                           .stable = { stable, 2 },
-                                           .repair = true };
-    ck_assert_int_eq(phub__encode(&phub__delta_schema, &delta, &out), 0);
-    rc = phub__registry_apply(r, phub__builder_bytes(&out));
-    phub__builder_fini(&x);
-    phub__builder_fini(&y);
-    phub__builder_fini(&out);
-    return rc;
-}
-
-START_TEST(a_walk_ends_behind_the_last_number)
-{
-    struct phub__registry *a = registry_new(1, 1, NULL, NULL);
-    struct phub__registry *b = registry_new(2, 1, NULL, NULL);
-
-    ck_assert_int_eq(apply_last(a, false), 0);
-    ck_assert_uint_eq(phub__registry_instance_count(a, 3), 1);
-    ck_assert_int_eq(apply_last(a, true), 0);
-    ck_assert_uint_eq(phub__registry_instance_count(a, 3), 0);
-    ck_assert_int_eq(apply_last(b, false), 0);
-    ck_assert_int_eq(phub__registry_node_forget(b, 3), 0);
-    ck_assert_uint_eq(phub__registry_instance_count(b, 3), 0);
-    phub__registry_free(&a);
-    phub__registry_free(&b);
-}
-END_TEST
-
 START_TEST(cells_keep_the_value_with_the_highest_epoch)
 {
     struct phub__registry *a = registry_new(1, 1, NULL, NULL);
@@ -814,7 +759,6 @@ int main(void)
     tcase_add_test(tc,
                    failure_of_every_allocation_is_reported_and_changes_nothing);
     tcase_add_test(tc, malformed_deltas_are_refused);
-    tcase_add_test(tc, a_walk_ends_behind_the_last_number);
     tcase_add_test(tc, cells_keep_the_value_with_the_highest_epoch);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* check_stream: ranges, series, and the sums over what is live. */
+/* check_stream: ranges, series, the sums over what is live, and where walks
+ * end. */
 #include "config.h"
 
+#include "registry/delta.h"
 #include "registry_fixture.h"
 
 #define BITS 200u
@@ -263,6 +265,61 @@ START_TEST(authors_have_a_limit_and_an_order)
 }
 END_TEST
 
+/* Of what node 3 wrote: an instance of x under the first number, and y under the
+ * last one; or a repair, from one who knows that the first one is dead. */
+static int apply_last(struct phub__registry *r, bool repair)
+{
+    uint64_t stable[2] = { 1, 1 };
+    struct phub__life life = { .incarnation = epoch(1, 3) };
+    struct phub__half half = { .state = PHUB_INSTANCE_RUNNING,
+                               .epoch = epoch(1, 3),
+                               .incarnation = epoch(1, 3) };
+    struct phub__wire_entry entries[2] = {
+        { .sequence = 1, .id = text("x") },
+        { .sequence = PHUB__SEQUENCE_MAX, .id = text("y") } };
+    struct phub__wire_piece piece = { .node = 3, .boot = 1,
+                                      .entries = { entries, 2 } };
+    struct phub__wire_delta delta = { .pieces = { &piece, 1 } };
+    struct phub__builder x, y, out;
+    int rc;
+
+    phub__builder_init(&x, DELTA_ROOM);
+    phub__builder_init(&y, DELTA_ROOM);
+    phub__builder_init(&out, DELTA_ROOM);
+    ck_assert_int_eq(phub__half_encode(&half, &x), 0);
+    ck_assert_int_eq(phub__life_encode(&life, &y), 0);
+    entries[0].half = phub__builder_bytes(&x);
+    entries[1].life = phub__builder_bytes(&y);
+    if (repair)
+        piece = (struct phub__wire_piece){ .node = 3, .boot = 1,
+                                           .to = PHUB__SEQUENCE_MAX,
+                                           .stable = { stable, 2 },
+                                           .repair = true };
+    ck_assert_int_eq(phub__encode(&phub__delta_schema, &delta, &out), 0);
+    rc = phub__registry_apply(r, phub__builder_bytes(&out));
+    phub__builder_fini(&x);
+    phub__builder_fini(&y);
+    phub__builder_fini(&out);
+    return rc;
+}
+
+START_TEST(a_walk_ends_behind_the_last_number)
+{
+    struct phub__registry *a = registry_new(1, 1, NULL, NULL);
+    struct phub__registry *b = registry_new(2, 1, NULL, NULL);
+
+    ck_assert_int_eq(apply_last(a, false), 0);
+    ck_assert_uint_eq(phub__registry_instance_count(a, 3), 1);
+    ck_assert_int_eq(apply_last(a, true), 0);
+    ck_assert_uint_eq(phub__registry_instance_count(a, 3), 0);
+    ck_assert_int_eq(apply_last(b, false), 0);
+    ck_assert_int_eq(phub__registry_node_forget(b, 3), 0);
+    ck_assert_uint_eq(phub__registry_instance_count(b, 3), 0);
+    phub__registry_free(&a);
+    phub__registry_free(&b);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("stream");
@@ -279,6 +336,7 @@ int main(void)
     tcase_add_test(tc, an_entry_says_what_was_put_and_not_taken);
     tcase_add_test(tc, records_are_walked_once_each_through_all_authors);
     tcase_add_test(tc, authors_have_a_limit_and_an_order);
+    tcase_add_test(tc, a_walk_ends_behind_the_last_number);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
