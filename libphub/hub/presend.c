@@ -51,7 +51,8 @@ static uint64_t next_home(struct phub__hub *hub, struct phub_bytes id)
     uint64_t node = 0;
     char text[256];
 
-    if (hub->verdict != PHUB_VERDICT_CONTINUE || others == NULL || phub__view_count(others) == 0 ||
+    if (hub->verdict != PHUB_VERDICT_CONTINUE || others == NULL ||
+        phub__view_count(others) == 0 ||
         phub__keeper_place(hub, others, &id, NULL, 1, PHUB_CAUSE_DRAIN,
                            &node, text, sizeof text) != 0)
         node = 0;
