@@ -381,6 +381,39 @@ START_TEST(a_target_without_the_state_does_not_begin)
 }
 END_TEST
 
+/* An earlier instance there, of whose end its home has not heard yet. */
+static void say_it_runs(struct phub__hub *hub, void *none)
+{
+    struct phub__half half = { .state = PHUB_INSTANCE_RUNNING, .pid = 4711 };
+    struct phub__row_facts row;
+
+    (void)none;
+    phub__row_facts(hub, hubs_bytes("c"), &row);
+    half.incarnation = row.incarnation;
+    half.epoch = row.home_epoch;
+    ck_assert_int_eq(phub__registry_instance_put(
+        hub->registry, hubs_bytes("c"), &half), 0);
+}
+
+START_TEST(a_move_is_not_over_by_what_ran_there_before)
+{
+    uint32_t at = HUBS_MAX;
+
+    begin("hotswap", "sim state freeze");
+    hubs_move_send(&hubs, home, "c", target, &hubs_last);
+    while (hubs_acting(&hubs, "c", NULL) != 0)
+        ck_assert(phub__world_step(hubs.world));
+    hubs_do(&hubs, target, say_it_runs, NULL);
+    while (!hubs_last.done)
+        ck_assert(phub__world_step(hubs.world));
+    ck_assert_int_eq(hubs_last.codes[0], 0);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", &at), 1);
+    ck_assert_uint_eq(at, target);
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5);
+    end();
+}
+END_TEST
+
 /* The program is of an older version at the target. */
 START_TEST(a_successor_that_refuses_the_state_leaves_it_where_it_was)
 {
@@ -488,6 +521,7 @@ int main(void)
                         SWAPS);
     tcase_add_loop_test(tc,
         a_successor_that_refuses_the_state_leaves_it_where_it_was, 0, SWAPS);
+    tcase_add_test(tc, a_move_is_not_over_by_what_ran_there_before);
     tcase_add_test(tc, a_target_without_the_state_does_not_begin);
     tcase_add_test(tc, hotswap_hears_a_refusal_before_it_decides);
     tcase_add_loop_test(tc, a_target_that_is_cut_off_aborts_the_move, 0,
