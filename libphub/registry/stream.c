@@ -49,10 +49,12 @@ void phub__authors_fini(struct phub__authors *authors)
     for (i = 0; i < authors->count; i++)
         author_free(authors->at[i]);
     phub__free(authors->at);
+    phub__free(authors->nodes);
     memset(authors, 0, sizeof *authors);
 }
 
-/* Index of the first author not before (node, boot). */
+/* Index of the first author not before (node, boot).  The boots of a node that
+ * something is still known of are few. */
 static uint32_t author_from(const struct phub__authors *authors, uint64_t node,
                             uint64_t boot)
 {
@@ -60,15 +62,37 @@ static uint32_t author_from(const struct phub__authors *authors, uint64_t node,
 
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        const struct phub__author *author = authors->at[middle];
 
-        if (author->node < node ||
-            (author->node == node && author->boot < boot))
+        if (authors->nodes[middle] < node)
             low = middle + 1;
         else
             high = middle;
     }
+    while (low < authors->count && authors->nodes[low] == node &&
+           authors->at[low]->boot < boot)
+        low++;
     return low;
+}
+
+/* Room for one more. */
+static int authors_grow(struct phub__authors *authors)
+{
+    uint32_t capacity = authors->capacity == 0 ? 4 : authors->capacity * 2;
+    struct phub__author **all;
+    uint64_t *nodes;
+
+    if (authors->count < authors->capacity)
+        return 0;
+    all = phub__realloc(authors->at, capacity * sizeof(*all));
+    if (all == NULL)
+        return PHUB_ENOMEM;
+    authors->at = all;
+    nodes = phub__realloc(authors->nodes, capacity * sizeof(*nodes));
+    if (nodes == NULL)
+        return PHUB_ENOMEM;
+    authors->nodes = nodes;
+    authors->capacity = capacity;
+    return 0;
 }
 
 struct phub__author *phub__author_find(const struct phub__authors *authors,
@@ -107,16 +131,8 @@ int phub__author_get(struct phub__authors *authors, uint64_t node,
     }
     if (authors->count == PHUB__AUTHORS_MAX)
         return PHUB_ELIMIT;
-    if (authors->count == authors->capacity) {
-        uint32_t capacity = authors->capacity == 0 ? 4 : authors->capacity * 2;
-        struct phub__author **all =
-            phub__realloc(authors->at, capacity * sizeof(*all));
-
-        if (all == NULL)
-            return PHUB_ENOMEM;
-        authors->at = all;
-        authors->capacity = capacity;
-    }
+    if (authors_grow(authors) != 0)
+        return PHUB_ENOMEM;
     made = phub__calloc(1, sizeof *made);
     if (made == NULL)
         return PHUB_ENOMEM;
@@ -124,7 +140,10 @@ int phub__author_get(struct phub__authors *authors, uint64_t node,
     made->boot = boot;
     memmove(&authors->at[at + 1], &authors->at[at],
             (authors->count - at) * sizeof(authors->at[0]));
+    memmove(&authors->nodes[at + 1], &authors->nodes[at],
+            (authors->count - at) * sizeof(authors->nodes[0]));
     authors->at[at] = made;
+    authors->nodes[at] = node;
     authors->count++;
     *author = made;
     return 0;
@@ -139,6 +158,8 @@ void phub__author_drop(struct phub__authors *authors,
     phub__assert(author->live.live == 0);
     memmove(&authors->at[at], &authors->at[at + 1],
             (authors->count - at - 1) * sizeof(authors->at[0]));
+    memmove(&authors->nodes[at], &authors->nodes[at + 1],
+            (authors->count - at - 1) * sizeof(authors->nodes[0]));
     authors->count--;
     author_free(author);
 }

@@ -33,6 +33,7 @@ struct phub__author {
 
 struct phub__authors {
     struct phub__author **at;   /* by node, boot */
+    uint64_t *nodes;            /* theirs, to be found by */
     uint32_t count;
     uint32_t capacity;
     uint64_t entries;           /* live, all authors */
