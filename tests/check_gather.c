@@ -273,6 +273,43 @@ START_TEST(what_one_had_before_an_answer_that_is_covered_is_covered_of_all)
 }
 END_TEST
 
+/* Node 1 answers with what this one has, too; node 2 has told something else. */
+static void answers(struct phub__hub *hub, uint64_t number)
+{
+    struct phub__op_view_sync sync = {
+        .view_hash = phub__view_hash(phub__hub_view(hub)),
+        .boot = 10, .number = number, .digest = ANSWERED };
+    struct phub_buf *summary = NULL, *body;
+
+    hub->synced->complete = 0;
+    hub->synced->evaluated = 0;
+    hub->synced->asked = hubs.ids[1];
+    ck_assert_int_eq(phub__registry_summary_buf(hub->registry, &summary), 0);
+    sync.summary = phub__buf_bytes(summary);
+    body = encoded(&phub__op_view_sync_schema, &sync);
+    phub__synced_received(hub, hubs.ids[1], body);
+    phub__buf_unref(&body);
+    phub__buf_unref(&summary);
+}
+
+static void asks(struct phub__hub *hub, void *none)
+{
+    uint64_t n = 1u << 20;
+
+    (void)none;
+    takes(hub, 2, 10, n, EARLIER);
+    answers(hub, n);
+    ck_assert_uint_eq(hub->synced->asked, 0);
+    answers(hub, n + 1);
+    ck_assert_uint_eq(hub->synced->asked, hubs.ids[2]);
+}
+
+START_TEST(behind_the_first_answer_in_a_view_it_waits_before_it_asks_on)
+{
+    hubs_do(&hubs, 0, asks, NULL);
+}
+END_TEST
+
 /* --- lost ---------------------------------------------------------------------- */
 
 static void told_lease(struct phub__hub *hub, uint64_t node, uint64_t ms)
@@ -419,6 +456,8 @@ int main(void)
                    what_comes_before_its_member_is_in_view_counts_when_it_is);
     tcase_add_test(
         tc, what_one_had_before_an_answer_that_is_covered_is_covered_of_all);
+    tcase_add_test(tc,
+                   behind_the_first_answer_in_a_view_it_waits_before_it_asks_on);
     tcase_add_test(tc, what_was_told_of_a_lease_counts_when_its_node_is_lost);
     tcase_add_test(tc, what_one_was_told_last_is_passed_on_to_all);
     tcase_add_test(tc, of_what_one_was_told_often_only_the_last_is_passed_on);
