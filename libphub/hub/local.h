@@ -48,6 +48,8 @@ struct phub__local {
     int kept_code;                     /* none is left, and this is why */
     struct phub__checkpoint *checkpoint;  /* taken while it runs */
     struct phub_epoch failed_epoch;    /* home epoch at which it gave up */
+    struct phub_epoch unfenced;        /* home epoch of which the target of a
+                                        * move that ended may have a state */
     struct phub__mail *mail_first, *mail_last;  /* wait for it to run */
     int mail_busy;                     /* tried again in a moment */
     uint64_t mail_origin;              /* its queue comes first; 0 = no more */

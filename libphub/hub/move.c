@@ -670,10 +670,12 @@ static void go_on_here(struct phub__move *move)
             (void)phub__row_home(hub, id, move->incarnation, hub->node,
                                  epoch);
             take_back(move, epoch);
-        } else if (is_over(move)) {
-            take_back(move, epoch); /* keeps the state, no more */
-        } else if (move->may_be_frozen) {
-            phub__instance_unsettle(local->instance);
+        } else {
+            local->unfenced = move->base;
+            if (is_over(move))
+                take_back(move, epoch); /* keeps the state, no more */
+            else if (move->may_be_frozen)
+                phub__instance_unsettle(local->instance);
         }
     }
     hub->counters.moves_failed++;

@@ -347,16 +347,19 @@ static int elder_runs(const struct phub__local *local,
                                  row->incarnation, row->home_epoch);
 }
 
-/* An earlier start of this node may have begun to move it away, and a target
- * that nobody hears of now may hold what it was: as soon as it runs here anew
- * that is stale, so it runs under a new epoch.  0 or PHUB_E*. */
+/* An earlier start of this node may have begun to move it away, or a move was
+ * given up when nothing could be written, and a target that nobody hears of now
+ * may hold what it was: as soon as it runs here anew that is stale, so it runs
+ * under a new epoch.  0 or PHUB_E*. */
 static int fence(const struct phub__local *local, struct phub__row_facts *row)
 {
     struct phub__hub *hub = local->hub;
     struct phub_bytes id = phub__local_id(local);
     int rc;
 
-    if (local->kept != NULL || row->home_epoch.number > hub->lamport_before)
+    if (!same(local->unfenced, row->home_epoch) &&
+        (local->kept != NULL ||
+         row->home_epoch.number > hub->lamport_before))
         return 0;
     rc = phub__row_home(hub, id, row->incarnation, hub->node,
                         phub__hub_epoch(hub));
@@ -385,6 +388,8 @@ static void reconcile_once(struct phub__local *local)
         check_instance(local, &row);
     phub__row_facts(hub, phub__local_id(local), &row); /* writes end it */
     local->replica = row.live && row.replica;
+    if (!row.live || !same(local->unfenced, row.home_epoch))
+        local->unfenced = (struct phub_epoch){ 0, 0 };
     phub__replica_reseat_look(local, &row);
     if (!row.live || (row.home != hub->node && !row.replica))
         phub__confirm_drop(local);
