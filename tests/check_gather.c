@@ -12,6 +12,7 @@
 #include "hub/synced.h"
 #include "hub/synced_private.h"
 #include "hub_fixture.h"
+#include "wire/memory.h"
 
 #define NODES (PHUB__GATHER_FROM + 1)
 
@@ -188,6 +189,77 @@ static void who_holds(struct phub__hub *hub, void *arg)
         hub, (struct phub_bytes){ (const uint8_t *)"x", 1 },
         (struct phub_epoch){ 1, 1 }, (struct phub_epoch){ 2, 1 });
 }
+
+/* --- leases that are told of ------------------------------------------------- */
+
+/* A member tells of so many nodes that nobody knows. */
+static void tell_of(struct phub__hub *hub, uint64_t first, uint32_t count,
+                    uint64_t remaining_ms)
+{
+    struct phub__op_lease leases[PHUB__LEASES_MAX];
+    struct phub__op_view_sync sync = { .leases = { leases, count } };
+
+    ck_assert_uint_le(count, PHUB__LEASES_MAX);
+    for (uint32_t i = 0; i < count; i++)
+        leases[i] = (struct phub__op_lease){ first + i, remaining_ms };
+    phub__lost_heard(hub, &sync);
+}
+
+static void tell_of_too_many(struct phub__hub *hub, void *arg)
+{
+    uint64_t first = 1u << 20;
+
+    (void)arg;
+    tell_of(hub, first, 1, 0);
+    ck_assert(phub__synced_is_lost(hub, first));
+    ck_assert(!phub__synced_lease_left(hub, first));
+    for (uint32_t i = 1; i < PHUB__LOST_MAX; i += PHUB__LEASES_MAX - 1)
+        tell_of(hub, first + i, PHUB__LEASES_MAX - 1, 3000);
+    ck_assert_uint_le(hub->synced->lost_count, PHUB__LOST_MAX);
+    tell_of(hub, first + 2 * PHUB__LOST_MAX, 1, 5000);
+    ck_assert(phub__synced_lease_left(hub, first));
+}
+
+static void look_for_the_first(struct phub__hub *hub, void *arg)
+{
+    *(int *)arg = phub__synced_lease_left(hub, 1u << 20);
+}
+
+START_TEST(a_lease_without_room_holds_up_every_replacement_until_it_is_over)
+{
+    int left = 0;
+
+    hubs_do(&hubs, 0, tell_of_too_many, NULL);
+    hubs_run(&hubs, 4000);
+    hubs_do(&hubs, 0, look_for_the_first, &left);
+    ck_assert(left);
+    hubs_run(&hubs, 2000);
+    hubs_do(&hubs, 0, look_for_the_first, &left);
+    ck_assert(!left);
+}
+END_TEST
+
+static void tell_without_memory(struct phub__hub *hub, void *arg)
+{
+    uint64_t first = 1u << 20;
+    uint32_t count;
+
+    (void)arg;
+    tell_of(hub, first, 1, 0);
+    count = hub->synced->lost_room - hub->synced->lost_count;
+    tell_of(hub, first + 1, count, 1000);
+    ck_assert(!phub__synced_lease_left(hub, first));
+    phub__memory_fail(1);
+    tell_of(hub, first + 1 + count, 1, 1000);
+    phub__memory_fail(0);
+    ck_assert(phub__synced_lease_left(hub, first));
+}
+
+START_TEST(a_lease_without_memory_does_so_too)
+{
+    hubs_do(&hubs, 0, tell_without_memory, NULL);
+}
+END_TEST
 
 START_TEST(what_comes_before_its_member_is_in_view_counts_when_it_is)
 {
@@ -452,6 +524,9 @@ int main(void)
     tcase_add_test(tc, an_older_statement_never_comes_behind_a_newer_one);
     tcase_add_test(tc, what_is_passed_on_counts_in_its_boot_only);
     tcase_add_test(tc, what_came_before_its_member_is_not_kept_for_ever);
+    tcase_add_test(tc,
+        a_lease_without_room_holds_up_every_replacement_until_it_is_over);
+    tcase_add_test(tc, a_lease_without_memory_does_so_too);
     tcase_add_test(tc,
                    what_comes_before_its_member_is_in_view_counts_when_it_is);
     tcase_add_test(

@@ -8,7 +8,10 @@
  * Who saw a node go before us has told already, and does not tell again.  So
  * what is told of a node that is in view here is kept beside the lost, until
  * it is over.  One list by node has both: half of a hub may be lost to each
- * member of the other half, and each tells of all of it. */
+ * member of the other half, and each tells of all of it.
+ *
+ * Where there is no room for what is told, no lost node is replaced before
+ * that is over: late, rather than twice. */
 #include "config.h"
 
 #include <string.h>
@@ -71,6 +74,8 @@ static int room(struct phub__synced *synced, uint64_t now)
     synced->lost_count = kept;
     if (kept < synced->lost_room)
         return 1;
+    if (kept == PHUB__LOST_MAX)
+        return 0;
     all = phub__realloc(synced->lost, wide * sizeof *all);
     if (all == NULL)
         return 0;
@@ -79,7 +84,7 @@ static int room(struct phub__synced *synced, uint64_t now)
     return 1;
 }
 
-/* For one that has none; NULL: out of memory. */
+/* For one that has none; NULL: there is no room. */
 static struct phub__lost *entry_new(struct phub__hub *hub, uint64_t node)
 {
     struct phub__synced *synced = hub->synced;
@@ -189,12 +194,14 @@ uint32_t phub__lost_leases(struct phub__hub *hub,
     return count;
 }
 
-/* A member told of one that is not among the lost here; NULL: nothing that
- * would have to be remembered. */
+/* A member told of one that is not among the lost here.  NULL: nothing has to
+ * be remembered, or there is no room. */
 static struct phub__lost *told_new(struct phub__hub *hub,
-                                   const struct phub__op_lease *lease)
+                                   const struct phub__op_lease *lease,
+                                   uint64_t ready_ns)
 {
-    struct phub__lost *lost = entry_find(hub->synced, lease->node);
+    struct phub__synced *synced = hub->synced;
+    struct phub__lost *lost = entry_find(synced, lease->node);
     int away = phub__view_index(phub__hub_view(hub), lease->node) ==
                    PHUB__VIEW_NONE && !is_over(hub, lease->node);
 
@@ -204,6 +211,8 @@ static struct phub__lost *told_new(struct phub__hub *hub,
         lost = entry_new(hub, lease->node);
     if (lost != NULL && away)
         lost->lost = 1;
+    if (lost == NULL && synced->unkept_ns < ready_ns)
+        synced->unkept_ns = ready_ns;
     return lost;
 }
 
@@ -221,13 +230,20 @@ void phub__lost_heard(struct phub__hub *hub,
         if (leases[i].remaining_ms < REMAINING_MS_MAX)
             ready += leases[i].remaining_ms * NS_PER_MS;
         if (lost == NULL)
-            lost = told_new(hub, &leases[i]);
+            lost = told_new(hub, &leases[i], ready);
         if (lost != NULL && lost->ready_ns < ready)
             lost->ready_ns = ready;
     }
 }
 
 /* --- asking --------------------------------------------------------------- */
+
+static uint64_t ready_ns_of(const struct phub__synced *synced,
+                            const struct phub__lost *lost)
+{
+    return lost->ready_ns > synced->unkept_ns ? lost->ready_ns
+                                              : synced->unkept_ns;
+}
 
 int phub__synced_is_lost(const struct phub__hub *hub, uint64_t node)
 {
@@ -238,7 +254,8 @@ int phub__synced_lease_left(struct phub__hub *hub, uint64_t node)
 {
     const struct phub__lost *lost = lost_find(hub->synced, node);
 
-    return lost != NULL && hub->env->now_ns(hub->env) < lost->ready_ns;
+    return lost != NULL &&
+           hub->env->now_ns(hub->env) < ready_ns_of(hub->synced, lost);
 }
 
 int phub__synced_other_keeper(struct phub__hub *hub, struct phub_bytes id)
@@ -250,7 +267,7 @@ int phub__synced_other_keeper(struct phub__hub *hub, struct phub_bytes id)
     for (i = 0; i < synced->lost_count; i++) {
         const struct phub__lost *lost = &synced->lost[i];
 
-        if (lost->lost && !lost->left && now < lost->ready_ns &&
+        if (lost->lost && !lost->left && now < ready_ns_of(synced, lost) &&
             phub__view_prefers(lost->node, hub->node, id))
             return 1;
     }
@@ -268,7 +285,7 @@ uint64_t phub__synced_lost(struct phub__hub *hub, uint64_t after,
         at++;
     if (at == synced->lost_count)
         return 0;
-    *ready_ns = synced->lost[at].ready_ns;
+    *ready_ns = ready_ns_of(synced, &synced->lost[at]);
     *left = synced->lost[at].left;
     return synced->lost[at].node;
 }

@@ -9,6 +9,7 @@
 #include "hub/synced.h"
 
 #define PHUB__LEASES_MAX 1024u   /* lost nodes told of in one message */
+#define PHUB__LOST_MAX 2048u     /* lost nodes, and others told of */
 #define PHUB__COVERED_MAX 64u    /* digests of others that are remembered */
 
 /* The newest message of one member. */
@@ -44,6 +45,7 @@ struct phub__synced {
     uint32_t covered_next;
     struct phub__lost *lost;     /* by node */
     uint32_t lost_count, lost_room;
+    uint64_t unkept_ns;          /* until when leases run that found no room */
     struct phub__timer *tell_timer, *ask_timer;
     int tell_due, tell_asks, ask_due; /* their timers run */
     uint64_t told_number;        /* of our statements */
