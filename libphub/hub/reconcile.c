@@ -591,9 +591,12 @@ static void gave_up(struct phub__local *local, int rc, const char *text)
 {
     struct phub__hub *hub = local->hub;
     struct phub__row_facts row;
-
     int moved = local->came_from != 0;
 
+    /* What could not begin while this node had no lease has not failed: nobody
+     * may undo it either.  It begins again if its home still is here. */
+    if (!moved && !phub__hub_in_charge(hub))
+        return;
     phub__row_facts(hub, phub__local_id(local), &row);
     /* Who sent it may be gone: then it is ours, and tried again. */
     if (phub__arrival_give_back(local, &row, text) || !moved)
