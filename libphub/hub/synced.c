@@ -74,7 +74,7 @@ int phub__synced_new(struct phub__hub *hub)
     hub->synced = synced;
     if (synced == NULL)
         return PHUB_ENOMEM;
-    synced->recovering = 1;
+    synced->recovering = hub->boot != 1; /* else it has forgotten nothing */
     synced->partial = PHUB__PARTIAL;
     synced->tell_timer = hub->env->timer_new(hub->env, tell_fired, hub);
     synced->ask_timer = hub->env->timer_new(hub->env, ask_fired, hub);
