@@ -5,7 +5,8 @@
  * and judges, in phases: the figures are of the whole and of each phase.  A
  * case runs in a process of its own, so that its memory is its own; small
  * ones once per core at the same time, with seeds that follow each other.  The
- * large one may be made smaller, and is not begun if memory will not do. */
+ * large one may be made smaller, is begun only if it is named, for it takes
+ * long, and not if memory will not do. */
 #include "config.h"
 
 #include <getopt.h>
@@ -48,6 +49,7 @@ struct course {
     struct sim_case *c;
     struct outcome *outcome;
     struct phase phase;        /* what was counted when it began */
+    int progress;              /* say so at the end of each */
 };
 
 struct bench {
@@ -112,6 +114,9 @@ static void phase_end(struct course *course)
     now.frames -= was->frames;
     now.bytes -= was->bytes;
     outcome->phases[outcome->phases_count++] = now;
+    if (course->progress)
+        fprintf(stderr, "phub-sim bench: %s took %.0f s\n", now.name,
+                now.wall_s);
 }
 
 /* Looking at all registries costs time of its own: once a second. */
@@ -283,7 +288,8 @@ static void measure(const struct wanted *wanted, const struct bench *bench,
 {
     struct sim_options options;
     struct rusage usage;
-    struct course course = { .outcome = outcome };
+    struct course course = { .outcome = outcome, .progress = bench->alone
+                                 && isatty(STDERR_FILENO) == 1 };
 
     sim_options_init(&options, seed);
     options.nodes = nodes_of(wanted, bench);
@@ -547,7 +553,8 @@ static int usage(FILE *out, int code)
 {
     fputs("usage: phub-sim bench [--only NAME,...] [--seed N] [--jobs N]\n"
           "                      [--nodes N] [--children N] [--json]\n\n"
-          "  --only NAMES   of those below; else all\n"
+          "  --only NAMES   of those below; else all but thousand, which takes "
+          "long\n"
           "  --seed N       of the first case; else 1\n"
           "  --jobs N       small cases at the same time; else one per core\n"
           "  --nodes N      of thousand, 10 to 1024; else 1000\n"
@@ -644,7 +651,7 @@ static int read_options(struct wanted *wanted, int argc, char **argv,
 
 int sim_verb_bench(int argc, char **argv)
 {
-    struct wanted wanted = { .seed = 1, .only = UINT32_MAX };
+    struct wanted wanted = { .seed = 1 };
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     char command[SIM_COMMAND_MAX] = "phub-sim";
     int code;
@@ -657,6 +664,8 @@ int sim_verb_bench(int argc, char **argv)
         (void)snprintf(command + used, sizeof(command) - used, " %s",
                        argv[i]);
     }
+    for (uint32_t i = 0; i < BENCHES; i++)
+        wanted.only |= (uint32_t)!benches[i].alone << i;
     if (read_options(&wanted, argc, argv, &code) != 0)
         return code;
     code = SIM_EXIT_DONE;
