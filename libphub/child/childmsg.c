@@ -24,6 +24,7 @@
 #define BIT(key) (1u << PHUB_CHILD_KEY_##key)
 #define KEYS (PHUB_CHILD_KEY_VALUE + 1)
 #define BODY (BIT(BODY) | BIT(SIZE))
+#define SEAL_TRIES 3         /* each waits 150 ms at most, in the kernel */
 #define SEALS_NEEDED (F_SEAL_SHRINK | F_SEAL_WRITE)
 #define FDS_MAX 4 /* received at once, so that surplus ones can be closed */
 
@@ -328,8 +329,15 @@ phub__childmsg_receive(int from, void *buf, struct phub__childmsg *message)
 int
 phub__childmsg_seal(int fd)
 {
-    if (fcntl(fd, F_ADD_SEALS, SEALS_NEEDED | F_SEAL_GROW | F_SEAL_SEAL) == 0)
-        return 0;
+    /* The kernel refuses while somebody holds a page of it for a moment, after
+     * it has waited for that itself. */
+    for (int i = 0; i < SEAL_TRIES; i++) {
+        if (fcntl(fd, F_ADD_SEALS,
+                  SEALS_NEEDED | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+            return 0;
+        if (errno != EBUSY)
+            break;
+    }
     /* It may have been sealed before. */
     return memfd_ok(fd, 0) ? 0 : PHUB_ESYS;
 }
