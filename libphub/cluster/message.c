@@ -492,9 +492,7 @@ static bool usual_read(struct phub__message *m, const struct type *type,
         field = &fields[key];
         to = (char *)m + field->offset;
         if (field->kind == FIELD_UINT) {
-            at = end - at < (ptrdiff_t)PHUB__NUMBER_MAX
-               ? phub__number_get(at, end, 0, &value)
-               : phub__number_get_in(at, &value);
+            at = phub__number_get(at, end, 0, &value);
             if (at == NULL || value > field->max)
                 return false;
             memcpy(to, &value, sizeof value);

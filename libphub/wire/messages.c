@@ -141,7 +141,7 @@ static size_t usual_read(struct phub_bytes frame, struct phub__envelope *e)
             return 0;
         key = *at;
         seen |= 1u << key;
-        at = phub__number_get_in(at + 1, &value[key]);
+        at = phub__number_get_in(at + 1, 0, &value[key]);
         if (at == NULL)
             return 0;
     }

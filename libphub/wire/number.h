@@ -32,52 +32,49 @@ static inline uint8_t *phub__number_put(uint8_t *at, unsigned major,
     return at + width;
 }
 
-/* Read the head at `at` of an item of that major type.  Gives what is behind
- * it; NULL if it is another, of no definite length, or not all there. */
-static inline const uint8_t *phub__number_get(const uint8_t *at,
-                                              const uint8_t *end,
-                                              unsigned major, uint64_t *value)
+/* Read the head at `at` of an item of that major type, where PHUB__NUMBER_MAX
+ * bytes may be read whatever they are: that what was read is there is for the
+ * caller to see.  Gives what is behind it; NULL if it is another, or of no
+ * definite length. */
+static inline const uint8_t *phub__number_get_in(const uint8_t *at,
+                                                 unsigned major,
+                                                 uint64_t *value)
 {
-    uint64_t bytes = 0;
-    unsigned info;
-    size_t width;
+    unsigned info = at[0] & 0x1fu, width;
+    uint64_t bytes;
 
-    if (at == end || at[0] >> 5 != major)
+    if (at[0] >> 5 != major || info > 27)
         return NULL;
-    info = at[0] & 0x1fu;
     if (info < 24) {
         *value = info;
         return at + 1;
     }
-    width = (size_t)1 << (info - 24);
-    if (info > 27 || width >= (size_t)(end - at))
-        return NULL;
-    if (end - at > (ptrdiff_t)sizeof bytes)
-        memcpy(&bytes, at + 1, sizeof bytes);
-    else
-        memcpy(&bytes, at + 1, width);
+    width = 1u << (info - 24);
+    memcpy(&bytes, at + 1, sizeof bytes);
     *value = be64toh(bytes) >> (64 - 8 * width);
     return at + 1 + width;
 }
 
-/* The same for a number (major type 0) where PHUB__NUMBER_MAX bytes may be read
- * whatever they are: that what was read is there is for the caller to see. */
-static inline const uint8_t *phub__number_get_in(const uint8_t *at,
-                                                 uint64_t *value)
+/* The same up to end; NULL, too, if it is not all there. */
+static inline const uint8_t *phub__number_get(const uint8_t *at,
+                                              const uint8_t *end,
+                                              unsigned major, uint64_t *value)
 {
-    uint64_t bytes;
-    unsigned width;
+    uint8_t padded[PHUB__NUMBER_MAX] = { 0 };
+    size_t left = (size_t)(end - at);
+    const uint8_t *behind;
+    uint64_t got;
 
-    if (at[0] < 24) {
-        *value = at[0];
-        return at + 1;
-    }
-    if (at[0] > 27)
+    if (left >= sizeof padded)
+        return phub__number_get_in(at, major, value);
+    if (left == 0)
         return NULL;
-    width = 1u << (at[0] - 24);
-    memcpy(&bytes, at + 1, sizeof bytes);
-    *value = be64toh(bytes) >> (64 - 8 * width);
-    return at + 1 + width;
+    memcpy(padded, at, left);
+    behind = phub__number_get_in(padded, major, &got);
+    if (behind == NULL || (size_t)(behind - padded) > left)
+        return NULL;
+    *value = got;
+    return at + (behind - padded);
 }
 
 #endif
