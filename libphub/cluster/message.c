@@ -216,34 +216,27 @@ static uint8_t *key_put(uint8_t *out, uint32_t key)
     return out;
 }
 
-static size_t usual_write(const struct phub__message *m,
-                          const struct type *type, uint8_t *buf)
+static size_t usual_write(const struct phub__message *m, uint32_t keys,
+                          uint8_t *buf)
 {
     uint8_t *out = buf + 1;
     uint32_t pairs = 0;
 
-    for (uint32_t keys = type->needs | type->may; keys != 0;
-         keys &= keys - 1) {
+    for (; keys != 0; keys &= keys - 1, pairs++) {
         uint32_t key = (uint32_t)__builtin_ctz(keys);
-        const bool needed = (type->needs & BIT(key)) != 0;
         const char *at = (const char *)m + fields[key].offset;
         struct phub_bytes text;
         uint64_t value;
 
+        out = key_put(out, key);
         switch (fields[key].kind) {
         case FIELD_UINT:
             memcpy(&value, at, sizeof value);
-            if (value == 0 && !needed)
-                continue;
-            out = key_put(out, key);
             out = phub__number_put(out, 0, value);
             break;
         case FIELD_TEXT:
             memcpy(&text, at, sizeof text);
             assert(text.size <= fields[key].max);
-            if (text.size == 0 && !needed)
-                continue;
-            out = key_put(out, key);
             out = phub__number_put(out, 3, text.size);
             if (text.size > 0)
                 memcpy(out, text.data, text.size);
@@ -251,13 +244,9 @@ static size_t usual_write(const struct phub__message *m,
             break;
         case FIELD_NEWS:
         case FIELD_STRATEGIES:
-            if (!needed)
-                continue;
-            out = key_put(out, key);
             *out++ = 4 << 5; /* an empty array */
             break;
         }
-        pairs++;
     }
     assert(pairs < 24);
     buf[0] = (uint8_t)(5 << 5 | pairs);
@@ -274,16 +263,16 @@ int phub__message_encode(const struct phub__message *m, uint8_t *buf,
 
     assert(m->type >= 1 && m->type <= PHUB__CLUSTER_TYPE_MAX);
     assert(m->news_count <= PHUB__NEWS_MAX);
-    if (m->news_count == 0 && m->strategies_count == 0
-        && capacity >= USUAL_MAX) {
-        *size = usual_write(m, type, buf);
-        return 0;
-    }
     for (uint32_t may = type->may; may != 0; may &= may - 1) {
         uint32_t key = (uint32_t)__builtin_ctz(may);
 
         if (!is_empty(m, (enum key)key))
             keys |= BIT(key);
+    }
+    if (m->news_count == 0 && m->strategies_count == 0
+        && capacity >= USUAL_MAX) {
+        *size = usual_write(m, keys, buf);
+        return 0;
     }
     count = (uint64_t)__builtin_popcount(keys);
     phub_cbor_writer_init(&w, buf, capacity);
