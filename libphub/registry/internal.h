@@ -30,6 +30,7 @@ struct phub__registry {
     void (*retire)(void *arg, void *ptr, void (*free_fn)(void *));
     void *retire_arg;
     struct phub_env *env;          /* NULL, or it shares */
+    void (*give)(void *ptr);       /* back what was shared, or made */
     const struct phub__registry_events *events;
     void *events_arg;
     struct phub__row *dirty_first;

@@ -39,8 +39,7 @@ static void retire(struct phub__registry *registry, const void *ptr)
 {
     if (ptr != NULL)
         registry->retire(registry->retire_arg, (void *)(uintptr_t)ptr,
-                         registry->env == NULL ? phub__free
-                                               : registry->env->unshare);
+                         registry->give);
 }
 
 /* What is made will not change any more; NULL stays NULL. */

@@ -36,8 +36,11 @@ int phub__registry_new(const struct phub__registry_options *options,
                                             : options->rows_max;
     made->retire = options->retire == NULL ? retire_at_once : options->retire;
     made->retire_arg = options->retire_arg;
-    if (options->env != NULL && options->env->share != NULL)
+    made->give = phub__free;
+    if (options->env != NULL && options->env->share != NULL) {
         made->env = options->env;
+        made->give = options->env->unshare;
+    }
     made->events = options->events;
     made->events_arg = options->events_arg;
     rc = phub__table_init(&made->table, made->retire, made->retire_arg);
@@ -57,11 +60,8 @@ int phub__registry_new(const struct phub__registry_options *options,
 void phub__registry_unshare(const struct phub__registry *registry,
                             const void *ptr)
 {
-    void (*give)(void *) = registry->env == NULL ? phub__free
-                                                 : registry->env->unshare;
-
     if (ptr != NULL)
-        give((void *)(uintptr_t)ptr);
+        registry->give((void *)(uintptr_t)ptr);
 }
 
 static void row_free(const struct phub__registry *registry,
