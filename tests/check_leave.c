@@ -122,6 +122,38 @@ START_TEST(what_a_drained_node_is_made_home_of_goes_on)
 }
 END_TEST
 
+static int is_prepared(struct hubs *h, const void *arg)
+{
+    const struct phub__local *local =
+        phub__local_find(hubs_hub(h, target), hubs_bytes(arg));
+
+    return local != NULL && local->arrival != NULL;
+}
+
+START_TEST(what_is_on_its_way_to_a_node_is_drained_too)
+{
+    struct hubs_result result = { .done = 0 };
+    uint32_t at = 99;
+
+    begin(_i % 2 ? "hotswap" : "coldswap",
+          "sim state freeze late-state=300");
+    hubs_move_send(&hubs, home, "c", target, &hubs_last);
+    ck_assert(hubs_until(&hubs, 2000, is_prepared, "c"));
+    hubs_do(&hubs, target, drain, &result);
+    hubs_wait(&hubs, &result);
+    ck_assert_int_eq(result.codes[0], 0);
+    ck_assert_int_eq(is_prepared(&hubs, "c"), 0);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", &at), 1);
+    ck_assert_uint_ne(at, target);
+    hubs_run(&hubs, 5000);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", &at), 1);
+    ck_assert_uint_ne(at, target);
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5);
+    ck_assert_uint_eq(hubs.doubled, 0);
+    hubs_free(&hubs);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("leave");
@@ -132,6 +164,8 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, a_stop_in_the_middle_of_a_drain_takes_it_over);
     tcase_add_test(tc, what_a_drained_node_is_made_home_of_goes_on);
+    tcase_add_loop_test(tc, what_is_on_its_way_to_a_node_is_drained_too, 0,
+                        2);
     tcase_add_loop_test(tc, a_stop_ends_although_a_target_is_silent, 0, 24);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

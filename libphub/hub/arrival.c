@@ -117,7 +117,8 @@ static int refuse(struct phub__hub *hub, const struct phub__op_request *op,
     char home[PHUB_NODE_NAME_MAX + 24];
 
     if (hub->draining || hub->stopping) {
-        snprintf(text, max, "node '%s' is leaving", hub->name);
+        snprintf(text, max, "node '%s' is drained or leaving, and takes no "
+                 "children", hub->name);
         return PHUB_ESHUTDOWN;
     }
     if (!hub->attached || !phub__hub_in_charge(hub)) {

@@ -53,9 +53,31 @@ void phub__drain_free(struct phub__hub *hub)
     hub->drain = NULL;
 }
 
+/* Prepared before the drain was asked for: whoever sends it may still make us
+ * its home. */
+static uint32_t on_their_way(struct phub__hub *hub)
+{
+    const struct phub__local *local;
+    struct phub__row_facts row;
+    uint32_t count = 0;
+
+    for (local = phub__locals_first(hub->locals); local != NULL;
+         local = local->next) {
+        if (local->arrival == NULL)
+            continue;
+        phub__row_facts(hub, phub__local_id(local), &row);
+        count += row.live && row.home != hub->node;
+    }
+    return count;
+}
+
+/* Whoever stops waits for nobody: the sender keeps the child. */
 static uint32_t left_here(struct phub__hub *hub)
 {
-    return (uint32_t)phub__registry_home_count(hub->registry, hub->node);
+    uint32_t count =
+        (uint32_t)phub__registry_home_count(hub->registry, hub->node);
+
+    return hub->on_stopped != NULL ? count : count + on_their_way(hub);
 }
 
 static void finish(struct phub__hub *hub, int rc)
