@@ -280,15 +280,39 @@ void phub__swim_joined(struct phub__cluster *c, uint64_t node)
     s->order[at] = node;
 }
 
+static bool pinged_now(struct phub__cluster *c, uint64_t node)
+{
+    const struct phub__probe *p = probe_of(c, node);
+
+    return p != NULL && p->sent_ns == c->now_ns;
+}
+
+/* A turn that ends one round and begins the next must not ping the same one
+ * for both: of three answers it would get two.  That one comes later. */
+static void round_defer(struct phub__cluster *c)
+{
+    struct phub__swim *s = &c->swim;
+    uint64_t node = s->order[s->order_at];
+    uint32_t at = s->order_at;
+
+    while (at < s->order_count && pinged_now(c, s->order[at]))
+        at++;
+    if (at == s->order_count)
+        return;
+    s->order[s->order_at] = s->order[at];
+    s->order[at] = node;
+}
+
 /* The next live one of this round that has not had its turn, or NULL. */
 static struct phub__entry *round_next(struct phub__cluster *c)
 {
     struct phub__swim *s = &c->swim;
 
     while (s->order_at < s->order_count) {
-        struct phub__entry *e =
-            phub__members_find(&c->members, s->order[s->order_at++]);
+        struct phub__entry *e;
 
+        round_defer(c);
+        e = phub__members_find(&c->members, s->order[s->order_at++]);
         if (e != NULL && phub__member_live(e) && e->probe_round != s->round)
             return e;
     }
