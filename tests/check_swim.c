@@ -472,6 +472,58 @@ START_TEST(messages_are_bounded)
 }
 END_TEST
 
+static uint64_t pings(const struct sim_node *n)
+{
+    struct phub__cluster_stats stats;
+
+    phub__cluster_stats(n->cluster, &stats);
+    return stats.probes;
+}
+
+/* Three in an interval, in two from 32 members on, in three from 64 on. */
+START_TEST(the_more_members_the_longer_each_waits_between_its_pings)
+{
+    static const struct { uint32_t count, intervals; } hubs[] = {
+        { 31, 1 }, { 32, 2 }, { 63, 2 }, { 64, 3 }
+    };
+
+    for (size_t k = 0; k < sizeof hubs / sizeof hubs[0]; k++) {
+        uint64_t before[SIM_NODES_MAX], turns = 60;
+        struct sim sim;
+
+        settled(&sim, 1, hubs[k].count);
+        for (uint32_t i = 0; i < sim.count; i++)
+            before[i] = pings(&sim.nodes[i]);
+        sim_run(&sim, turns * hubs[k].intervals * 300 * SIM_MS);
+        for (uint32_t i = 0; i < sim.count; i++) {
+            uint64_t made = pings(&sim.nodes[i]) - before[i];
+
+            ck_assert_uint_ge(made, 3 * (turns - 2));
+            ck_assert_uint_le(made, 3 * (turns + 1));
+        }
+        sim_fini(&sim);
+    }
+}
+END_TEST
+
+/* All but one in a thousand: 2.1 s until somebody pings it, 0.3, and 0.9 to
+ * 1.35 of suspicion. */
+START_TEST(a_silent_one_of_a_hundred_is_dead_within_four_seconds)
+{
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        struct sim sim;
+
+        settled(&sim, seed, 100);
+        sim_run(&sim, sim_below(&sim, 900 * SIM_MS));
+        sim_freeze(&sim, 1, 1000 * SIM_S);
+        ck_assert_uint_le(detection(&sim), 4000 * SIM_MS);
+        for (uint32_t i = 0; i < sim.count; i++)
+            ck_assert(i == 1 || sim.nodes[i].lost == 1);
+        sim_fini(&sim);
+    }
+}
+END_TEST
+
 START_TEST(a_burst_settles_once)
 {
     struct sim sim;
@@ -661,6 +713,9 @@ static Suite *suite(void)
     tcase_add_test(t, a_goodbye_that_was_lost_is_said_again);
     tcase_add_test(t, loss_of_a_tenth_loses_nobody);
     tcase_add_test(t, messages_are_bounded);
+    tcase_add_test(
+        t, the_more_members_the_longer_each_waits_between_its_pings);
+    tcase_add_test(t, a_silent_one_of_a_hundred_is_dead_within_four_seconds);
     tcase_add_test(t, a_burst_settles_once);
     tcase_add_test(t, endless_change_settles_all_the_same);
     tcase_add_test(t, a_broken_link_speeds_up_detection);

@@ -10,7 +10,7 @@
 
 #include "cluster/cluster.h"
 
-#define SIM_NODES_MAX 24
+#define SIM_NODES_MAX 100
 #define SIM_MS UINT64_C(1000000)
 #define SIM_S (1000 * SIM_MS)
 

@@ -188,7 +188,7 @@ int phub__cluster_new(const struct phub__cluster_self *self,
     memcpy(c->hub_id, self->hub_id, strlen(self->hub_id));
     c->now_ns = c->start_ns = now_ns;
     c->due_ns = PHUB__NEVER;
-    c->gossip.next_ns = PHUB__NEVER;
+    c->gossip.next_ns = c->swim.hurry_ns = PHUB__NEVER;
     c->grant.rules_count = 1;
     phub__grant_stalled(c);
     c->join.secret = phub__cluster_random(c);
@@ -349,6 +349,8 @@ static void check_stall(struct phub__cluster *c)
         phub__swim_late(c, late);
     }
     c->due_ns = c->swim.probes_due_ns = c->now_ns;
+    if (c->swim.hurry_ns < c->now_ns)
+        c->swim.hurry_ns = c->now_ns;
 }
 
 static void enter(struct phub__cluster *c, uint64_t now_ns)
@@ -374,10 +376,15 @@ static void run(struct phub__cluster *c)
 
 uint64_t phub__cluster_deadline(const struct phub__cluster *c)
 {
-    if (c->left || c->swim.probes_open == 0)
-        return c->due_ns;
-    return c->swim.probes_due_ns < c->due_ns ? c->swim.probes_due_ns
-                                             : c->due_ns;
+    uint64_t due_ns = c->due_ns;
+
+    if (c->left)
+        return due_ns;
+    if (c->swim.hurry_ns < due_ns)
+        due_ns = c->swim.hurry_ns;
+    if (c->swim.probes_open > 0 && c->swim.probes_due_ns < due_ns)
+        due_ns = c->swim.probes_due_ns;
+    return due_ns;
 }
 
 void phub__cluster_tick(struct phub__cluster *c, uint64_t now_ns)

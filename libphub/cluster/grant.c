@@ -69,8 +69,8 @@
  *  - who said 0 grants nothing to N any more before N is a member anew: only
  *    live members get grants, and live members are never 0;
  *  - a node that restarts has forgotten its promises, and one that was stopped
- *    does not know who has come meanwhile, so for one L after that everybody
- *    counts as granted;
+ *    does not know who has come meanwhile, so for the longest that anybody may
+ *    have asked for (below) everybody counts as granted after that;
  *  - a contribution counts only as long as its acker is a live member with
  *    the same boot: who died forgets, who is lost is not asked;
  *  - under divergence N grants itself, L from now, renewed by timer, when
@@ -81,7 +81,35 @@
  *    so it promises L at once when it lets N in.  With seeds N waits
  *    alone_grace first, because a daemon that restarts is about to meet those
  *    who may have replaced it;
- *  - LEFT is said when nothing runs any more: no lease to wait for. */
+ *  - LEFT is said when nothing runs any more: no lease to wait for.
+ *
+ * How long.  The L above is params.lease, and some slack in a hub where pings
+ * are made less often for its size (phub__grant_slack_ms, swim.c): from
+ * PHUB__PACE_SECOND live members on one step, from PHUB__PACE_THIRD on two.  A
+ * step is probe_interval, or LEASE_STEP of params.lease if that is less, and
+ * the wait between two turns of pings grows by what the lease asked for grows,
+ * so a node that is well has as much left of its lease when it asks anew as in
+ * a small hub: L less one interval, less a round trip.  With the defaults L is
+ * 2, 2.3, 2.6 s and what is left 1.69 s; below 1.5 s a lease is urgent, at any
+ * size, and all are asked, one interval after the last turn at the earliest.
+ * When one of the last three grantors is suspected the turn before counts:
+ * then as little as L less two waits is left, 0.8 s, and they are asked at once.
+ * Majorities have no slack: there each member is pinged for its own
+ * voice, however many they are.
+ * L may differ: members disagree about the size for a moment, and
+ * probe_interval is each node's own.  What N holds is what N asked for, and who
+ * granted it remembers just that.  Who cannot remember counts the longest that
+ * anybody asks for in peace, which rests on params.lease alone: join.c sees to
+ * it that this is everybody's.  What a node grants itself, and what is promised
+ * to one that is let in because it may have, is params.lease at any size.
+ * What it costs: the children of a lost node are given new homes after the
+ * later of detection (swim.c) + settle, and L + kill_margin.
+ *     live members     32     64    100  1,000
+ *     detection       1.3    1.5    1.5    1.8  s, mean, confirmed
+ *      + settle       1.8    2.0    2.0    2.3
+ *     L + margin      2.6    2.9    2.9    2.9
+ * So it is the lease that is waited for, and detection may be late by 0.6 s and
+ * more before that costs anything. */
 #include "config.h"
 
 #include <assert.h>
@@ -90,28 +118,56 @@
 
 #include "cluster/internal.h"
 
+#define LEASE_STEP(lease) ((lease) * 3 / 20)
+
 static uint64_t lease_ns(const struct phub__cluster *c)
 {
     return phub__cluster_ms(c->params.lease);
 }
 
+uint32_t phub__grant_slack_ms(const struct phub__cluster *c)
+{
+    uint32_t step = LEASE_STEP(c->params.lease);
+    uint32_t live = phub__members_live(&c->members);
+
+    if (c->grant.majority || live < PHUB__PACE_SECOND)
+        return 0;
+    if (step > c->params.probe_interval)
+        step = c->params.probe_interval;
+    return live < PHUB__PACE_THIRD ? step : 2 * step;
+}
+
+/* What anybody may ask for in peace. */
+static uint32_t longest_ms(const struct phub__cluster *c)
+{
+    return c->params.lease + 2 * LEASE_STEP(c->params.lease);
+}
+
+/* And on request. */
+static uint32_t most_ms(const struct phub__cluster *c)
+{
+    uint32_t longest = longest_ms(c);
+
+    return c->params.lease_long_max > longest ? c->params.lease_long_max
+                                              : longest;
+}
+
 uint64_t phub__grant_ask_ms(const struct phub__cluster *c)
 {
-    return c->grant.long_ms > c->params.lease ? c->grant.long_ms
-                                              : c->params.lease;
+    uint32_t ms = c->params.lease + phub__grant_slack_ms(c);
+
+    return c->grant.long_ms > ms ? c->grant.long_ms : ms;
 }
 
 uint64_t phub__grant_give(struct phub__cluster *c, struct phub__entry *to,
                           uint64_t ms)
 {
-    uint64_t max = c->params.lease_long_max > c->params.lease
-                 ? c->params.lease_long_max : c->params.lease;
     uint64_t until;
 
     if (!phub__member_live(to) || c->left)
         return 0;
-    if (ms > max)
-        ms = max;
+    if (ms > most_ms(c))
+        ms = most_ms(c);
     until = c->now_ns + ms * PHUB__NS_PER_MS;
     if (until > to->granted_until_ns)
         to->granted_until_ns = until;
@@ -160,7 +216,7 @@ void phub__grant_got(struct phub__cluster *c, struct phub__entry *from,
 
     /* A stamp that cannot be ours, or more than we would ever ask for. */
     if (stamp_ns > c->now_ns || stamp_ns < c->start_ns
-        || ms > c->params.lease_long_max + (uint64_t)c->params.lease)
+        || ms > most_ms(c))
         return;
     if (!phub__member_live(from) || ms == 0 || stamp_ns < from->joined_ns)
         return;
@@ -174,26 +230,26 @@ void phub__grant_got(struct phub__cluster *c, struct phub__entry *from,
     }
 }
 
-/* It may have granted itself while we did not hear of it. */
-static void assume(struct phub__cluster *c, struct phub__entry *e)
+/* It may have a lease until then, of which we did not hear. */
+static void assume(struct phub__entry *e, uint64_t until_ns)
 {
-    uint64_t until = c->now_ns + lease_ns(c);
-
-    if (until > e->granted_until_ns)
-        e->granted_until_ns = until;
+    if (until_ns > e->granted_until_ns)
+        e->granted_until_ns = until_ns;
 }
 
 void phub__grant_stalled(struct phub__cluster *c)
 {
-    c->grant.unknown_until_ns = c->now_ns + lease_ns(c);
+    uint64_t until_ns = c->now_ns + phub__cluster_ms(longest_ms(c));
+
+    c->grant.unknown_until_ns = until_ns;
     for (uint32_t i = 0; i < c->members.count; i++)
         if (phub__member_live(c->members.entries[i]))
-            assume(c, c->members.entries[i]);
+            assume(c->members.entries[i], until_ns);
 }
 
 void phub__grant_joined(struct phub__cluster *c, struct phub__entry *e)
 {
-    assume(c, e);
+    assume(e, c->now_ns + lease_ns(c));
     e->lease_ns = 0;
     e->joined_ns = c->now_ns;
     c->grant.largest.version = 0;
@@ -201,7 +257,8 @@ void phub__grant_joined(struct phub__cluster *c, struct phub__entry *e)
 
 void phub__grant_company(struct phub__cluster *c)
 {
-    c->grant.company_ns = c->now_ns + lease_ns(c) / 2;
+    c->grant.company_ns = c->now_ns
+        + phub__cluster_ms(c->params.lease + phub__grant_slack_ms(c)) / 2;
 }
 
 static int descending(const void *a, const void *b)
@@ -370,6 +427,20 @@ static uint64_t rule_end(struct phub__cluster *c, const struct phub__rule *g)
     return self > end ? self : end;
 }
 
+/* When our lease will be short, as things are. */
+static uint64_t urgent_ns(const struct phub__cluster *c)
+{
+    uint64_t rest = lease_ns(c) * (c->grant.majority ? 2 : 3) / 4;
+
+    return c->grant.deadline_ns < rest ? 0
+                                       : c->grant.deadline_ns - rest + 1;
+}
+
+bool phub__grant_urgent(const struct phub__cluster *c)
+{
+    return phub__cluster_others(c) > 0 && c->now_ns >= urgent_ns(c);
+}
+
 void phub__grant_update(struct phub__cluster *c)
 {
     struct phub__grant *g = &c->grant;
@@ -387,18 +458,12 @@ void phub__grant_update(struct phub__cluster *c)
     if (c->left)
         deadline = 0;
     g->deadline_ns = deadline;
+    phub__swim_hurry(c, urgent_ns(c));
     if (deadline >= g->told_ns && deadline - g->told_ns <= lease_ns(c) / 8)
         return;
     e = phub__cluster_event(c, PHUB__CLUSTER_LEASE, deadline);
     if (e != NULL)
         g->told_ns = deadline;
-}
-
-bool phub__grant_urgent(const struct phub__cluster *c)
-{
-    return phub__cluster_others(c) > 0
-        && c->grant.deadline_ns
-         < c->now_ns + lease_ns(c) * (c->grant.majority ? 2 : 3) / 4;
 }
 
 static int rule_set(struct phub__rule *g, const struct phub__lease_mode *mode)
@@ -517,7 +582,7 @@ uint64_t phub__cluster_grant_remaining(const struct phub__cluster *c,
     if (e != NULL && e->pub.state == PHUB__MEMBER_LEFT)
         return 0;
     if (phub__cluster_stalled(c, now_ns))
-        until = now_ns + lease_ns(c);
+        until = now_ns + phub__cluster_ms(longest_ms(c));
     if (e != NULL && e->granted_until_ns > until)
         until = e->granted_until_ns;
     until += phub__cluster_ms(c->params.kill_margin);

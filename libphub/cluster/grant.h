@@ -45,6 +45,14 @@ struct phub__grant {
     struct phub__largest largest;
 };
 
+/* From so many live members on pings wait for the second, for the third
+ * interval. */
+#define PHUB__PACE_SECOND 32u
+#define PHUB__PACE_THIRD 64u
+
+/* By how much that wait, and the grant to ask for, are longer than in a small
+ * hub. */
+uint32_t phub__grant_slack_ms(const struct phub__cluster *c);
 /* How long a grant to ask for. */
 uint64_t phub__grant_ask_ms(const struct phub__cluster *c);
 /* A live member asks for ms: promise, and say how much was promised. */

@@ -48,7 +48,9 @@ struct phub__relay {
 };
 
 struct phub__swim {
-    uint64_t next_ns;
+    uint64_t next_ns;         /* turn of pings; 0 = none without others */
+    uint64_t slack_ns;        /* until then, beyond one interval */
+    uint64_t hurry_ns;        /* a turn before next_ns, or PHUB__NEVER */
     uint64_t seq;
     uint64_t round;
     uint32_t order_count;     /* of this round, shuffled ... */
@@ -249,6 +251,8 @@ void phub__swim_joined(struct phub__cluster *c, uint64_t node);
 /* When a suspicion with so many confirmations ends, from its start. */
 uint64_t phub__swim_suspicion_ns(const struct phub__cluster *c,
                                  uint32_t confirmers);
+/* Our lease gets short then, as things are. */
+void phub__swim_hurry(struct phub__cluster *c, uint64_t short_ns);
 void phub__swim_ping(struct phub__cluster *c, struct phub__entry *to);
 int phub__swim_in_ping(struct phub__cluster *c,
                        const struct phub__cluster_from *from,

@@ -5,10 +5,10 @@
  * Lifeguard: Local Health Awareness for More Accurate Failure Detection,
  * 2018).
  *
- * Each probe_interval the next three of a shuffled round are pinged.  Without
- * an answer in probe_timeout, probe_indirect others are asked to ping it for
- * us; without an answer by the end of the interval it is suspected, and pinged
- * again with the suspicion on it.  A suspicion becomes a death after a time
+ * In each turn, every probe_interval, the next three of a shuffled round are
+ * pinged.  Without an answer in probe_timeout, probe_indirect others are asked
+ * to ping it for us; without an answer in probe_interval it is suspected, and
+ * pinged again with the suspicion on it.  A suspicion becomes a death after a time
  * that grows with log10 of the members and shrinks, from suspicion to
  * suspicion_min, with each other node that suspects the same.
  *
@@ -16,10 +16,28 @@
  * nothing says so (NACK); a helper that does not even say that, a suspicion of
  * ourselves, or having been stopped, counts against us.  The points stretch
  * our timeouts and suspicions, not the pace of our pings, which our lease
- * lives on (grant.c); nor the timeouts when the lease gets short.  Each answered probe takes a point away.
+ * lives on (grant.c); nor the timeouts when the lease gets short.  Each
+ * answered probe takes a point away.
  *
  * Numbers: for a frozen peer among few members, up to one round until its
  * turn, one interval, one suspicion: 2 members 0.3 + 0.3 + 0.9 s at most.
+ *
+ * Pace.  It is the first ping of anybody that finds who is gone, and each
+ * member hears 10 in a second, however many there are: 3n in 0.3 s, for n.  All
+ * of them together make as many messages as there are members.  So the wait
+ * between turns has some slack in larger hubs: one more interval from 32 live
+ * members on, two from 64 (not for majorities; phub__grant_slack_ms), and our
+ * lease is that much longer.  Then each member hears 5, and 3.3, and is first
+ * missed later by a little, while all that comes after is as before:
+ *     live members                 31     32     64    100  1,000
+ *     pinged, s: mean             0.1    0.2    0.3    0.3    0.3
+ *       all but one in 1,000      0.7    1.4    2.1    2.1    2.1
+ *     until suspected, s          0.3    0.3    0.3    0.3    0.3
+ *     until dead, s: confirmed    0.8    0.8    0.9    0.9    1.2
+ *       if nobody confirms        1.2    1.2    1.4    1.4    1.8
+ * A suspect, a link that broke, and who has just come are pinged at once; and a
+ * lease that gets short (a member of the last turn is silent, say) brings the
+ * next turn forward, to one interval after the last.
  *
  * A probe is open until its answer or its end; one per member at a time, and
  * pinging that member again meanwhile repeats the same number.  Numbers of our
@@ -333,11 +351,11 @@ static void probe_next(struct phub__cluster *c)
     phub__swim_ping(c, e);
 }
 
-/* How many to ping in an interval: as many as must renew our lease (to find
+/* How many to ping in a turn: as many as must renew our lease (to find
  * failures one would do, three find them sooner).  Under a majority each
  * member, three times in its length.  If it gets short all the same,
  * everybody. */
-static uint32_t pings_per_interval(const struct phub__cluster *c)
+static uint32_t pings_per_turn(const struct phub__cluster *c)
 {
     uint64_t others = phub__cluster_others(c);
     uint64_t count = PHUB__GRANTORS;
@@ -373,19 +391,31 @@ static void tick_round(struct phub__cluster *c)
     uint64_t interval = phub__cluster_ms(c->params.probe_interval);
 
     if (phub__cluster_others(c) == 0) {
-        s->next_ns = 0;
+        s->next_ns = s->slack_ns = 0;
         return;
     }
     if (s->next_ns == 0)
         s->next_ns = c->now_ns + phub__cluster_pick(c, interval);
-    if (c->now_ns >= s->next_ns) {
-        uint32_t count = pings_per_interval(c);
+    if (c->now_ns >= s->next_ns || c->now_ns >= s->hurry_ns) {
+        uint32_t count = pings_per_turn(c);
 
         for (uint32_t i = 0; i < count; i++)
             probe_next(c);
-        s->next_ns = c->now_ns + interval;
+        s->slack_ns = phub__cluster_ms(phub__grant_slack_ms(c));
+        s->next_ns = c->now_ns + interval + s->slack_ns;
     }
     phub__cluster_wake(c, s->next_ns);
+}
+
+/* Then not a whole wait after the turn before: one interval. */
+void phub__swim_hurry(struct phub__cluster *c, uint64_t short_ns)
+{
+    struct phub__swim *s = &c->swim;
+    uint64_t at = s->next_ns - s->slack_ns;
+
+    at = at > short_ns ? at : short_ns;
+    at = at > c->now_ns ? at : c->now_ns;
+    s->hurry_ns = at < s->next_ns ? at : PHUB__NEVER;
 }
 
 static void tick_relays(struct phub__cluster *c)
