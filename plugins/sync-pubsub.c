@@ -5,7 +5,11 @@
  * DELTA.  One that finds something before it missing pulls from the author.
  * Among many members what is written soon after a push waits for the next, so
  * that a hundred children that start on a node are not a hundred messages to
- * each of a thousand.
+ * each of a thousand.  And the first of them waits too, for what follows from
+ * it: a child that begins, is ready and has its home is one message, and of
+ * what was written over meanwhile there is none.  It waits for half as long as
+ * the hub waits before it compares what all have (a microsecond for each pair
+ * of them), so that nobody asks for what is about to come.
  *
  * Comparing, offers and pulls: sync/repair.c.
  *
@@ -21,6 +25,7 @@
 #define PUSH_AGAIN_NS 1000000ull
 #define PUSH_FEW 16u           /* members that are told at once */
 #define PUSH_GAP_NS 100000ull  /* between pushes, for each of more members */
+#define PUSH_WAIT_FULL 200u    /* members: the first waits as long as a gap */
 
 #define TOKEN_PUSH REPAIR_TOKEN_OWN
 
@@ -31,6 +36,20 @@ struct pubsub {
 };
 
 /* --- push ---------------------------------------------------------------- */
+
+static uint64_t gap_ns(const struct pubsub *self)
+{
+    return self->repair.peers_count * PUSH_GAP_NS;
+}
+
+/* n * n microseconds / 2, at most the gap. */
+static uint64_t wait_ns(const struct pubsub *self)
+{
+    uint64_t n = self->repair.peers_count;
+
+    return n < PUSH_WAIT_FULL ? gap_ns(self) * n / PUSH_WAIT_FULL
+                              : gap_ns(self);
+}
 
 static void push_later(struct pubsub *self, uint64_t ns)
 {
@@ -65,14 +84,18 @@ static void push(struct pubsub *self)
         self->pushed < self->repair.host->stream_head(self->repair.ctx))
         push_later(self, PUSH_AGAIN_NS);
     else if (self->pushed > before && self->repair.peers_count > PUSH_FEW)
-        push_later(self, self->repair.peers_count * PUSH_GAP_NS);
+        push_later(self, gap_ns(self));
 }
 
 static void pubsub_changed(void *self_, uint64_t head)
 {
     struct pubsub *self = self_;
 
-    if (head > self->pushed && !self->push_waits)
+    if (head <= self->pushed || self->push_waits)
+        return;
+    if (self->repair.peers_count > PUSH_FEW)
+        push_later(self, wait_ns(self));
+    if (!self->push_waits)
         push(self);
 }
 

@@ -175,6 +175,34 @@ START_TEST(a_crowd_that_joins_at_once_is_not_a_storm)
 }
 END_TEST
 
+/* Of the first node, for three entries that it writes one after the other. */
+static uint32_t messages_for_three(uint32_t nodes)
+{
+    uint32_t i, before, sent;
+
+    cluster(nodes);
+    (void)mock_run(&world, 2 * MINUTE);
+    before = world.nodes[0]->messages_sent;
+    for (i = 0; i < 3; i++)
+        mock_write(world.nodes[0], 1);
+    (void)mock_run(&world, 100);
+    sent = world.nodes[0]->messages_sent - before;
+    equal_are(nodes, "three");
+    mock_world_fini(&world);
+    return sent;
+}
+
+START_TEST(among_many_what_follows_is_told_with_the_first)
+{
+    if (strcmp(battery_name, "pubsub") != 0)
+        return; /* rumours go by rounds */
+    ck_assert_uint_ge(messages_for_three(17), 3 * 16);
+    /* A comparison may be among them. */
+    ck_assert_uint_le(messages_for_three(18), 17 + 4);
+    ck_assert_uint_le(messages_for_three(MOCK_CROWD), MOCK_CROWD - 1 + 4);
+}
+END_TEST
+
 START_TEST(garbage_is_survived)
 {
     cluster(3);
@@ -211,6 +239,7 @@ static void fill(TCase *tc)
     tcase_add_test(tc, views_that_flap_end_in_equal_registries);
     tcase_add_test(tc, equal_registries_are_quiet);
     tcase_add_test(tc, a_crowd_that_joins_at_once_is_not_a_storm);
+    tcase_add_test(tc, among_many_what_follows_is_told_with_the_first);
     tcase_add_test(tc, garbage_is_survived);
     tcase_add_test(tc, a_shorter_host_is_stood_or_refused);
 }
