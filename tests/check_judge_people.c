@@ -137,6 +137,45 @@ START_TEST(a_child_that_begins_on_a_forgotten_node_is_told)
 }
 END_TEST
 
+START_TEST(what_is_on_a_drained_node_is_told)
+{
+    const struct sim_child *child = NULL;
+    struct sim_life *life;
+    char text[200] = "";
+
+    scene();
+    life = &c->children[0].lives[0];
+    *life = (struct sim_life){ .serial = 1, .node = 2 };
+    sim_judges_drain(c, 2, phub__world_now(c->world), 0);
+    ck_assert(sim_judge_drained.quiet(c, &child, text, sizeof(text)));
+    sim_judges_drain(c, 2, phub__world_now(c->world), 1);
+    ck_assert(!sim_judge_drained.quiet(c, &child, text, sizeof(text)));
+    ck_assert_ptr_eq(child, &c->children[0]);
+    ck_assert_ptr_nonnull(strstr(text, "is on n2, of which people were"));
+    life->ended_ns = 1;
+    ck_assert(sim_judge_drained.quiet(c, &child, text, sizeof(text)));
+    life->ended_ns = 0;
+    /* Nobody else takes it. */
+    sim_judges_drain(c, 0, phub__world_now(c->world), 0);
+    sim_judges_drain(c, 1, phub__world_now(c->world), 0);
+    ck_assert(sim_judge_drained.quiet(c, &child, text, sizeof(text)));
+    sim_case_free(&c);
+}
+END_TEST
+
+START_TEST(an_answer_about_an_earlier_process_says_nothing_of_this_one)
+{
+    const struct sim_child *child = NULL;
+
+    scene();
+    c->children[0].lives[0] = (struct sim_life){ .serial = 1, .node = 2 };
+    c->judges->nodes[2].began_ns = phub__world_now(c->world);
+    sim_judges_drain(c, 2, phub__world_now(c->world) - 1, 1);
+    ck_assert(sim_judge_drained.quiet(c, &child, NULL, 0));
+    sim_case_free(&c);
+}
+END_TEST
+
 START_TEST(no_answer_in_a_calm_hub_is_told_whatever_was_before)
 {
     static const enum sim_wish before[] = { SIM_UNKNOWN, SIM_STOP };
@@ -186,6 +225,9 @@ int main(void)
     tcase_add_test(t, a_forgotten_one_that_is_another_now_is_not_told);
     tcase_add_test(t, a_fault_gives_time_to_hear_of_it);
     tcase_add_test(t, a_child_that_begins_on_a_forgotten_node_is_told);
+    tcase_add_test(t, what_is_on_a_drained_node_is_told);
+    tcase_add_test(
+        t, an_answer_about_an_earlier_process_says_nothing_of_this_one);
     tcase_add_test(t, what_nobody_knows_may_be_so_already);
     suite_add_tcase(suite, t);
     runner = srunner_create(suite);

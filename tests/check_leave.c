@@ -7,8 +7,10 @@
 
 #include <phub/error.h>
 
+#include "hub/drain.h"
 #include "hub/local.h"
 #include "hub/move.h"
+#include "hub/place.h"
 #include "hub/request.h"
 #include "hub/rows.h"
 #include "hub_fixture.h"
@@ -130,6 +132,75 @@ static int is_prepared(struct hubs *h, const void *arg)
     return local != NULL && local->arrival != NULL;
 }
 
+static void take_again(struct phub__hub *hub, void *arg)
+{
+    (void)arg;
+    phub__drain_set(hub, 0);
+}
+
+static void take_no_more(struct phub__hub *hub, void *arg)
+{
+    (void)arg;
+    phub__drain_set(hub, 1);
+}
+
+/* As when a replica there is promoted. */
+START_TEST(what_comes_back_to_a_drained_node_and_runs_goes_on)
+{
+    struct hubs_result result = { .done = 0 };
+    uint32_t at = 99;
+
+    begin("coldswap", "sim state freeze");
+    hubs_do(&hubs, home, drain, &result);
+    hubs_wait(&hubs, &result);
+    ck_assert_int_eq(result.codes[0], 0);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", &at), 1);
+    ck_assert_uint_ne(at, home);
+    hubs_do(&hubs, home, take_again, NULL);
+    ck_assert_int_eq(hubs_move(&hubs, at, "c", home), 0);
+    hubs_do(&hubs, home, take_no_more, NULL);
+    hubs_run(&hubs, 12000);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", &at), 1);
+    ck_assert_uint_ne(at, home);
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5);
+    ck_assert_uint_eq(hubs.doubled, 0);
+    hubs_free(&hubs);
+}
+END_TEST
+
+START_TEST(nothing_is_placed_on_a_drained_node_by_those_who_know)
+{
+    struct hubs_result result = { .done = 0 };
+    uint32_t i;
+
+    begin("hotswap", "sim state freeze");
+    hubs_do(&hubs, target, drain, &result);
+    hubs_wait(&hubs, &result);
+    hubs_run(&hubs, 2000);
+    for (i = 0; i < 3; i++) {
+        struct phub__hub *hub = hubs_hub(&hubs, i);
+        struct phub_view *view = phub__hub_view(hub);
+        struct phub_view *takers = phub__place_takers(hub, view);
+
+        ck_assert_uint_eq(phub__view_count(view), 3);
+        ck_assert_uint_eq(phub__view_count(takers), 2);
+        ck_assert_uint_eq(phub__view_index(takers, hubs.ids[target]),
+                          PHUB__VIEW_NONE);
+        phub__view_unref(&takers);
+    }
+    for (i = 0; i < 20; i++) {
+        char id[8];
+
+        snprintf(id, sizeof id, "d%u", i);
+        hubs_start_send(&hubs, home, id, "sim", &hubs_last);
+        hubs_wait(&hubs, &hubs_last);
+        ck_assert_uint_ne(hubs_home(&hubs, home, id), target);
+    }
+    ck_assert_uint_eq(hubs_hub(&hubs, target)->counters.starts, 0);
+    hubs_free(&hubs);
+}
+END_TEST
+
 START_TEST(what_is_on_its_way_to_a_node_is_drained_too)
 {
     struct hubs_result result = { .done = 0 };
@@ -163,6 +234,8 @@ int main(void)
 
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, a_stop_in_the_middle_of_a_drain_takes_it_over);
+    tcase_add_test(tc, what_comes_back_to_a_drained_node_and_runs_goes_on);
+    tcase_add_test(tc, nothing_is_placed_on_a_drained_node_by_those_who_know);
     tcase_add_test(tc, what_a_drained_node_is_made_home_of_goes_on);
     tcase_add_loop_test(tc, what_is_on_its_way_to_a_node_is_drained_too, 0,
                         2);

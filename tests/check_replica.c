@@ -8,6 +8,7 @@
 
 #include <phub/error.h>
 
+#include "hub/drain.h"
 #include "hub/redistribute.h"
 #include "hub/replica.h"
 #include "hub_fixture.h"
@@ -409,6 +410,61 @@ START_TEST(every_node_knows_which_one_is_active)
 }
 END_TEST
 
+static void drain(struct phub__hub *hub, void *arg)
+{
+    (void)arg;
+    phub__drain_set(hub, 1);
+}
+
+START_TEST(a_drained_node_gives_up_the_ones_that_wait_there)
+{
+    uint32_t node, i;
+    uint64_t serial;
+
+    begin(5, "factor=3", "mode=active_passive");
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", MANNER), 0);
+    becomes(3, 1);
+    node = waiting_node(&serial);
+    hubs_do(&hubs, node, drain, NULL);
+    hubs_run(&hubs, 8000);
+    becomes(3, 1);
+    ck_assert_int_eq(waits_on(node, &serial), 0);
+    /* There is no room for as many as were asked for. */
+    for (i = 0; i < 2; i++) {
+        uint32_t next = waiting_node(&serial);
+
+        hubs_do(&hubs, next, drain, NULL);
+        hubs_run(&hubs, 8000);
+        becomes(i == 0 ? 3 : 2, 1);
+        ck_assert_int_eq(waits_on(next, &serial), 0);
+    }
+    ck_assert_int_eq(waits_on(node, &serial), 0);
+    end();
+}
+END_TEST
+
+START_TEST(none_is_moved_to_a_drained_node)
+{
+    uint32_t node, i;
+    uint64_t serial;
+
+    begin(4, "factor=2", "mode=active_passive");
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", MANNER), 0);
+    becomes(2, 1);
+    node = waiting_node(&serial);
+    for (i = 0; i == node || i == hubs_home(&hubs, 0, "c");)
+        i++;
+    hubs_do(&hubs, i, drain, NULL);
+    hubs_run(&hubs, 2000);
+    hubs_replica = hubs.ids[node];
+    ck_assert_int_eq(hubs_move(&hubs, 0, "c", i), PHUB_ESHUTDOWN);
+    ck_assert_ptr_nonnull(strstr(hubs_last.text, "takes no children"));
+    hubs_replica = 0;
+    becomes(2, 1);
+    end();
+}
+END_TEST
+
 START_TEST(masters_and_waiters_spread_over_the_nodes)
 {
     char ids[300] = "", id[8];
@@ -460,6 +516,8 @@ int main(void)
     tcase_add_loop_test(tc, only_those_roles_are_told_that_are_asked_for, 0,
                         4);
     tcase_add_test(tc, every_node_knows_which_one_is_active);
+    tcase_add_test(tc, a_drained_node_gives_up_the_ones_that_wait_there);
+    tcase_add_test(tc, none_is_moved_to_a_drained_node);
     tcase_add_test(tc, masters_and_waiters_spread_over_the_nodes);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

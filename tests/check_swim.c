@@ -667,6 +667,59 @@ START_TEST(member_lists_that_differ_are_exchanged_both_ways)
 }
 END_TEST
 
+static bool all_see(const struct sim *sim, uint32_t of, uint32_t weight)
+{
+    for (uint32_t i = 0; i < sim->count; i++)
+        if (phub__cluster_member(sim->nodes[i].cluster,
+                                 sim->nodes[of].self.node)->weight != weight)
+            return false;
+    return true;
+}
+
+START_TEST(all_know_who_takes_no_children_and_its_view_is_the_same)
+{
+    struct sim sim;
+    uint64_t version;
+    uint32_t views;
+
+    settled(&sim, 13, 12);
+    sim.loss_permille = 100;
+    sim_run(&sim, 5 * SIM_S);
+    views = sim.nodes[0].views;
+    version = phub__cluster_weights_version(sim.nodes[0].cluster);
+    phub__cluster_takes(sim.nodes[5].cluster, true,
+                        sim_local_ns(&sim.nodes[5]));
+    phub__cluster_takes(sim.nodes[5].cluster, false,
+                        sim_local_ns(&sim.nodes[5]));
+    sim_run(&sim, 3 * SIM_S);
+    ck_assert(all_see(&sim, 5, 0));
+    ck_assert_uint_eq(phub__cluster_weights_version(sim.nodes[0].cluster),
+                      version + 1);
+    ck_assert_uint_eq(sim.nodes[0].views, views);
+    /* Who was cut off hears of it, too, and a refutation says it again. */
+    sim_partition(&sim, 1, true);
+    sim_run(&sim, 5 * SIM_S);
+    phub__cluster_takes(sim.nodes[5].cluster, true,
+                        sim_local_ns(&sim.nodes[5]));
+    phub__cluster_takes(sim.nodes[7].cluster, false,
+                        sim_local_ns(&sim.nodes[7]));
+    sim_freeze(&sim, 7, SIM_S);
+    sim_run(&sim, 3 * SIM_S);
+    sim_partition(&sim, 1, false);
+    ck_assert_uint_ne(sim_run_until_agreed(&sim, 60 * SIM_S), UINT64_MAX);
+    sim_run(&sim, 3 * SIM_S);
+    ck_assert(all_see(&sim, 5, 1000));
+    ck_assert(all_see(&sim, 7, 0));
+    /* A new start is as configured. */
+    sim_crash(&sim, 7);
+    sim_boot(&sim, 7, 1);
+    ck_assert_uint_ne(sim_run_until_agreed(&sim, 20 * SIM_S), UINT64_MAX);
+    sim_run(&sim, 3 * SIM_S);
+    ck_assert(all_see(&sim, 7, 1000));
+    sim_fini(&sim);
+}
+END_TEST
+
 START_TEST(the_same_seed_is_the_same_story)
 {
     uint64_t sent[2][5];
@@ -722,6 +775,8 @@ static Suite *suite(void)
     tcase_add_test(t, answered_probes_wake_nobody);
     tcase_add_test(t, equal_member_lists_are_compared_and_not_sent);
     tcase_add_test(t, member_lists_that_differ_are_exchanged_both_ways);
+    tcase_add_test(t,
+        all_know_who_takes_no_children_and_its_view_is_the_same);
     tcase_add_test(t, the_same_seed_is_the_same_story);
     suite_add_tcase(s, t);
     return s;

@@ -170,8 +170,8 @@ enum phub__cluster_event_kind {
      * copied state directory, or an older self that lives on): text names
      * both.  The hub should stop. */
     PHUB__CLUSTER_IDENTITY,
-    /* A state changed, for the log: member, value = old state (0 = new),
-     * text = why. */
+    /* A state changed, or whether it takes children, for the log: member, value
+     * = old state (0 = new), text = why. */
     PHUB__CLUSTER_MEMBER,
     /* The lease of our own children now ends at value (boot ns), for the
      * guard; 0 = no lease.  Given when it moved by more than a eighth of the
@@ -284,6 +284,11 @@ void phub__cluster_link_lost(struct phub__cluster *cluster, uint64_t node,
  * goodbye again, to a member that has not heard it. */
 void phub__cluster_leave(struct phub__cluster *cluster, uint64_t now_ns);
 
+/* Say whether this node takes children; it does until it says otherwise.  That
+ * it does not is told to all as a weight of 0, by a higher incarnation. */
+void phub__cluster_takes(struct phub__cluster *cluster, bool takes,
+                         uint64_t now_ns);
+
 /* io->admits() says PHUB_EFORGOTTEN of that node from now on: it is a member
  * no more, if it was one; its endpoint is not tried again; it leaves the table
  * as soon as nothing has been promised to it. */
@@ -305,7 +310,7 @@ struct phub__member {
     uint64_t heard_ns;      /* last answer of its own; 0 = never */
     uint64_t rtt_ns;        /* of the last direct probe; 0 = unknown */
     enum phub__member_state state;
-    uint32_t weight;        /* permille */
+    uint32_t weight;        /* permille; 0: it takes no children */
     uint32_t probes_failed; /* since boot of ours */
     const char *name;       /* all that a MEMBER event has of the texts; */
     const char *endpoint;   /* these are empty there */
@@ -319,6 +324,8 @@ const struct phub__member *
 phub__cluster_member_at(const struct phub__cluster *cluster, uint32_t index);
 const struct phub__member *
 phub__cluster_member(const struct phub__cluster *cluster, uint64_t node);
+/* Grows whenever a member's weight becomes another. */
+uint64_t phub__cluster_weights_version(const struct phub__cluster *cluster);
 
 /* Why the last join of ours was refused, or "" (and again "" once one has
  * been accepted). */

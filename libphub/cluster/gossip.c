@@ -212,6 +212,17 @@ static void refute(struct phub__cluster *c, uint64_t incarnation)
     phub__gossip_spread(c, me);
 }
 
+void phub__gossip_weight(struct phub__cluster *c, uint32_t weight)
+{
+    struct phub__entry *me = phub__cluster_me(c);
+
+    if (c->left || me->pub.weight == weight)
+        return;
+    me->pub.weight = weight;
+    c->weights_version++;
+    refute(c, me->pub.incarnation);
+}
+
 static int about_us(struct phub__cluster *c, const struct phub__news *news)
 {
     struct phub__entry *me = phub__cluster_me(c);
@@ -264,12 +275,30 @@ static int added(struct phub__cluster *c, const struct phub__news *news)
     return 0;
 }
 
+/* A drained node lives and has its place in the view; only what is placed
+ * goes by this. */
+static int update(struct phub__cluster *c, struct phub__entry *e,
+                  const struct phub__news *news)
+{
+    uint32_t before = e->pub.weight;
+    bool same = e->pub.boot == news->boot;
+    int rc = phub__member_update(e, news);
+
+    if (rc != 0 || e->pub.weight == before)
+        return rc;
+    c->weights_version++;
+    if (same && (before == 0 || e->pub.weight == 0))
+        phub__cluster_note(c, e, e->pub.state, before == 0
+                               ? "takes children again" : "drained");
+    return 0;
+}
+
 static int restarted(struct phub__cluster *c, struct phub__entry *e,
                      const struct phub__news *news)
 {
     enum phub__member_state before = e->pub.state;
     uint64_t old_boot = e->pub.boot;
-    int rc = phub__member_update(e, news);
+    int rc = update(c, e, news);
 
     if (rc != 0)
         return rc;
@@ -333,14 +362,14 @@ int phub__gossip_apply(struct phub__cluster *c, const struct phub__news *news,
     case PHUB__NEWS_CONFLICT:
         return PHUB_EREFUSED;
     case PHUB__NEWS_ALIVE:
-        rc = phub__member_update(e, news);
+        rc = update(c, e, news);
         if (rc == 0)
             alive(c, e, e->pub.state == PHUB__MEMBER_DEAD ? "back"
                                                           : "refuted");
         return rc;
     case PHUB__NEWS_SUSPECT:
         if (news->incarnation > e->pub.incarnation) {
-            rc = phub__member_update(e, news);
+            rc = update(c, e, news);
             if (rc != 0)
                 return rc;
             alive(c, e, "back");

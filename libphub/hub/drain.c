@@ -25,6 +25,7 @@
 #include "hub/redistribute.h"
 #include "hub/rows.h"
 #include "hub/strategies.h"
+#include "hub/synced.h"
 #include "wire/memory.h"
 
 #define ROUND_MS 250u
@@ -42,6 +43,28 @@ struct phub__drain {
     phub__drained *done;
     void *arg;
 };
+
+static void announce(void *arg)
+{
+    struct phub__hub *hub = arg;
+    const struct phub__member *self =
+        phub__cluster_member(hub->cluster, hub->node);
+
+    if ((self->weight == 0) == (hub->draining != 0))
+        return;
+    phub__cluster_takes(hub->cluster, !hub->draining,
+                        hub->env->boot_ns(hub->env));
+    phub__hub_arm_cluster(hub);
+}
+
+/* Whoever stops is gone soon: the others need not ask again where everything
+ * belongs, for the moment. */
+void phub__drain_set(struct phub__hub *hub, int draining)
+{
+    hub->draining = draining;
+    if (hub->on_stopped == NULL)
+        (void)hub->env->defer(hub->env, announce, hub); /* or a round */
+}
 
 void phub__drain_free(struct phub__hub *hub)
 {
@@ -80,16 +103,20 @@ static uint32_t left_here(struct phub__hub *hub)
     return hub->on_stopped != NULL ? count : count + on_their_way(hub);
 }
 
+static void again_done(void *arg, int rc, uint32_t moved, uint32_t left);
+
 static void finish(struct phub__hub *hub, int rc)
 {
     phub__drained *done = hub->drain->done;
     void *arg = hub->drain->arg;
     uint32_t moved = hub->drain->moved, left = left_here(hub);
+    int silent = hub->drain->done == again_done;
 
     phub__drain_free(hub);
+    hub->drained = rc == 0;
     if ((rc == PHUB_ENOPLACE || rc == PHUB_EPARTITIONED) &&
-        hub->on_stopped == NULL)
-        hub->draining = 0; /* nobody takes anything: it goes on as before */
+        hub->on_stopped == NULL && !silent)
+        phub__drain_set(hub, 0); /* nobody takes anything: as before */
     phub__hub_cause(hub, PHUB_BYTES_NONE, "drained: %u moved, %u left", moved,
                     left);
     phub__hub_hook(hub, PHUB_HOOK_drain_completed, hub->node, PHUB_BYTES_NONE,
@@ -262,7 +289,8 @@ int phub__drain_start(struct phub__hub *hub, uint64_t deadline_ms,
     struct phub__drain *drain;
     struct phub_env *env = hub->env;
 
-    if (hub->drain != NULL && hub->on_stopped == NULL)
+    if (hub->drain != NULL && hub->on_stopped == NULL &&
+        hub->drain->done != again_done)
         return PHUB_EBUSY;
     if (hub->drain != NULL) {
         take_over(hub, deadline_ms, done, arg);
@@ -284,9 +312,10 @@ int phub__drain_start(struct phub__hub *hub, uint64_t deadline_ms,
     drain->done = done;
     drain->arg = arg;
     hub->drain = drain;
-    hub->draining = 1;
-    phub__hub_cause(hub, PHUB_BYTES_NONE, "drain of %u children asked for",
-                    left_here(hub));
+    phub__drain_set(hub, 1);
+    phub__hub_cause(hub, PHUB_BYTES_NONE, done == again_done
+                        ? "drained again: %u children are back"
+                        : "drain of %u children asked for", left_here(hub));
     phub__hub_hook(hub, PHUB_HOOK_drain_started, hub->node, PHUB_BYTES_NONE,
                    0, left_here(hub), "");
     env->timer_start(env, drain->timer, env->now_ns(env));
@@ -309,7 +338,7 @@ static int not_ours(struct phub__hub *hub, struct phub_bytes id)
 
 /* A drained node that stays is asked for by keepers that do not know, and one
  * of them may die before it hears that we do not take it. */
-void phub__drain_pass_on(struct phub__hub *hub)
+static void pass_on(struct phub__hub *hub)
 {
     struct phub_view *others;
     struct phub_bytes ids[64];
@@ -343,6 +372,49 @@ void phub__drain_pass_on(struct phub__hub *hub)
         }
     }
     phub__view_unref(&others);
+}
+
+#define AGAIN_MS 30000u
+
+static void again_done(void *arg, int rc, uint32_t moved, uint32_t left)
+{
+    (void)arg;
+    (void)rc;
+    (void)moved;
+    (void)left;
+}
+
+/* It was empty, and is home to something again: a replica was promoted here, or
+ * what had gone came back.  That goes, too; what cannot go stays then. */
+static void again(struct phub__hub *hub)
+{
+    const struct phub__local *local;
+    struct phub__row_facts row;
+
+    for (local = phub__locals_first(hub->locals); local != NULL;
+         local = local->next) {
+        if (local->instance == NULL)
+            continue;
+        phub__row_facts(hub, phub__local_id(local), &row);
+        if (!row.live || row.home != hub->node)
+            continue;
+        (void)phub__drain_start(hub, AGAIN_MS, again_done, hub);
+        return;
+    }
+}
+
+void phub__drain_round(struct phub__hub *hub)
+{
+    if (hub->on_stopped != NULL)
+        return;
+    announce(hub); /* what could not be deferred */
+    if (!hub->draining || !phub__synced_complete(hub) ||
+        !phub__hub_in_charge(hub) ||
+        (hub->drain != NULL && hub->drain->done != again_done))
+        return;
+    pass_on(hub);
+    if (hub->drained && hub->drain == NULL)
+        again(hub);
 }
 
 struct asked {

@@ -15,8 +15,10 @@ typedef void phub__drained(void *arg, int rc, uint32_t moved, uint32_t left);
  * for a better one, unless that has ended the children already. */
 int phub__drain_start(struct phub__hub *hub, uint64_t deadline_ms,
                       phub__drained *done, void *arg);
-/* What a drained node is home to and has nothing of goes to others. */
-void phub__drain_pass_on(struct phub__hub *hub);
+/* Take children or not, and tell the others. */
+void phub__drain_set(struct phub__hub *hub, int draining);
+/* What a drained node has become home to goes to others. */
+void phub__drain_round(struct phub__hub *hub);
 void phub__drain_free(struct phub__hub *hub);
 /* OP_DRAIN. */
 void phub__drain_asked(struct phub__hub *hub,

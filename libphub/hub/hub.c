@@ -28,6 +28,7 @@
 #include "hub/message.h"
 #include "hub/move.h"
 #include "hub/peer.h"
+#include "hub/place.h"
 #include "hub/redistribute.h"
 #include "hub/report.h"
 #include "hub/request.h"
@@ -392,9 +393,7 @@ static void round_fired(void *arg)
     phub__synced_round(hub);
     phub__handover_round(hub);
     phub__strategies_round(hub);
-    if (hub->draining && hub->drain == NULL && hub->on_stopped == NULL &&
-        phub__synced_complete(hub) && phub__hub_in_charge(hub))
-        phub__drain_pass_on(hub);
+    phub__drain_round(hub);
     hub->round_lamport = hub->lamport;
     hub->head_before = hub->round_head;
     hub->round_head = phub__registry_head(hub->registry);
@@ -775,6 +774,7 @@ void phub__hub_free(struct phub__hub **result)
         env->net_close(env);
         phub__cluster_free(&hub->cluster);
     }
+    phub__place_takers_fini(hub);
     phub__registry_free(&hub->registry);
     phub__rows_free(hub);
     for (i = 0; hub->seeds != NULL && i < hub->seeds->count; i++)

@@ -125,6 +125,13 @@ struct phub__counters {
     uint64_t messages_sent, messages_dropped;
 };
 
+/* Of a view, without those that take no children (place.h). */
+struct phub__takers {
+    struct phub_view *of;      /* counted, both; NULL: not asked yet */
+    struct phub_view *fewer;   /* NULL: all, or nobody */
+    uint64_t version;          /* of the weights then */
+};
+
 struct phub__hub {
     uint32_t magic;
     struct phub_env *env;
@@ -187,6 +194,7 @@ struct phub__hub {
     uint64_t presend_again_ns;       /* not before that, what came back */
     struct phub__arena decode_arena; /* of the message being handled */
     struct phub__counters counters;
+    struct phub__takers takers;
     struct phub__tally tallies[PHUB__KINDS];  /* of the strategies */
 
     int attached;       /* runners told what they hold */
@@ -199,7 +207,8 @@ struct phub__hub {
     int lonely;         /* others were known before this start; settle.c */
     int forgotten;      /* by the others: nothing runs here any more */
     int forget_due;     /* members may have been forgotten */
-    int draining;       /* nothing new starts here */
+    int draining;       /* nothing new starts here; drain.h */
+    int drained;        /* and nothing was left when that was over */
     int stopping;
     int verdict;        /* enum phub_verdict of the partition strategy;
                          * 0: it has not let anything begin yet */

@@ -101,6 +101,57 @@ static void ask_each(struct phub__hub *hub, const struct phub_view *view,
                       "%s", failed, count, first);
 }
 
+/* Of view, those that take children; NULL if that is all, or nobody. */
+static struct phub_view *fewer_of(struct phub__hub *hub,
+                                  const struct phub_view *view)
+{
+    uint32_t count = phub__view_count(view), i, n = 0;
+    struct phub_view_node *nodes = phub__calloc(count + 1, sizeof *nodes);
+    struct phub_view *fewer = NULL;
+
+    if (nodes == NULL)
+        return NULL;
+    for (i = 0; i < count; i++)
+        if (phub__place_takes(hub, phub__view_at(view, i)->id))
+            nodes[n++] = *phub__view_at(view, i);
+    if (n != 0 && n != count)
+        fewer = phub__view_new(nodes, n);
+    phub__free(nodes);
+    return fewer;
+}
+
+int phub__place_takes(const struct phub__hub *hub, uint64_t node)
+{
+    const struct phub__member *member =
+        phub__cluster_member(hub->cluster, node);
+
+    return member == NULL || member->weight != 0;
+}
+
+struct phub_view *phub__place_takers(struct phub__hub *hub,
+                                     const struct phub_view *view)
+{
+    struct phub__takers *known = &hub->takers;
+    uint64_t version = phub__cluster_weights_version(hub->cluster);
+
+    if (known->of != phub__hub_view(hub) || known->version != version) {
+        phub__place_takers_fini(hub);
+        known->of = phub__view_ref(phub__hub_view(hub));
+        known->version = version;
+        known->fewer = fewer_of(hub, known->of);
+    }
+    if (known->fewer == NULL)
+        return NULL;
+    return view == known->of ? phub__view_ref(known->fewer)
+                             : fewer_of(hub, view);
+}
+
+void phub__place_takers_fini(struct phub__hub *hub)
+{
+    phub__view_unref(&hub->takers.of);
+    phub__view_unref(&hub->takers.fewer);
+}
+
 int phub__keeper_places(struct phub__hub *hub, const struct phub_view *view,
                         const struct phub_bytes *ids, const uint64_t *homes,
                         const struct phub__op_item *const *starts,
@@ -110,10 +161,13 @@ int phub__keeper_places(struct phub__hub *hub, const struct phub_view *view,
 {
     struct phub__strategy *s = hub->strategies[PHUB_KIND_DISTRIBUTION];
     struct phub_assign_item *items = phub__calloc(count, sizeof *items);
+    struct phub_view *takers = phub__place_takers(hub, view);
     struct phub__arena arena;
     uint32_t i;
     int rc = items != NULL ? 0 : PHUB_ENOMEM;
 
+    if (takers != NULL)
+        view = takers;
     phub__arena_init(&arena, NULL, 0, SIZE_MAX);
     if (error != NULL)
         snprintf(error, error_max, "out of memory");
@@ -136,6 +190,7 @@ int phub__keeper_places(struct phub__hub *hub, const struct phub_view *view,
     }
     phub__arena_fini(&arena);
     phub__free(items);
+    phub__view_unref(&takers);
     return rc;
 }
 
@@ -151,17 +206,10 @@ int phub__place(struct phub__hub *hub, const struct phub_view *view,
                 enum phub_cause cause, struct phub__places *p,
                 char *error, size_t error_max)
 {
-    struct phub_view *others = NULL;
     int rc = PHUB_ENOMEM;
 
     *p = (struct phub__places){ .factor = 1 };
     snprintf(error, error_max, "out of memory");
-    if (hub->draining && phub__view_count(view) > 1) {
-        others = phub__view_without(hub, view, hub->node);
-        if (others == NULL)
-            return rc;
-        view = others;
-    }
     p->factor = phub__replica_factor(hub, view);
     p->nodes = phub__calloc((size_t)count * p->factor, sizeof *p->nodes);
     p->counts = phub__calloc(count, sizeof *p->counts);
@@ -169,7 +217,6 @@ int phub__place(struct phub__hub *hub, const struct phub_view *view,
         rc = phub__keeper_places(hub, view, ids, homes, starts, count, p->factor,
                                  cause, p->nodes, p->counts, error,
                                  error_max);
-    phub__view_unref(&others);
     return rc;
 }
 

@@ -6,6 +6,14 @@
 #include "hub/hub.h"
 #include "hub/rows.h"
 
+/* Does node take children?  A drained one does not. */
+int phub__place_takes(const struct phub__hub *hub, uint64_t node);
+/* Those of view that do, to be given to phub__view_unref(); NULL: all of them,
+ * or nobody, or out of memory.  Kept for the hub's view. */
+struct phub_view *phub__place_takers(struct phub__hub *hub,
+                                     const struct phub_view *view);
+void phub__place_takers_fini(struct phub__hub *hub);
+
 /* Where the instances of many children belong. */
 struct phub__places {
     uint32_t factor;
@@ -13,7 +21,7 @@ struct phub__places {
     uint32_t *counts;   /* owned */
 };
 
-/* In view, less this node if it is being drained and there are others.
+/* In view, less those that take no children, unless there is nobody else.
  * starts: what is about to become rows, NULL for rows that are.  To be followed
  * by phub__places_fini(), also if it fails. */
 int phub__place(struct phub__hub *hub, const struct phub_view *view,

@@ -300,8 +300,10 @@ static void check_instance(struct phub__local *local,
 
 /* A node that is being drained begins nothing new, but what it alone holds
  * the state of, or was given by a decision, runs here until it moves on; or,
- * when the drain is over, until its state has gone ahead (presend.c). */
-static int may_start(const struct phub__local *local)
+ * when the drain is over, until its state has gone ahead (presend.c).  So does
+ * a replica: its home awaits it, and moves it on (replica.c). */
+static int may_start(const struct phub__local *local,
+                     const struct phub__row_facts *row)
 {
     const struct phub__hub *hub = local->hub;
 
@@ -312,7 +314,8 @@ static int may_start(const struct phub__local *local)
     return hub->draining && !hub->stopping && hub->attached &&
            phub__synced_complete(hub) && phub__hub_in_charge(hub) &&
            (local->arrival != NULL || local->kept != NULL ||
-            local->came_from != 0);
+            local->came_from != 0 ||
+            (row->replica && hub->on_stopped == NULL));
 }
 
 /* The state for this home is elsewhere: we were its target, and started anew
@@ -398,7 +401,7 @@ static void reconcile_once(struct phub__local *local)
                            "stopped meanwhile");
         phub__buf_unref(&local->kept);
         local->failed_epoch = (struct phub_epoch){ 0, 0 };
-    } else if (row.home == hub->node && may_start(local) &&
+    } else if (row.home == hub->node && may_start(local, &row) &&
                may_act(local, &row)) {
         if (local->arrival != NULL) {
             if (phub__arrival_activate(local) == 0)
@@ -414,7 +417,7 @@ static void reconcile_once(struct phub__local *local)
         if (row.home == hub->node)
             phub__replica_upkeep(local, &row);
     } else if (row.replica) {
-        if (may_start(local) && local->instance == NULL &&
+        if (may_start(local, &row) && local->instance == NULL &&
             local->arrival == NULL && local->move == NULL &&
             !same(local->failed_epoch, row.home_epoch) &&
             may_act(local, &row))

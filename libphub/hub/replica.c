@@ -33,6 +33,7 @@
 
 #include "hub/departed.h"
 #include "hub/keeper.h"
+#include "hub/place.h"
 #include "hub/redistribute.h"
 #include "hub/replica.h"
 #include "hub/synced.h"
@@ -41,11 +42,14 @@
 uint32_t phub__replica_factor(struct phub__hub *hub,
                               const struct phub_view *view)
 {
+    struct phub_view *takers = phub__place_takers(hub, view);
     uint32_t factor = 1;
 
-    if (phub__call_factor(hub->strategies[PHUB_KIND_REDUNDANCY], view,
-                          &factor, NULL, 0) != 0)
-        return 1;
+    if (phub__call_factor(hub->strategies[PHUB_KIND_REDUNDANCY],
+                          takers != NULL ? takers : view, &factor, NULL,
+                          0) != 0)
+        factor = 1;
+    phub__view_unref(&takers);
     return factor < PHUB__INSTANCES_MAX ? factor : PHUB__INSTANCES_MAX;
 }
 
@@ -266,6 +270,9 @@ void phub__replica_move(struct phub__hub *hub,
     } else if (phub__replica_has(nodes, count, item->target)) {
         rc = PHUB_EEXIST;
         text = "the node has another replica of it";
+    } else if (!phub__place_takes(hub, item->target)) {
+        rc = PHUB_ESHUTDOWN;
+        text = "the node is drained, and takes no children";
     } else if (local->reseat != NULL) {
         rc = PHUB_EBUSY;
         text = "another replica of it moves";
@@ -308,20 +315,53 @@ static uint32_t fill(const struct phub__local *local, uint64_t *nodes,
     return count;
 }
 
+/* Append those seats whose node is there, or may be, of the nodes that take
+ * children, or of those that do not. */
+static uint32_t keep_seats(struct phub__hub *hub,
+                           const struct phub__row_facts *row, int taking,
+                           uint64_t *nodes, uint32_t count, uint32_t max)
+{
+    uint32_t i;
+
+    for (i = 0; i < row->replicas_count && count < max; i++)
+        if (phub__place_takes(hub, row->replicas[i]) == taking &&
+            (phub__view_index(phub__hub_view(hub), row->replicas[i]) !=
+                 PHUB__VIEW_NONE ||
+             phub__synced_lease_left(hub, row->replicas[i])))
+            nodes[count++] = row->replicas[i];
+    return count;
+}
+
+/* All seats are kept.  One on a drained node is given up, if there is another
+ * place for it; when its instance is gone, that is filled. */
+static uint32_t leave_drained(const struct phub__local *local,
+                              uint64_t *nodes, uint32_t count,
+                              uint32_t factor)
+{
+    struct phub__hub *hub = local->hub;
+    uint32_t i = 0;
+
+    while (i < count && (phub__place_takes(hub, nodes[i]) ||
+                         awaited(hub, phub__local_id(local), nodes[i])))
+        i++;
+    if (i == count || fill(local, nodes, count, count + 1, factor) == count)
+        return count;
+    memmove(nodes + i, nodes + i + 1, (count - i - 1) * sizeof nodes[0]);
+    return count - 1;
+}
+
 void phub__replica_upkeep(struct phub__local *local,
                           const struct phub__row_facts *row)
 {
     struct phub__hub *hub = local->hub;
-    const struct phub_view *view = phub__hub_view(hub);
     uint64_t nodes[PHUB__INSTANCES_MAX];
-    uint32_t factor = phub__replica_factor(hub, view), i, kept = 0, count, old;
+    uint32_t factor = phub__replica_factor(hub, phub__hub_view(hub));
+    uint32_t kept = 0, count, old;
 
     if ((factor == 1 && row->replicas_count == 0) || !may_decide(hub, local))
         return;
-    for (i = 0; i < row->replicas_count && kept + 1 < factor; i++)
-        if (phub__view_index(view, row->replicas[i]) != PHUB__VIEW_NONE ||
-            phub__synced_lease_left(hub, row->replicas[i]))
-            nodes[kept++] = row->replicas[i];
+    kept = keep_seats(hub, row, 1, nodes, kept, factor - 1);
+    kept = keep_seats(hub, row, 0, nodes, kept, factor - 1);
     count = kept;
     if (kept + 1 < factor) {
         /* What was cut may still run, and those just left out as well. */
@@ -329,6 +369,8 @@ void phub__replica_upkeep(struct phub__local *local,
                                       hub->node);
         if (kept + 1 + old < factor)
             count = fill(local, nodes, kept, factor - 1 - old, factor);
+    } else if (kept == row->replicas_count) {
+        count = kept = leave_drained(local, nodes, kept, factor);
     }
     if (count != row->replicas_count || kept != row->replicas_count)
         write_seats(hub, phub__local_id(local), row, nodes, count);

@@ -39,8 +39,10 @@ static void describe_node(struct phub__report *report,
     record->node = phub__text_of(m->name);
     record->node_id = m->node;
     record->boot = m->boot;
-    record->state = phub__text_of(m->node == hub->node && hub->draining
-                                      ? "draining" : member_state(m->state));
+    record->state = phub__text_of(
+        (m->node == hub->node && hub->draining) ||
+                (m->weight == 0 && m->state == PHUB__MEMBER_ALIVE)
+            ? "draining" : member_state(m->state));
     record->text = phub__text_of(m->endpoint);
     record->weight = m->weight;
     record->zone = phub__text_of(m->zone);

@@ -59,6 +59,7 @@
 
 #include <phub/error.h>
 
+#include "hub/drain.h"
 #include "hub/keeper.h"
 #include "hub/redistribute.h"
 #include "hub/rows.h"
@@ -369,7 +370,7 @@ static void cannot(struct phub__hub *hub, int rc, const char *text)
         s->drained_before = hub->draining;
     }
     s->drained = 1;
-    hub->draining = 1;
+    phub__drain_set(hub, 1);
 }
 
 /* Its strategy of that generation is open beside the one in charge. */
@@ -474,8 +475,8 @@ static void act(struct phub__hub *hub)
         phub__redistribution_judge_again(hub);
     if (s->drained && s->failed == 0 && !s->failed_next) {
         s->drained = 0;
-        hub->draining = s->drained_before || hub->drain != NULL ||
-                        hub->on_stopped != NULL;
+        phub__drain_set(hub, s->drained_before || hub->drain != NULL ||
+                                 hub->on_stopped != NULL);
         phub__redistribution_ready(hub);
     }
 }

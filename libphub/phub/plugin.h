@@ -558,7 +558,8 @@ struct phub_assign_item {
 struct phub_distribution_ops {
     PHUB_OPS_COMMON_
     /* Mandatory.  For each item fill nodes[i * factor ...] with counts[i]
-     * different members of view, best first (at most factor).  stride: bytes
+     * different members of view, best first (at most factor).  view lacks
+     * members that are drained, unless all are.  stride: bytes
      * from item to item.  A count of 0 means "no node may hold it" and is
      * reported as PHUB_ENOPLACE; it never stops a running child. */
     int (*assign)(void *self, const struct phub_view *view,

@@ -9,6 +9,7 @@
  *   resurrected   4  nothing runs that people stopped
  *   forgotten     4  nobody has a node in its view that was forgotten
  *   request       5  each command ends in time, with the truth
+ *   drained       5  nothing acts on a node that was said to be drained
  *   registry      6  registries are equal in the end
  *   ready         7  what is published as running is ready, with its state
  *   quorum        8  the partition strategy is asked before anything moves
@@ -28,8 +29,8 @@
 static const struct sim_judge *const judges[] = {
     &sim_judge_lost, &sim_judge_doubled, &sim_judge_state,
     &sim_judge_resurrected, &sim_judge_forgotten, &sim_judge_request,
-    &sim_judge_registry, &sim_judge_ready, &sim_judge_quorum,
-    &sim_judge_growth, &sim_judge_cause
+    &sim_judge_drained, &sim_judge_registry, &sim_judge_ready,
+    &sim_judge_quorum, &sim_judge_growth, &sim_judge_cause
 };
 
 #define JUDGES (sizeof(judges) / sizeof(judges[0]))

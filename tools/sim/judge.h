@@ -94,8 +94,8 @@ struct sim_judge {
 
 extern const struct sim_judge sim_judge_lost, sim_judge_doubled,
     sim_judge_state, sim_judge_resurrected, sim_judge_forgotten,
-    sim_judge_request, sim_judge_registry, sim_judge_ready, sim_judge_quorum, sim_judge_growth,
-    sim_judge_cause;
+    sim_judge_request, sim_judge_drained, sim_judge_registry, sim_judge_ready,
+    sim_judge_quorum, sim_judge_growth, sim_judge_cause;
 
 /* What a judge keeps per node. */
 struct sim_node_model {
@@ -110,6 +110,8 @@ struct sim_node_model {
     uint64_t disturbed_ns;      /* by a fault of its own */
     uint64_t forgotten;         /* the id that people were told is; 0: none */
     uint64_t forgotten_ns;
+    int draining;               /* people asked for that, of this process */
+    uint64_t drained_ns;        /* and were told that it is done; 0: not yet */
 };
 
 struct sim_judges {
@@ -141,6 +143,9 @@ void sim_judges_gap(struct sim_case *c, struct sim_child *child,
 void sim_judges_published(struct sim_case *c, struct sim_child *child,
                           const struct sim_published *published,
                           sim_facts *facts);
+/* A drain of node is asked for; done: it was answered so. */
+void sim_judges_drain(struct sim_case *c, uint32_t node, uint64_t issued_ns,
+                      int done);
 /* Its hub is made: its strategies are watched from now on. */
 void sim_judges_made(struct sim_case *c, uint32_t node);
 void sim_judges_gone(struct sim_case *c, uint32_t node);

@@ -192,15 +192,26 @@ static void calm_answered(struct sim_case *c, struct sim_child *child,
                          code == 0 ? "done" : phub_strerror(code));
 }
 
+/* The next after node that takes children, or node itself. */
+static uint32_t next_taker(struct sim_case *c, uint32_t node)
+{
+    uint32_t next = node;
+
+    do
+        next = (next + 1) % c->options.nodes;
+    while (next != node
+           && (sim_daemon(c, next) == NULL || !c->present[next]
+               || c->judges->nodes[next].draining));
+    return next;
+}
+
 static void calm_ask(struct sim_case *c, uint32_t index, int second)
 {
     const struct sim_child *child = &c->children[index];
     uint32_t node = UINT32_MAX, target = sim_where(c, index);
 
     if (child->wish == SIM_RUN && index % 3 == 0 && target != UINT32_MAX) {
-        do
-            target = (target + 1) % c->options.nodes;
-        while (sim_daemon(c, target) == NULL || !c->present[target]);
+        target = next_taker(c, target);
         if (target != sim_where(c, index))
             sim_move(c, node, index, target);
     } else if ((child->wish == SIM_RUN) == (second || index % 3 == 1)) {

@@ -156,6 +156,8 @@ static void answered(void *arg, struct phub__request *request)
         c->told[command->target] =
             c->node_ids[phub__sim_node_index(command->node)];
     }
+    if (command->op == PHUB__OP_DRAIN && request->items[0].code == 0)
+        sim_judges_drain(c, command->target, command->issued_ns, 1);
     for (uint32_t i = 0; i < request->count; i++) {
         if (command->op != PHUB__OP_DRAIN && command->op != PHUB__OP_CELL)
             tell(command, i, &request->items[i]);
@@ -334,7 +336,9 @@ static void ask(struct sim_case *c, enum phub__op op, uint32_t node,
 
     if (daemon == NULL)
         return;
-    if (op != PHUB__OP_CELL)
+    if (op == PHUB__OP_DRAIN)
+        sim_judges_drain(c, target, now, 0);
+    else if (op != PHUB__OP_CELL)
         recorded(c, op, phub__sim_node_index(daemon->node), first, last, target);
     command = sim_own(c, sizeof(*command)
                       + (last - first) * sizeof(command->before[0]));

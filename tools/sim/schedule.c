@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/judge.h"
 #include "sim/judge_scene.h"
 #include "sim/record.h"
 
@@ -257,6 +258,23 @@ static void forget_one(struct sim_case *c)
         sim_forget(c, node, i);
         return;
     }
+}
+
+/* One node at a time is emptied, and runs on. */
+static void drain_one(struct sim_case *c)
+{
+    struct sim_daemon *asked = sim_any(c, PHUB__SIM_OPERATOR);
+    uint32_t node, target = victim(c);
+
+    if (asked == NULL || target == UINT32_MAX)
+        return;
+    for (uint32_t i = 0; i < c->options.nodes; i++)
+        if (c->judges->nodes[i].draining && c->present[i])
+            return;
+    node = phub__sim_node_index(asked->node);
+    sim_record_node(c, SIM_EFFECT_NONE, target, "drain n%u at n%u", target,
+                    node);
+    sim_drain(c, node, target);
 }
 
 /* Only durable rows live through that. */
@@ -555,6 +573,8 @@ static void play(struct sim_case *c)
                 sim_switch_any(c);
             if (options->seed % 8 == 3 && k == 5 && options->operators)
                 forget_one(c);
+            if (options->seed % 8 == 1 && k == 1 && options->operators)
+                drain_one(c);
             sim_run(c, options->gap_ms / 8 + draw(c, 200));
         }
         mend(c, 0);

@@ -7,6 +7,7 @@ libphub_simcase_la_SOURCES = \
 	tools/sim/judge_delay.c tools/sim/judge_doubled.c \
 	tools/sim/judge_growth.c tools/sim/judge_lost.c \
 	tools/sim/judge_forgotten.c \
+	tools/sim/judge_drained.c \
 	tools/sim/judge_quorum.c tools/sim/judge_ready.c \
 	tools/sim/judge_registry.c tools/sim/judge_request.c \
 	tools/sim/judge_resurrected.c tools/sim/judge_scene.h \
