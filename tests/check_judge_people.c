@@ -78,6 +78,36 @@ START_TEST(a_choice_that_has_no_answer_yet_is_not_judged)
 }
 END_TEST
 
+/* --- what is lost with its disks ---------------------------------------------- */
+
+START_TEST(a_durable_child_is_wanted_until_all_disks_that_had_it_are_lost)
+{
+    struct sim_options options;
+
+    sim_options_init(&options, 2);
+    options.children = 1;
+    options.durable = 1;
+    c = sim_case_new(&options);
+    sim_boot(c, 0, 3);
+    ck_assert(sim_run_until(c, 5000, sim_members_agree));
+    sim_run(c, 1000);
+    sim_start(c, 0, 0, 1);
+    sim_run(c, 3000);
+    ck_assert_int_eq(c->children[0].wish, SIM_RUN);
+    for (uint32_t i = 0; i < 3; i++)
+        sim_power_off(c, i);
+    sim_start_node(c, 0, 1);
+    sim_start_node(c, 1, 1);
+    sim_run(c, 1000);
+    ck_assert_int_eq(c->children[0].wish, SIM_RUN);
+    sim_start_node(c, 2, _i);
+    ck_assert_int_eq(c->children[0].wish, _i ? SIM_UNKNOWN : SIM_RUN);
+    sim_run(c, 20000);
+    ck_assert_uint_eq(c->children[0].acting, !_i);
+    sim_case_free(&c);
+}
+END_TEST
+
 /* --- what is forgotten -------------------------------------------------------- */
 
 static void forget(uint32_t node)
@@ -221,6 +251,9 @@ int main(void)
     tcase_add_test(t, a_choice_that_has_no_answer_yet_is_not_judged);
     tcase_add_loop_test(t, no_answer_in_a_calm_hub_is_told_whatever_was_before,
                         0, 2);
+    tcase_add_loop_test(
+        t, a_durable_child_is_wanted_until_all_disks_that_had_it_are_lost, 0,
+        2);
     tcase_add_test(t, a_member_that_was_forgotten_is_told);
     tcase_add_test(t, a_forgotten_one_that_is_another_now_is_not_told);
     tcase_add_test(t, a_fault_gives_time_to_hear_of_it);

@@ -444,8 +444,10 @@ void sim_start_node(struct sim_case *c, uint32_t index, int empty)
     }
     if (phub__sim_node_env(sim_node(c, index)) != NULL)
         return;
-    if (empty)
+    if (empty) {
         phub__sim_node_wipe(sim_node(c, index));
+        sim_judges_wiped(c, index);
+    }
     stray_returns(c, index);
     c->present[index] = 1;
     sim_disk_full(c, index, 0);

@@ -327,6 +327,11 @@ void sim_judges_gone(struct sim_case *c, uint32_t node)
     TELL(gone, c, node);
 }
 
+void sim_judges_wiped(struct sim_case *c, uint32_t node)
+{
+    TELL(wiped, c, node);
+}
+
 void sim_judges_left(struct sim_case *c, uint32_t node)
 {
     c->judges->nodes[node].left_ns = phub__world_now(c->world);
@@ -447,7 +452,9 @@ int sim_judges_new(struct sim_case *c)
     c->judges = j;
     j->nodes = calloc(nodes, sizeof(*j->nodes));
     j->apart = calloc(nodes, nodes);
-    phub__assert(j->nodes != NULL && j->apart != NULL);
+    j->on_disk = calloc(c->options.children + 1, nodes);
+    phub__assert(j->nodes != NULL && j->apart != NULL
+                 && j->on_disk != NULL);
     c->watch = (struct phub__sim_watch){ .began = world_began,
         .acting = world_acting, .state = world_state, .ended = world_ended,
         .arg = c };
@@ -460,6 +467,7 @@ void sim_judges_free(struct sim_case *c)
         return;
     free(c->judges->nodes);
     free(c->judges->apart);
+    free(c->judges->on_disk);
     free(c->judges);
     c->judges = NULL;
 }

@@ -74,6 +74,8 @@ struct sim_judge {
                       sim_facts *facts);
     /* Daemons and their strategies. */
     void (*gone)(struct sim_case *c, uint32_t node);
+    /* The disk of one that does not run is empty now. */
+    void (*wiped)(struct sim_case *c, uint32_t node);
     void (*view_changed)(struct sim_case *c, uint32_t node);
     void (*judged)(struct sim_case *c, uint32_t node,
                    const struct phub_judge *judge, uint32_t verdict);
@@ -117,6 +119,8 @@ struct sim_node_model {
 struct sim_judges {
     struct sim_node_model *nodes;
     uint8_t *apart;             /* nodes squared: cut off since all agreed */
+    uint8_t *on_disk;           /* children by nodes: had its row when it ended,
+                                 * and its disk since */
     uint64_t tick_ns;           /* the next */
     uint64_t fault_ns;          /* the last fault of any kind */
     uint64_t lost;              /* frames, when last looked */
@@ -149,6 +153,7 @@ void sim_judges_drain(struct sim_case *c, uint32_t node, uint64_t issued_ns,
 /* Its hub is made: its strategies are watched from now on. */
 void sim_judges_made(struct sim_case *c, uint32_t node);
 void sim_judges_gone(struct sim_case *c, uint32_t node);
+void sim_judges_wiped(struct sim_case *c, uint32_t node);
 void sim_judges_left(struct sim_case *c, uint32_t node);
 /* node UINT32_MAX: the network. */
 void sim_judges_disturbed(struct sim_case *c, uint32_t node);

@@ -6,9 +6,10 @@
  * What people want of a child is known from answers only (operator.c), so a
  * command whose answer never came excuses: it may have taken effect or not.
  * A child that ends by itself each time is not lost while its row says so:
- * permanent ones fail in the end, and that is visible.  And a row that is not
- * durable ends with the last member that had it: one without company in its
- * view, while nobody else who runs has it. */
+ * permanent ones fail in the end, and that is visible.  And a row ends with
+ * the last that had it.  If it is not durable that is a member: one without
+ * company in its view, while nobody else who runs has it.  If it is, that is a
+ * disk: nobody who runs has it, nor any whose disk is as it was. */
 #include "config.h"
 
 #include <stdio.h>
@@ -118,28 +119,61 @@ static int has_company(struct sim_case *c, uint32_t node)
     return 0;
 }
 
-static int others_have(struct sim_case *c, uint32_t node,
-                       const struct sim_child *child)
+static int has(const struct sim_case *c, uint32_t node,
+               const struct sim_child *child)
 {
     struct phub__row_view row;
 
+    return phub__registry_get(c->daemons[node].hub->registry,
+                              sim_child_bytes(child), &row) == 0 && row.live;
+}
+
+static int others_have(struct sim_case *c, uint32_t node,
+                       const struct sim_child *child)
+{
     for (uint32_t i = 0; i < c->options.nodes; i++)
-        if (i != node && sim_daemon(c, i) != NULL
-            && phub__registry_get(sim_daemon(c, i)->hub->registry,
-                                  sim_child_bytes(child), &row) == 0
-            && row.live)
+        if (i != node && sim_daemon(c, i) != NULL && has(c, i, child))
             return 1;
     return 0;
 }
 
+static uint8_t *on_disk(struct sim_case *c, uint32_t child, uint32_t node)
+{
+    return &c->judges->on_disk[(size_t)child * c->options.nodes + node];
+}
+
 static void gone(struct sim_case *c, uint32_t node)
 {
+    for (uint32_t i = 0; c->options.durable && i < c->options.children; i++)
+        *on_disk(c, i, node) = has(c, node, &c->children[i]) != 0;
     if (c->options.durable || has_company(c, node))
         return;
     for (uint32_t i = 0; i < c->options.children; i++)
         if (c->children[i].wish == SIM_RUN
             && !others_have(c, node, &c->children[i]))
             c->children[i].wish = SIM_UNKNOWN;
+}
+
+static int disks_have(struct sim_case *c, uint32_t child)
+{
+    for (uint32_t i = 0; i < c->options.nodes; i++)
+        if (*on_disk(c, child, i))
+            return 1;
+    return 0;
+}
+
+static void wiped(struct sim_case *c, uint32_t node)
+{
+    for (uint32_t i = 0; c->options.durable && i < c->options.children; i++) {
+        struct sim_child *child = &c->children[i];
+
+        if (!*on_disk(c, i, node))
+            continue;
+        *on_disk(c, i, node) = 0;
+        if (child->wish == SIM_RUN && !disks_have(c, i)
+            && !others_have(c, node, child))
+            child->wish = SIM_UNKNOWN;
+    }
 }
 
 static int quiet(struct sim_case *c, const struct sim_child **child_,
@@ -163,5 +197,5 @@ static int quiet(struct sim_case *c, const struct sim_child **child_,
 
 const struct sim_judge sim_judge_lost = {
     .name = "lost", .promise = 1, .claim = "a child that people want runs",
-    .answered = answered, .gone = gone, .quiet = quiet
+    .answered = answered, .gone = gone, .wiped = wiped, .quiet = quiet
 };
