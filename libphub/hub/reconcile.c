@@ -281,6 +281,8 @@ static void check_instance(struct phub__local *local,
         return;
     }
     if (row->home == hub->node) {
+        if (phub__instance_adopted(instance))
+            return; /* the row may be older than what froze it: settle() */
         phub__instance_set_epoch(instance, row->home_epoch);
         phub__instance_set_role(instance, PHUB_ROLE_ACTIVE,
                                 phub__replica_told(hub, PHUB_ROLE_ACTIVE));
@@ -416,6 +418,8 @@ static void reconcile_once(struct phub__local *local)
         phub__row_facts(hub, phub__local_id(local), &row);
         if (row.home == hub->node)
             phub__replica_upkeep(local, &row);
+    } else if (row.home == hub->node && local->instance != NULL) {
+        phub__replica_upkeep(local, &row); /* of what a drain has left here */
     } else if (row.replica) {
         if (may_start(local, &row) && local->instance == NULL &&
             local->arrival == NULL && local->move == NULL &&
