@@ -180,7 +180,7 @@ START_TEST(nothing_is_placed_on_a_drained_node_by_those_who_know)
     for (i = 0; i < 3; i++) {
         struct phub__hub *hub = hubs_hub(&hubs, i);
         struct phub_view *view = phub__hub_view(hub);
-        struct phub_view *takers = phub__place_takers(hub, view);
+        struct phub_view *takers = phub__place_takers(hub, view, 0);
 
         ck_assert_uint_eq(phub__view_count(view), 3);
         ck_assert_uint_eq(phub__view_count(takers), 2);

@@ -443,6 +443,52 @@ START_TEST(a_drained_node_gives_up_the_ones_that_wait_there)
 }
 END_TEST
 
+static int over;
+
+static void drained(void *arg, int rc, uint32_t moved, uint32_t rest)
+{
+    (void)arg;
+    (void)moved;
+    ck_assert_int_eq(rc, PHUB_ETIMEDOUT);
+    ck_assert_uint_eq(rest, 1);
+    over = 1;
+}
+
+static void drain_for(struct phub__hub *hub, void *arg)
+{
+    ck_assert_int_eq(phub__drain_start(hub, *(uint64_t *)arg, drained, NULL),
+                     0);
+}
+
+static int is_over(struct hubs *h, const void *arg)
+{
+    (void)h;
+    (void)arg;
+    return over;
+}
+
+START_TEST(what_a_drain_could_not_move_keeps_its_replicas)
+{
+    uint64_t serial, ms = 4000;
+    uint32_t node;
+
+    over = 0;
+    begin(4, "factor=2", "mode=active_passive");
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", MANNER " late-state=60000"),
+                     0);
+    becomes(2, 1);
+    (void)acting_serial(&node);
+    hubs_do(&hubs, node, drain_for, &ms);
+    ck_assert(hubs_until(&hubs, 10000, is_over, NULL));
+    becomes(2, 1);
+    phub__sim_node_kill(hubs_node(&hubs, waiting_node(&serial)));
+    becomes(2, 1);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", &node), 1);
+    ck_assert_int_eq(waits_on(node, &serial), 0);
+    end();
+}
+END_TEST
+
 START_TEST(none_is_moved_to_a_drained_node)
 {
     uint32_t node, i;
@@ -517,6 +563,7 @@ int main(void)
                         4);
     tcase_add_test(tc, every_node_knows_which_one_is_active);
     tcase_add_test(tc, a_drained_node_gives_up_the_ones_that_wait_there);
+    tcase_add_test(tc, what_a_drain_could_not_move_keeps_its_replicas);
     tcase_add_test(tc, none_is_moved_to_a_drained_node);
     tcase_add_test(tc, masters_and_waiters_spread_over_the_nodes);
     suite_add_tcase(suite, tc);

@@ -101,9 +101,10 @@ static void ask_each(struct phub__hub *hub, const struct phub_view *view,
                       "%s", failed, count, first);
 }
 
-/* Of view, those that take children; NULL if that is all, or nobody. */
+/* Of view, those that take children, and home; NULL if that is all, or
+ * nobody. */
 static struct phub_view *fewer_of(struct phub__hub *hub,
-                                  const struct phub_view *view)
+                                  const struct phub_view *view, uint64_t home)
 {
     uint32_t count = phub__view_count(view), i, n = 0;
     struct phub_view_node *nodes = phub__calloc(count + 1, sizeof *nodes);
@@ -112,7 +113,8 @@ static struct phub_view *fewer_of(struct phub__hub *hub,
     if (nodes == NULL)
         return NULL;
     for (i = 0; i < count; i++)
-        if (phub__place_takes(hub, phub__view_at(view, i)->id))
+        if (phub__view_at(view, i)->id == home ||
+            phub__place_takes(hub, phub__view_at(view, i)->id))
             nodes[n++] = *phub__view_at(view, i);
     if (n != 0 && n != count)
         fewer = phub__view_new(nodes, n);
@@ -129,7 +131,8 @@ int phub__place_takes(const struct phub__hub *hub, uint64_t node)
 }
 
 struct phub_view *phub__place_takers(struct phub__hub *hub,
-                                     const struct phub_view *view)
+                                     const struct phub_view *view,
+                                     uint64_t home)
 {
     struct phub__takers *known = &hub->takers;
     uint64_t version = phub__cluster_weights_version(hub->cluster);
@@ -138,12 +141,13 @@ struct phub_view *phub__place_takers(struct phub__hub *hub,
         phub__place_takers_fini(hub);
         known->of = phub__view_ref(phub__hub_view(hub));
         known->version = version;
-        known->fewer = fewer_of(hub, known->of);
+        known->fewer = fewer_of(hub, known->of, 0);
     }
     if (known->fewer == NULL)
         return NULL;
-    return view == known->of ? phub__view_ref(known->fewer)
-                             : fewer_of(hub, view);
+    return view == known->of &&
+                   (home == 0 || phub__place_takes(hub, home))
+               ? phub__view_ref(known->fewer) : fewer_of(hub, view, home);
 }
 
 void phub__place_takers_fini(struct phub__hub *hub)
@@ -161,7 +165,7 @@ int phub__keeper_places(struct phub__hub *hub, const struct phub_view *view,
 {
     struct phub__strategy *s = hub->strategies[PHUB_KIND_DISTRIBUTION];
     struct phub_assign_item *items = phub__calloc(count, sizeof *items);
-    struct phub_view *takers = phub__place_takers(hub, view);
+    struct phub_view *takers = phub__place_takers(hub, view, 0);
     struct phub__arena arena;
     uint32_t i;
     int rc = items != NULL ? 0 : PHUB_ENOMEM;
@@ -210,7 +214,7 @@ int phub__place(struct phub__hub *hub, const struct phub_view *view,
 
     *p = (struct phub__places){ .factor = 1 };
     snprintf(error, error_max, "out of memory");
-    p->factor = phub__replica_factor(hub, view);
+    p->factor = phub__replica_factor(hub, view, 0);
     p->nodes = phub__calloc((size_t)count * p->factor, sizeof *p->nodes);
     p->counts = phub__calloc(count, sizeof *p->counts);
     if (p->nodes != NULL && p->counts != NULL)

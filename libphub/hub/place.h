@@ -8,10 +8,11 @@
 
 /* Does node take children?  A drained one does not. */
 int phub__place_takes(const struct phub__hub *hub, uint64_t node);
-/* Those of view that do, to be given to phub__view_unref(); NULL: all of them,
- * or nobody, or out of memory.  Kept for the hub's view. */
+/* Those of view that do, and home (0: none), to be given to phub__view_unref();
+ * NULL: all of them, or nobody, or out of memory.  Kept for the hub's view. */
 struct phub_view *phub__place_takers(struct phub__hub *hub,
-                                     const struct phub_view *view);
+                                     const struct phub_view *view,
+                                     uint64_t home);
 void phub__place_takers_fini(struct phub__hub *hub);
 
 /* Where the instances of many children belong. */

@@ -40,9 +40,9 @@
 #include "wire/memory.h"
 
 uint32_t phub__replica_factor(struct phub__hub *hub,
-                              const struct phub_view *view)
+                              const struct phub_view *view, uint64_t home)
 {
-    struct phub_view *takers = phub__place_takers(hub, view);
+    struct phub_view *takers = phub__place_takers(hub, view, home);
     uint32_t factor = 1;
 
     if (phub__call_factor(hub->strategies[PHUB_KIND_REDUNDANCY],
@@ -143,14 +143,17 @@ static void write_seats(struct phub__hub *hub, struct phub_bytes id,
                           phub__hub_epoch(hub));
 }
 
-/* May this node, as home, change who has a replica? */
+/* May this node, as home, change who has a replica?  One that was drained and
+ * stays does it for what could not go. */
 static int may_decide(const struct phub__hub *hub,
                       const struct phub__local *local)
 {
     return local->move == NULL && local->arrival == NULL &&
            local->instance != NULL &&
            phub__instance_phase(local->instance) == PHUB__PHASE_RUNNING &&
-           !hub->draining && !hub->stopping &&
+           (!hub->draining ||
+            (hub->drain == NULL && hub->on_stopped == NULL)) &&
+           !hub->stopping &&
            hub->verdict == PHUB_VERDICT_CONTINUE &&
            phub__redistribution_settled(hub) && phub__synced_complete(hub) &&
            phub__hub_in_charge(hub);
@@ -355,7 +358,8 @@ void phub__replica_upkeep(struct phub__local *local,
 {
     struct phub__hub *hub = local->hub;
     uint64_t nodes[PHUB__INSTANCES_MAX];
-    uint32_t factor = phub__replica_factor(hub, phub__hub_view(hub));
+    uint32_t factor = phub__replica_factor(hub, phub__hub_view(hub),
+                                           hub->node);
     uint32_t kept = 0, count, old;
 
     if ((factor == 1 && row->replicas_count == 0) || !may_decide(hub, local))

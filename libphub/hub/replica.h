@@ -14,9 +14,11 @@
 
 #define PHUB__INSTANCES_MAX (PHUB__REPLICAS_MAX + 1)  /* of one child */
 
-/* Instances that the redundancy strategy wants of each child in view. */
+/* Instances that the redundancy strategy wants of each child in view, among
+ * those that take children and home, which may be drained (0: there is none
+ * yet). */
 uint32_t phub__replica_factor(struct phub__hub *hub,
-                              const struct phub_view *view);
+                              const struct phub_view *view, uint64_t home);
 /* Which of these nodes should be home: the first whose role is to be active.
  * Gives 0 if there is none. */
 uint64_t phub__replica_pick(struct phub__hub *hub,

@@ -170,6 +170,14 @@ int sim_was_well(const struct sim_case *c, uint32_t node, uint64_t ns)
             < phub__world_now(c->world);
 }
 
+/* Where it acts, as its durable id. */
+static uint64_t home_of(struct sim_case *c, const struct sim_child *child)
+{
+    uint32_t node = sim_where(c, (uint32_t)(child - c->children));
+
+    return node == UINT32_MAX ? 0 : c->node_ids[node];
+}
+
 /* A program that knows no roles acts. */
 static void asked_in(const struct sim_daemon *daemon, struct phub_view *view,
                      const struct sim_child *child, uint32_t *count,
@@ -179,7 +187,8 @@ static void asked_in(const struct sim_daemon *daemon, struct phub_view *view,
     uint64_t nodes[PHUB__INSTANCES_MAX];
     struct phub_bytes id = sim_child_bytes(child);
 
-    *count = phub__replica_factor(daemon->hub, view);
+    *count = phub__replica_factor(daemon->hub, view,
+                                  home_of(daemon->c, child));
     for (uint32_t i = 0; i < *count; i++)
         nodes[i] = phub__view_at(view, i)->id;
     if (phub__call_plan(daemon->hub->strategies[PHUB_KIND_REDUNDANCY], view,
