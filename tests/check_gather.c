@@ -435,6 +435,7 @@ END_TEST
 struct told {
     uint64_t number;              /* of the first statement */
     uint32_t count;               /* of statements, of which the last holds x */
+    uint64_t view_hash;           /* 0: of the view of whom it is told */
 };
 
 /* What the last node says is told to this one as the gatherer. */
@@ -449,7 +450,9 @@ static void tell(struct phub__hub *hub, void *arg)
 
     for (uint32_t i = 0; i < told->count; i++) {
         struct phub__op_view_sync sync = {
-            .view_hash = phub__view_hash(view), .number = told->number + i,
+            .view_hash = told->view_hash != 0 ? told->view_hash
+                                              : phub__view_hash(view),
+            .number = told->number + i,
             .boot = phub__view_find(view, node)->boot,
             .held = { &held, i + 1 == told->count } };
         struct phub_buf *body = encoded(&phub__op_view_sync_schema, &sync);
@@ -461,7 +464,7 @@ static void tell(struct phub__hub *hub, void *arg)
 
 static uint64_t bytes_of(uint64_t number, uint32_t count)
 {
-    struct told told = { number, count };
+    struct told told = { number, count, 0 };
     struct phub__sim_traffic before, after;
 
     phub__world_traffic(hubs.world, &before);
@@ -490,6 +493,48 @@ START_TEST(of_what_one_was_told_often_only_the_last_is_passed_on)
 
     ck_assert_uint_gt(once, 0);
     ck_assert_uint_lt(often, 2 * once + 1000);
+}
+END_TEST
+
+static void hash_without_one(struct phub__hub *hub, void *hash)
+{
+    struct phub_view *view = phub__hub_view(hub), *without;
+    struct phub_view_node nodes[NODES];
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < phub__view_count(view); i++)
+        if (phub__view_at(view, i)->id != hubs.ids[1])
+            nodes[count++] = *phub__view_at(view, i);
+    without = phub__view_new(nodes, count);
+    *(uint64_t *)hash = phub__view_hash(without);
+    phub__view_unref(&without);
+}
+
+static uint32_t told_by_last(void)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 2; i < NODES - 1; i++) {
+        uint64_t holder = 0;
+
+        hubs_do(&hubs, i, who_holds, &holder);
+        count += holder == hubs.ids[NODES - 1];
+    }
+    return count;
+}
+
+START_TEST(what_one_was_told_for_a_view_is_passed_on_when_it_has_that)
+{
+    struct told told = { 1u << 20, 1, 0 };
+
+    hubs_do(&hubs, 0, hash_without_one, &told.view_hash);
+    hubs_do(&hubs, 0, tell, &told);
+    hubs_run(&hubs, 1000);
+    ck_assert_uint_eq(told_by_last(), 0);
+    phub__sim_node_power_off(hubs_node(&hubs, 1));
+    ck_assert(hubs_until(&hubs, 8000, hubs_agree, NULL));
+    hubs_run(&hubs, 100);
+    ck_assert_uint_eq(told_by_last(), NODES - 3);
 }
 END_TEST
 
@@ -536,6 +581,8 @@ int main(void)
     tcase_add_test(tc, what_was_told_of_a_lease_counts_when_its_node_is_lost);
     tcase_add_test(tc, what_one_was_told_last_is_passed_on_to_all);
     tcase_add_test(tc, of_what_one_was_told_often_only_the_last_is_passed_on);
+    tcase_add_test(tc,
+                   what_one_was_told_for_a_view_is_passed_on_when_it_has_that);
     tcase_add_test(tc, whose_lease_lapsed_believes_only_themselves);
     suite_add_tcase(suite, views);
     suite_add_tcase(suite, tc);

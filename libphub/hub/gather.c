@@ -22,9 +22,13 @@
  *
  * The gatherer may be in another view still, and dead or frozen without
  * anybody's knowing.  So it keeps what it was told, the newest of each member,
- * and passes on what fits whenever its view changes; and who has not heard in
- * time tells the second gatherer of the view, and then asks whom it has not
- * heard of (phub__synced_round). */
+ * and passes it on once its own view is the one that it was told for; and who
+ * has not heard in time tells the second gatherer of the view, and then asks
+ * whom it has not heard of (phub__synced_round).  While half of a large hub is
+ * being lost, each member has a view of its own for a while, and each of these
+ * a gatherer: passing on for all those views would be as many messages as
+ * there are pairs again, and nobody waits for what is said in a view that is
+ * over. */
 #include "config.h"
 
 #include <string.h>
@@ -198,8 +202,9 @@ void phub__gather_told(struct phub__hub *hub, uint64_t node,
     phub__buf_unref(&told->body);
     told->body = phub__buf_ref(body);
     told->view_hash = view_hash;
-    told->due = 1;
-    arm(hub);
+    told->due = view_hash == phub__view_hash(phub__hub_view(hub));
+    if (told->due)
+        arm(hub);
 }
 
 /* --- what came too early --------------------------------------------------- */

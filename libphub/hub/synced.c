@@ -643,7 +643,7 @@ void phub__synced_round(struct phub__hub *hub)
     for (i = 0; i < synced->heard_count; i++)
         synced->heard[i]->stuck = 0;
     synced->asked = 0;
-    if (synced->stale || !gatherer_waits(hub))
+    if (!gatherer_waits(hub))
         tell(hub, 0, synced->stale ? TELL_ASK : TELL_ASK | TELL_UNHEARD);
     if (!synced->ask_due)
         ask_next(hub);
