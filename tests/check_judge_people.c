@@ -185,6 +185,12 @@ START_TEST(what_is_on_a_drained_node_is_told)
     life->ended_ns = 1;
     ck_assert(sim_judge_drained.quiet(c, &child, text, sizeof(text)));
     life->ended_ns = 0;
+    /* It cannot go. */
+    snprintf(c->children[0].argv, sizeof(c->children[0].argv),
+             "sim state never-state");
+    ck_assert(sim_judge_drained.quiet(c, &child, text, sizeof(text)));
+    snprintf(c->children[0].argv, sizeof(c->children[0].argv), "sim state");
+    ck_assert(!sim_judge_drained.quiet(c, &child, text, sizeof(text)));
     /* Nobody else takes it. */
     sim_judges_drain(c, 0, phub__world_now(c->world), 0);
     sim_judges_drain(c, 1, phub__world_now(c->world), 0);

@@ -4,6 +4,7 @@
 
 #include <check.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <phub/error.h>
 
@@ -135,13 +136,13 @@ static int is_prepared(struct hubs *h, const void *arg)
 static void take_again(struct phub__hub *hub, void *arg)
 {
     (void)arg;
-    phub__drain_set(hub, 0);
+    phub__drain_set(hub, PHUB__DRAIN_ASKED, 0);
 }
 
 static void take_no_more(struct phub__hub *hub, void *arg)
 {
     (void)arg;
-    phub__drain_set(hub, 1);
+    phub__drain_set(hub, PHUB__DRAIN_ASKED, 1);
 }
 
 /* As when a replica there is promoted. */
@@ -164,6 +165,115 @@ START_TEST(what_comes_back_to_a_drained_node_and_runs_goes_on)
     ck_assert_uint_ne(at, home);
     ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5);
     ck_assert_uint_eq(hubs.doubled, 0);
+    hubs_free(&hubs);
+}
+END_TEST
+
+static int drains_again(struct hubs *h, const void *arg)
+{
+    const struct phub__hub *hub = hubs_hub(h, home);
+
+    (void)arg;
+    return hub->drain != NULL;
+}
+
+static int is_alone(struct hubs *h, const void *arg)
+{
+    (void)arg;
+    return phub__view_count(phub__hub_view(hubs_hub(h, home))) == 1 &&
+           hubs_hub(h, home)->drain == NULL;
+}
+
+static void goes_home_again(void)
+{
+    hubs_do(&hubs, home, take_again, NULL);
+    ck_assert_int_eq(hubs_move(&hubs, hubs_home(&hubs, home, "c"), "c", home),
+                     0);
+    hubs_do(&hubs, home, take_no_more, NULL);
+}
+
+START_TEST(what_comes_back_goes_on_although_nobody_was_there_for_a_while)
+{
+    static const uint32_t groups[] = { 0, 1, 1, 0 };
+    struct hubs_result result = { .done = 0 };
+    uint32_t apart[3], i, at = 99;
+
+    begin("coldswap", "sim state freeze late-state=1500");
+    hubs_do(&hubs, home, drain, &result);
+    hubs_wait(&hubs, &result);
+    ck_assert_int_eq(result.codes[0], 0);
+    goes_home_again();
+    ck_assert(hubs_until(&hubs, 12000, drains_again, NULL));
+    for (i = 0; i < 3; i++)
+        apart[i] = groups[i == home ? 0 : 1];
+    phub__world_partition(hubs.world, apart, 0);
+    ck_assert(hubs_until(&hubs, 60000, is_alone, NULL));
+    ck_assert_int_ne(hubs_hub(&hubs, home)->draining, 0);
+    phub__world_heal_all(hubs.world);
+    hubs_settle(&hubs);
+    hubs_run(&hubs, 20000);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", &at), 1);
+    ck_assert_uint_ne(at, home);
+    hubs_free(&hubs);
+}
+END_TEST
+
+/* The others are silent in the middle of the second drain. */
+START_TEST(a_drain_in_vain_does_not_undo_an_earlier_one)
+{
+    struct hubs_result result = { .done = 0 };
+    struct phub__hub *hub;
+
+    begin("coldswap", "sim state freeze late-state=1500");
+    hubs_do(&hubs, home, drain, &result);
+    hubs_wait(&hubs, &result);
+    ck_assert_int_eq(result.codes[0], 0);
+    goes_home_again();
+    memset(&result, 0, sizeof result);
+    hubs_do(&hubs, home, drain, &result);
+    for (uint32_t i = 0; i < 3; i++)
+        if (i != home)
+            phub__sim_node_power_off(hubs_node(&hubs, i));
+    hubs_wait(&hubs, &result);
+    ck_assert_int_eq(result.codes[0], PHUB_ENOPLACE);
+    hub = hubs_hub(&hubs, home);
+    ck_assert_int_ne(hub->draining, 0);
+    ck_assert_int_ne(hub->drained, 0);
+    hubs_free(&hubs);
+}
+END_TEST
+
+static void lacks(struct phub__hub *hub, void *arg)
+{
+    phub__drain_set(hub, PHUB__DRAIN_STRATEGY, *(const int *)arg);
+}
+
+/* Who drains itself meanwhile takes children again only if people have not
+ * said anything; and goes on not to, if they have and it was in vain. */
+START_TEST(a_drain_and_a_lack_of_strategies_are_two_things)
+{
+    struct hubs_result result = { .done = 0 };
+    int yes = 1, no = 0;
+
+    begin("coldswap", "sim state freeze");
+    hubs_do(&hubs, target, lacks, &yes);
+    hubs_do(&hubs, target, drain, &result);
+    hubs_wait(&hubs, &result);
+    ck_assert_int_eq(result.codes[0], 0);
+    hubs_do(&hubs, target, lacks, &no);
+    hubs_run(&hubs, 1000);
+    ck_assert_int_ne(hubs_hub(&hubs, target)->draining, 0);
+    ck_assert(!phub__place_takes(hubs_hub(&hubs, home), hubs.ids[target]));
+    hubs_do(&hubs, home, lacks, &yes);
+    hubs_do(&hubs, home, take_no_more, NULL);
+    hubs_do(&hubs, home, take_again, NULL);
+    hubs_run(&hubs, 1000);
+    ck_assert_int_ne(hubs_hub(&hubs, home)->draining, 0);
+    ck_assert(!phub__place_takes(hubs_hub(&hubs, target), hubs.ids[home]));
+    hubs_do(&hubs, home, lacks, &no);
+    hubs_run(&hubs, 1000);
+    ck_assert_int_eq(hubs_hub(&hubs, home)->draining, 0);
+    ck_assert(phub__place_takes(hubs_hub(&hubs, target), hubs.ids[home]));
     hubs_free(&hubs);
 }
 END_TEST
@@ -235,6 +345,10 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, a_stop_in_the_middle_of_a_drain_takes_it_over);
     tcase_add_test(tc, what_comes_back_to_a_drained_node_and_runs_goes_on);
+    tcase_add_test(
+        tc, what_comes_back_goes_on_although_nobody_was_there_for_a_while);
+    tcase_add_test(tc, a_drain_in_vain_does_not_undo_an_earlier_one);
+    tcase_add_test(tc, a_drain_and_a_lack_of_strategies_are_two_things);
     tcase_add_test(tc, nothing_is_placed_on_a_drained_node_by_those_who_know);
     tcase_add_test(tc, what_a_drained_node_is_made_home_of_goes_on);
     tcase_add_loop_test(tc, what_is_on_its_way_to_a_node_is_drained_too, 0,

@@ -413,7 +413,7 @@ END_TEST
 static void drain(struct phub__hub *hub, void *arg)
 {
     (void)arg;
-    phub__drain_set(hub, 1);
+    phub__drain_set(hub, PHUB__DRAIN_ASKED, 1);
 }
 
 START_TEST(a_drained_node_gives_up_the_ones_that_wait_there)

@@ -367,7 +367,7 @@ START_TEST(who_comes_and_cannot_load_it_drains_itself)
     ck_assert_int_eq(change(0, PHUB_KIND_REDUNDANCY, "rare", NULL), 0);
     (void)hubs_add(&hubs);
     hubs_run(&hubs, 20000);
-    ck_assert_int_eq(hubs_hub(&hubs, 2)->draining, 1);
+    ck_assert_int_ne(hubs_hub(&hubs, 2)->draining, 0);
     ck_assert_str_eq(used(2, PHUB_KIND_REDUNDANCY), "singularity");
     ck_assert_uint_eq(phub__registry_home_count(hubs_hub(&hubs, 0)->registry,
                                                 hubs.ids[2]), 0);

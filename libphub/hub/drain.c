@@ -22,6 +22,7 @@
 #include "hub/drain.h"
 #include "hub/keeper.h"
 #include "hub/local.h"
+#include "hub/place.h"
 #include "hub/redistribute.h"
 #include "hub/rows.h"
 #include "hub/strategies.h"
@@ -38,6 +39,7 @@ struct phub__drain {
     uint64_t deadline_ns;
     uint32_t moving;       /* handed to the strategy, not reported */
     uint32_t moved;
+    int before;            /* it was drained already: nobody undoes that */
     uint32_t leaving_count;
     uint64_t leaving[LEAVING_MAX];  /* nodes that take nothing any more */
     phub__drained *done;
@@ -59,9 +61,9 @@ static void announce(void *arg)
 
 /* Whoever stops is gone soon: the others need not ask again where everything
  * belongs, for the moment. */
-void phub__drain_set(struct phub__hub *hub, int draining)
+void phub__drain_set(struct phub__hub *hub, int why, int draining)
 {
-    hub->draining = draining;
+    hub->draining = draining ? hub->draining | why : hub->draining & ~why;
     if (hub->on_stopped == NULL)
         (void)hub->env->defer(hub->env, announce, hub); /* or a round */
 }
@@ -103,20 +105,26 @@ static uint32_t left_here(struct phub__hub *hub)
     return hub->on_stopped != NULL ? count : count + on_their_way(hub);
 }
 
-static void again_done(void *arg, int rc, uint32_t moved, uint32_t left);
+/* While nobody takes anything it is as before. */
+static void end_as(struct phub__hub *hub, int rc, int before)
+{
+    int nobody = rc == PHUB_ENOPLACE || rc == PHUB_EPARTITIONED;
+
+    if (!nobody || !before)
+        hub->drained = rc == 0;
+    if (nobody && !before && hub->on_stopped == NULL)
+        phub__drain_set(hub, PHUB__DRAIN_ASKED, 0);
+}
 
 static void finish(struct phub__hub *hub, int rc)
 {
     phub__drained *done = hub->drain->done;
     void *arg = hub->drain->arg;
     uint32_t moved = hub->drain->moved, left = left_here(hub);
-    int silent = hub->drain->done == again_done;
+    int before = hub->drain->before;
 
     phub__drain_free(hub);
-    hub->drained = rc == 0;
-    if ((rc == PHUB_ENOPLACE || rc == PHUB_EPARTITIONED) &&
-        hub->on_stopped == NULL && !silent)
-        phub__drain_set(hub, 0); /* nobody takes anything: as before */
+    end_as(hub, rc, before);
     phub__hub_cause(hub, PHUB_BYTES_NONE, "drained: %u moved, %u left", moved,
                     left);
     phub__hub_hook(hub, PHUB_HOOK_drain_completed, hub->node, PHUB_BYTES_NONE,
@@ -283,6 +291,8 @@ static void take_over(struct phub__hub *hub, uint64_t deadline_ms,
     first(first_arg, PHUB_ESHUTDOWN, drain->moved, left_here(hub));
 }
 
+static void again_done(void *arg, int rc, uint32_t moved, uint32_t left);
+
 int phub__drain_start(struct phub__hub *hub, uint64_t deadline_ms,
                       phub__drained *done, void *arg)
 {
@@ -311,8 +321,9 @@ int phub__drain_start(struct phub__hub *hub, uint64_t deadline_ms,
     drain->deadline_ns = env->now_ns(env) + deadline_ms * NS_PER_MS;
     drain->done = done;
     drain->arg = arg;
+    drain->before = (hub->draining & PHUB__DRAIN_ASKED) != 0;
     hub->drain = drain;
-    phub__drain_set(hub, 1);
+    phub__drain_set(hub, PHUB__DRAIN_ASKED, 1);
     phub__hub_cause(hub, PHUB_BYTES_NONE, done == again_done
                         ? "drained again: %u children are back"
                         : "drain of %u children asked for", left_here(hub));
@@ -384,13 +395,28 @@ static void again_done(void *arg, int rc, uint32_t moved, uint32_t left)
     (void)left;
 }
 
+static int somebody_takes(const struct phub__hub *hub)
+{
+    const struct phub_view *view = phub__hub_view(hub);
+    uint32_t i;
+
+    for (i = 0; i < phub__view_count(view); i++)
+        if (phub__view_at(view, i)->id != hub->node &&
+            phub__place_takes(hub, phub__view_at(view, i)->id))
+            return 1;
+    return 0;
+}
+
 /* It was empty, and is home to something again: a replica was promoted here, or
- * what had gone came back.  That goes, too; what cannot go stays then. */
+ * what had gone came back.  That goes, too, as soon as there is somebody who
+ * takes it; what cannot go stays then. */
 static void again(struct phub__hub *hub)
 {
     const struct phub__local *local;
     struct phub__row_facts row;
 
+    if (!somebody_takes(hub))
+        return;
     for (local = phub__locals_first(hub->locals); local != NULL;
          local = local->next) {
         if (local->instance == NULL)

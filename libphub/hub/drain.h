@@ -15,8 +15,12 @@ typedef void phub__drained(void *arg, int rc, uint32_t moved, uint32_t left);
  * for a better one, unless that has ended the children already. */
 int phub__drain_start(struct phub__hub *hub, uint64_t deadline_ms,
                       phub__drained *done, void *arg);
-/* Take children or not, and tell the others. */
-void phub__drain_set(struct phub__hub *hub, int draining);
+/* Why a node is drained: bits of hub->draining. */
+#define PHUB__DRAIN_ASKED 1      /* people want it, or it stops */
+#define PHUB__DRAIN_STRATEGY 2   /* it lacks one that the hub has chosen */
+/* Take no children because of why, or not because of that, and tell the
+ * others. */
+void phub__drain_set(struct phub__hub *hub, int why, int draining);
 /* What a drained node has become home to goes to others. */
 void phub__drain_round(struct phub__hub *hub);
 void phub__drain_free(struct phub__hub *hub);

@@ -207,7 +207,7 @@ struct phub__hub {
     int lonely;         /* others were known before this start; settle.c */
     int forgotten;      /* by the others: nothing runs here any more */
     int forget_due;     /* members may have been forgotten */
-    int draining;       /* nothing new starts here; drain.h */
+    int draining;       /* nothing new starts here: PHUB__DRAIN_* */
     int drained;        /* and nothing was left when that was over */
     int stopping;
     int verdict;        /* enum phub_verdict of the partition strategy;

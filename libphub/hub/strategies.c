@@ -367,10 +367,9 @@ static void cannot(struct phub__hub *hub, int rc, const char *text)
                       "that cannot be had here, so this node drains itself "
                       "until it can: %s", text);
         phub__hub_cause(hub, PHUB_BYTES_NONE, "drains itself: %s", text);
-        s->drained_before = hub->draining;
     }
     s->drained = 1;
-    phub__drain_set(hub, 1);
+    phub__drain_set(hub, PHUB__DRAIN_STRATEGY, 1);
 }
 
 /* Its strategy of that generation is open beside the one in charge. */
@@ -475,8 +474,8 @@ static void act(struct phub__hub *hub)
         phub__redistribution_judge_again(hub);
     if (s->drained && s->failed == 0 && !s->failed_next) {
         s->drained = 0;
-        phub__drain_set(hub, s->drained_before || hub->drain != NULL ||
-                                 hub->on_stopped != NULL);
+        if (hub->on_stopped == NULL)
+            phub__drain_set(hub, PHUB__DRAIN_STRATEGY, 0);
         phub__redistribution_ready(hub);
     }
 }

@@ -61,8 +61,7 @@ struct phub__strategies {
     int looking, asking;
     uint32_t failed;                /* bits: kinds that cannot be had here */
     int failed_next;                /* nor what is to count as well */
-    int drained;                    /* that is why it drains; */
-    int drained_before;             /* and it did so before */
+    int drained;                    /* that is why it drains */
     uint32_t offer_last;            /* kind that was asked for last */
     int both;                       /* the partition strategy beside counts */
 };

@@ -172,6 +172,8 @@ void sim_broken_child(struct sim_case *c, unsigned promise,
 struct phub_bytes sim_child_bytes(const struct sim_child *child);
 /* Is that word in its manner? */
 int sim_child_is(const struct sim_child *child, const char *word);
+/* It does not give its state in time, however long anybody waits. */
+int sim_child_keeps_state(const struct sim_child *child);
 struct sim_life *sim_life_find(struct sim_child *child, uint64_t serial);
 /* Could these two not hear each other at some time since all agreed? */
 int sim_were_apart(const struct sim_case *c, uint32_t a, uint32_t b);

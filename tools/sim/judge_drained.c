@@ -2,9 +2,10 @@
 /* judge_drained: promise 5: a drained node is empty, and stays so.
  *
  * Once people were told that a node is drained, no instance is there in the
- * end, active or not, until its daemon is started anew.  One thing excuses:
+ * end, active or not, until its daemon is started anew.  Two things excuse:
  * that nobody else would take the children, because all others were to be
- * drained as well. */
+ * drained as well; and that a child does not give its state, so that it cannot
+ * move: a replica of it may have been promoted there. */
 #include "config.h"
 
 #include <stdio.h>
@@ -37,7 +38,8 @@ static int quiet(struct sim_case *c, const struct sim_child **child_,
             || !c->present[i] || !somebody_takes(c, i))
             continue;
         for (uint32_t k = 0; k < c->options.children; k++) {
-            if (!lives_on(&c->children[k], i))
+            if (!lives_on(&c->children[k], i)
+                || sim_child_keeps_state(&c->children[k]))
                 continue;
             if (text != NULL)
                 (void)snprintf(text, text_max, "child %s is on n%u, of "

@@ -134,8 +134,7 @@ static void ended(struct sim_case *c, struct sim_child *child,
         || (life->cut && !life->state_taken)
         || life->node_id != c->node_ids[life->node]
         || !phub__sim_node_runs(sim_node(c, life->node))
-        || sim_child_is(child, "late-state=6000")
-        || sim_child_is(child, "never-state")
+        || sim_child_keeps_state(child)
         || told_to_stop(c, life->node))
         excuse(child, life, 0);
     else if (!freezes)

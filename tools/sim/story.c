@@ -160,6 +160,12 @@ int sim_were_apart(const struct sim_case *c, uint32_t a, uint32_t b)
         && c->judges->apart[(size_t)a * c->options.nodes + b];
 }
 
+int sim_child_keeps_state(const struct sim_child *child)
+{
+    return sim_child_is(child, "late-state=6000")
+        || sim_child_is(child, "never-state");
+}
+
 int sim_was_well(const struct sim_case *c, uint32_t node, uint64_t ns)
 {
     const struct phub__sim_node *n = phub__world_node(c->world, node);
@@ -170,25 +176,15 @@ int sim_was_well(const struct sim_case *c, uint32_t node, uint64_t ns)
             < phub__world_now(c->world);
 }
 
-/* Where it acts, as its durable id. */
-static uint64_t home_of(struct sim_case *c, const struct sim_child *child)
-{
-    uint32_t node = sim_where(c, (uint32_t)(child - c->children));
-
-    return node == UINT32_MAX ? 0 : c->node_ids[node];
-}
-
-/* A program that knows no roles acts. */
+/* Of as many as *count; a program that knows no roles acts. */
 static void asked_in(const struct sim_daemon *daemon, struct phub_view *view,
-                     const struct sim_child *child, uint32_t *count,
+                     const struct sim_child *child, const uint32_t *count,
                      uint32_t *acts)
 {
     uint32_t roles[PHUB__INSTANCES_MAX];
     uint64_t nodes[PHUB__INSTANCES_MAX];
     struct phub_bytes id = sim_child_bytes(child);
 
-    *count = phub__replica_factor(daemon->hub, view,
-                                  home_of(daemon->c, child));
     for (uint32_t i = 0; i < *count; i++)
         nodes[i] = phub__view_at(view, i)->id;
     if (phub__call_plan(daemon->hub->strategies[PHUB_KIND_REDUNDANCY], view,
@@ -231,10 +227,15 @@ void sim_asked(struct sim_case *c, const struct sim_child *child,
     const struct sim_daemon *daemon = single(c) ? NULL : most_seeing(c);
 
     *count = *acts = 1;
-    if (daemon != NULL)
-        asked_in(daemon, phub__hub_view(daemon->hub), child, count, acts);
+    if (daemon == NULL)
+        return;
+    *count = phub__replica_factor(daemon->hub, phub__hub_view(daemon->hub),
+                                  phub__hub_home(daemon->hub,
+                                                 sim_child_bytes(child)));
+    asked_in(daemon, phub__hub_view(daemon->hub), child, count, acts);
 }
 
+/* Also of those that are drained: what began there may end later. */
 uint32_t sim_may_act(struct sim_case *c, const struct sim_child *child)
 {
     const struct sim_daemon *daemon = single(c) ? NULL : most_seeing(c);
@@ -250,6 +251,9 @@ uint32_t sim_may_act(struct sim_case *c, const struct sim_child *child)
             nodes[n++].id = c->node_ids[i];
     all = phub__view_new(nodes, n);
     phub__assert(all != NULL);
+    if (phub__call_factor(daemon->hub->strategies[PHUB_KIND_REDUNDANCY], all,
+                          &count, NULL, 0) != 0)
+        count = 1;
     asked_in(daemon, all, child, &count, &acts);
     phub__view_unref(&all);
     return acts;
