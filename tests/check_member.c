@@ -488,6 +488,68 @@ START_TEST(hostile_bytes_are_refused_and_counted)
 }
 END_TEST
 
+/* --- from changes to views ------------------------------------------------- */
+
+/* Nobody has one in its view that it has lost; goodbyes may wait. */
+static void lost_at_once(struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->count; i++) {
+        const struct phub__cluster *c = sim->nodes[i].cluster;
+
+        for (uint32_t k = 0;
+             c != NULL && k < phub__cluster_member_count(c); k++) {
+            const struct phub__member *m = phub__cluster_member_at(c, k);
+
+            if (m->state == PHUB__MEMBER_DEAD)
+                ck_assert_ptr_null(phub__view_find(phub__cluster_view(c),
+                                                   m->node));
+        }
+    }
+}
+
+/* That many, of whom ten leave within 45 ms; returns the views that this is
+ * for the first. */
+static uint32_t views_of_goodbyes(uint32_t count, bool with_a_loss)
+{
+    struct sim sim;
+    uint32_t before;
+
+    sim_init(&sim, count, count);
+    for (uint32_t i = 0; i < count; i++)
+        sim_boot(&sim, i, 1);
+    ck_assert(sim_run_until_agreed(&sim, 20 * SIM_S) != UINT64_MAX);
+    sim_run(&sim, 5 * SIM_S);
+    sim.check = lost_at_once;
+    before = sim.nodes[0].views;
+    sim.nodes[0].left = 0;
+    if (with_a_loss) {
+        sim_crash(&sim, count - 1);
+        sim_run(&sim, 1000 * SIM_MS); /* about when it is given up */
+    }
+    for (uint32_t i = 1; i <= 10; i++) {
+        sim_leave(&sim, i);
+        sim_run(&sim, (with_a_loss ? 100 : 5) * SIM_MS);
+    }
+    ck_assert(sim_run_until_agreed(&sim, 20 * SIM_S) != UINT64_MAX);
+    ck_assert_uint_eq(sim.nodes[0].left, 10);
+    before = sim.nodes[0].views - before;
+    sim_fini(&sim);
+    return before;
+}
+
+START_TEST(of_few_each_goodbye_is_a_view_and_many_share_one)
+{
+    ck_assert_uint_eq(views_of_goodbyes(32, false), 10);
+    ck_assert_uint_le(views_of_goodbyes(60, false), 7);
+}
+END_TEST
+
+START_TEST(a_loss_is_a_view_at_once_however_many_say_goodbye)
+{
+    ck_assert_uint_ge(views_of_goodbyes(99, true), 2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("member");
@@ -515,6 +577,8 @@ int main(void)
                    a_text_with_a_control_character_is_refused_wherever_it_is);
     tcase_add_test(t, the_largest_list_page_fits);
     tcase_add_test(t, hostile_bytes_are_refused_and_counted);
+    tcase_add_test(t, of_few_each_goodbye_is_a_view_and_many_share_one);
+    tcase_add_test(t, a_loss_is_a_view_at_once_however_many_say_goodbye);
     suite_add_tcase(s, t);
     r = srunner_create(s);
     srunner_run_all(r, CK_ENV);

@@ -96,7 +96,8 @@ static void alive(struct phub__cluster *c, struct phub__entry *e,
     e->confirmers_count = 0;
     e->rejoin_ns = e->rejoin_wait_ns = 0;
     if (!phub__member_live(e)) {
-        phub__change_joined(c, e->pub.node, e->pub.boot);
+        phub__change_joined(c, e->pub.node, e->pub.boot,
+                            before != PHUB__MEMBER_LEFT);
         phub__grant_joined(c, e);
         phub__swim_joined(c, e->pub.node);
     }
@@ -263,7 +264,7 @@ static int added(struct phub__cluster *c, const struct phub__news *news)
 
     if (rc != 0)
         return rc;
-    phub__change_joined(c, e->pub.node, e->pub.boot);
+    phub__change_joined(c, e->pub.node, e->pub.boot, false);
     phub__grant_joined(c, e);
     phub__swim_joined(c, e->pub.node);
     phub__cluster_note(c, e, (enum phub__member_state)0, "joined");
@@ -302,9 +303,10 @@ static int restarted(struct phub__cluster *c, struct phub__entry *e,
 
     if (rc != 0)
         return rc;
-    if (phub__member_live(e))
+    if (phub__member_live(e)) {
         phub__change_gone(c, e->pub.node, old_boot, false);
-    phub__member_set_state(&c->members, e, PHUB__MEMBER_DEAD, c->now_ns);
+        phub__member_set_state(&c->members, e, PHUB__MEMBER_DEAD, c->now_ns);
+    }
     e->differs_since_ns = 0;
     alive(c, e, before == PHUB__MEMBER_LEFT ? "joined" : "restarted");
     return 0;

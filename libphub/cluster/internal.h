@@ -131,6 +131,7 @@ struct phub__cluster {
     bool started;
     bool left;
     bool view_dirty;
+    bool view_urgent;         /* one was lost, or is back from that */
     bool in_event;
     struct phub__cluster_params params;
     struct phub__cluster_io io;
@@ -199,7 +200,7 @@ static inline uint64_t phub__cluster_ms(uint32_t ms)
 
 /* --- change.c: from changes to views and events --- */
 void phub__change_joined(struct phub__cluster *c, uint64_t node,
-                         uint64_t boot);
+                         uint64_t boot, bool was_lost);
 void phub__change_gone(struct phub__cluster *c, uint64_t node, uint64_t boot,
                        bool left);
 int phub__change_init(struct phub__cluster *c);
