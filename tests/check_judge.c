@@ -50,12 +50,12 @@ static void scene_of(uint32_t nodes, uint32_t children)
 static void scene(void)
 {
     scene_of(3, 4);
+    c->children[0].lives_count = 8; /* some are made up below */
 }
 
 static void end(unsigned promise)
 {
-    int broken = c->broken;
-    unsigned said = c->promise;
+    unsigned said = c->promise, broken = (unsigned)c->broken;
     char story[SIM_STORY_MAX];
 
     memcpy(story, c->story, sizeof(story));

@@ -129,6 +129,7 @@ struct sim_child {
     struct sim_knower knowers[SIM_KNOWERS_MAX];  /* when it was */
     struct sim_life lives[SIM_LIVES_MAX]; /* a ring */
     uint32_t lives_next;
+    uint32_t lives_count;      /* none was ever behind these */
     uint32_t last_node;        /* index, of the last instance that began */
     struct sim_journal journals[PHUB__SIM_CLIENTS_MAX];
     int asked_to_start;        /* ever */

@@ -53,7 +53,7 @@ const struct sim_judge *sim_judges_at(uint32_t index)
 
 struct sim_life *sim_life_find(struct sim_child *child, uint64_t serial)
 {
-    for (uint32_t i = 0; i < SIM_LIVES_MAX; i++)
+    for (uint32_t i = 0; i < child->lives_count; i++)
         if (child->lives[i].serial == serial && serial != 0)
             return &child->lives[i];
     return NULL;
@@ -63,13 +63,15 @@ struct sim_life *sim_life_find(struct sim_child *child, uint64_t serial)
 static struct sim_life *life_new(struct sim_child *child)
 {
     for (uint32_t i = 0; i < SIM_LIVES_MAX; i++) {
-        struct sim_life *life =
-            &child->lives[(child->lives_next + i) % SIM_LIVES_MAX];
+        uint32_t at = (child->lives_next + i) % SIM_LIVES_MAX;
+        struct sim_life *life = &child->lives[at];
 
         if (life->serial != 0 && life->ended_ns == 0
             && i + 1 < SIM_LIVES_MAX)
             continue;
-        child->lives_next = (child->lives_next + i + 1) % SIM_LIVES_MAX;
+        child->lives_next = (at + 1) % SIM_LIVES_MAX;
+        if (at >= child->lives_count)
+            child->lives_count = at + 1;
         memset(life, 0, sizeof(*life));
         return life;
     }

@@ -60,7 +60,7 @@ static void began(struct sim_case *c, struct sim_child *child,
     uint64_t last = 0;
 
     (void)facts;
-    for (uint32_t i = 0; i < SIM_LIVES_MAX; i++) {
+    for (uint32_t i = 0; i < child->lives_count; i++) {
         const struct sim_life *other = &child->lives[i];
 
         if (other != life && other->serial != 0

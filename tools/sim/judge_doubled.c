@@ -39,7 +39,7 @@ static int excused(const struct sim_case *c, const struct sim_child *child,
         return 0;
     if (a->cut || b->cut)
         return 1;
-    for (uint32_t i = 0; i < SIM_LIVES_MAX; i++) {
+    for (uint32_t i = 0; i < child->lives_count; i++) {
         const struct sim_life *life = &child->lives[i];
 
         if (life->serial != 0 && life->acted_ns != 0
@@ -84,7 +84,7 @@ static void began(struct sim_case *c, struct sim_child *child,
 static int alone_there(const struct sim_child *child,
                        const struct sim_life *life)
 {
-    for (uint32_t i = 0; i < SIM_LIVES_MAX; i++)
+    for (uint32_t i = 0; i < child->lives_count; i++)
         if (&child->lives[i] != life && child->lives[i].serial != 0
             && child->lives[i].acts && child->lives[i].node == life->node)
             return 0;
@@ -104,7 +104,7 @@ static void acting(struct sim_case *c, struct sim_child *child,
         || (child->acting <= sim_may_act(c, child)
             && alone_there(child, life)))
         return;
-    for (uint32_t i = 0; i < SIM_LIVES_MAX; i++) {
+    for (uint32_t i = 0; i < child->lives_count; i++) {
         other = &child->lives[i];
         if (other != life && other->serial != 0 && other->acts
             && !excused(c, child, other, life)) {
@@ -137,7 +137,7 @@ static void published(struct sim_case *c, struct sim_child *child,
     sim_asked(c, child, &asked, &wanted);
     if (sim_was_cut(c) || !life->acts || wanted > 1)
         return;
-    for (uint32_t i = 0; i < SIM_LIVES_MAX; i++) {
+    for (uint32_t i = 0; i < child->lives_count; i++) {
         const struct sim_life *earlier = &child->lives[i];
 
         if (earlier == life || earlier->serial == 0
@@ -167,7 +167,7 @@ static int quiet(struct sim_case *c, const struct sim_child **child_,
         struct sim_child *child = &c->children[i];
         uint32_t alive = 0, asked, wanted;
 
-        for (uint32_t k = 0; k < SIM_LIVES_MAX; k++)
+        for (uint32_t k = 0; k < child->lives_count; k++)
             alive += child->lives[k].serial != 0
                 && child->lives[k].ended_ns == 0;
         sim_asked(c, child, &asked, &wanted);

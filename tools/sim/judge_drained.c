@@ -23,7 +23,7 @@ static int somebody_takes(struct sim_case *c, uint32_t drained)
 
 static int lives_on(const struct sim_child *child, uint32_t node)
 {
-    for (uint32_t i = 0; i < SIM_LIVES_MAX; i++)
+    for (uint32_t i = 0; i < child->lives_count; i++)
         if (child->lives[i].serial != 0 && child->lives[i].ended_ns == 0
             && child->lives[i].node == node)
             return 1;

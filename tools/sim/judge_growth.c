@@ -61,7 +61,7 @@ static void accounted(const struct sim_case *c, uint32_t node,
             || sim_child_is(child, "fail-start")
             || sim_child_is(child, "exit-after")
             || child->wish == SIM_UNKNOWN;
-        for (uint32_t k = 0; k < SIM_LIVES_MAX; k++)
+        for (uint32_t k = 0; k < child->lives_count; k++)
             *instances += child->lives[k].serial != 0
                 && child->lives[k].ended_ns == 0
                 && child->lives[k].node == node;

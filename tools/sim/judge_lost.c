@@ -66,7 +66,7 @@ static int all_there(struct sim_case *c, const struct sim_child *child)
 {
     uint32_t asked, wanted, alive = 0;
 
-    for (uint32_t k = 0; k < SIM_LIVES_MAX; k++)
+    for (uint32_t k = 0; k < child->lives_count; k++)
         alive += child->lives[k].serial != 0 && child->lives[k].ended_ns == 0;
     sim_asked(c, child, &asked, &wanted);
     return child->acting >= wanted
@@ -76,7 +76,7 @@ static int all_there(struct sim_case *c, const struct sim_child *child)
 /* Does the node on which it acts publish it?  Nobody finds it if not. */
 static int published(struct sim_case *c, const struct sim_child *child)
 {
-    for (uint32_t i = 0; i < SIM_LIVES_MAX; i++) {
+    for (uint32_t i = 0; i < child->lives_count; i++) {
         const struct sim_life *life = &child->lives[i];
         struct sim_daemon *daemon = sim_daemon(c, life->node);
         struct phub__row_view row;

@@ -83,7 +83,7 @@ static void ticked(struct sim_case *c)
     for (i = 0; i < c->options.nodes; i++)
         stopped += c->judges->nodes[i].verdict == PHUB_VERDICT_STOP;
     for (i = 0; stopped != 0 && i < c->options.children; i++)
-        for (uint32_t k = 0; k < SIM_LIVES_MAX; k++) {
+        for (uint32_t k = 0; k < c->children[i].lives_count; k++) {
             const struct sim_life *life = &c->children[i].lives[k];
             const struct sim_node_model *model =
                 &c->judges->nodes[life->node];

@@ -31,7 +31,7 @@
 
 static int acted(const struct sim_child *child, struct phub_epoch incarnation)
 {
-    for (uint32_t i = 0; i < SIM_LIVES_MAX; i++)
+    for (uint32_t i = 0; i < child->lives_count; i++)
         if (child->lives[i].serial != 0 && child->lives[i].acted_ns != 0
             && phub_epoch_cmp(child->lives[i].incarnation, incarnation) == 0)
             return 1;
@@ -75,7 +75,7 @@ static void start_answered(struct sim_case *c, struct sim_child *child,
 static void stop_answered(struct sim_case *c, struct sim_child *child,
                           const struct sim_answer *answer)
 {
-    for (uint32_t i = 0; i < SIM_LIVES_MAX; i++) {
+    for (uint32_t i = 0; i < child->lives_count; i++) {
         const struct sim_life *life = &child->lives[i];
 
         if (life->serial == 0 || life->ended_ns != 0 || !answer->alone
@@ -107,7 +107,7 @@ static void move_answered(struct sim_case *c, struct sim_child *child,
     }
     if (answer->code != 0)
         return;
-    for (uint32_t i = 0; i < SIM_LIVES_MAX; i++) {
+    for (uint32_t i = 0; i < child->lives_count; i++) {
         const struct sim_life *life = &child->lives[i];
 
         if (life->serial != 0 && life->node == answer->target

@@ -133,7 +133,7 @@ static int quiet(struct sim_case *c, const struct sim_child **child_,
         const struct sim_child *child = &c->children[i];
         uint32_t alive = 0;
 
-        for (uint32_t k = 0; k < SIM_LIVES_MAX; k++)
+        for (uint32_t k = 0; k < child->lives_count; k++)
             alive += child->lives[k].serial != 0
                 && child->lives[k].ended_ns == 0;
         if (alive == 0

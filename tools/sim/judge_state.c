@@ -60,7 +60,7 @@ static const struct sim_life *last_other(const struct sim_case *c,
 {
     const struct sim_life *last = NULL;
 
-    for (uint32_t i = 0; i < SIM_LIVES_MAX; i++) {
+    for (uint32_t i = 0; i < child->lives_count; i++) {
         const struct sim_life *life = &child->lives[i];
 
         if (life != but && life->serial != 0 && life->acted_ns != 0
@@ -143,7 +143,7 @@ static void ended(struct sim_case *c, struct sim_child *child,
 
 static int has_life_left(const struct sim_child *child)
 {
-    for (uint32_t i = 0; i < SIM_LIVES_MAX; i++)
+    for (uint32_t i = 0; i < child->lives_count; i++)
         if (child->lives[i].serial != 0 && child->lives[i].ended_ns == 0
             && child->lives[i].acted_ns != 0
             && same_life(child, &child->lives[i]))

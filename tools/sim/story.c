@@ -295,7 +295,7 @@ uint64_t sim_cause_newest(struct sim_case *c, uint32_t node,
 
 static uint32_t acts_on(const struct sim_child *child)
 {
-    for (uint32_t i = 0; i < SIM_LIVES_MAX; i++)
+    for (uint32_t i = 0; i < child->lives_count; i++)
         if (child->lives[i].serial != 0 && child->lives[i].acts)
             return child->lives[i].node;
     return UINT32_MAX;
