@@ -36,20 +36,21 @@ struct phub__sim_frame {
     uint8_t head[PHUB__LINK_HEAD_MAX];
 };
 
+/* What each frame looks at comes first, in one line of the cache. */
 struct phub__link {
-    struct phub__link *prev, *next;
     struct phub__sim_process *process;
     struct phub__sim_process *peer; /* NULL: not connected; owns a reference */
-    struct phub__link *peer_prev, *peer_next; /* of those connected to it */
-    struct phub__sim_event *connecting;
-    struct phub__sim_frame *waiting, *waiting_tail;
-    uint64_t retry_ns;
     uint64_t last_at;
     uint32_t refs;                  /* the owner, frames, hints */
     uint32_t frames;                /* sent and not handled */
+    int half_open;                  /* the other side has forgotten it */
     int closed;
     int breaking;
-    int half_open;                  /* the other side has forgotten it */
+    struct phub__sim_frame *waiting, *waiting_tail;
+    struct phub__link *prev, *next;
+    struct phub__link *peer_prev, *peer_next; /* of those connected to it */
+    struct phub__sim_event *connecting;
+    uint64_t retry_ns;
     char endpoint[];
 };
 
@@ -314,14 +315,14 @@ static void frame_lost(void *arg)
     frame_free(frame);
 }
 
-static void stick(struct phub__sim_path *path, struct phub__sim_frame *frame)
+static void stick(struct phub__sim_cut *cut, struct phub__sim_frame *frame)
 {
     frame->next = NULL;
-    if (path->stuck == NULL)
-        path->stuck = frame;
+    if (cut->stuck == NULL)
+        cut->stuck = frame;
     else
-        path->stuck_tail->next = frame;
-    path->stuck_tail = frame;
+        cut->stuck_tail->next = frame;
+    cut->stuck_tail = frame;
 }
 
 static void frame_arrived(void *arg)
@@ -329,14 +330,14 @@ static void frame_arrived(void *arg)
     struct phub__sim_frame *frame = arg;
     struct phub__sim_process *to = frame->to;
     struct phub__world *world = to->world;
-    struct phub__sim_path *path = path_of(world,
-                                          frame->link->process->node->index,
-                                          to->node->index);
+    struct phub__sim_cut *cut = path_of(world,
+                                        frame->link->process->node->index,
+                                        to->node->index)->cut;
     struct phub_buf *whole;
 
-    if (path->cut && path->cut_since <= frame->arrives) {
-        if (path->held) {
-            stick(path, frame);
+    if (cut != NULL && cut->since <= frame->arrives) {
+        if (cut->held) {
+            stick(cut, frame);
         } else {
             world->traffic.lost++;
             frame_free(frame);
@@ -451,7 +452,7 @@ static int link_open(struct phub_env *env, const char *endpoint,
 {
     struct phub__sim_process *process = phub__sim_of(env);
     size_t size = strlen(endpoint) + 1;
-    struct phub__link *link = phub__sim_alloc(1, sizeof(*link) + size);
+    struct phub__link *link = phub__sim_alloc_lines(1, sizeof(*link) + size);
 
     (void)kind;
     memcpy(link->endpoint, endpoint, size);
@@ -644,7 +645,7 @@ void phub__sim_net_grow(struct phub__world *world)
         return;
     while (side < 2 * old)
         side++;
-    paths = phub__sim_alloc((size_t)side * side, sizeof(*paths));
+    paths = phub__sim_alloc_lines((size_t)side * side, sizeof(*paths));
     for (uint32_t i = 0; i < side; i++)
         for (uint32_t j = 0; j < side; j++) {
             if (i < old && j < old)
@@ -715,7 +716,7 @@ void phub__world_path(struct phub__world *world, uint32_t from, uint32_t to,
 int phub__world_is_cut(const struct phub__world *world, uint32_t from,
                        uint32_t to)
 {
-    return world->paths[from * world->paths_side + to].cut;
+    return world->paths[from * world->paths_side + to].cut != NULL;
 }
 
 void phub__world_cut(struct phub__world *world, uint32_t from, uint32_t to,
@@ -723,11 +724,11 @@ void phub__world_cut(struct phub__world *world, uint32_t from, uint32_t to,
 {
     struct phub__sim_path *path = path_of(world, from, to);
 
-    if (path->cut || from == to)
+    if (path->cut != NULL || from == to)
         return;
-    path->cut = 1;
-    path->held = held;
-    path->cut_since = world->now;
+    path->cut = phub__sim_alloc(1, sizeof(*path->cut));
+    path->cut->held = held;
+    path->cut->since = world->now;
 }
 
 void phub__world_half_open(struct phub__world *world, uint32_t from,
@@ -750,11 +751,14 @@ void phub__world_half_open(struct phub__world *world, uint32_t from,
 void phub__world_heal(struct phub__world *world, uint32_t from, uint32_t to)
 {
     struct phub__sim_path *path = path_of(world, from, to);
-    struct phub__sim_frame *frame = path->stuck;
+    struct phub__sim_frame *frame;
     uint64_t at = world->now;
 
-    path->cut = 0;
-    path->stuck = path->stuck_tail = NULL;
+    if (path->cut == NULL)
+        return;
+    frame = path->cut->stuck;
+    free(path->cut);
+    path->cut = NULL;
     while (frame != NULL) {
         struct phub__sim_frame *next = frame->next;
 

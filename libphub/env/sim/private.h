@@ -144,13 +144,19 @@ struct phub__sim_node {
     struct phub__sim_guard *guard;
 };
 
+struct phub__sim_cut {
+    uint64_t since;
+    int held;
+    struct phub__sim_frame *stuck, *stuck_tail; /* wait for it to end */
+};
+
+/* One line of the cache: each frame takes another path. */
+#define PHUB__SIM_LINE 64u
 struct phub__sim_path {
-    struct phub__sim_random random;
+    _Alignas(PHUB__SIM_LINE) struct phub__sim_random random;
     uint64_t free_at;                   /* the wire is taken until then */
-    int cut, held;
-    uint64_t cut_since;
-    struct phub__sim_frame *stuck, *stuck_tail; /* wait for the cut to end */
     struct phub__sim_net *net;          /* its own, or NULL: the world's */
+    struct phub__sim_cut *cut;          /* NULL: there is none */
 };
 
 struct phub__sim_name {
@@ -204,6 +210,8 @@ struct phub__world {
 
 /* --- world.c -------------------------------------------------------------- */
 void *phub__sim_alloc(size_t count, size_t size);
+/* The same, from the beginning of a line of the cache on. */
+void *phub__sim_alloc_lines(size_t count, size_t size);
 void *phub__sim_grow(void *old, size_t count, size_t size);
 char *phub__sim_text(const char *text, size_t size);
 void phub__sim_mix(struct phub__world *world, uint64_t value);

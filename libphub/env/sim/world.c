@@ -25,6 +25,16 @@ void *phub__sim_alloc(size_t count, size_t size)
     return memory;
 }
 
+void *phub__sim_alloc_lines(size_t count, size_t size)
+{
+    size_t lines = (count * size + PHUB__SIM_LINE - 1) / PHUB__SIM_LINE;
+    void *memory = aligned_alloc(PHUB__SIM_LINE, lines * PHUB__SIM_LINE);
+
+    phub__assert(memory != NULL);
+    memset(memory, 0, lines * PHUB__SIM_LINE);
+    return memory;
+}
+
 void *phub__sim_grow(void *old, size_t count, size_t size)
 {
     void *memory = realloc(old, count * size);
