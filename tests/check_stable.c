@@ -244,6 +244,75 @@ START_TEST(who_has_dropped_a_record_knows_all_that_it_overtook)
 }
 END_TEST
 
+static struct phub__registry *three[3];
+
+/* All have what two of them wrote, and have met all. */
+static void three_new(void)
+{
+    int i, k;
+
+    for (i = 0; i < 3; i++)
+        three[i] = registry_new((uint64_t)i + 1, 1, NULL, NULL);
+    ck_assert_int_eq(start_durable(three[0], "x"), 0);
+    ck_assert_int_eq(start_durable(three[1], "y"), 0);
+    for (i = 0; i < 9; i++)
+        for (k = 0; k < 3; k++)
+            exchange(three[k], three[(k + 1) % 3]);
+    ck_assert(equal(three[0], three[1]) && equal(three[0], three[2]));
+}
+
+/* The first hears the others; does a round of its end? */
+static bool three_round(void)
+{
+    uint64_t rounds = three[0]->rounds;
+
+    (void)equal(three[0], three[1]);
+    (void)equal(three[0], three[2]);
+    return three[0]->rounds != rounds;
+}
+
+static void three_free(void)
+{
+    int i;
+
+    for (i = 0; i < 3; i++)
+        phub__registry_free(&three[i]);
+}
+
+START_TEST(a_round_waits_for_what_was_not_seen_here)
+{
+    int i;
+
+    three_new();
+    ck_assert(three_round());
+    ck_assert_int_eq(start_durable(three[1], "z"), 0);
+    for (i = 0; three_round(); i++)   /* the last one aims at z */
+        ck_assert_int_lt(i, 3);
+    for (i = 0; i < 3; i++)
+        ck_assert(!three_round());
+    exchange(three[0], three[1]);
+    exchange(three[0], three[2]);
+    ck_assert(three_round());
+    three_free();
+}
+END_TEST
+
+START_TEST(a_round_waits_for_what_is_not_kept_here)
+{
+    three_new();
+    ck_assert(three_round());
+    ck_assert(three_round());
+    phub__registry_keep_due(three[0]);
+    ck_assert(!three_round());
+    ck_assert(!three_round());
+    phub__registry_keep_begin(three[0]);
+    phub__registry_keep_end(three[0], true);
+    (void)phub__registry_stable(three[0], 100);
+    ck_assert(three_round());
+    three_free();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("stable");
@@ -260,6 +329,8 @@ int main(void)
     tcase_add_test(tc, what_has_not_reached_the_disk_counts_for_no_stop);
     tcase_add_test(tc, what_is_kept_lets_stops_go);
     tcase_add_test(tc, who_has_dropped_a_record_knows_all_that_it_overtook);
+    tcase_add_test(tc, a_round_waits_for_what_was_not_seen_here);
+    tcase_add_test(tc, a_round_waits_for_what_is_not_kept_here);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

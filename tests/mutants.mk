@@ -16,7 +16,8 @@ mutants_tests = tests/check_balancer$(EXEEXT) \
 	tests/check_handover$(EXEEXT) tests/check_keeper$(EXEEXT) \
 	tests/check_move$(EXEEXT) tests/check_order$(EXEEXT) \
 	tests/check_registry$(EXEEXT) tests/check_return$(EXEEXT) \
-	tests/check_session$(EXEEXT) tests/check_switch$(EXEEXT)
+	tests/check_session$(EXEEXT) tests/check_stable$(EXEEXT) \
+	tests/check_switch$(EXEEXT)
 
 # Ten minutes on two cores; MUTANTS="NAME..." for some.
 mutants: tools/phub-sim$(EXEEXT) $(plugin_LTLIBRARIES) \

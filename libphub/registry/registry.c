@@ -144,6 +144,7 @@ uint64_t phub__registry_epoch_max(const struct phub__registry *registry)
 void phub__registry_touched(struct phub__registry *registry)
 {
     registry->digest = 0;
+    registry->covers = false;
     phub__buf_unref(&registry->summary);
 }
 

@@ -306,10 +306,14 @@ void phub__registry_keep_end(struct phub__registry *registry, bool done)
 
 /* --- rounds ---------------------------------------------------------------------- */
 
-static bool own_covers(const struct phub__registry *registry)
+/* What was seen only grows: asked for every summary, it is looked at again
+ * when something was written or the targets are others. */
+static bool own_covers(struct phub__registry *registry)
 {
     uint32_t i;
 
+    if (registry->covers)
+        return true;
     for (i = 0; i < registry->authors.count; i++) {
         const struct phub__author *author = registry->authors.at[i];
 
@@ -317,6 +321,7 @@ static bool own_covers(const struct phub__registry *registry)
             !phub__ranges_covers(own_kept(registry, author), &author->target))
             return false;
     }
+    registry->covers = registry->depth == 0;
     return true;
 }
 
@@ -343,6 +348,7 @@ static void round_end(struct phub__registry *registry)
     }
     for (i = 0; i < registry->index.nodes_count; i++)
         registry->index.nodes[i]->reported = false;
+    registry->covers = false;
     registry->rounds++;
     registry->record_cursor = (struct phub__dot){ 0, 0, 0 };
     registry->records_due = true;
