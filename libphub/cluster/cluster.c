@@ -157,9 +157,8 @@ static int add_self(struct phub__cluster *c,
         .name = bytes_of(self->name), .endpoint = bytes_of(self->endpoint),
         .zone = bytes_of(self->zone), .labels = bytes_of(self->labels),
     };
-    struct phub__entry *e;
 
-    return phub__members_add(&c->members, &news, c->now_ns, &e);
+    return phub__members_add(&c->members, &news, c->now_ns, &c->me);
 }
 
 int phub__cluster_new(const struct phub__cluster_self *self,
@@ -235,10 +234,7 @@ void phub__cluster_free(struct phub__cluster **cluster)
 
 struct phub__entry *phub__cluster_me(const struct phub__cluster *c)
 {
-    struct phub__entry *me = phub__members_find(&c->members, c->node);
-
-    assert(me != NULL);
-    return me;
+    return c->me;
 }
 
 void phub__cluster_wake(struct phub__cluster *c, uint64_t at_ns)

@@ -285,6 +285,7 @@ static int update(struct phub__cluster *c, struct phub__entry *e,
     bool same = e->pub.boot == news->boot;
     int rc = phub__member_update(e, news);
 
+    c->members.version++;
     if (rc != 0 || e->pub.weight == before)
         return rc;
     c->weights_version++;

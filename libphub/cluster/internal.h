@@ -4,7 +4,8 @@
  * cluster.c owns the whole, makes views and hands out events; gossip.c
  * decides what news does to the table and spreads it; swim.c probes; join.c
  * finds and lets in; grant.c keeps the promises.  Entries may leave the table
- * whenever one is added, so nobody keeps a pointer to one: node ids are kept.
+ * whenever one is added, so nobody keeps a pointer to one but to our own: node
+ * ids are kept.
  *
  * Timers.  Each part has a tick that does what is due and calls
  * phub__cluster_wake() for what comes next; nothing else arms the timer. */
@@ -83,6 +84,7 @@ struct phub__seed {
 struct phub__join {
     struct phub__seed *seeds;
     uint32_t seeds_count;
+    uint64_t seeds_in;        /* all were, at that version of the members */
     uint64_t lost_ns;         /* no lost member is tried before */
     uint64_t secret;          /* of our cookies and nonces */
     uint64_t stranger_ns;     /* when a stranger's ping may be answered */
@@ -146,6 +148,7 @@ struct phub__cluster {
     uint64_t start_ns;
     uint64_t due_ns;                     /* but for open probes */
     struct phub__members members;
+    struct phub__entry *me;              /* of them; never dropped: we live */
     uint32_t weight;                     /* ours, while we take children */
     uint64_t weights_version;
     struct phub_view *view;

@@ -158,14 +158,20 @@ static bool seed_is_in(struct phub__cluster *c, const struct phub__seed *s)
         || phub__members_at(&c->members, s->endpoint) != NULL;
 }
 
+/* Once all are in, none is looked up again before some member changes. */
 static void tick_seeds(struct phub__cluster *c)
 {
+    uint32_t in = 0;
+
+    if (c->join.seeds_in == c->members.version)
+        return;
     for (uint32_t i = 0; i < c->join.seeds_count; i++) {
         struct phub__seed *s = &c->join.seeds[i];
 
         if (seed_is_in(c, s)) {
             s->wait_ns = phub__cluster_ms(c->params.join_retry);
             s->next_ns = 0;
+            in++;
             continue;
         }
         if (c->now_ns >= s->next_ns) {
@@ -174,6 +180,8 @@ static void tick_seeds(struct phub__cluster *c)
         }
         phub__cluster_wake(c, s->next_ns);
     }
+    if (in == c->join.seeds_count)
+        c->join.seeds_in = c->members.version;
 }
 
 /* Its time is set: nobody's comes earlier than lost_ns. */
@@ -320,6 +328,7 @@ int phub__cluster_start(struct phub__cluster *c, const char *const *seeds,
     free(c->join.seeds);
     c->join.seeds = list;
     c->join.seeds_count = seeds_count;
+    c->join.seeds_in = 0;
     c->now_ns = now_ns;
     if (!c->started) {
         c->start_ns = now_ns;
@@ -547,8 +556,10 @@ static bool from_ourselves(struct phub__cluster *c,
     if (n->boot != c->boot
         || !same(n->endpoint, bytes_of(phub__cluster_me(c)->pub.endpoint)))
         return false;
-    if (seed != NULL)
+    if (seed != NULL) {
         seed->node = c->node;
+        c->join.seeds_in = 0;
+    }
     return true;
 }
 
@@ -638,8 +649,10 @@ int phub__join_in_answer(struct phub__cluster *c,
     if (n->node == c->node)
         return PHUB_EREFUSED;
     seed = seed_at(c, m->endpoint);
-    if (seed != NULL)
+    if (seed != NULL) {
         seed->node = n->node;
+        c->join.seeds_in = 0;
+    }
     c->join.refusal[0] = '\0';
     come_back(c, m);
     rc = phub__gossip_apply(c, n, from->node);

@@ -63,7 +63,8 @@ struct phub__members {
     uint32_t in_state[PHUB__MEMBER_LEFT + 1];
     struct phub__entry **table;  /* the same by a hash of node */
     uint32_t table_size;         /* a power of 2, above twice count */
-    uint64_t version;            /* grows when a state changes */
+    uint64_t version;            /* from 1; grows when a state, a boot or an
+                                  * endpoint changes, or who is there */
 };
 
 enum phub__verdict {
