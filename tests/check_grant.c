@@ -285,6 +285,54 @@ START_TEST(between_two_sets_a_lease_takes_both)
 }
 END_TEST
 
+/* Of three voters two know what the majority decided; with two new ones they
+ * are five, and the third and these are a majority that may not know it. */
+START_TEST(new_voters_are_left_out_on_both_sides)
+{
+    struct phub__voter voters[5];
+    struct phub__lease_mode mode = { .majority = true, .voters = voters,
+                                     .voters_count = 5, .version = 1 };
+    struct phub__cluster *c;
+    uint64_t ids[5];
+    struct sim sim;
+
+    started(&sim, 1, 5, true);
+    c = sim.nodes[0].cluster;
+    for (uint32_t i = 0; i < 5; i++) {
+        ids[i] = sim.nodes[i].self.node;
+        voters[i] = (struct phub__voter){ ids[i], { 1, 0 } };
+    }
+    ck_assert_int_eq(phub__cluster_lease_mode(c, &mode,
+                                              sim_local_ns(&sim.nodes[0])),
+                     0);
+    ck_assert(phub__cluster_majority(c, ids + 2, 3));
+    ck_assert(!phub__cluster_majority_but(c, ids + 2, 1, ids + 3, 2));
+    ck_assert(phub__cluster_majority_but(c, ids + 1, 2, ids + 3, 2));
+    ck_assert(!phub__cluster_majority(c, ids + 1, 2));
+    /* One of the new ones is not here: it counts as missing. */
+    ck_assert(!phub__cluster_majority_but(c, ids + 1, 2, ids + 3, 1));
+    ck_assert(phub__cluster_majority_but(c, ids, 3, ids + 3, 1));
+    ck_assert(!phub__cluster_majority_but(c, ids, 0, ids, 5));
+    /* And of each of two sets, if there are two. */
+    for (uint32_t i = 0; i < 5; i++)
+        voters[i] = (struct phub__voter){ ids[i], { i < 3, 1 } };
+    mode.version = 2;
+    ck_assert_int_eq(phub__cluster_lease_mode(c, &mode,
+                                              sim_local_ns(&sim.nodes[0])),
+                     0);
+    ck_assert(phub__cluster_majority_but(c, ids + 1, 2, ids + 3, 2));
+    ck_assert(!phub__cluster_majority_but(c, ids + 2, 1, ids + 3, 2));
+    /* A number does not say who they are: all count. */
+    mode = (struct phub__lease_mode){ .majority = true, .electorate = 5 };
+    ck_assert_int_eq(phub__cluster_lease_mode(c, &mode,
+                                              sim_local_ns(&sim.nodes[0])),
+                     0);
+    ck_assert(phub__cluster_majority_but(c, ids + 2, 1, ids + 3, 2));
+    ck_assert(!phub__cluster_majority_but(c, ids + 2, 1, ids + 3, 1));
+    sim_fini(&sim);
+}
+END_TEST
+
 START_TEST(who_knows_later_voters_does_not_count)
 {
     struct phub__voter voters[3];
@@ -713,6 +761,7 @@ static Suite *suite(void)
     tcase_add_test(t, a_lease_takes_more_than_half_of_the_weight);
     tcase_add_test(t, who_outweighs_all_others_needs_nobody);
     tcase_add_test(t, between_two_sets_a_lease_takes_both);
+    tcase_add_test(t, new_voters_are_left_out_on_both_sides);
     tcase_add_test(t, who_knows_later_voters_does_not_count);
     tcase_add_test(t, nobody_replaces_who_still_runs_without_a_partition);
     tcase_add_test(t, who_is_well_keeps_its_lease);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/synced.h"
 #include "sim/judge.h"
 
 static struct sim_case *c;
@@ -74,6 +75,31 @@ START_TEST(a_choice_that_has_no_answer_yet_is_not_judged)
     sim_run(c, 3000);
     sim_switch(c, 1, PHUB_KIND_SYNC, "pubsub", NULL, 0);
     ck_assert(!c->chosen[PHUB_KIND_SYNC].known);
+    sim_case_free(&c);
+}
+END_TEST
+
+/* --- what people are told ------------------------------------------------------ */
+
+START_TEST(who_lacks_a_majority_says_so)
+{
+    static const char *const params[] = { "initial_size=3" };
+    struct sim_options options;
+    char text[256];
+
+    sim_options_init(&options, 3);
+    options.strategies[PHUB_KIND_PARTITION] =
+        (struct phub__strategy_option){ "majority_quorum", params, 1 };
+    c = sim_case_new(&options);
+    sim_boot(c, 0, 2);
+    sim_run(c, 5000);
+    phub__hub_unknowing(sim_daemon(c, 0)->hub, text, sizeof(text));
+    ck_assert_str_eq(text, "node 'n0' sees 2 nodes, and these are not yet a "
+                     "majority of what partition strategy 'majority_quorum' "
+                     "counts");
+    sim_boot(c, 2, 3);
+    sim_run(c, 8000);
+    ck_assert(!phub__synced_outvoted(sim_daemon(c, 0)->hub));
     sim_case_free(&c);
 }
 END_TEST
@@ -257,6 +283,7 @@ int main(void)
     tcase_add_test(t, a_choice_that_has_no_answer_yet_is_not_judged);
     tcase_add_loop_test(t, no_answer_in_a_calm_hub_is_told_whatever_was_before,
                         0, 2);
+    tcase_add_test(t, who_lacks_a_majority_says_so);
     tcase_add_loop_test(
         t, a_durable_child_is_wanted_until_all_disks_that_had_it_are_lost, 0,
         2);

@@ -395,6 +395,11 @@ void phub__cluster_lease_now(const struct phub__cluster *cluster,
  * set?  Are all voters among them (also if only their number is known)? */
 bool phub__cluster_majority(const struct phub__cluster *cluster,
                             const uint64_t *nodes, uint32_t count);
+/* The same among the voters that are not one of others. */
+bool phub__cluster_majority_but(const struct phub__cluster *cluster,
+                                const uint64_t *nodes, uint32_t count,
+                                const uint64_t *others,
+                                uint32_t others_count);
 bool phub__cluster_all_voters(const struct phub__cluster *cluster,
                               const uint64_t *nodes, uint32_t count);
 

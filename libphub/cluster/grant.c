@@ -549,6 +549,40 @@ bool phub__cluster_majority(const struct phub__cluster *c,
     return true;
 }
 
+/* A number of voters does not say who is one: then others count as well. */
+static bool is_majority_but(const struct phub__rule *g, const uint64_t *nodes,
+                            uint32_t count, const uint64_t *others,
+                            uint32_t others_count)
+{
+    for (int set = 0; set < 2; set++) {
+        uint64_t weight = weight_among(g, nodes, count, set);
+        uint64_t rest = g->weight[set], but =
+            weight_among(g, others, others_count, set);
+
+        if (g->voters_count == 0)
+            weight += but;
+        else
+            rest -= but;
+        if (g->weight[set] != 0 && 2 * weight <= rest)
+            return false;
+    }
+    return true;
+}
+
+bool phub__cluster_majority_but(const struct phub__cluster *c,
+                                const uint64_t *nodes, uint32_t count,
+                                const uint64_t *others, uint32_t others_count)
+{
+    const struct phub__grant *g = &c->grant;
+
+    for (uint32_t i = 0; i < g->rules_count; i++)
+        if (g->rules[i].majority
+            && !is_majority_but(&g->rules[i], nodes, count, others,
+                                others_count))
+            return false;
+    return true;
+}
+
 static bool is_all(const struct phub__rule *g, const uint64_t *nodes,
                    uint32_t count)
 {

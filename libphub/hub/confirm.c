@@ -23,7 +23,16 @@
  * A voter that has started again has forgotten rows that are not durable.  It
  * says that it is recovering until it is complete in a view whose voters that
  * are not recovering are a majority, or that has all voters (the recovery of
- * Viewstamped Replication, Liskov and Cowling 2012); synced.c. */
+ * Viewstamped Replication, Liskov and Cowling 2012); synced.c.
+ *
+ * So does one at its first start.  It has forgotten nothing, but the voters
+ * after it came may have a majority without one that knows what a majority of
+ * those before had: of three, two know it, and then there are five.  What it
+ * needs to be as good as they is what a majority of the voters without such new
+ * ones has, so these are left out on both sides of the sum; else the three,
+ * one of whom is lost while the fourth comes, would wait for that one.  It is
+ * what a server of Raft gets before it counts (Ongaro and Ousterhout 2014,
+ * section 6: the log up to its configuration). */
 #include "config.h"
 
 #include <string.h>

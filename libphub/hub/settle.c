@@ -84,6 +84,11 @@ void phub__hub_unknowing(const struct phub__hub *hub, char *text, size_t max)
     if (waits_to_be_let_in(hub))
         snprintf(text, max, "the others do not let node '%s' in yet: its name "
                  "is in use", hub->name);
+    else if (phub__synced_outvoted(hub))
+        snprintf(text, max, "node '%s' sees %u nodes, and these are not yet a "
+                 "majority of what partition strategy '%s' counts", hub->name,
+                 phub__view_count(phub__hub_view(hub)),
+                 hub->strategies[PHUB_KIND_PARTITION]->name);
     else
         snprintf(text, max, "node '%s' does not know all rows yet",
                  hub->name);

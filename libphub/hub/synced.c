@@ -74,7 +74,7 @@ int phub__synced_new(struct phub__hub *hub)
     hub->synced = synced;
     if (synced == NULL)
         return PHUB_ENOMEM;
-    synced->recovering = hub->boot != 1; /* else it has forgotten nothing */
+    synced->recovering = 1;
     synced->partial = PHUB__PARTIAL;
     synced->tell_timer = hub->env->timer_new(hub->env, tell_fired, hub);
     synced->ask_timer = hub->env->timer_new(hub->env, ask_fired, hub);
@@ -100,6 +100,14 @@ void phub__synced_free(struct phub__hub *hub)
     phub__lost_free(hub->synced);
     phub__free(hub->synced);
     hub->synced = NULL;
+}
+
+int phub__synced_outvoted(const struct phub__hub *hub)
+{
+    return phub__hub_majority(hub) &&
+           (hub->synced->complete
+                ? hub->lease_boot_ns <= hub->env->boot_ns(hub->env)
+                : hub->synced->outvoted);
 }
 
 int phub__synced_complete(const struct phub__hub *hub)
@@ -366,32 +374,38 @@ static void company(struct phub__hub *hub)
 }
 
 /* Under a majority strategy: voters of a majority have forgotten nothing since
- * they were complete, or there is no voter that could know more (confirm.c). */
+ * they were complete, those aside that have never been; or there is no voter
+ * that could know more (confirm.c). */
 static int recovered(struct phub__hub *hub)
 {
     struct phub__synced *synced = hub->synced;
     struct phub_view *view = phub__hub_view(hub);
-    uint32_t i, count = 0, all = 0;
-    uint64_t *nodes, *members;
+    uint32_t i, size = phub__view_count(view), count = 0, fresh_count = 0;
+    uint64_t *nodes, *members, *fresh;
     int good;
 
     if (!phub__hub_majority(hub))
         return 1;
-    nodes = phub__calloc(2 * phub__view_count(view), sizeof *nodes);
+    nodes = phub__calloc(3 * (size_t)size, sizeof *nodes);
     if (nodes == NULL)
         return 0;
-    members = nodes + phub__view_count(view);
-    for (i = 0; i < phub__view_count(view); i++) {
-        uint64_t node = phub__view_at(view, i)->id;
-        const struct phub__heard *heard = phub__heard_find(synced, node);
+    members = nodes + size;
+    fresh = members + size;
+    for (i = 0; i < size; i++) {
+        const struct phub_view_node *node = phub__view_at(view, i);
+        const struct phub__heard *heard =
+            phub__heard_find(synced, node->id);
 
-        members[all++] = node;
-        if (node == hub->node ? !synced->recovering
-                              : heard != NULL && !heard->recovering)
-            nodes[count++] = node;
+        members[i] = node->id;
+        if (node->id == hub->node ? !synced->recovering
+                                  : heard != NULL && !heard->recovering)
+            nodes[count++] = node->id;
+        else if (node->boot == 1)
+            fresh[fresh_count++] = node->id;
     }
-    good = phub__cluster_majority(hub->cluster, nodes, count) ||
-           phub__cluster_all_voters(hub->cluster, members, all);
+    good = phub__cluster_majority_but(hub->cluster, nodes, count, fresh,
+                                      fresh_count) ||
+           phub__cluster_all_voters(hub->cluster, members, size);
     phub__free(nodes);
     if (good && synced->recovering) {
         synced->recovering = 0;
@@ -442,7 +456,8 @@ static void evaluate(struct phub__hub *hub)
             return;
         }
     }
-    if (!recovered(hub) || deserted(hub))
+    synced->outvoted = !recovered(hub);
+    if (synced->outvoted || deserted(hub))
         return;
     if (synced->behind &&
         synced->told_digest != phub__registry_digest(hub->registry))

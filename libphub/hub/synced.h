@@ -39,6 +39,8 @@ void phub__synced_rows_applied(struct phub__hub *hub);
 void phub__synced_absent(struct phub__hub *hub, uint64_t node);
 /* This registry covers those of all members of this view. */
 int phub__synced_complete(const struct phub__hub *hub);
+/* What this node lacks is members that make a majority. */
+int phub__synced_outvoted(const struct phub__hub *hub);
 /* May a name that is not in this registry be one that somebody runs? */
 enum phub__partial {
     PHUB__WHOLE,                /* no node that is away can know of one */

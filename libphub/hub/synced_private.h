@@ -59,6 +59,7 @@ struct phub__synced {
     int paused;                  /* for once, in this view, before more were */
     uint32_t evaluated;          /* so many of the view are covered */
     int complete, ever, stale;
+    int outvoted;                /* not complete for want of a majority */
     uint64_t lapsed_ns;          /* when it became stale */
     uint64_t recovering;         /* 1: it may have forgotten rows (majority) */
     enum phub__partial partial;
