@@ -146,8 +146,9 @@ static int strategies_equal(struct sim_case *c, uint32_t kind, char *text,
     return 1;
 }
 
-/* Who said that a node was forgotten may have been alone, and be lost itself
- * since: forgotten, or with its disk.  Then, if nobody has heard, it is not. */
+/* Who said that a node was forgotten may have been alone, or with one other,
+ * and be away since, be forgotten itself or have lost its disk.  Then, if
+ * nobody who runs has heard, it is not known. */
 static int nobody_left(struct sim_case *c, uint32_t forgotten)
 {
     uint64_t told = c->told[forgotten];
@@ -156,7 +157,7 @@ static int nobody_left(struct sim_case *c, uint32_t forgotten)
     for (uint32_t i = 0; i < c->options.nodes; i++) {
         const struct sim_daemon *daemon = sim_daemon(c, i);
 
-        if (c->node_ids[i] == told)
+        if (c->node_ids[i] == told && daemon != NULL)
             lost = 0;
         if (daemon != NULL && phub__registry_is_forgotten(
                 daemon->hub->registry, c->forgotten[forgotten]))
