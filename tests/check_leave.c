@@ -278,6 +278,39 @@ START_TEST(a_drain_and_a_lack_of_strategies_are_two_things)
 }
 END_TEST
 
+/* Others come meanwhile, and hear of it as one that takes none. */
+START_TEST(who_takes_children_again_gets_as_many_as_before)
+{
+    int yes = 1, no = 0;
+    uint32_t at;
+
+    begin("coldswap", "sim state freeze");
+    hubs_do(&hubs, target, lacks, &yes);
+    (void)hubs_add(&hubs);
+    hubs_settle(&hubs);
+    for (at = 0; at < 4; at++) {
+        struct phub__hub *hub = hubs_hub(&hubs, at);
+        struct phub_view *view = phub__hub_view(hub);
+        uint32_t index = phub__view_index(view, hubs.ids[target]);
+
+        ck_assert_uint_ne(index, PHUB__VIEW_NONE);
+        ck_assert_uint_eq(phub__view_at(view, index)->weight, 1000);
+        ck_assert(!phub__place_takes(hub, hubs.ids[target]));
+    }
+    hubs_do(&hubs, target, lacks, &no);
+    hubs_run(&hubs, 2000);
+    for (uint32_t i = 0; i < 20; i++) {
+        char id[8];
+
+        snprintf(id, sizeof id, "d%u", i);
+        hubs_start_send(&hubs, home, id, "sim", &hubs_last);
+        hubs_wait(&hubs, &hubs_last);
+    }
+    ck_assert_uint_ne(hubs_hub(&hubs, target)->counters.starts, 0);
+    hubs_free(&hubs);
+}
+END_TEST
+
 START_TEST(nothing_is_placed_on_a_drained_node_by_those_who_know)
 {
     struct hubs_result result = { .done = 0 };
@@ -349,6 +382,7 @@ int main(void)
         tc, what_comes_back_goes_on_although_nobody_was_there_for_a_while);
     tcase_add_test(tc, a_drain_in_vain_does_not_undo_an_earlier_one);
     tcase_add_test(tc, a_drain_and_a_lack_of_strategies_are_two_things);
+    tcase_add_test(tc, who_takes_children_again_gets_as_many_as_before);
     tcase_add_test(tc, nothing_is_placed_on_a_drained_node_by_those_who_know);
     tcase_add_test(tc, what_a_drained_node_is_made_home_of_goes_on);
     tcase_add_loop_test(tc, what_is_on_its_way_to_a_node_is_drained_too, 0,

@@ -153,7 +153,7 @@ static int add_self(struct phub__cluster *c,
     struct phub__news news = {
         .node = self->node, .boot = self->boot, .full = true,
         .state = PHUB__MEMBER_ALIVE,
-        .weight = c->weight,
+        .weight = self->weight == 0 ? 1000 : self->weight,
         .name = bytes_of(self->name), .endpoint = bytes_of(self->endpoint),
         .zone = bytes_of(self->zone), .labels = bytes_of(self->labels),
     };
@@ -182,7 +182,6 @@ int phub__cluster_new(const struct phub__cluster_self *self,
     c->io = *io;
     c->node = self->node;
     c->boot = self->boot;
-    c->weight = self->weight == 0 ? 1000 : self->weight;
     c->protocol_min = self->protocol_min;
     c->protocol_max = self->protocol_max;
     memcpy(c->hub_id, self->hub_id, strlen(self->hub_id));
@@ -525,15 +524,15 @@ void phub__cluster_leave(struct phub__cluster *c, uint64_t now_ns)
 void phub__cluster_takes(struct phub__cluster *c, bool takes, uint64_t now_ns)
 {
     enter(c, now_ns);
-    phub__gossip_weight(c, takes ? c->weight : 0);
+    phub__gossip_takes(c, takes);
     phub__change_flush(c);
 }
 
 /* --- asking ----------------------------------------------------------------------*/
 
-uint64_t phub__cluster_weights_version(const struct phub__cluster *c)
+uint64_t phub__cluster_takers_version(const struct phub__cluster *c)
 {
-    return c->weights_version;
+    return c->takers_version;
 }
 
 uint32_t phub__cluster_member_count(const struct phub__cluster *c)

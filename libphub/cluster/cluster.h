@@ -285,7 +285,7 @@ void phub__cluster_link_lost(struct phub__cluster *cluster, uint64_t node,
 void phub__cluster_leave(struct phub__cluster *cluster, uint64_t now_ns);
 
 /* Say whether this node takes children; it does until it says otherwise.  That
- * it does not is told to all as a weight of 0, by a higher incarnation. */
+ * it does not is told to all, by a higher incarnation. */
 void phub__cluster_takes(struct phub__cluster *cluster, bool takes,
                          uint64_t now_ns);
 
@@ -310,7 +310,8 @@ struct phub__member {
     uint64_t heard_ns;      /* last answer of its own; 0 = never */
     uint64_t rtt_ns;        /* of the last direct probe; 0 = unknown */
     enum phub__member_state state;
-    uint32_t weight;        /* permille; 0: it takes no children */
+    uint32_t weight;        /* permille */
+    bool drained;           /* it takes no children */
     uint32_t probes_failed; /* since boot of ours */
     const char *name;       /* all that a MEMBER event has of the texts; */
     const char *endpoint;   /* these are empty there */
@@ -324,8 +325,8 @@ const struct phub__member *
 phub__cluster_member_at(const struct phub__cluster *cluster, uint32_t index);
 const struct phub__member *
 phub__cluster_member(const struct phub__cluster *cluster, uint64_t node);
-/* Grows whenever a member's weight becomes another. */
-uint64_t phub__cluster_weights_version(const struct phub__cluster *cluster);
+/* Grows whenever a member begins to take children, or takes none any more. */
+uint64_t phub__cluster_takers_version(const struct phub__cluster *cluster);
 
 /* Why the last join of ours was refused, or "" (and again "" once one has
  * been accepted). */

@@ -213,14 +213,14 @@ static void refute(struct phub__cluster *c, uint64_t incarnation)
     phub__gossip_spread(c, me);
 }
 
-void phub__gossip_weight(struct phub__cluster *c, uint32_t weight)
+void phub__gossip_takes(struct phub__cluster *c, bool takes)
 {
     struct phub__entry *me = phub__cluster_me(c);
 
-    if (c->left || me->pub.weight == weight)
+    if (c->left || me->pub.drained == !takes)
         return;
-    me->pub.weight = weight;
-    c->weights_version++;
+    me->pub.drained = !takes;
+    c->takers_version++;
     refute(c, me->pub.incarnation);
 }
 
@@ -281,17 +281,16 @@ static int added(struct phub__cluster *c, const struct phub__news *news)
 static int update(struct phub__cluster *c, struct phub__entry *e,
                   const struct phub__news *news)
 {
-    uint32_t before = e->pub.weight;
-    bool same = e->pub.boot == news->boot;
+    bool before = e->pub.drained, same = e->pub.boot == news->boot;
     int rc = phub__member_update(e, news);
 
     c->members.version++;
-    if (rc != 0 || e->pub.weight == before)
+    if (rc != 0 || e->pub.drained == before)
         return rc;
-    c->weights_version++;
-    if (same && (before == 0 || e->pub.weight == 0))
-        phub__cluster_note(c, e, e->pub.state, before == 0
-                               ? "takes children again" : "drained");
+    c->takers_version++;
+    if (same)
+        phub__cluster_note(c, e, e->pub.state,
+                           before ? "takes children again" : "drained");
     return 0;
 }
 
@@ -510,7 +509,7 @@ static uint64_t list_hash(const struct phub__cluster *c)
         const struct phub__entry *e = c->members.entries[i];
         const uint64_t said[] = { e->pub.node, e->pub.boot,
                                   e->pub.incarnation, e->pub.weight,
-                                  (uint64_t)e->pub.state };
+                                  e->pub.drained, (uint64_t)e->pub.state };
 
         if (phub__member_live(e))
             sum += XXH3_64bits(said, sizeof said);

@@ -149,8 +149,7 @@ struct phub__cluster {
     uint64_t due_ns;                     /* but for open probes */
     struct phub__members members;
     struct phub__entry *me;              /* of them; never dropped: we live */
-    uint32_t weight;                     /* ours, while we take children */
-    uint64_t weights_version;
+    uint64_t takers_version;
     struct phub_view *view;
     struct phub__changes now;
     struct phub__changes settling;
@@ -232,7 +231,7 @@ void phub__gossip_forget(struct phub__cluster *c, struct phub__entry *e);
 /* Take the news of a message: all of it from a live member, only what it
  * says of itself from one that is lost. */
 /* Our own, to be told to all. */
-void phub__gossip_weight(struct phub__cluster *c, uint32_t weight);
+void phub__gossip_takes(struct phub__cluster *c, bool takes);
 void phub__gossip_take(struct phub__cluster *c, uint64_t from,
                        const struct phub__message *m);
 /* Tell an old self, or a copy, at an endpoint that there is a newer one. */

@@ -260,7 +260,8 @@ int phub__member_update(struct phub__entry *entry,
         if (at == NULL)
             return PHUB_ENOMEM;
         entry->texts = at;
-        entry->pub.weight = news->weight;
+        entry->pub.weight = news->weight & ~PHUB__WEIGHT_DRAINED;
+        entry->pub.drained = (news->weight & PHUB__WEIGHT_DRAINED) != 0;
         at = put_text(&entry->pub.name, PHUB_NODE_NAME_MAX, news->name, at);
         at = put_text(&entry->pub.endpoint, PHUB_ENDPOINT_MAX, news->endpoint,
                       at);
@@ -286,7 +287,8 @@ void phub__member_news(const struct phub__entry *entry, bool full,
     news->boot = entry->pub.boot;
     news->incarnation = entry->pub.incarnation;
     news->state = entry->pub.state;
-    news->weight = entry->pub.weight;
+    news->weight = entry->pub.weight
+                 | (entry->pub.drained ? PHUB__WEIGHT_DRAINED : 0);
     if (news->state == PHUB__MEMBER_SUSPECT && entry->confirmers_count > 0)
         news->from = entry->confirmers[0];
     news->full = full;

@@ -19,13 +19,16 @@ struct phub__news {
     uint64_t incarnation;
     uint64_t from;             /* who suspects it; 0 = the sender */
     enum phub__member_state state;
-    uint32_t weight;
+    uint32_t weight;           /* and PHUB__WEIGHT_DRAINED */
     bool full;                 /* the texts are there */
     struct phub_bytes name;    /* borrowed */
     struct phub_bytes endpoint;
     struct phub_bytes zone;
     struct phub_bytes labels;
 };
+
+/* A bit of the weight in a record: it takes no children. */
+#define PHUB__WEIGHT_DRAINED 0x80000000u
 
 /* What each probe looks at comes first. */
 struct phub__entry {

@@ -52,7 +52,7 @@ static void announce(void *arg)
     const struct phub__member *self =
         phub__cluster_member(hub->cluster, hub->node);
 
-    if ((self->weight == 0) == (hub->draining != 0))
+    if (self->drained == (hub->draining != 0))
         return;
     phub__cluster_takes(hub->cluster, !hub->draining,
                         hub->env->boot_ns(hub->env));

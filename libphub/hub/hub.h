@@ -129,7 +129,7 @@ struct phub__counters {
 struct phub__takers {
     struct phub_view *of;      /* counted, both; NULL: not asked yet */
     struct phub_view *fewer;   /* NULL: all, or nobody */
-    uint64_t version;          /* of the weights then */
+    uint64_t version;          /* of who takes them, then */
 };
 
 struct phub__hub {

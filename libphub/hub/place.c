@@ -127,7 +127,7 @@ int phub__place_takes(const struct phub__hub *hub, uint64_t node)
     const struct phub__member *member =
         phub__cluster_member(hub->cluster, node);
 
-    return member == NULL || member->weight != 0;
+    return member == NULL || !member->drained;
 }
 
 struct phub_view *phub__place_takers(struct phub__hub *hub,
@@ -135,7 +135,7 @@ struct phub_view *phub__place_takers(struct phub__hub *hub,
                                      uint64_t home)
 {
     struct phub__takers *known = &hub->takers;
-    uint64_t version = phub__cluster_weights_version(hub->cluster);
+    uint64_t version = phub__cluster_takers_version(hub->cluster);
 
     if (known->of != phub__hub_view(hub) || known->version != version) {
         phub__place_takers_fini(hub);

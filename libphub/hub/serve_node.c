@@ -41,10 +41,10 @@ static void describe_node(struct phub__report *report,
     record->boot = m->boot;
     record->state = phub__text_of(
         (m->node == hub->node && hub->draining) ||
-                (m->weight == 0 && m->state == PHUB__MEMBER_ALIVE)
+                (m->drained && m->state == PHUB__MEMBER_ALIVE)
             ? "draining" : member_state(m->state));
     record->text = phub__text_of(m->endpoint);
-    record->weight = m->weight;
+    record->weight = m->drained ? 0 : m->weight;
     record->zone = phub__text_of(m->zone);
     record->rtt_us = m->rtt_ns / 1000;
     record->value = phub__registry_home_count(hub->registry, m->node);
