@@ -311,6 +311,35 @@ START_TEST(who_takes_children_again_gets_as_many_as_before)
 }
 END_TEST
 
+/* It waits, and is not passed on from one to the other for ever. */
+START_TEST(a_child_of_drained_nodes_alone_waits_for_one_that_takes_it)
+{
+    struct phub__row_facts before, after;
+    uint32_t i, other = home;
+
+    begin("coldswap", "sim state freeze");
+    for (i = 0; i < 3; i++)
+        if (i != home) {
+            hubs_do(&hubs, i, take_no_more, NULL);
+            other = i;
+        }
+    hubs_run(&hubs, 1000);
+    phub__sim_node_power_off(hubs_node(&hubs, home));
+    hubs_run(&hubs, 30000);
+    phub__row_facts(hubs_hub(&hubs, other), hubs_bytes("c"), &before);
+    ck_assert_uint_ne(before.home, hubs.ids[home]);
+    hubs_run(&hubs, 30000);
+    phub__row_facts(hubs_hub(&hubs, other), hubs_bytes("c"), &after);
+    ck_assert_uint_eq(after.home_epoch.number, before.home_epoch.number);
+    ck_assert_uint_eq(hubs_instances(&hubs, "c", NULL), 0);
+    phub__sim_node_start(hubs_node(&hubs, home));
+    hubs_settle(&hubs);
+    ck_assert(hubs_until(&hubs, 20000, hubs_acts, "c"));
+    ck_assert_uint_eq(hubs_home(&hubs, other, "c"), home);
+    hubs_free(&hubs);
+}
+END_TEST
+
 START_TEST(nothing_is_placed_on_a_drained_node_by_those_who_know)
 {
     struct hubs_result result = { .done = 0 };
@@ -383,6 +412,8 @@ int main(void)
     tcase_add_test(tc, a_drain_in_vain_does_not_undo_an_earlier_one);
     tcase_add_test(tc, a_drain_and_a_lack_of_strategies_are_two_things);
     tcase_add_test(tc, who_takes_children_again_gets_as_many_as_before);
+    tcase_add_test(
+        tc, a_child_of_drained_nodes_alone_waits_for_one_that_takes_it);
     tcase_add_test(tc, nothing_is_placed_on_a_drained_node_by_those_who_know);
     tcase_add_test(tc, what_a_drained_node_is_made_home_of_goes_on);
     tcase_add_loop_test(tc, what_is_on_its_way_to_a_node_is_drained_too, 0,

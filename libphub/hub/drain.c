@@ -408,15 +408,12 @@ static int somebody_takes(const struct phub__hub *hub)
 }
 
 /* It was empty, and is home to something again: a replica was promoted here, or
- * what had gone came back.  That goes, too, as soon as there is somebody who
- * takes it; what cannot go stays then. */
+ * what had gone came back.  That goes, too; what cannot go stays then. */
 static void again(struct phub__hub *hub)
 {
     const struct phub__local *local;
     struct phub__row_facts row;
 
-    if (!somebody_takes(hub))
-        return;
     for (local = phub__locals_first(hub->locals); local != NULL;
          local = local->next) {
         if (local->instance == NULL)
@@ -438,6 +435,8 @@ void phub__drain_round(struct phub__hub *hub)
         !phub__hub_in_charge(hub) ||
         (hub->drain != NULL && hub->drain->done != again_done))
         return;
+    if (!somebody_takes(hub))
+        return; /* it waits, or stays */
     pass_on(hub);
     if (hub->drained && hub->drain == NULL)
         again(hub);
