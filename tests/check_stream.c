@@ -174,6 +174,87 @@ START_TEST(sums_are_the_same_whatever_way_the_live_entries_came_about)
 }
 END_TEST
 
+static void see(struct phub__authors *authors, struct phub__author *author,
+                uint64_t lo, uint64_t hi)
+{
+    ck_assert_int_eq(phub__ranges_add(&author->seen, lo, hi, 64), 0);
+    phub__author_changed(authors, author);
+}
+
+/* The same authors, made at once; what a digest is that was never asked. */
+static uint64_t digest_anew(const struct phub__authors *authors)
+{
+    struct phub__authors copy = { .at = NULL };
+    uint64_t digest;
+
+    for (uint32_t i = authors->count; i > 0; i--) {
+        struct phub__author *of = authors->at[i - 1], *made;
+        struct phub__entry entry;
+
+        ck_assert_int_eq(phub__author_get(&copy, of->node, of->boot, &made),
+                         0);
+        for (uint32_t k = 0; k < of->live.count; k++)
+            if (phub__entry_at(of, k, &entry))
+                entry_put(&copy, made, entry.sequence, entry.carries,
+                          entry.records);
+        for (uint32_t k = 0; k < of->seen.count; k++)
+            see(&copy, made, phub__ranges_at(&of->seen)[k].lo,
+                phub__ranges_at(&of->seen)[k].hi);
+    }
+    digest = phub__authors_digest(&copy);
+    phub__authors_fini(&copy);
+    return digest;
+}
+
+/* Sixteen nodes with up to four boots each write, are seen, fall idle and are
+ * dropped, and now and then somebody asks. */
+START_TEST(a_digest_is_as_if_it_had_never_been_asked_for)
+{
+    struct phub__authors authors = { .at = NULL };
+    uint64_t seed = 6, next = 1, last = 0, changes = 0;
+
+    for (uint32_t i = 0; i < 20000; i++) {
+        uint64_t node = 1 + random_below(&seed, 16);
+        struct phub__author *author;
+        struct phub__entry entry;
+
+        ck_assert_int_eq(phub__author_get(&authors, node,
+                                          1 + random_below(&seed, 4),
+                                          &author), 0);
+        switch (random_below(&seed, 5)) {
+        case 0:
+            entry_put(&authors, author, next++, PHUB__CARRIES_LIFE, 0);
+            break;
+        case 1:
+            entry_put(&authors, author, next++, PHUB__CARRIES_HALF,
+                      PHUB__CARRIES_HALF);
+            break;
+        case 2:
+            see(&authors, author, 1, next++);
+            break;
+        case 3:
+            for (uint32_t k = author->live.count; k > 0; k--)
+                if (phub__entry_at(author, k - 1, &entry))
+                    phub__entry_strip(&authors, phub__entry_dot(&entry),
+                                      entry.carries);
+            break;
+        default:
+            if (author->live.live == 0)
+                phub__author_drop(&authors, author);
+            break;
+        }
+        if (random_below(&seed, 7) != 0)
+            continue;
+        ck_assert_uint_eq(phub__authors_digest(&authors),
+                          digest_anew(&authors));
+        changes += phub__authors_digest(&authors) != last;
+        last = phub__authors_digest(&authors);
+    }
+    ck_assert_uint_gt(changes, 1000);
+    phub__authors_fini(&authors);
+}
+END_TEST
+
 START_TEST(an_entry_says_what_was_put_and_not_taken)
 {
     struct phub__authors authors = { .at = NULL };
@@ -333,6 +414,7 @@ int main(void)
     tcase_add_test(tc, a_series_finds_what_is_in_it);
     tcase_add_test(tc,
                    sums_are_the_same_whatever_way_the_live_entries_came_about);
+    tcase_add_test(tc, a_digest_is_as_if_it_had_never_been_asked_for);
     tcase_add_test(tc, an_entry_says_what_was_put_and_not_taken);
     tcase_add_test(tc, records_are_walked_once_each_through_all_authors);
     tcase_add_test(tc, authors_have_a_limit_and_an_order);

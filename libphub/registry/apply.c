@@ -231,6 +231,7 @@ static int piece_apply(struct phub__registry *registry,
         return rc;
     if (piece->from != 0 && !phub__ranges_has(&author->seen, piece->from))
         *gap = true;
+    phub__author_changed(&registry->authors, author);
     return seen_add(author, piece);
 }
 

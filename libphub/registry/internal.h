@@ -37,6 +37,7 @@ struct phub__registry {
     struct phub__row *dirty_last;
     uint64_t head_told;
     uint32_t depth;                /* of calls that write */
+    uint64_t known_digest;         /* the sum of the nodes that are known */
     uint64_t digest;               /* 0: something was written since */
     bool covers;                   /* its targets; false: see own_covers */
     uint64_t digests[PHUB__DIGESTS_MAX]; /* that it had, round and round */

@@ -256,6 +256,7 @@ static int write_entry(struct phub__registry *registry, struct phub_bytes id,
         return PHUB_EAGAIN;
     rc = phub__ranges_add(&registry->self->seen, sequence, sequence, 1);
     phub__assert(rc == 0);
+    phub__author_changed(&registry->authors, registry->self);
     return 0;
 }
 

@@ -47,6 +47,8 @@
 
 #include <string.h>
 
+#include <xxhash.h>
+
 #include "registry/internal.h"
 #include "wire/assert.h"
 #include "wire/memory.h"
@@ -76,6 +78,11 @@ int phub__registry_admits(const struct phub__registry *registry,
                                                                 : 0;
 }
 
+static uint64_t known_part(uint64_t node)
+{
+    return XXH3_64bits_withSeed(&node, sizeof node, 1);
+}
+
 int phub__registry_node_seen(struct phub__registry *registry, uint64_t node)
 {
     struct phub__index_node *entry = NULL;
@@ -86,6 +93,7 @@ int phub__registry_node_seen(struct phub__registry *registry, uint64_t node)
     if (rc != 0 || entry->known)
         return rc;
     entry->known = true;
+    registry->known_digest += known_part(node);
     phub__registry_touched(registry);
     entry->reported = false;
     registry->index.known_count++;
@@ -178,6 +186,7 @@ int phub__registry_node_forget(struct phub__registry *registry, uint64_t node)
         return rc;
     if (entry->known) {
         entry->known = false;
+        registry->known_digest -= known_part(node);
         phub__registry_touched(registry);
         registry->index.known_count--;
         tell_known(registry);

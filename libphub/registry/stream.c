@@ -4,10 +4,17 @@
  * The hash of an author is the sum of a mix of (sequence, what it carries)
  * over its live entries, so it is the same in whatever order they came, and
  * costs O(1) per change.  Stops and GONE are left out of it: they are dropped
- * at different moments on different nodes. */
+ * at different moments on different nodes.
+ *
+ * The digest of all is a sum, too, of a part for each author.  Whoever changes
+ * one puts it into a list, and when the digest is asked for, the parts of those
+ * in the list are found anew: a hub of a thousand has thousands of authors, and
+ * few of them write between two questions. */
 #include "config.h"
 
 #include <string.h>
+
+#include <xxhash.h>
 
 #include <phub/error.h>
 
@@ -23,6 +30,66 @@ static uint64_t mix(uint64_t x)
     x ^= x >> 33;
     x *= 0xc4ceb9fe1a85ec53ull;
     return x ^ x >> 33;
+}
+
+/* --- the digest ------------------------------------------------------------- */
+
+/* An author that is none: the end of the list of those that changed. */
+static struct phub__author changed_end;
+
+void phub__author_changed(struct phub__authors *authors,
+                          struct phub__author *author)
+{
+    if (author->changed_next != NULL)
+        return;
+    author->changed_next = authors->changed != NULL ? authors->changed
+                                                    : &changed_end;
+    authors->changed = author;
+}
+
+static void unchanged(struct phub__authors *authors,
+                      struct phub__author *author)
+{
+    struct phub__author **at = &authors->changed;
+
+    if (author->changed_next == NULL)
+        return;
+    while (*at != author)
+        at = &(*at)->changed_next;
+    *at = author->changed_next;
+    if (authors->changed == &changed_end)
+        authors->changed = NULL;
+    author->changed_next = NULL;
+}
+
+static uint64_t part_of(const struct phub__author *author)
+{
+    uint64_t words[5] = { author->node, author->boot, author->count,
+                          author->hash, 0 };
+
+    if (author->seen.count > 0)
+        words[4] = XXH3_64bits(phub__ranges_at(&author->seen),
+                               author->seen.count *
+                               sizeof(struct phub__range));
+    return XXH3_64bits(words, sizeof words);
+}
+
+uint64_t phub__authors_digest(struct phub__authors *authors)
+{
+    struct phub__author *author;
+
+    while ((author = authors->changed) != NULL) {
+        bool later = phub__author_later(authors, author->node,
+                                        author->boot) != NULL;
+
+        unchanged(authors, author);
+        authors->digest -= author->digest;
+        author->digest = author->live.live > 0 ||
+                         (!later && author->seen.count > 0)
+            ? part_of(author) : 0;
+        authors->digest += author->digest;
+    }
+    return authors->digest;
 }
 
 /* --- authors --------------------------------------------------------------- */
@@ -72,6 +139,15 @@ static uint32_t author_from(const struct phub__authors *authors, uint64_t node,
            authors->at[low]->boot < boot)
         low++;
     return low;
+}
+
+/* An author comes or goes behind the one at that index: that has a later boot
+ * now, or has none any more. */
+static void earlier_changed(struct phub__authors *authors, uint32_t at,
+                            uint64_t node)
+{
+    if (at > 0 && authors->nodes[at - 1] == node)
+        phub__author_changed(authors, authors->at[at - 1]);
 }
 
 /* Room for one more. */
@@ -142,6 +218,7 @@ int phub__author_get(struct phub__authors *authors, uint64_t node,
             (authors->count - at) * sizeof(authors->at[0]));
     memmove(&authors->nodes[at + 1], &authors->nodes[at],
             (authors->count - at) * sizeof(authors->nodes[0]));
+    earlier_changed(authors, at, node);
     authors->at[at] = made;
     authors->nodes[at] = node;
     authors->count++;
@@ -156,6 +233,9 @@ void phub__author_drop(struct phub__authors *authors,
 
     phub__assert(at < authors->count && authors->at[at] == author);
     phub__assert(author->live.live == 0);
+    earlier_changed(authors, at, author->node);
+    unchanged(authors, author);
+    authors->digest -= author->digest;
     memmove(&authors->at[at], &authors->at[at + 1],
             (authors->count - at - 1) * sizeof(authors->at[0]));
     memmove(&authors->nodes[at], &authors->nodes[at + 1],
@@ -296,6 +376,7 @@ void phub__entry_commit(struct phub__authors *authors,
 
     phub__assert(entry->carries != 0);
     phub__assert((entry->records & ~entry->carries) == 0);
+    phub__author_changed(authors, author);
     account(&old, -1);
     next.carries |= old.carries;
     next.records |= old.records;
@@ -321,6 +402,7 @@ void phub__entry_strip(struct phub__authors *authors, struct phub__dot dot,
     at = entry_slot(author, dot.sequence, &old);
     phub__assert(at < author->live.count);
     phub__assert((what & ~old.carries) == 0);
+    phub__author_changed(authors, author);
     next = old;
     next.carries = (uint8_t)(old.carries & ~what);
     next.records = (uint8_t)(old.records & ~what);

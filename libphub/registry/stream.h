@@ -20,6 +20,8 @@ struct phub__author {
     uint64_t count;             /* live ones that are more than records */
     uint64_t hash;              /* over those */
     uint64_t repair_from;       /* where the next repair goes on */
+    uint64_t digest;            /* its part of the sum; see authors_digest */
+    struct phub__author *changed_next; /* NULL: that is right */
     bool over;                  /* its node was forgotten */
     uint64_t differed;          /* how the last comparison differed, 0 if not */
     struct phub__ranges collected; /* these seven: stable.c */
@@ -38,6 +40,8 @@ struct phub__authors {
     uint32_t capacity;
     uint64_t entries;           /* live, all authors */
     uint64_t records;           /* of these: stops and GONE */
+    struct phub__author *changed; /* whose part of the sum is to be found */
+    uint64_t digest;            /* the sum of all parts */
 };
 
 void phub__authors_fini(struct phub__authors *authors);
@@ -59,6 +63,12 @@ void phub__author_drop(struct phub__authors *authors,
  * comparisons. */
 bool phub__author_idle(const struct phub__authors *authors,
                        const struct phub__author *author);
+/* What is seen of it, or live, is not what it was. */
+void phub__author_changed(struct phub__authors *authors,
+                          struct phub__author *author);
+/* Of what is seen and live of all, in whatever order it came, without what is
+ * left out of comparisons.  Costs what has changed since the last time. */
+uint64_t phub__authors_digest(struct phub__authors *authors);
 /* The same of the one at that index. */
 bool phub__author_idle_at(const struct phub__authors *authors, uint32_t at);
 

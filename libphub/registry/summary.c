@@ -26,8 +26,6 @@
 #include <assert.h>
 #include <string.h>
 
-#include <xxhash.h>
-
 #include "registry/internal.h"
 #include "wire/assert.h"
 #include "wire/memory.h"
@@ -240,41 +238,15 @@ bool phub__summary_same(const struct phub__author *author,
          : author->count == theirs->count && author->hash == theirs->hash;
 }
 
-static uint64_t author_digest(const struct phub__author *author)
-{
-    uint64_t words[5] = { author->node, author->boot, author->count,
-                          author->hash, 0 };
-
-    if (author->seen.count > 0)
-        words[4] = XXH3_64bits(phub__ranges_at(&author->seen),
-                               author->seen.count *
-                               sizeof(struct phub__range));
-    return XXH3_64bits(words, sizeof words);
-}
-
 /* Sums, so that the order does not matter; what is left out of comparisons is
  * left out here. */
 uint64_t phub__registry_digest(struct phub__registry *registry)
 {
-    const struct phub__authors *authors = &registry->authors;
-    const struct phub__index *index = &registry->index;
-    uint64_t sum = 0;
-    uint32_t i;
+    uint64_t sum;
 
     if (registry->digest != 0)
         return registry->digest;
-    for (i = 0; i < authors->count; i++) {
-        const struct phub__author *author = authors->at[i];
-        bool later = i + 1 < authors->count &&
-                     authors->at[i + 1]->node == author->node;
-
-        if (author->live.live > 0 || (!later && author->seen.count > 0))
-            sum += author_digest(author);
-    }
-    for (i = 0; i < index->nodes_count; i++)
-        if (index->nodes[i]->known)
-            sum += XXH3_64bits_withSeed(&index->nodes[i]->node,
-                                        sizeof(uint64_t), 1);
+    sum = phub__authors_digest(&registry->authors) + registry->known_digest;
     registry->digest = sum != 0 ? sum : 1;
     registry->digests[registry->digests_next++ % PHUB__DIGESTS_MAX] =
         registry->digest;
