@@ -623,6 +623,17 @@ void phub__synced_passed_all(struct phub__hub *hub)
     evaluate(hub);
 }
 
+/* Members that have told nothing in this view, with this node. */
+static uint32_t unheard(struct phub__hub *hub)
+{
+    struct phub_view *view = phub__hub_view(hub);
+    uint32_t i, count = 0;
+
+    for (i = 0; i < phub__view_count(view); i++)
+        count += phub__heard_now(hub, phub__view_at(view, i)->id) == NULL;
+    return count;
+}
+
 /* Is the gatherer late?  Then the second one is told; 1: wait on. */
 static int gatherer_waits(struct phub__hub *hub)
 {
@@ -630,19 +641,28 @@ static int gatherer_waits(struct phub__hub *hub)
     struct phub_view *view = phub__hub_view(hub);
     uint64_t until = synced->told_ns + GATHER_PATIENCE_MS * NS_PER_MS +
                      4 * phub__synced_spread_ns(hub);
-    uint32_t i, unheard = 0;
 
     if (phub__gatherer(view, 0) == 0 || synced->direct)
         return 0;
     if (synced->tell_due || hub->env->now_ns(hub->env) < until)
         return 1;
-    for (i = 0; i < phub__view_count(view); i++)
-        unheard += phub__heard_now(hub, phub__view_at(view, i)->id) == NULL;
-    if (synced->second || unheard <= UNHEARD_FEW)
+    if (synced->second || unheard(hub) <= UNHEARD_FEW)
         return 0;
     synced->second = 1;
     synced->told_ns = hub->env->now_ns(hub->env);
     return tell_gatherer(hub, 1);
+}
+
+/* Whose lease lapsed asks all, again and again, for one may have settled in
+ * since; in a large hub, once the view has changed, first those that it has
+ * not heard of. */
+static unsigned round_tells(struct phub__hub *hub)
+{
+    int all = hub->synced->stale &&
+              (hub->synced->direct || unheard(hub) <= 1 ||
+               phub__gatherer(phub__hub_view(hub), 0) == 0);
+
+    return all ? TELL_ASK : TELL_ASK | TELL_UNHEARD;
 }
 
 void phub__synced_round(struct phub__hub *hub)
@@ -659,7 +679,7 @@ void phub__synced_round(struct phub__hub *hub)
         synced->heard[i]->stuck = 0;
     synced->asked = 0;
     if (!gatherer_waits(hub))
-        tell(hub, 0, synced->stale ? TELL_ASK : TELL_ASK | TELL_UNHEARD);
+        tell(hub, 0, round_tells(hub));
     if (!synced->ask_due)
         ask_next(hub);
     evaluate(hub);
