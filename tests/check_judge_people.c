@@ -104,6 +104,27 @@ START_TEST(who_lacks_a_majority_says_so)
 }
 END_TEST
 
+START_TEST(of_two_that_count_the_sterner_verdict_is_the_one)
+{
+    struct phub_judge judge = { .size = sizeof(judge) };
+    struct sim_node_model *model;
+    struct sim_daemon *daemon;
+
+    scene();
+    daemon = sim_daemon(c, 1);
+    model = &c->judges->nodes[1];
+    judge.old_view = judge.new_view = phub__hub_view(daemon->hub);
+    sim_judges_calls.judged(daemon, &judge, PHUB_VERDICT_STOP);
+    sim_judges_calls.judged(daemon, &judge, PHUB_VERDICT_CONTINUE);
+    ck_assert_uint_eq(model->verdict, PHUB_VERDICT_STOP);
+    sim_run(c, 10);
+    sim_judges_calls.judged(daemon, &judge, PHUB_VERDICT_CONTINUE);
+    ck_assert_uint_eq(model->verdict, PHUB_VERDICT_CONTINUE);
+    ck_assert_uint_eq(model->stop_over_ns, phub__world_now(c->world));
+    sim_case_free(&c);
+}
+END_TEST
+
 /* --- what is lost with its disks ---------------------------------------------- */
 
 START_TEST(a_durable_child_is_wanted_until_all_disks_that_had_it_are_lost)
@@ -284,6 +305,7 @@ int main(void)
     tcase_add_loop_test(t, no_answer_in_a_calm_hub_is_told_whatever_was_before,
                         0, 2);
     tcase_add_test(t, who_lacks_a_majority_says_so);
+    tcase_add_test(t, of_two_that_count_the_sterner_verdict_is_the_one);
     tcase_add_loop_test(
         t, a_durable_child_is_wanted_until_all_disks_that_had_it_are_lost, 0,
         2);

@@ -498,7 +498,8 @@ static void judge(struct phub__hub *hub, const struct phub__view_change *c)
     for (i = 0; i < c->left_count; i++)
         left[i] = c->left[i].node;
     ask_verdict(hub, hub->strategies[PHUB_KIND_PARTITION], &in, &verdict);
-    if (joint != NULL) {
+    if (joint != NULL) { /* whoever looks on sees both */
+        joint->strategy->watch = hub->strategies[PHUB_KIND_PARTITION]->watch;
         ask_verdict(hub, joint->strategy, &in, &also);
         verdict = also > verdict ? also : verdict;
     }

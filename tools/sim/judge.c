@@ -237,12 +237,18 @@ static void judged(void *arg, const struct phub_judge *judge,
 {
     struct sim_daemon *daemon = arg;
     struct sim_node_model *node = &daemon->c->judges->nodes[index_of(daemon)];
+    uint64_t now = phub__world_now(daemon->c->world);
 
+    /* While one strategy follows another both are asked, and the sterner one
+     * has its way. */
+    if (node->judged_ns == now && node->verdict > verdict)
+        verdict = node->verdict;
+    node->judged_ns = now;
     node->view_open = 0;
     if (node->verdict != verdict)
-        node->verdict_ns = phub__world_now(daemon->c->world);
+        node->verdict_ns = now;
     if (node->verdict == PHUB_VERDICT_STOP && verdict != PHUB_VERDICT_STOP)
-        node->stop_over_ns = phub__world_now(daemon->c->world);
+        node->stop_over_ns = now;
     node->verdict = verdict;
     TELL(judged, daemon->c, index_of(daemon), judge, verdict);
 }

@@ -104,6 +104,7 @@ struct sim_node_model {
     int view_open;              /* it changed, and nobody judged it yet */
     uint32_t verdict;           /* the last; 0: none yet */
     uint64_t verdict_ns;
+    uint64_t judged_ns;         /* when it was asked for */
     uint64_t stop_over_ns;      /* when the last verdict stop ended */
     uint64_t ended_ns;          /* when its daemon ended last; 0: never */
     uint64_t began_ns;
