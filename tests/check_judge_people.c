@@ -223,6 +223,7 @@ START_TEST(what_is_on_a_drained_node_is_told)
     scene();
     life = &c->children[0].lives[0];
     *life = (struct sim_life){ .serial = 1, .node = 2 };
+    c->children[0].lives_count = 1;
     sim_judges_drain(c, 2, phub__world_now(c->world), 0);
     ck_assert(sim_judge_drained.quiet(c, &child, text, sizeof(text)));
     sim_judges_drain(c, 2, phub__world_now(c->world), 1);
@@ -252,6 +253,7 @@ START_TEST(an_answer_about_an_earlier_process_says_nothing_of_this_one)
 
     scene();
     c->children[0].lives[0] = (struct sim_life){ .serial = 1, .node = 2 };
+    c->children[0].lives_count = 1;
     c->judges->nodes[2].began_ns = phub__world_now(c->world);
     sim_judges_drain(c, 2, phub__world_now(c->world) - 1, 1);
     ck_assert(sim_judge_drained.quiet(c, &child, NULL, 0));
