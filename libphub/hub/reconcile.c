@@ -391,7 +391,7 @@ static void reconcile_once(struct phub__local *local)
         phub__move_row_changed(local->move);
     if (local->instance != NULL && local->arrival == NULL)
         check_instance(local, &row);
-    phub__row_facts(hub, phub__local_id(local), &row); /* writes end it */
+    phub__row_facts_again(hub, phub__local_id(local), &row);
     local->replica = row.live && row.replica;
     if (!row.live || !same(local->unfenced, row.home_epoch))
         local->unfenced = (struct phub_epoch){ 0, 0 };
@@ -415,7 +415,7 @@ static void reconcile_once(struct phub__local *local)
             !elder_runs(local, &row) && !give_to_holder(local, &row) &&
             fence(local, &row) == 0 && may_act(local, &row))
             start(local, &row);
-        phub__row_facts(hub, phub__local_id(local), &row);
+        phub__row_facts_again(hub, phub__local_id(local), &row);
         if (row.home == hub->node)
             phub__replica_upkeep(local, &row);
     } else if (row.home == hub->node && local->instance != NULL) {

@@ -205,6 +205,7 @@ void phub__row_facts(struct phub__hub *hub, struct phub_bytes id,
     struct phub__row_view view;
 
     memset(facts, 0, sizeof *facts);
+    facts->writes = phub__registry_writes(hub->registry);
     if (phub__registry_get(hub->registry, id, &view) != 0 || !view.exists)
         return;
     facts->exists = 1;
@@ -220,6 +221,13 @@ void phub__row_facts(struct phub__hub *hub, struct phub_bytes id,
     facts->durable = view.durable;
     facts->sticky = view.sticky;
     facts->tags_count = view.tags_count;
+}
+
+void phub__row_facts_again(struct phub__hub *hub, struct phub_bytes id,
+                           struct phub__row_facts *facts)
+{
+    if (facts->writes != phub__registry_writes(hub->registry))
+        phub__row_facts(hub, id, facts);
 }
 
 uint64_t phub__hub_home(const struct phub__hub *hub, struct phub_bytes id)

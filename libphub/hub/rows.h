@@ -32,11 +32,15 @@ struct phub__row_facts {
     int durable;
     int sticky;
     uint32_t tags_count;
+    uint64_t writes;               /* of the registry, when they were read */
 };
 
 /* facts->exists 0 if nothing is known. */
 void phub__row_facts(struct phub__hub *hub, struct phub_bytes id,
                      struct phub__row_facts *facts);
+/* Those of the same id again, if something was written since. */
+void phub__row_facts_again(struct phub__hub *hub, struct phub_bytes id,
+                           struct phub__row_facts *facts);
 
 /* A new incarnation with its home and replicas; the caller is the keeper. */
 int phub__row_start(struct phub__hub *hub, const struct phub__op_item *item,

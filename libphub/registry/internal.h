@@ -38,6 +38,7 @@ struct phub__registry {
     uint64_t head_told;
     uint32_t depth;                /* of calls that write */
     uint64_t known_digest;         /* the sum of the nodes that are known */
+    uint64_t writes;               /* such calls so far */
     uint64_t digest;               /* 0: something was written since */
     bool covers;                   /* its targets; false: see own_covers */
     uint64_t digests[PHUB__DIGESTS_MAX]; /* that it had, round and round */

@@ -152,7 +152,13 @@ void phub__registry_begin(struct phub__registry *registry)
 {
     phub__assert(registry->magic == PHUB__REGISTRY_MAGIC);
     registry->depth++;
+    registry->writes++;
     phub__registry_touched(registry);
+}
+
+uint64_t phub__registry_writes(const struct phub__registry *registry)
+{
+    return registry->writes;
 }
 
 void phub__registry_mark(struct phub__registry *registry,

@@ -381,6 +381,10 @@ int phub__registry_summary(struct phub__registry *registry,
 int phub__registry_summary_buf(struct phub__registry *registry,
                                struct phub_buf **summary);
 
+/* Grows with each of those writes: at the same number all that was borrowed
+ * is as it was. */
+uint64_t phub__registry_writes(const struct phub__registry *registry);
+
 /* Equal digests: what the two registries have seen and hold is equal, and so
  * are the nodes they know.  Never 0. */
 uint64_t phub__registry_digest(struct phub__registry *registry);
