@@ -621,10 +621,6 @@ static void lease_taken(void *arg)
     struct phub__sim_guard *guard = node->guard;
 
     free(arg);
-    if (lease.runner->actor) {
-        actors_deadline(lease.runner, lease.boot_ns);
-        return;
-    }
     if (guard == NULL || guard->runner != lease.runner
         || lease.boot_ns <= guard->deadline
         || lease.boot_ns <= phub__sim_boot(node))
@@ -633,8 +629,8 @@ static void lease_taken(void *arg)
     guard_arm(node, moment(node->world, END_DELAY));
 }
 
-/* A message to the guard like others: it waits while the daemon is frozen
- * between deciding and writing. */
+/* For actors it is a word in memory.  Else it is a message to the guard like
+ * others: it waits while the daemon is frozen between deciding and writing. */
 static void runner_deadline(struct phub__runner *base, uint64_t boot_ns)
 {
     struct phub__sim_runner *runner = self_of(base);
@@ -643,6 +639,10 @@ static void runner_deadline(struct phub__runner *base, uint64_t boot_ns)
 
     if (!phub__sim_effect(runner->process))
         return;
+    if (runner->actor) {
+        actors_deadline(runner, boot_ns);
+        return;
+    }
     lease = phub__sim_alloc(1, sizeof(*lease));
     *lease = (struct lease){ runner, boot_ns };
     (void)phub__sim_event(world, world->now + CHANNEL_DELAY, runner->process,

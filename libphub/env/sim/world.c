@@ -222,23 +222,20 @@ static int waits(struct phub__world *world, struct phub__sim_event *event)
     return 0;
 }
 
-int phub__world_step(struct phub__world *world)
+/* The first of the queue. */
+static void step(struct phub__world *world, struct phub__sim_event *event)
 {
-    struct phub__sim_event *event = phub__sim_queue_first(&world->queue);
-    struct phub__sim_process *process;
+    struct phub__sim_process *process = event->process;
 
-    if (event == NULL)
-        return 0;
-    process = event->process;
     phub__assert(event->at >= world->now);
     world->now = event->at;
     phub__sim_queue_remove(&world->queue, event);
     if (process != NULL && process->dead) {
         drop(world, event);
-        return 1;
+        return;
     }
     if (process != NULL && waits(world, event))
-        return 1;
+        return;
     world->ran++;
     phub__sim_mix(world, event->at);
     phub__sim_mix(world, ((uint64_t)event->kind << 32)
@@ -253,16 +250,25 @@ int phub__world_step(struct phub__world *world)
             late_next(world, process);
     }
     event_free(world, event);
+}
+
+int phub__world_step(struct phub__world *world)
+{
+    struct phub__sim_event *event = phub__sim_queue_first(&world->queue);
+
+    if (event == NULL)
+        return 0;
+    step(world, event);
     return 1;
 }
 
 void phub__world_run(struct phub__world *world, uint64_t until_ns)
 {
-    const struct phub__sim_event *first;
+    struct phub__sim_event *first;
 
     while ((first = phub__sim_queue_first(&world->queue)) != NULL
            && first->at <= until_ns)
-        (void)phub__world_step(world);
+        step(world, first);
     if (world->now < until_ns)
         world->now = until_ns;
 }
