@@ -392,10 +392,9 @@ void phub__cluster_tick(struct phub__cluster *c, uint64_t now_ns)
 }
 
 static int take(struct phub__cluster *c, const struct phub__cluster_from *from,
-                enum phub__cluster_type type)
+                enum phub__cluster_type type, const struct phub__message *m)
 {
     struct phub__entry *e = phub__members_find(&c->members, from->node);
-    const struct phub__message *m = &c->in;
 
     if (type != PHUB__CLUSTER_JOIN
         && phub__cluster_admits(c, from->node) == PHUB_EFORGOTTEN)
@@ -465,6 +464,7 @@ int phub__cluster_receive(struct phub__cluster *c,
                           enum phub__cluster_type type, const uint8_t *body,
                           size_t size, uint64_t now_ns)
 {
+    struct phub__message m;
     int rc;
 
     enter(c, now_ns);
@@ -477,9 +477,9 @@ int phub__cluster_receive(struct phub__cluster *c,
              && type != PHUB__CLUSTER_JOIN_ANSWER)
         rc = PHUB_EREFUSED;
     else
-        rc = phub__message_decode(&c->in, type, body, size);
+        rc = phub__message_decode(&m, type, body, size);
     if (rc == 0)
-        rc = take(c, from, type);
+        rc = take(c, from, type, &m);
     if (rc == PHUB_EPROTO)
         c->stats.malformed++;
     else if (rc == PHUB_EREFUSED)

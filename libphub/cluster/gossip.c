@@ -307,7 +307,7 @@ static int restarted(struct phub__cluster *c, struct phub__entry *e,
         phub__change_gone(c, e->pub.node, old_boot, false);
         phub__member_set_state(&c->members, e, PHUB__MEMBER_DEAD, c->now_ns);
     }
-    e->differs_since_ns = 0;
+    e->differs = false;
     alive(c, e, before == PHUB__MEMBER_LEFT ? "joined" : "restarted");
     return 0;
 }
@@ -606,11 +606,12 @@ void phub__gossip_saw_view(struct phub__cluster *c, struct phub__entry *from,
                   * phub__cluster_ms(c->params.probe_interval);
 
     if (view == 0 || view == phub__view_hash(c->view)) {
-        from->differs_since_ns = 0;
+        from->differs = false;
         return;
     }
-    if (from->differs_since_ns == 0)
+    if (!from->differs)
         from->differs_since_ns = c->now_ns;
+    from->differs = true;
     if (c->now_ns >= from->differs_since_ns + wait
         && (from->synced_ns == 0 || c->now_ns >= from->synced_ns + wait))
         phub__gossip_send_list(c, from, true);

@@ -53,7 +53,7 @@ struct phub__swim {
     uint64_t slack_ns;        /* until then, beyond one interval */
     uint64_t hurry_ns;        /* a turn before next_ns, or PHUB__NEVER */
     uint64_t seq;
-    uint64_t round;
+    uint32_t round;
     uint32_t order_count;     /* of this round, shuffled ... */
     uint32_t order_at;        /* ... and who is next */
     uint64_t order[PHUB__MEMBERS_MAX];
@@ -162,7 +162,6 @@ struct phub__cluster {
     struct phub__cluster_stats stats;
     struct phub__event_text *events;     /* PHUB__EVENTS_MAX */
     uint32_t events_count;
-    struct phub__message in;
     struct phub__message out;
     uint8_t *body;                       /* PHUB__CLUSTER_BODY_MAX */
 };

@@ -38,9 +38,10 @@ struct phub__entry {
     uint64_t lease_ns;         /* what it promised us: end of our lease */
     uint64_t joined_ns;        /* what we sent before brings no lease */
     /* probing */
-    uint64_t probe_round;      /* in which it had its turn last */
-    uint64_t differs_since_ns; /* its view is another since; 0 = it is not */
+    uint32_t probe_round;      /* in which it had its turn last */
     bool probe_now;
+    bool differs;              /* its view is another, since: */
+    uint64_t differs_since_ns;
     /* suspicion */
     uint32_t confirmers_count;
     uint64_t suspect_since_ns;

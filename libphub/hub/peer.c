@@ -37,11 +37,11 @@ struct waiting {
 };
 
 struct peer {
-    uint64_t node;
+    uint64_t node;                         /* a probe looks at these */
+    struct phub__link *links[2];           /* by enum phub__link_kind */
     struct peer *chain;                    /* of the same bucket */
     struct phub__hub *hub;
     uint64_t boot;
-    struct phub__link *links[2];           /* by enum phub__link_kind */
     struct phub__session *sessions[2];     /* of bulk: NULL until it is used */
     struct waiting *first, **last;
     uint64_t due_ns;                       /* of its sessions */
@@ -184,12 +184,13 @@ static enum phub__link_kind kind_of(unsigned lane)
 /* A member restarts at another endpoint only as another peer. */
 static struct phub__link *link_of(struct peer *peer, unsigned lane)
 {
-    struct phub_env *env = peer->hub->env;
     enum phub__link_kind kind = kind_of(lane);
     const struct phub__member *member;
+    struct phub_env *env;
 
     if (peer->links[kind] != NULL)
         return peer->links[kind];
+    env = peer->hub->env;
     member = phub__cluster_member(peer->hub->cluster, peer->node);
     if (member == NULL || member->boot != peer->boot ||
         env->link_open(env, member->endpoint, kind, &peer->links[kind]) != 0)
