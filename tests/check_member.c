@@ -544,6 +544,27 @@ START_TEST(of_few_each_goodbye_is_a_view_and_many_share_one)
 }
 END_TEST
 
+/* Their daemons run on for a while. */
+START_TEST(two_that_leave_at_once_do_not_answer_each_others_goodbyes)
+{
+    struct sim sim;
+    uint64_t before;
+
+    sim_init(&sim, 3, 3);
+    for (uint32_t i = 0; i < 3; i++)
+        sim_boot(&sim, i, 1);
+    ck_assert(sim_run_until_agreed(&sim, 20 * SIM_S) != UINT64_MAX);
+    before = sim.nodes[1].sent + sim.nodes[2].sent;
+    for (uint32_t i = 1; i < 3; i++)
+        phub__cluster_leave(sim.nodes[i].cluster,
+                            sim_local_ns(&sim.nodes[i]));
+    sim_run(&sim, 10 * SIM_S);
+    ck_assert_uint_ge(sim.nodes[1].sent + sim.nodes[2].sent - before, 4);
+    ck_assert_uint_le(sim.nodes[1].sent + sim.nodes[2].sent - before, 12);
+    sim_fini(&sim);
+}
+END_TEST
+
 START_TEST(a_loss_is_a_view_at_once_however_many_say_goodbye)
 {
     ck_assert_uint_ge(views_of_goodbyes(99, true), 2);
@@ -579,6 +600,7 @@ int main(void)
     tcase_add_test(t, hostile_bytes_are_refused_and_counted);
     tcase_add_test(t, of_few_each_goodbye_is_a_view_and_many_share_one);
     tcase_add_test(t, a_loss_is_a_view_at_once_however_many_say_goodbye);
+    tcase_add_test(t, two_that_leave_at_once_do_not_answer_each_others_goodbyes);
     suite_add_tcase(s, t);
     r = srunner_create(s);
     srunner_run_all(r, CK_ENV);

@@ -447,14 +447,16 @@ static void send_leave(struct phub__cluster *c, const struct phub__entry *e)
     phub__cluster_send(c, e);
 }
 
-/* The goodbye was lost. */
+/* The goodbye was lost.  Who says one too need not know: two that leave at
+ * once would answer each other to their end. */
 static int say_goodbye_again(struct phub__cluster *c,
-                             const struct phub__cluster_from *from)
+                             const struct phub__cluster_from *from,
+                             enum phub__cluster_type type)
 {
     const struct phub__entry *e = phub__members_find(&c->members, from->node);
 
-    if (e != NULL && e->pub.node != c->node && e->pub.boot == from->boot
-        && phub__member_live(e))
+    if (type != PHUB__CLUSTER_LEAVE && e != NULL && e->pub.node != c->node
+        && e->pub.boot == from->boot && phub__member_live(e))
         send_leave(c, e);
     return PHUB_EREFUSED;
 }
@@ -470,7 +472,7 @@ int phub__cluster_receive(struct phub__cluster *c,
     enter(c, now_ns);
     c->stats.messages_in++;
     if (c->left)
-        rc = say_goodbye_again(c, from);
+        rc = say_goodbye_again(c, from, type);
     else if (!c->started || from->node == 0)
         rc = PHUB_EREFUSED;
     else if (from->node == c->node && type != PHUB__CLUSTER_JOIN
