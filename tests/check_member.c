@@ -571,6 +571,45 @@ START_TEST(a_loss_is_a_view_at_once_however_many_say_goodbye)
 }
 END_TEST
 
+static uint64_t list_pages(const struct sim *sim)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < sim->count; i++)
+        sum += sim->nodes[i].lists;
+    return sum;
+}
+
+static void halves(struct sim *sim, bool cut)
+{
+    for (uint32_t i = 0; i < sim->count / 2; i++)
+        for (uint32_t k = sim->count / 2; k < sim->count; k++) {
+            sim_cut(sim, i, k, cut);
+            sim_cut(sim, k, i, cut);
+        }
+}
+
+/* 2,025 pairs, which ask each other. */
+START_TEST(large_halves_that_meet_do_not_exchange_a_list_for_each_pair)
+{
+    struct sim sim;
+    uint64_t before;
+
+    sim_init(&sim, 5, 90);
+    for (uint32_t i = 0; i < sim.count; i++)
+        sim_boot(&sim, i, 1);
+    ck_assert(sim_run_until_agreed(&sim, 20 * SIM_S) != UINT64_MAX);
+    halves(&sim, true);
+    sim_run(&sim, 10 * SIM_S);
+    before = list_pages(&sim);
+    halves(&sim, false);
+    ck_assert(sim_run_until_agreed(&sim, 30 * SIM_S) != UINT64_MAX);
+    ck_assert_uint_gt(list_pages(&sim), before);
+    ck_assert_uint_le(list_pages(&sim) - before, 1100); /* else 1,736 */
+    sim_fini(&sim);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("member");
@@ -600,6 +639,8 @@ int main(void)
     tcase_add_test(t, hostile_bytes_are_refused_and_counted);
     tcase_add_test(t, of_few_each_goodbye_is_a_view_and_many_share_one);
     tcase_add_test(t, a_loss_is_a_view_at_once_however_many_say_goodbye);
+    tcase_add_test(t,
+                   large_halves_that_meet_do_not_exchange_a_list_for_each_pair);
     tcase_add_test(t, two_that_leave_at_once_do_not_answer_each_others_goodbyes);
     suite_add_tcase(s, t);
     r = srunner_create(s);

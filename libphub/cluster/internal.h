@@ -87,6 +87,7 @@ struct phub__join {
     uint64_t seeds_in;        /* all were, at that version of the members */
     uint64_t lost_ns;         /* no lost member is tried before */
     uint64_t secret;          /* of our cookies and nonces */
+    uint64_t listed_ns;       /* when one that was back got our list; 0: none */
     uint64_t stranger_ns;     /* when a stranger's ping may be answered */
     uint32_t welcomed;        /* strangers, since one of them came */
     char refusal[PHUB__REFUSAL_MAX];

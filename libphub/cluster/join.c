@@ -14,7 +14,10 @@
  * member that cannot hear us, over and over.  The asker counts the answerer as
  * a member on the answer.  Then each sends the other its member list, and two
  * hubs have become one: so two daemons that name each other as seeds and start
- * at once merge, and so splits heal.
+ * at once merge, and so splits heal.  When two large halves meet, hundreds of
+ * a node's lost ones answer within a second, and all have nearly the same list:
+ * it goes to one of them in LIST_GAP_NS, gossip tells the rest, and lists are
+ * compared as long as views differ.
  *
  * Nothing is kept between the steps.  The asker's cookie and the answerer's
  * nonce are hashes over a secret, what they are for and the time, good for
@@ -37,6 +40,8 @@
 #define COOKIE_NS (UINT64_C(8000) * PHUB__NS_PER_MS)
 #define STRANGER_NS (UINT64_C(100) * PHUB__NS_PER_MS)
 #define LOOKERS 8u      /* for one that left; a few may not know it */
+#define LISTS_FEW 32u   /* members: whoever is back gets our list */
+#define LIST_GAP_NS (UINT64_C(200) * PHUB__NS_PER_MS)
 
 #define P_(bytes) (int)(bytes).size, (const char *)(bytes).data
 #define LLU(n) ((unsigned long long)(n))
@@ -627,6 +632,20 @@ static void refused(struct phub__cluster *c, const struct phub__message *m)
     report(c, -(int)m->code, false, m->news[0].endpoint, c->join.refusal);
 }
 
+/* One that is no newcomer: others exchange lists with it, too. */
+static bool needs_no_list(struct phub__cluster *c, const struct phub__news *n)
+{
+    const struct phub__entry *e = phub__members_find(&c->members, n->node);
+
+    if (e == NULL || e->pub.boot != n->boot
+        || phub__cluster_others(c) < LISTS_FEW)
+        return false;
+    if (c->join.listed_ns != 0 && c->now_ns < c->join.listed_ns + LIST_GAP_NS)
+        return true;
+    c->join.listed_ns = c->now_ns;
+    return false;
+}
+
 int phub__join_in_answer(struct phub__cluster *c,
                          const struct phub__cluster_from *from,
                          const struct phub__message *m)
@@ -635,6 +654,7 @@ int phub__join_in_answer(struct phub__cluster *c,
     char endpoint[PHUB_ENDPOINT_MAX + 1];
     struct phub__seed *seed;
     struct phub__entry *e;
+    bool listed;
     int rc;
 
     if (n->node != from->node || n->boot != from->boot)
@@ -655,6 +675,7 @@ int phub__join_in_answer(struct phub__cluster *c,
     }
     c->join.refusal[0] = '\0';
     come_back(c, m);
+    listed = needs_no_list(c, n);
     rc = phub__gossip_apply(c, n, from->node);
     e = phub__members_find(&c->members, n->node);
     if (rc != 0 || e == NULL || !phub__member_live(e))
@@ -663,7 +684,8 @@ int phub__join_in_answer(struct phub__cluster *c,
     c->out.nonce = m->nonce;
     put_self(c);
     phub__cluster_send(c, e);
-    phub__gossip_send_list(c, e, true);
+    if (!listed)
+        phub__gossip_send_list(c, e, true);
     return 0;
 }
 
