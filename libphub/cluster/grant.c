@@ -106,10 +106,11 @@
  * later of detection (swim.c) + settle, and L + kill_margin.
  *     live members     32     64    100  1,000
  *     detection       1.3    1.5    1.5    1.8  s, mean, confirmed
- *      + settle       1.8    2.0    2.0    2.3
+ *      by all         1.5    1.8    1.9         the mean of 20
+ *      + settle       2.0    2.3    2.4
  *     L + margin      2.6    2.9    2.9    2.9
- * So it is the lease that is waited for, and detection may be late by 0.6 s and
- * more before that costs anything. */
+ * So it is the lease that is waited for, and detection may be late by half a
+ * second before that costs anything. */
 #include "config.h"
 
 #include <assert.h>
