@@ -9,6 +9,7 @@
 #include <phub/error.h>
 
 #include "hub/cause.h"
+#include "hub/drain.h"
 #include "hub/handover.h"
 #include "hub_fixture.h"
 #include "wire/buf.h"
@@ -130,6 +131,26 @@ START_TEST(a_later_checkpoint_replaces_the_one_before)
 }
 END_TEST
 
+static void take_no_more(struct phub__hub *hub, void *arg)
+{
+    (void)arg;
+    phub__drain_set(hub, PHUB__DRAIN_ASKED, 1);
+}
+
+START_TEST(what_a_drain_has_left_has_checkpoints_still)
+{
+    uint64_t before;
+
+    begin(3, "hotswap", "sim state freeze checkpoint=500");
+    hubs_do(&hubs, home, take_no_more, NULL);
+    hubs_run(&hubs, 1500);
+    before = hubs_hub(&hubs, home)->counters.checkpoints;
+    hubs_run(&hubs, 3000);
+    ck_assert_uint_gt(hubs_hub(&hubs, home)->counters.checkpoints, before);
+    end();
+}
+END_TEST
+
 /* Empty is what it would be without checkpoints; 5 would be a state older than
  * the one that its home had. */
 START_TEST(a_checkpoint_of_an_earlier_home_is_never_used)
@@ -200,12 +221,33 @@ static void begin_unlike(const char *ids, const char *words)
     home = 0;
 }
 
+static void one_leaves_within(uint32_t node, uint64_t ms)
+{
+    hubs_do(&hubs, node, leave, &ms);
+    ck_assert(hubs_until(&hubs, ms + 20000, has_left, NULL));
+    phub__sim_node_kill(hubs_node(&hubs, node));
+}
+
 static void leave_within(uint64_t ms)
 {
-    hubs_do(&hubs, 0, leave, &ms);
-    ck_assert(hubs_until(&hubs, ms + 20000, has_left, NULL));
-    phub__sim_node_kill(hubs_node(&hubs, 0));
+    one_leaves_within(0, ms);
 }
+
+START_TEST(a_drained_node_keeps_the_state_of_one_that_leaves)
+{
+    uint32_t i;
+
+    begin(3, "hotswap", "sim state freeze");
+    for (i = 0; i < 3; i++)
+        if (i != home)
+            hubs_do(&hubs, i, take_no_more, NULL);
+    hubs_run(&hubs, 1000);
+    one_leaves_within(home, 8000);
+    ck_assert(hubs_until(&hubs, 30000, runs_elsewhere, "c"));
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5);
+    end();
+}
+END_TEST
 
 START_TEST(what_a_drain_cannot_move_finds_its_state_there)
 {
@@ -389,6 +431,8 @@ int main(void)
     tcase_add_test(tc, a_checkpoint_is_kept_where_its_child_does_not_run);
     tcase_add_test(tc, a_spec_that_does_not_ask_has_no_checkpoint);
     tcase_add_test(tc, a_later_checkpoint_replaces_the_one_before);
+    tcase_add_test(tc, what_a_drain_has_left_has_checkpoints_still);
+    tcase_add_test(tc, a_drained_node_keeps_the_state_of_one_that_leaves);
     tcase_add_test(tc, a_checkpoint_of_an_earlier_home_is_never_used);
     tcase_add_test(tc, a_stop_drops_the_checkpoint);
     tcase_add_loop_test(tc, what_a_drain_cannot_move_finds_its_state_there, 0,

@@ -20,6 +20,7 @@
 #include <phub/error.h>
 
 #include "hub/drain.h"
+#include "hub/handover.h"
 #include "hub/keeper.h"
 #include "hub/local.h"
 #include "hub/place.h"
@@ -341,6 +342,7 @@ static int not_ours(struct phub__hub *hub, struct phub_bytes id)
 
     phub__row_facts(hub, id, &row);
     return row.live && row.home_epoch.number <= hub->round_lamport &&
+           !phub__handover_waits(hub, id, &row) &&
            (local == NULL ||
             (local->instance == NULL && local->move == NULL &&
              local->arrival == NULL && local->kept == NULL &&

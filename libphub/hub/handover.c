@@ -226,7 +226,7 @@ static int refuse(struct phub__hub *hub, const struct phub__op_state *head)
     const struct entry *whole = find(hub->handover, head->id, 1);
     struct phub__row_facts row;
 
-    if (hub->stopping || hub->draining)
+    if (hub->stopping || hub->on_stopped != NULL)
         return PHUB_ESHUTDOWN;
     phub__row_facts(hub, head->id, &row);
     if (row.exists && !row.live)

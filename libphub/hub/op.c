@@ -472,6 +472,16 @@ static int runs(const struct phub__local *local,
                           item->incarnation) == 0;
 }
 
+/* Its state waits here, and it is to go on with that. */
+static int waits(struct phub__hub *hub, struct phub_bytes id)
+{
+    struct phub__row_facts row;
+
+    phub__row_facts(hub, id, &row);
+    return hub->on_stopped == NULL && row.live && row.home == hub->node &&
+           phub__handover_waits(hub, id, &row);
+}
+
 static void run(struct phub__hub *hub, const struct phub__op_request *op,
                 const struct phub__op_item *item)
 {
@@ -483,8 +493,9 @@ static void run(struct phub__hub *hub, const struct phub__op_request *op,
     if (hub->stopping)
         phub__reconcile(hub, item->id); /* a move may have come back */
     local = phub__local_find(hub, item->id);
-    holds = local != NULL && (local->kept != NULL || local->move != NULL ||
-                              runs(local, item));
+    holds = waits(hub, item->id) ||
+            (local != NULL && (local->kept != NULL || local->move != NULL ||
+                               runs(local, item)));
     if (local != NULL && phub__presend_returns(local, item->incarnation)) {
         phub__local_wait(local, PHUB__WANT_RUNNING, item->incarnation, &reply);
         return; /* until its home has moved on, or we have left */

@@ -174,7 +174,8 @@ static void checkpoint_due(void *arg)
     struct phub__hub *hub = local->hub;
     struct asked *asked;
 
-    if (local->move != NULL || hub->draining || hub->stopping ||
+    if (local->move != NULL || hub->drain != NULL ||
+        hub->on_stopped != NULL || hub->stopping ||
         local->instance == NULL || !phub__hub_in_charge(hub) ||
         phub__view_count(phub__hub_view(hub)) < 2 ||
         !(phub__instance_can(local->instance) & PHUB__CAN_STATE)) {

@@ -303,7 +303,8 @@ static void check_instance(struct phub__local *local,
 /* A node that is being drained begins nothing new, but what it alone holds
  * the state of, or was given by a decision, runs here until it moves on; or,
  * when the drain is over, until its state has gone ahead (presend.c).  So does
- * a replica: its home awaits it, and moves it on (replica.c). */
+ * a replica: its home awaits it, and moves it on (replica.c); and one whose
+ * state waits here, for whoever left it found nobody else (presend.c). */
 static int may_start(const struct phub__local *local,
                      const struct phub__row_facts *row)
 {
@@ -317,7 +318,9 @@ static int may_start(const struct phub__local *local,
            phub__synced_complete(hub) && phub__hub_in_charge(hub) &&
            (local->arrival != NULL || local->kept != NULL ||
             local->came_from != 0 ||
-            (row->replica && hub->on_stopped == NULL));
+            (hub->on_stopped == NULL &&
+             (row->replica ||
+              phub__handover_waits(local->hub, phub__local_id(local), row))));
 }
 
 /* The state for this home is elsewhere: we were its target, and started anew
