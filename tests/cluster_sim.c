@@ -208,6 +208,12 @@ void sim_fini(struct sim *sim)
     free(sim->queue);
 }
 
+/* A mask has 32 bits, and begins anew for those behind. */
+static bool in_mask(uint32_t mask, uint32_t i)
+{
+    return (mask >> i % 32 & 1) != 0;
+}
+
 void sim_boot(struct sim *sim, uint32_t i, uint32_t seeds_mask)
 {
     struct sim_node *n = &sim->nodes[i];
@@ -219,7 +225,7 @@ void sim_boot(struct sim *sim, uint32_t i, uint32_t seeds_mask)
 
     assert(n->cluster == NULL);
     for (uint32_t k = 0; k < sim->count; k++)
-        if ((seeds_mask >> k & 1) != 0)
+        if (in_mask(seeds_mask, k))
             seeds[count++] = sim->nodes[k].endpoint;
     n->self.boot++;
     n->thaw_ns = 0;
@@ -260,7 +266,7 @@ void sim_partition(struct sim *sim, uint32_t mask, bool cut)
 {
     for (uint32_t i = 0; i < sim->count; i++)
         for (uint32_t k = 0; k < sim->count; k++)
-            if ((mask >> i & 1) != (mask >> k & 1))
+            if (in_mask(mask, i) != in_mask(mask, k))
                 sim->cut[i][k] = cut;
 }
 

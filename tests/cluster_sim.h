@@ -64,7 +64,8 @@ void sim_init(struct sim *sim, uint64_t seed, uint32_t count);
 void sim_fini(struct sim *sim);
 uint64_t sim_random(struct sim *sim);
 uint64_t sim_below(struct sim *sim, uint64_t n);
-/* Start node i with a new boot number, naming seed nodes in a mask. */
+/* Start node i with a new boot number, naming seed nodes in a mask; of more
+ * than 32 nodes each 32nd behind one of them is named as well. */
 void sim_boot(struct sim *sim, uint32_t i, uint32_t seeds_mask);
 void sim_crash(struct sim *sim, uint32_t i);
 void sim_freeze(struct sim *sim, uint32_t i, uint64_t for_ns);
