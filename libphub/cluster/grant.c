@@ -529,27 +529,6 @@ static uint64_t weight_among(const struct phub__rule *g,
     return sum;
 }
 
-static bool is_majority(const struct phub__rule *g, const uint64_t *nodes,
-                        uint32_t count)
-{
-    for (int set = 0; set < 2; set++)
-        if (g->weight[set] != 0
-            && 2 * weight_among(g, nodes, count, set) <= g->weight[set])
-            return false;
-    return true;
-}
-
-bool phub__cluster_majority(const struct phub__cluster *c,
-                            const uint64_t *nodes, uint32_t count)
-{
-    const struct phub__grant *g = &c->grant;
-
-    for (uint32_t i = 0; i < g->rules_count; i++)
-        if (g->rules[i].majority && !is_majority(&g->rules[i], nodes, count))
-            return false;
-    return true;
-}
-
 /* A number of voters does not say who is one: then others count as well. */
 static bool is_majority_but(const struct phub__rule *g, const uint64_t *nodes,
                             uint32_t count, const uint64_t *others,
@@ -570,6 +549,12 @@ static bool is_majority_but(const struct phub__rule *g, const uint64_t *nodes,
     return true;
 }
 
+static bool is_majority(const struct phub__rule *g, const uint64_t *nodes,
+                        uint32_t count)
+{
+    return is_majority_but(g, nodes, count, NULL, 0);
+}
+
 bool phub__cluster_majority_but(const struct phub__cluster *c,
                                 const uint64_t *nodes, uint32_t count,
                                 const uint64_t *others, uint32_t others_count)
@@ -582,6 +567,12 @@ bool phub__cluster_majority_but(const struct phub__cluster *c,
                                 others_count))
             return false;
     return true;
+}
+
+bool phub__cluster_majority(const struct phub__cluster *c,
+                            const uint64_t *nodes, uint32_t count)
+{
+    return phub__cluster_majority_but(c, nodes, count, NULL, 0);
 }
 
 static bool is_all(const struct phub__rule *g, const uint64_t *nodes,
