@@ -402,10 +402,7 @@ END_TEST
 /* So many, joined through the first, and settled. */
 static void joined(struct sim *sim, uint64_t seed, uint32_t count)
 {
-    sim_init(sim, seed, count);
-    for (uint32_t i = 0; i < count; i++)
-        sim_boot(sim, i, 1);
-    ck_assert(sim_run_until_agreed(sim, 20 * SIM_S) != UINT64_MAX);
+    ck_assert(sim_join_all(sim, seed, count, 20 * SIM_S));
     sim_run(sim, 5 * SIM_S);
 }
 

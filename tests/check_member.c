@@ -514,10 +514,7 @@ static uint32_t views_of_goodbyes(uint32_t count, bool with_a_loss)
     struct sim sim;
     uint32_t before;
 
-    sim_init(&sim, count, count);
-    for (uint32_t i = 0; i < count; i++)
-        sim_boot(&sim, i, 1);
-    ck_assert(sim_run_until_agreed(&sim, 20 * SIM_S) != UINT64_MAX);
+    ck_assert(sim_join_all(&sim, count, count, 20 * SIM_S));
     sim_run(&sim, 5 * SIM_S);
     sim.check = lost_at_once;
     before = sim.nodes[0].views;
@@ -550,10 +547,7 @@ START_TEST(two_that_leave_at_once_do_not_answer_each_others_goodbyes)
     struct sim sim;
     uint64_t before;
 
-    sim_init(&sim, 3, 3);
-    for (uint32_t i = 0; i < 3; i++)
-        sim_boot(&sim, i, 1);
-    ck_assert(sim_run_until_agreed(&sim, 20 * SIM_S) != UINT64_MAX);
+    ck_assert(sim_join_all(&sim, 3, 3, 20 * SIM_S));
     before = sim.nodes[1].sent + sim.nodes[2].sent;
     for (uint32_t i = 1; i < 3; i++)
         phub__cluster_leave(sim.nodes[i].cluster,
@@ -595,10 +589,7 @@ START_TEST(large_halves_that_meet_do_not_exchange_a_list_for_each_pair)
     struct sim sim;
     uint64_t before;
 
-    sim_init(&sim, 5, 90);
-    for (uint32_t i = 0; i < sim.count; i++)
-        sim_boot(&sim, i, 1);
-    ck_assert(sim_run_until_agreed(&sim, 20 * SIM_S) != UINT64_MAX);
+    ck_assert(sim_join_all(&sim, 5, 90, 20 * SIM_S));
     halves(&sim, true);
     sim_run(&sim, 10 * SIM_S);
     before = list_pages(&sim);

@@ -14,10 +14,7 @@
 /* All nodes up, joined through node 0, and settled. */
 static void settled(struct sim *sim, uint64_t seed, uint32_t count)
 {
-    sim_init(sim, seed, count);
-    for (uint32_t i = 0; i < count; i++)
-        sim_boot(sim, i, 1);
-    ck_assert(sim_run_until_agreed(sim, 10 * SIM_S) != UINT64_MAX);
+    ck_assert(sim_join_all(sim, seed, count, 10 * SIM_S));
     sim_run(sim, 5 * SIM_S);
     for (uint32_t i = 0; i < count; i++)
         sim->nodes[i].lost = sim->nodes[i].left = sim->nodes[i].joined = 0;

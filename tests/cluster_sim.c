@@ -377,6 +377,15 @@ uint64_t sim_run_until_agreed(struct sim *sim, uint64_t at_most_ns)
     return sim_agreed(sim) ? sim->now_ns - start : UINT64_MAX;
 }
 
+bool sim_join_all(struct sim *sim, uint64_t seed, uint32_t count,
+                  uint64_t at_most_ns)
+{
+    sim_init(sim, seed, count);
+    for (uint32_t i = 0; i < count; i++)
+        sim_boot(sim, i, 1);
+    return sim_run_until_agreed(sim, at_most_ns) != UINT64_MAX;
+}
+
 enum phub__member_state sim_state(struct sim *sim, uint32_t of, uint32_t at)
 {
     const struct phub__member *m;

@@ -62,6 +62,9 @@ struct sim {
 
 void sim_init(struct sim *sim, uint64_t seed, uint32_t count);
 void sim_fini(struct sim *sim);
+/* Init, and start all, through the first; do they agree within that time? */
+bool sim_join_all(struct sim *sim, uint64_t seed, uint32_t count,
+                  uint64_t at_most_ns);
 uint64_t sim_random(struct sim *sim);
 uint64_t sim_below(struct sim *sim, uint64_t n);
 /* Start node i with a new boot number, naming seed nodes in a mask; of more
