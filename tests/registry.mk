@@ -3,6 +3,9 @@
 check_PROGRAMS += tests/check_registry
 TESTS          += tests/check_registry
 tests_check_registry_SOURCES = tests/check_registry.c tests/registry_fixture.h
+check_PROGRAMS += tests/check_brief
+TESTS          += tests/check_brief
+tests_check_brief_SOURCES = tests/check_brief.c tests/registry_fixture.h
 check_PROGRAMS += tests/check_stable
 TESTS          += tests/check_stable
 tests_check_stable_SOURCES = tests/check_stable.c tests/registry_fixture.h

@@ -689,4 +689,5 @@ const struct phub_host phub__host_table = {
     .handover_get = phub__host_handover_get,
     .handover_drop = phub__host_handover_drop,
     .scored = host_scored,
+    .stream_brief = phub__host_stream_brief,
 };

@@ -163,6 +163,7 @@ int phub__host_stream_apply(struct phub_ctx *ctx, uint64_t from,
                             const struct phub_bytes *delta);
 int phub__host_stream_equal(struct phub_ctx *ctx,
                             const struct phub_bytes *summary);
+int phub__host_stream_brief(struct phub_ctx *ctx, struct phub_buf **summary);
 
 /* --- load (host_load.c) ------------------------------------------------------ */
 

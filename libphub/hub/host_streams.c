@@ -75,3 +75,8 @@ int phub__host_stream_equal(struct phub_ctx *ctx,
         (void)phub__registry_stable(ctx->hub->registry, 4096);
     return equal;
 }
+
+int phub__host_stream_brief(struct phub_ctx *ctx, struct phub_buf **summary)
+{
+    return phub__registry_brief(ctx->hub->registry, summary);
+}

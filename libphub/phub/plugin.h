@@ -43,8 +43,8 @@
  *        request_await, request_answer, request_cancel, respond, ask_forward,
  *        ask_option, alter_add, alter_id, alter_origin, alter_metadata,
  *        alter_set_metadata, alter_has_tag, alter_add_tag, alter_set_env,
- *        alter_refuse, child_state, handover_put, handover_get,
- *        handover_drop, scored; all kinds: asked; PHUB_EFORGOTTEN.
+ *        alter_refuse, child_state, handover_put, handover_get, handover_drop,
+ *        scored, stream_brief; all kinds: asked; PHUB_EFORGOTTEN.
  *
  * Manual: phub-strategy(7), phub-host(7). */
 #ifndef PHUB_PLUGIN_H
@@ -498,6 +498,8 @@ struct phub_host {
                          const struct phub_bytes *child);
     /* Tell people (event scoreboard_updated) that count nodes have scores. */
     void (*scored)(struct phub_ctx *ctx, uint32_t count, const char *text);
+    /* A summary in 30 bytes: good for stream_equal(), and for nothing else. */
+    int (*stream_brief)(struct phub_ctx *ctx, struct phub_buf **summary);
 };
 
 /* Is member offered by this host? */

@@ -44,6 +44,7 @@ struct phub__registry {
     uint64_t digests[PHUB__DIGESTS_MAX]; /* that it had, round and round */
     uint32_t digests_next;
     struct phub_buf *summary;      /* NULL: the same; owned */
+    struct phub_buf *brief;        /* of it, alike */
     /* stable.c */
     uint64_t rounds;
     struct phub__dot record_cursor; /* records up to here have been looked
@@ -122,6 +123,7 @@ struct phub__summary {
     uint64_t boot;
     struct phub__list authors;   /* of struct phub__summary_author, sorted */
     struct phub__list known;     /* of uint64_t: nodes */
+    uint64_t digest;             /* not 0: a brief, with nothing of that */
 };
 
 #define PHUB__SUMMARY_ARENA_MAX (8u << 20) /* bytes of a decoded summary */

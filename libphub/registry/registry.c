@@ -101,6 +101,7 @@ void phub__registry_free(struct phub__registry **registry)
     phub__authors_fini(&r->authors);
     phub__series_fini(&r->rows);
     phub__buf_unref(&r->summary);
+    phub__buf_unref(&r->brief);
     phub__free(r);
     *registry = NULL;
 }
@@ -146,6 +147,7 @@ void phub__registry_touched(struct phub__registry *registry)
     registry->digest = 0;
     registry->covers = false;
     phub__buf_unref(&registry->summary);
+    phub__buf_unref(&registry->brief);
 }
 
 void phub__registry_begin(struct phub__registry *registry)

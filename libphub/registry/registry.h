@@ -380,6 +380,9 @@ int phub__registry_summary(struct phub__registry *registry,
 /* The same, to be read only; owned by the caller. */
 int phub__registry_summary_buf(struct phub__registry *registry,
                                struct phub_buf **summary);
+/* A hash of it instead, some 30 bytes: for phub__registry_equal() alone. */
+int phub__registry_brief(struct phub__registry *registry,
+                         struct phub_buf **brief);
 
 /* Grows with each of those writes: at the same number all that was borrowed
  * is as it was. */

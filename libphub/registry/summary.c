@@ -20,16 +20,21 @@
  *
  * In peace two summaries are mostly equal, byte for byte behind the writer's
  * name.  So the own one is kept until something changes, and one that is the
- * same is neither decoded nor compared. */
+ * same is neither decoded nor compared.  Nor need it be sent: a *brief* has a
+ * hash of those bytes instead, and says no more than whether they are equal. */
 #include "config.h"
 
 #include <assert.h>
 #include <string.h>
 
+#include <xxhash.h>
+
 #include "registry/internal.h"
 #include "wire/assert.h"
 #include "wire/memory.h"
 #include "wire/reader.h"
+
+#define BRIEF_SIZE_MAX 64u
 
 static PHUB__SCHEMA(author_schema, struct phub__summary_author,
     PHUB__U64(1, struct phub__summary_author, node, PHUB__REQUIRED),
@@ -47,7 +52,8 @@ static PHUB__SCHEMA(summary_schema, struct phub__summary,
     PHUB__U64(2, struct phub__summary, boot, PHUB__REQUIRED),
     PHUB__LIST(3, struct phub__summary, authors, PHUB__AUTHORS_MAX,
                &author_schema),
-    PHUB__U64S(4, struct phub__summary, known, PHUB__NODES_KNOWN_MAX));
+    PHUB__U64S(4, struct phub__summary, known, PHUB__NODES_KNOWN_MAX),
+    PHUB__U64(5, struct phub__summary, digest));
 
 /* --- writing and reading -------------------------------------------------- */
 
@@ -140,6 +146,65 @@ int phub__registry_summary(struct phub__registry *registry,
     return rc;
 }
 
+/* Who wrote it, and what follows that; false: it is not as we write it. */
+static bool writer_read(struct phub_bytes bytes, uint64_t *node,
+                        uint64_t *boot, struct phub_bytes *rest)
+{
+    struct phub__reader r;
+    uint64_t pairs, key[2] = { 0, 0 };
+
+    phub__reader_init(&r, bytes);
+    if (!phub__read_map(&r, &pairs) || !phub__read_uint(&r, &key[0]) ||
+        !phub__read_uint(&r, node) || !phub__read_uint(&r, &key[1]) ||
+        !phub__read_uint(&r, boot))
+        return false;
+    *rest = (struct phub_bytes){ bytes.data + r.at, bytes.size - r.at };
+    return key[0] == 1 && key[1] == 2 && *node != 0 && *boot != 0;
+}
+
+static int brief_write(struct phub__registry *registry,
+                       struct phub__builder *out)
+{
+    struct phub__summary brief = {
+        .node = registry->node, .boot = registry->boot,
+    };
+    struct phub_buf *summary = NULL;
+    struct phub_bytes rest;
+    uint64_t writer[2];
+    int rc = phub__registry_summary_buf(registry, &summary);
+
+    if (rc != 0)
+        return rc;
+    if (!writer_read(phub__buf_bytes(summary), &writer[0], &writer[1],
+                     &rest))
+        rc = PHUB_EPROTO;
+    else
+        brief.digest = XXH3_64bits(rest.data, rest.size);
+    brief.digest += brief.digest == 0;
+    phub__buf_unref(&summary);
+    return rc != 0 ? rc : phub__encode(&summary_schema, &brief, out);
+}
+
+int phub__registry_brief(struct phub__registry *registry,
+                         struct phub_buf **brief)
+{
+    struct phub__builder builder;
+    int rc = 0;
+
+    if (registry->brief == NULL) {
+        phub__builder_init(&builder, BRIEF_SIZE_MAX);
+        rc = brief_write(registry, &builder);
+        if (rc == 0)
+            rc = phub__builder_take(&builder, brief);
+        phub__builder_fini(&builder);
+        if (rc != 0 || registry->depth > 0)
+            return rc;
+        registry->brief = *brief;
+    }
+    *brief = phub__buf_ref(registry->brief);
+    return 0;
+}
+
 /* Ranges that ascend and do not touch; *set borrows them. */
 static bool ranges_ok(const struct phub__list *ranges,
                       struct phub__ranges *set)
@@ -188,7 +253,7 @@ int phub__summary_decode(struct phub_bytes bytes, struct phub__arena *arena,
     rc = phub__decode(&summary_schema, bytes, summary, arena, NULL);
     if (rc != 0)
         return rc;
-    if (summary->node == 0 || summary->boot == 0)
+    if (summary->node == 0 || summary->boot == 0 || summary->digest != 0)
         return PHUB_EPROTO;
     all = summary->authors.items;
     for (i = 0; i < summary->authors.count; i++) {
@@ -310,41 +375,50 @@ void phub__summary_compare(const struct phub__registry *registry,
         comparison->differs = false;
 }
 
-/* Who wrote it, and what follows that; false: it is not as we write it. */
-static bool writer_read(struct phub_bytes bytes, uint64_t *node,
-                        uint64_t *boot, struct phub_bytes *rest)
+/* All but its writer is as in our own. */
+static bool same_as(const struct phub_buf *own, struct phub_bytes bytes,
+                    uint64_t *node, uint64_t *boot)
 {
-    struct phub__reader r;
-    uint64_t pairs, key[2] = { 0, 0 };
+    struct phub_bytes theirs, ours;
+    uint64_t self[2];
 
-    phub__reader_init(&r, bytes);
-    if (!phub__read_map(&r, &pairs) || !phub__read_uint(&r, &key[0]) ||
-        !phub__read_uint(&r, node) || !phub__read_uint(&r, &key[1]) ||
-        !phub__read_uint(&r, boot))
-        return false;
-    *rest = (struct phub_bytes){ bytes.data + r.at, bytes.size - r.at };
-    return key[0] == 1 && key[1] == 2 && *node != 0 && *boot != 0;
+    return own->data[0] == bytes.data[0] &&
+           writer_read(bytes, node, boot, &theirs) &&
+           writer_read(phub__buf_bytes(own), &self[0], &self[1], &ours) &&
+           phub__bytes_equal(theirs, ours);
 }
 
-/* All but its writer is as in our own. */
+/* The same of either kind. */
 static bool same(struct phub__registry *registry, struct phub_bytes bytes,
                  uint64_t *node, uint64_t *boot)
 {
-    struct phub_buf *own = NULL;
-    struct phub_bytes theirs, ours;
-    uint64_t self[2];
+    struct phub_buf *brief = NULL, *own = NULL;
     bool is = bytes.size > 0 &&
-        phub__registry_summary_buf(registry, &own) == 0 &&
-        own->data[0] == bytes.data[0] &&
-        writer_read(bytes, node, boot, &theirs) &&
-        writer_read(phub__buf_bytes(own), &self[0], &self[1], &ours) &&
-        phub__bytes_equal(theirs, ours);
+        ((bytes.size <= BRIEF_SIZE_MAX &&
+          phub__registry_brief(registry, &brief) == 0 &&
+          same_as(brief, bytes, node, boot)) ||
+         (phub__registry_summary_buf(registry, &own) == 0 &&
+          same_as(own, bytes, node, boot)));
 
+    phub__buf_unref(&brief);
     phub__buf_unref(&own);
     return is;
 }
 
-/* Read, note and compare. */
+static bool is_brief(struct phub_bytes bytes)
+{
+    struct phub_bytes rest;
+    uint64_t node, boot, key = 0;
+    struct phub__reader r;
+
+    if (bytes.size > BRIEF_SIZE_MAX ||
+        !writer_read(bytes, &node, &boot, &rest))
+        return false;
+    phub__reader_init(&r, rest);
+    return phub__read_uint(&r, &key) && key == 5;
+}
+
+/* Read, note and compare.  Another brief than ours says only that. */
 static int compare(struct phub__registry *registry, struct phub_bytes bytes,
                    struct phub__comparison *comparison)
 {
@@ -356,6 +430,10 @@ static int compare(struct phub__registry *registry, struct phub_bytes bytes,
     if (same(registry, bytes, &node, &boot)) {
         memset(comparison, 0, sizeof *comparison);
         phub__stable_note_same(registry, node, boot);
+        return 0;
+    }
+    if (is_brief(bytes)) {
+        *comparison = (struct phub__comparison){ true, true, true };
         return 0;
     }
     phub__arena_init(&arena, NULL, 0, PHUB__SUMMARY_ARENA_MAX);

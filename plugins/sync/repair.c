@@ -9,8 +9,10 @@
  * after the other, so a node that joins a thousand is offered a thousand
  * summaries, takes the registry once, and finds the rest equal.
  *
- * Offers go to a random member every sync_interval_ms, whoever that is: no
- * member leads.  And to joiners at once (to at most JOINERS_MAX of them, chosen
+ * A random member gets one every sync_interval_ms, whoever that is: no member
+ * leads.  In peace the two are equal, so that one begins with BRIEF, a hash of
+ * the summary (host 1.1), and who has another one answers with an offer.
+ * Offers go to joiners at once (to at most JOINERS_MAX of them, chosen
  * at random: a thousand nodes that join at once would offer a million times;
  * and, among more members than OFFERS_FEW, by so few of them, as chance has
  * it: the hub has synchronised who joins, an offer finds what came between).
@@ -100,7 +102,9 @@ static int summary_send(struct repair *self, uint64_t node,
                         uint32_t type, int back)
 {
     struct phub_buf *summary;
-    int rc = self->host->stream_summary(self->ctx, &summary);
+    int rc = type == REPAIR_BRIEF
+           ? self->host->stream_brief(self->ctx, &summary)
+           : self->host->stream_summary(self->ctx, &summary);
 
     if (rc != 0)
         return rc;
@@ -199,6 +203,13 @@ static void offer_received(struct repair *self, uint64_t node,
         (void)summary_send(self, node, REPAIR_OFFER, 1);
 }
 
+static void brief_received(struct repair *self, uint64_t node,
+                           const struct phub_bytes *brief)
+{
+    if (!self->host->stream_equal(self->ctx, brief))
+        (void)summary_send(self, node, REPAIR_OFFER, 0);
+}
+
 static void pull_received(struct repair *self, uint64_t node,
                           const struct phub_bytes *summary)
 {
@@ -278,6 +289,9 @@ uint32_t repair_received(struct repair *self, uint64_t node,
         return 0;
     case REPAIR_PIECES:
         pieces_received(self, node, payload, flag);
+        return 0;
+    case REPAIR_BRIEF:
+        brief_received(self, node, payload);
         return 0;
     case REPAIR_OWN:
         return REPAIR_OWN;
@@ -362,7 +376,10 @@ static void round_begin(struct repair *self)
     if (self->peers_count > 0) {
         uint32_t at = repair_random(self, self->peers_count);
 
-        (void)summary_send(self, self->peers[at].id, REPAIR_OFFER, 0);
+        if (PHUB_HAS(self->host, stream_brief))
+            (void)summary_send(self, self->peers[at].id, REPAIR_BRIEF, -1);
+        else
+            (void)summary_send(self, self->peers[at].id, REPAIR_OFFER, 0);
         repair_count(self, "sync_rounds", 1);
     }
     round_arm(self, self->interval_ms);

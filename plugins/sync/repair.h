@@ -10,10 +10,11 @@
 #define REPAIR_ROOM 64u   /* bytes around the payload, at most */
 
 /* Wire version 1, CBOR: [2, summary, back] OFFER, [3, summary] PULL,
- * [4, delta, more] PIECES; [1, bytes] is the strategy's own.  Items behind
- * these are skipped, so that later versions can append some. */
+ * [4, delta, more] PIECES, [5, brief] BRIEF; [1, bytes] is the strategy's own.
+ * Items behind these are skipped, so that later versions can append some. */
 enum repair_message {
-    REPAIR_OWN = 1, REPAIR_OFFER = 2, REPAIR_PULL = 3, REPAIR_PIECES = 4
+    REPAIR_OWN = 1, REPAIR_OFFER = 2, REPAIR_PULL = 3, REPAIR_PIECES = 4,
+    REPAIR_BRIEF = 5
 };
 
 /* The low byte of a token; above it pulls are numbered, so that one that has

@@ -180,6 +180,7 @@ OFFSET(struct phub_host, handover_put, 768, 388);
 OFFSET(struct phub_host, handover_get, 776, 392);
 OFFSET(struct phub_host, handover_drop, 784, 396);
 OFFSET(struct phub_host, scored, 792, 400);
+OFFSET(struct phub_host, stream_brief, 800, 404);
 
 SIZE(struct phub_load, 88, 88);
 OFFSET(struct phub_load, cpus, 4, 4);
