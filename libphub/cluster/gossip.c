@@ -210,6 +210,7 @@ static void refute(struct phub__cluster *c, uint64_t incarnation)
     struct phub__entry *me = phub__cluster_me(c);
 
     me->pub.incarnation = incarnation + 1;
+    c->members.version++;
     phub__gossip_spread(c, me);
 }
 
@@ -380,8 +381,10 @@ int phub__gossip_apply(struct phub__cluster *c, const struct phub__news *news,
                              "suspected by others");
         return 0;
     case PHUB__NEWS_DEAD:
-        if (news->incarnation > e->pub.incarnation)
+        if (news->incarnation > e->pub.incarnation) {
             e->pub.incarnation = news->incarnation;
+            c->members.version++;
+        }
         reported_dead(c, e, sender);
         return 0;
     case PHUB__NEWS_LEFT:
@@ -501,10 +504,14 @@ static void push(struct phub__cluster *c)
 
 /* Of what is said of those who live, in whatever order; never 0.  The dead are
  * forgotten at different moments. */
-static uint64_t list_hash(const struct phub__cluster *c)
+static uint64_t list_hash(struct phub__cluster *c)
 {
-    uint64_t sum = 0;
+    struct phub__gossip *g = &c->gossip;
 
+    if (g->list_version == c->members.version)
+        return g->list;
+    g->list_version = c->members.version;
+    g->list = 0;
     for (uint32_t i = 0; i < c->members.count; i++) {
         const struct phub__entry *e = c->members.entries[i];
         const uint64_t said[] = { e->pub.node, e->pub.boot,
@@ -512,9 +519,10 @@ static uint64_t list_hash(const struct phub__cluster *c)
                                   e->pub.drained, (uint64_t)e->pub.state };
 
         if (phub__member_live(e))
-            sum += XXH3_64bits(said, sizeof said);
+            g->list += XXH3_64bits(said, sizeof said);
     }
-    return sum == 0 ? 1 : sum;
+    g->list += g->list == 0;
+    return g->list;
 }
 
 static void compare_lists(struct phub__cluster *c, struct phub__entry *with)

@@ -71,6 +71,8 @@ struct phub__gossip {
     uint64_t sync_ns;         /* next exchange of lists; 0 = nobody there */
     uint32_t pending;         /* entries with gossip_left > 0 */
     uint64_t messages;        /* that news were put into */
+    uint64_t list;            /* hash of the list ... */
+    uint64_t list_version;    /* ... at that version of the members */
     struct phub__entry *left[PHUB__GOSSIP_LEFT_MAX + 1]; /* by gossip_left */
 };
 

@@ -548,6 +548,7 @@ static void come_back(struct phub__cluster *c, const struct phub__message *m)
         || m->incarnation < me->pub.incarnation)
         return;
     me->pub.incarnation = m->incarnation + 1;
+    c->members.version++;
     phub__gossip_spread(c, me);
 }
 

@@ -76,15 +76,30 @@ static void table_fill(struct phub__members *members)
 struct phub__entry *phub__members_find(const struct phub__members *members,
                                        uint64_t node)
 {
+    struct phub__entry *e;
     uint32_t at;
 
     if (members->table_size == 0)
         return NULL;
     at = place_of(members, node);
-    while (members->table[at] != NULL
-           && members->table[at]->pub.node != node)
+    while ((e = members->table[at]) != NULL) {
+        __builtin_prefetch(&e->granted_until_ns); /* a line behind node */
+        if (e->pub.node == node)
+            break;
         at = (at + 1) & (members->table_size - 1);
-    return members->table[at];
+    }
+    return e;
+}
+
+void phub__members_ahead(const struct phub__members *members, uint64_t node)
+{
+    const struct phub__entry *e = members->table_size == 0
+        ? NULL : members->table[place_of(members, node)];
+
+    if (e == NULL)
+        return;
+    __builtin_prefetch(e);
+    __builtin_prefetch(&e->granted_until_ns);
 }
 
 static void drop_at(struct phub__members *members, uint32_t at)

@@ -67,8 +67,8 @@ struct phub__members {
     uint32_t in_state[PHUB__MEMBER_LEFT + 1];
     struct phub__entry **table;  /* the same by a hash of node */
     uint32_t table_size;         /* a power of 2, above twice count */
-    uint64_t version;            /* from 1; grows when a state, a boot or an
-                                  * endpoint changes, or who is there */
+    uint64_t version;            /* from 1; grows when who is there changes, or
+                                  * what is said of a live one */
 };
 
 enum phub__verdict {
@@ -86,6 +86,8 @@ enum phub__verdict {
 void phub__members_fini(struct phub__members *members);
 struct phub__entry *phub__members_find(const struct phub__members *members,
                                        uint64_t node);
+/* It will be asked for soon: have it in the cache by then. */
+void phub__members_ahead(const struct phub__members *members, uint64_t node);
 /* Add a node from full news, as alive.  Fills entry (borrowed).
  * Errors: PHUB_ENOMEM, PHUB_ELIMIT (nobody is gone that we owe nothing). */
 int phub__members_add(struct phub__members *members,

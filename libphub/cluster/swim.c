@@ -371,6 +371,15 @@ static uint32_t pings_per_turn(const struct phub__cluster *c)
                                          : (uint32_t)count;
 }
 
+static void look_ahead(const struct phub__cluster *c, uint32_t count)
+{
+    const struct phub__swim *s = &c->swim;
+
+    for (uint32_t at = s->order_at;
+         count > 0 && at < s->order_count; at++, count--)
+        phub__members_ahead(&c->members, s->order[at]);
+}
+
 static void tick_hints(struct phub__cluster *c)
 {
     for (uint32_t i = 0; c->swim.hints && i < c->members.count; i++) {
@@ -399,6 +408,7 @@ static void tick_round(struct phub__cluster *c)
     if (c->now_ns >= s->next_ns || c->now_ns >= s->hurry_ns) {
         uint32_t count = pings_per_turn(c);
 
+        look_ahead(c, count);
         for (uint32_t i = 0; i < count; i++)
             probe_next(c);
         s->slack_ns = phub__cluster_ms(phub__grant_slack_ms(c));

@@ -277,7 +277,7 @@ static void begin(void *arg)
 
 int phub__confirm_epochs(const struct phub__hub *hub)
 {
-    return !phub__hub_majority(hub) || hub->lamport < hub->confirm->reserved;
+    return hub->lamport < hub->confirm->reserved || !phub__hub_majority(hub);
 }
 
 void phub__confirm_epoch_used(struct phub__hub *hub)

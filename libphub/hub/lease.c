@@ -43,15 +43,18 @@ out:
     return rc;
 }
 
-static int counts(const struct phub_ctx *ctx)
+static int counts(const struct phub__strategy *strategy)
 {
-    return ctx != NULL && (ctx->strategy->flags & PHUB_FLAG_MAJORITY) != 0;
+    return strategy->ctx != NULL &&
+           (strategy->flags & PHUB_FLAG_MAJORITY) != 0;
 }
 
 int phub__hub_majority(const struct phub__hub *hub)
 {
-    return counts(hub->strategies[PHUB_KIND_PARTITION]->ctx) ||
-           counts(phub__strategies_joint(hub));
+    const struct phub_ctx *joint = phub__strategies_joint(hub);
+
+    return counts(hub->strategies[PHUB_KIND_PARTITION]) ||
+           (joint != NULL && counts(joint->strategy));
 }
 
 static int rules(struct phub__hub *hub, char *error, size_t error_max)

@@ -37,11 +37,10 @@ struct waiting {
 };
 
 struct peer {
-    uint64_t node;                         /* a probe looks at these */
-    struct phub__link *links[2];           /* by enum phub__link_kind */
-    struct peer *chain;                    /* of the same bucket */
-    struct phub__hub *hub;
+    uint64_t node;
     uint64_t boot;
+    struct phub__link *links[2];           /* by enum phub__link_kind */
+    struct phub__hub *hub;
     struct phub__session *sessions[2];     /* of bulk: NULL until it is used */
     struct waiting *first, **last;
     uint64_t due_ns;                       /* of its sessions */
@@ -51,11 +50,20 @@ struct peer {
     struct peer *next, **back;
 };
 
+/* All that a probe needs, in one line of the cache. */
+struct slot {
+    struct peer *peer;                     /* NULL: it is free */
+    uint64_t node;
+    struct phub__link *control;            /* its link, once there is one */
+};
+
 struct phub__peers {
     struct peer *peers;
-    struct peer **buckets;                 /* by node */
+    struct slot *slots;                    /* by a hash of node; open */
     struct peer **due;                     /* a heap by due_ns */
-    uint32_t count, room, due_count;       /* room: of both, a power of 2 */
+    uint32_t count, due_count;
+    uint32_t room, slots_count;            /* of due; twice that, a power
+                                            * of 2 */
     struct phub__timer *timer;
     uint64_t armed_ns;                     /* 0: the timer does not run */
     uint64_t generations;
@@ -64,46 +72,73 @@ struct phub__peers {
 
 /* --- finding --------------------------------------------------------------------- */
 
-static struct peer **bucket(struct phub__peers *peers, uint64_t node)
+/* The slot of node, or the free one where it would go. */
+static struct slot *slot_of(const struct phub__peers *peers, uint64_t node)
 {
-    uint64_t hash = node * UINT64_C(0x9fb21c651e98df25);
+    uint64_t at = node * UINT64_C(0x9fb21c651e98df25) >> 32;
 
-    return &peers->buckets[(hash >> 32) & (peers->room - 1)];
+    for (;; at++) {
+        struct slot *slot = &peers->slots[at & (peers->slots_count - 1)];
+
+        if (slot->peer == NULL || slot->node == node)
+            return slot;
+    }
 }
 
 static struct peer *find(struct phub__hub *hub, uint64_t node)
 {
-    struct peer *peer = hub->peers->room == 0 ? NULL
-                                              : *bucket(hub->peers, node);
+    return hub->peers->slots_count == 0 ? NULL
+                                        : slot_of(hub->peers, node)->peer;
+}
 
-    while (peer != NULL && peer->node != node)
-        peer = peer->chain;
-    return peer;
+static void slots_put(struct phub__peers *peers, struct peer *peer)
+{
+    *slot_of(peers, peer->node) = (struct slot){
+        peer, peer->node, peer->links[PHUB__LINK_CONTROL] };
+}
+
+/* Those behind it may have gone past its place. */
+static void slots_take(struct phub__peers *peers, struct slot *slot)
+{
+    uint32_t mask = peers->slots_count - 1;
+    uint32_t at = (uint32_t)(slot - peers->slots);
+
+    slot->peer = NULL;
+    for (;;) {
+        struct peer *next;
+
+        at = (at + 1) & mask;
+        next = peers->slots[at].peer;
+        if (next == NULL)
+            return;
+        peers->slots[at].peer = NULL;
+        slots_put(peers, next);
+    }
 }
 
 /* Room for one more. */
 static int grow(struct phub__peers *peers)
 {
     uint32_t room = peers->room == 0 ? PEERS_FIRST : peers->room * 2;
-    struct peer **buckets, **due, *peer;
+    struct slot *slots;
+    struct peer **due, *peer;
 
     if (peers->count < peers->room)
         return 0;
-    buckets = phub__calloc(room, sizeof(struct peer *));
-    due = buckets == NULL ? NULL
+    slots = phub__calloc(room * 2, sizeof *slots);
+    due = slots == NULL ? NULL
         : phub__realloc(peers->due, room * sizeof(struct peer *));
     if (due == NULL) {
-        phub__free(buckets);
+        phub__free(slots);
         return PHUB_ENOMEM;
     }
     peers->due = due;
-    phub__free(peers->buckets);
-    peers->buckets = buckets;
+    phub__free(peers->slots);
+    peers->slots = slots;
     peers->room = room;
-    for (peer = peers->peers; peer != NULL; peer = peer->next) {
-        peer->chain = *bucket(peers, peer->node);
-        *bucket(peers, peer->node) = peer;
-    }
+    peers->slots_count = room * 2;
+    for (peer = peers->peers; peer != NULL; peer = peer->next)
+        slots_put(peers, peer);
     return 0;
 }
 
@@ -195,6 +230,8 @@ static struct phub__link *link_of(struct peer *peer, unsigned lane)
     if (member == NULL || member->boot != peer->boot ||
         env->link_open(env, member->endpoint, kind, &peer->links[kind]) != 0)
         return NULL;
+    if (kind == PHUB__LINK_CONTROL)
+        slot_of(peer->hub->peers, peer->node)->control = peer->links[kind];
     return peer->links[kind];
 }
 
@@ -442,6 +479,18 @@ int phub__peer_congested(struct phub__hub *hub, uint64_t node)
 
 /* --- to anybody --------------------------------------------------------------------- */
 
+static struct phub__link *probe_link(struct phub__hub *hub,
+                                     const struct phub__cluster_to *to)
+{
+    const struct slot *slot = to->node == 0 || hub->peers->slots_count == 0
+        ? NULL : slot_of(hub->peers, to->node);
+
+    if (slot == NULL || slot->peer == NULL)
+        return phub__stranger_link(hub->peers->strangers, to->endpoint);
+    return slot->control != NULL ? slot->control
+                                 : link_of(slot->peer, PHUB__LANE_PROBE);
+}
+
 void phub__peer_cluster_send(void *arg, const struct phub__cluster_to *to,
                              enum phub__cluster_type type,
                              const uint8_t *body, size_t size)
@@ -450,12 +499,8 @@ void phub__peer_cluster_send(void *arg, const struct phub__cluster_to *to,
     struct phub__envelope envelope = {
         .type = (uint16_t)type, .lane = PHUB__LANE_PROBE,
         .target = to->node, .target_boot = to->boot };
-    struct peer *peer = to->node != 0 ? find(hub, to->node) : NULL;
 
-    put_bytes(hub, peer != NULL ? link_of(peer, PHUB__LANE_PROBE)
-                                : phub__stranger_link(hub->peers->strangers,
-                                                      to->endpoint),
-              &envelope, body, size);
+    put_bytes(hub, probe_link(hub, to), &envelope, body, size);
 }
 
 /* --- in ------------------------------------------------------------------------------ */
@@ -526,14 +571,15 @@ static void received(void *arg, struct phub_buf *frame)
     arm(hub);
 }
 
+/* Many are lost at once when many nodes end: what is looked at lies in a row. */
 static void link_lost(void *arg, struct phub__link *link)
 {
     struct phub__hub *hub = arg;
-    struct peer *peer;
+    const struct phub__peers *peers = hub->peers;
 
-    for (peer = hub->peers->peers; peer != NULL; peer = peer->next)
-        if (peer->links[PHUB__LINK_CONTROL] == link) {
-            phub__cluster_link_lost(hub->cluster, peer->node,
+    for (uint32_t i = 0; i < peers->slots_count; i++)
+        if (peers->slots[i].control == link && peers->slots[i].peer != NULL) {
+            phub__cluster_link_lost(hub->cluster, peers->slots[i].node,
                                     hub->env->boot_ns(hub->env));
             phub__hub_arm_cluster(hub);
             return;
@@ -588,24 +634,20 @@ static void peer_new(struct phub__hub *hub, uint64_t node, uint64_t boot)
     if (peer->next != NULL)
         peer->next->back = &peer->next;
     hub->peers->peers = peer;
-    peer->chain = *bucket(hub->peers, node);
-    *bucket(hub->peers, node) = peer;
+    slots_put(hub->peers, peer);
     hub->peers->count++;
 }
 
 static void peer_drop(struct phub__hub *hub, uint64_t node)
 {
-    struct peer **p, *peer = find(hub, node);
+    struct peer *peer = find(hub, node);
 
     if (peer == NULL)
         return;
     *peer->back = peer->next;
     if (peer->next != NULL)
         peer->next->back = peer->back;
-    p = bucket(hub->peers, node);
-    while (*p != peer)
-        p = &(*p)->chain;
-    *p = peer->chain;
+    slots_take(hub->peers, slot_of(hub->peers, node));
     hub->peers->count--;
     due_set(peer, UINT64_MAX);
     peer_free(peer);
@@ -664,7 +706,7 @@ void phub__peers_free(struct phub__hub *hub)
     phub__own_free(hub);
     phub__strangers_free(&peers->strangers);
     hub->env->timer_free(hub->env, &peers->timer);
-    phub__free(peers->buckets);
+    phub__free(peers->slots);
     phub__free(peers->due);
     phub__free(peers);
     hub->peers = NULL;

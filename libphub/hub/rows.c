@@ -472,6 +472,8 @@ void phub__rows_retire_own(struct phub__hub *hub)
     uint64_t cursor = 0;
     uint32_t count, i;
 
+    if (!phub__registry_earlier(hub->registry))
+        return;
     do {
         char ids[64][PHUB_CHILD_ID_MAX];
         size_t sizes[64];

@@ -135,6 +135,12 @@ uint64_t phub__registry_head(const struct phub__registry *registry)
     return phub__ranges_prefix(&registry->self->seen);
 }
 
+bool phub__registry_earlier(const struct phub__registry *registry)
+{
+    return phub__author_earlier_live(&registry->authors, registry->node,
+                                     registry->boot);
+}
+
 uint64_t phub__registry_epoch_max(const struct phub__registry *registry)
 {
     return registry->epoch_max;

@@ -207,6 +207,8 @@ void phub__registry_counts(const struct phub__registry *registry,
 
 /* Sequence of the last own entry. */
 uint64_t phub__registry_head(const struct phub__registry *registry);
+/* Does anything still say what an earlier start of this node wrote? */
+bool phub__registry_earlier(const struct phub__registry *registry);
 /* Highest epoch number ever seen in it (Lamport). */
 uint64_t phub__registry_epoch_max(const struct phub__registry *registry);
 

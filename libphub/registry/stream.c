@@ -194,6 +194,18 @@ struct phub__author *phub__author_later(const struct phub__authors *authors,
         ? authors->at[at] : NULL;
 }
 
+bool phub__author_earlier_live(const struct phub__authors *authors,
+                               uint64_t node, uint64_t boot)
+{
+    uint32_t at = author_from(authors, node, 0);
+
+    for (; at < authors->count && authors->nodes[at] == node &&
+           authors->at[at]->boot < boot; at++)
+        if (authors->at[at]->live.live > 0)
+            return true;
+    return false;
+}
+
 int phub__author_get(struct phub__authors *authors, uint64_t node,
                      uint64_t boot, struct phub__author **author)
 {

@@ -52,6 +52,9 @@ struct phub__author *phub__author_find(const struct phub__authors *authors,
 /* The first one of that node that is of a later boot; NULL: there is none. */
 struct phub__author *phub__author_later(const struct phub__authors *authors,
                                         uint64_t node, uint64_t boot);
+/* Is anything live of that node's boots before that one? */
+bool phub__author_earlier_live(const struct phub__authors *authors,
+                               uint64_t node, uint64_t boot);
 /* Find or make.  PHUB_ELIMIT, PHUB_ENOMEM. */
 int phub__author_get(struct phub__authors *authors, uint64_t node,
                      uint64_t boot, struct phub__author **author);

@@ -46,6 +46,7 @@ struct phub__link {
     int half_open;                  /* the other side has forgotten it */
     int closed;
     int breaking;
+    uint32_t to;                    /* the peer's node; or one before, or 0 */
     struct phub__sim_frame *waiting, *waiting_tail;
     struct phub__link *prev, *next;
     struct phub__link *peer_prev, *peer_next; /* of those connected to it */
@@ -73,6 +74,7 @@ static void link_unref(struct phub__link *link)
 static void connected(struct phub__link *link, struct phub__sim_process *peer)
 {
     link->peer = peer;
+    link->to = peer->node->index;
     peer->refs++;
     link->peer_prev = NULL;
     link->peer_next = peer->connected;
@@ -379,7 +381,7 @@ static void transmit(struct phub__link *link, struct phub__sim_frame *frame)
 {
     struct phub__world *world = link->process->world;
     struct phub__sim_path *path = path_of(world, link->process->node->index,
-                                          link->peer->node->index);
+                                          link->to);
     const struct phub__sim_net *net = net_of(world, path);
     uint64_t at = path->free_at > world->now ? path->free_at : world->now;
 
@@ -484,6 +486,7 @@ static int link_send(struct phub_env *env, struct phub__link *link,
         return PHUB_EBUSY;
     }
     phub__assert(head_size <= PHUB__LINK_HEAD_MAX);
+    __builtin_prefetch(path_of(process->world, process->node->index, link->to));
     frame = frame_new(process->world);
     frame->body = phub__buf_ref(body);
     frame->head_size = (uint32_t)head_size;

@@ -151,6 +151,23 @@ static void tick_open(struct phub__sim_queue *queue)
     }
 }
 
+/* What comes next was put there long ago: have it in the cache by then, the
+ * event first and, a tick later, what it is about. */
+static void look_ahead(const struct phub__sim_queue *queue)
+{
+    const struct phub__sim_event *event;
+    uint64_t tick = queue->tick + 1;
+
+    if (queue->wheel_count == 0)
+        return;
+    tick += distance(queue, tick);
+    event = queue->wheel[tick % SLOTS];
+    __builtin_prefetch(event->process);
+    __builtin_prefetch(event->arg);
+    tick += 1 + distance(queue, tick + 1);
+    __builtin_prefetch(queue->wheel[tick % SLOTS]);
+}
+
 /* None of them comes in this turn of the wheel: the earliest tick. */
 static uint64_t earliest(const struct phub__sim_queue *queue)
 {
@@ -175,6 +192,7 @@ static void turn(struct phub__sim_queue *queue)
             queue->tick = from = earliest(queue);
         tick_open(queue);
     }
+    look_ahead(queue);
 }
 
 /* --- what others see ------------------------------------------------------ */
