@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include <check.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "battery.h"
@@ -15,15 +16,26 @@
 
 static struct mock_world world;
 
-static void cluster(uint32_t nodes)
+/* Every other one on a host of 1.0, if mixed. */
+static void cluster_of(uint32_t nodes, bool mixed)
 {
     uint32_t i;
 
     mock_world_init(&world, nodes);
-    for (i = 0; i < nodes; i++)
-        ck_assert_int_eq(mock_open(mock_new(&world), PHUB_KIND_SYNC,
-                                   battery_name, NULL), 0);
+    for (i = 0; i < nodes; i++) {
+        struct mock *mock = mock_new(&world);
+
+        if (mixed && i % 2 == 0)
+            mock->host.size = offsetof(struct phub_host, stream_brief);
+        ck_assert_int_eq(mock_open(mock, PHUB_KIND_SYNC, battery_name, NULL),
+                         0);
+    }
     mock_view_all(&world, nodes);
+}
+
+static void cluster(uint32_t nodes)
+{
+    cluster_of(nodes, false);
 }
 
 static void equal_are(uint32_t nodes, const char *when)
@@ -161,8 +173,27 @@ START_TEST(equal_registries_are_quiet)
     ck_assert_uint_le(messages, 10 * 600 * 2);
     ck_assert_uint_gt(messages, 0);
     if (strcmp(battery_name, "pubsub") == 0 ||
-        strcmp(battery_name, "gossip") == 0)
+        strcmp(battery_name, "gossip") == 0 ||
+        strcmp(battery_name, "auto") == 0)
         ck_assert_uint_le(bytes, messages * UINT64_C(32));
+    mock_world_fini(&world);
+}
+END_TEST
+
+/* Where a hash is not understood a summary answers it. */
+START_TEST(hosts_without_briefs_and_with_them_get_everything)
+{
+    uint32_t i, turn;
+
+    cluster_of(6, true);
+    for (i = 0; i < 6; i++)
+        world.nodes[i]->busy_permille = 400;
+    for (turn = 0; turn < 50; turn++) {
+        mock_write(world.nodes[turn % 6], 3);
+        (void)mock_run(&world, 100);
+    }
+    (void)mock_run(&world, 10 * MINUTE);
+    equal_are(6, "mixed");
     mock_world_fini(&world);
 }
 END_TEST
@@ -247,6 +278,7 @@ static void fill(TCase *tc)
     tcase_add_test(tc, two_sides_meet_again);
     tcase_add_test(tc, views_that_flap_end_in_equal_registries);
     tcase_add_test(tc, equal_registries_are_quiet);
+    tcase_add_test(tc, hosts_without_briefs_and_with_them_get_everything);
     tcase_add_test(tc, a_crowd_that_joins_at_once_is_not_a_storm);
     tcase_add_test(tc, among_many_what_follows_is_told_with_the_first);
     tcase_add_test(tc, garbage_is_survived);

@@ -168,13 +168,16 @@ static int host_stream_apply(struct phub_ctx *ctx, uint64_t from,
 static int host_stream_equal(struct phub_ctx *ctx,
                              const struct phub_bytes *summary)
 {
-    struct brief own = brief_of(mock_of(ctx)->applied);
+    struct mock *mock = mock_of(ctx);
+    struct brief own = brief_of(mock->applied);
     uint64_t theirs[MOCK_AUTHORS_MAX + 1];
 
+    if (summary->size == sizeof own && !PHUB_HAS(&mock->host, stream_brief))
+        mock_violate(mock->world, "a brief for a host that has none");
     if (summary->size == sizeof own)
         return memcmp(summary->data, &own, sizeof own) == 0;
     return summary_read(summary, theirs) &&
-           memcmp(theirs, mock_of(ctx)->applied, sizeof theirs) == 0;
+           memcmp(theirs, mock->applied, sizeof theirs) == 0;
 }
 
 void mock_write(struct mock *mock, uint32_t entries)

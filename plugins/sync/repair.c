@@ -203,10 +203,12 @@ static void offer_received(struct repair *self, uint64_t node,
         (void)summary_send(self, node, REPAIR_OFFER, 1);
 }
 
+/* A host without briefs would read it as the summary of one who has nothing. */
 static void brief_received(struct repair *self, uint64_t node,
                            const struct phub_bytes *brief)
 {
-    if (!self->host->stream_equal(self->ctx, brief))
+    if (!PHUB_HAS(self->host, stream_brief) ||
+        !self->host->stream_equal(self->ctx, brief))
         (void)summary_send(self, node, REPAIR_OFFER, 0);
 }
 

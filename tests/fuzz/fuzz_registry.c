@@ -120,15 +120,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 const struct phub__fuzz_seed *phub__fuzz_seeds(size_t *count)
 {
-    static struct phub__fuzz_seed seeds[3];
-    static uint8_t bytes[3][4096];
-    struct phub__registry *r = registry_new(3, 2);
+    static struct phub__fuzz_seed seeds[4];
+    static uint8_t bytes[4][4096];
+    struct phub__registry *r = registry_new(3, 2), *same = registry_new(1, 7);
     struct phub_bytes id = text("x");
+    struct phub_buf *brief = NULL;
     uint64_t next;
     size_t i;
 
     fill(r, 9);
-    for (i = 0; i < 3; i++) {
+    fill(same, 5);
+    demand(phub__registry_brief(same, &brief) == 0);
+    for (i = 0; i < 4; i++) {
         struct phub__builder out;
 
         phub__builder_init(&out, sizeof bytes[i] - 1);
@@ -136,15 +139,21 @@ const struct phub__fuzz_seed *phub__fuzz_seeds(size_t *count)
             demand(phub__registry_delta(r, 0, 4000, &out, &next) == 0);
         else if (i == 1)
             demand(phub__registry_summary(r, &out) == 0);
-        else
+        else if (i == 2)
             demand(phub__registry_rows(r, &id, 1, &out) == 0);
+        else
+            demand(phub__builder_append(&out, brief->data, brief->size) == 0);
         bytes[i][0] = (uint8_t)i;
         memcpy(bytes[i] + 1, out.data, out.size);
+        if (i == 3)
+            bytes[i][3] = 4; /* who wrote it */
         seeds[i].data = bytes[i];
         seeds[i].size = out.size + 1;
         phub__builder_fini(&out);
     }
+    phub__buf_unref(&brief);
+    phub__registry_free(&same);
     phub__registry_free(&r);
-    *count = 3;
+    *count = 4;
     return seeds;
 }
