@@ -155,12 +155,18 @@ uint64_t phub__join_back_off(struct phub__cluster *c, uint64_t *wait_ns,
     return shortest + phub__cluster_pick(c, longest - shortest + 1);
 }
 
-static bool seed_is_in(struct phub__cluster *c, const struct phub__seed *s)
+/* Who is found at its endpoint is asked for by its id from then on. */
+static bool seed_is_in(struct phub__cluster *c, struct phub__seed *s)
 {
-    const struct phub__entry *e = phub__members_find(&c->members, s->node);
+    const struct phub__entry *e = s->node == 0
+        ? NULL : phub__members_find(&c->members, s->node);
 
-    return (s->node != 0 && e != NULL && phub__member_live(e))
-        || phub__members_at(&c->members, s->endpoint) != NULL;
+    if (e != NULL && phub__member_live(e))
+        return true;
+    e = phub__members_at(&c->members, s->endpoint);
+    if (e != NULL)
+        s->node = e->pub.node;
+    return e != NULL;
 }
 
 /* Once all are in, none is looked up again before some member changes. */

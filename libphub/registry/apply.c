@@ -12,6 +12,8 @@
 #include "registry/delta.h"
 #include "registry/internal.h"
 
+#define AHEAD 16u   /* entries whose rows are fetched at once */
+
 static int contents_decode(const struct phub__wire_entry *wire,
                            struct phub__arena *arena,
                            struct phub__contents *contents)
@@ -200,6 +202,19 @@ static int author_for(struct phub__registry *registry,
     return rc;
 }
 
+/* A registry is larger than any cache, and entries come in bundles. */
+static void look_ahead(const struct phub__registry *registry,
+                       const struct phub__wire_entry *entries, uint32_t count)
+{
+    uint64_t hashes[AHEAD];
+    uint32_t i;
+
+    count = count < AHEAD ? count : AHEAD;
+    for (i = 0; i < count; i++)
+        hashes[i] = phub__table_hash(entries[i].id);
+    phub__table_ahead(&registry->table, hashes, count);
+}
+
 static int piece_apply(struct phub__registry *registry,
                        const struct phub__wire_piece *piece,
                        struct phub__arena *arena, bool *gap)
@@ -215,8 +230,12 @@ static int piece_apply(struct phub__registry *registry,
     if (rc != 0)
         return rc;
     for (i = 0; i < piece->entries.count; i++) {
-        int one = entry_apply(registry, author, &entries[i],
-                              piece->repair, arena);
+        int one;
+
+        if (i % AHEAD == 0 && i + 1 < piece->entries.count)
+            look_ahead(registry, &entries[i], piece->entries.count - i);
+        one = entry_apply(registry, author, &entries[i],
+                          piece->repair, arena);
 
         if (one == PHUB_EPROTO || one == PHUB_ENOMEM)
             return one;

@@ -229,6 +229,43 @@ int phub__table_reserve(struct phub__table *table)
 
 /* --- rows -------------------------------------------------------------------- */
 
+/* The first row of that hash, or NULL; it is not looked at. */
+static struct phub__row *array_peek(const struct array *array, uint64_t hash)
+{
+    uint32_t at = (uint32_t)hash & array->mask;
+
+    for (;; at = (at + 1) & array->mask) {
+        const struct slot *slot = &array->slots[at];
+        struct phub__row *row = atomic_load_explicit(&slot->row,
+                                                     memory_order_relaxed);
+
+        if (row == NULL || (row != REMOVED &&
+                atomic_load_explicit(&slot->hash,
+                                     memory_order_relaxed) == hash))
+            return row;
+    }
+}
+
+/* Each pass finds what the one before has asked for. */
+void phub__table_ahead(const struct phub__table *table,
+                       const uint64_t *hashes, uint32_t count)
+{
+    const struct phub__table_arrays *arrays = arrays_of(table);
+    const struct array *array = arrays->second != NULL ? arrays->second
+                                                       : arrays->first;
+    struct phub__row *row;
+    uint32_t i;
+
+    for (i = 0; i < count; i++)
+        __builtin_prefetch(&array->slots[hashes[i] & array->mask]);
+    for (i = 0; i < count; i++)
+        if ((row = array_peek(array, hashes[i])) != NULL)
+            __builtin_prefetch(row);
+    for (i = 0; i < count; i++)
+        if ((row = array_peek(array, hashes[i])) != NULL)
+            __builtin_prefetch(phub__row_value(row));
+}
+
 struct phub__row *phub__table_find(const struct phub__table *table,
                                    uint64_t hash, struct phub_bytes id)
 {

@@ -39,6 +39,9 @@ int phub__table_init(struct phub__table *table,
 /* The rows are the caller's. */
 void phub__table_fini(struct phub__table *table);
 
+/* Ids of these hashes will be looked for: have them in the cache by then. */
+void phub__table_ahead(const struct phub__table *table,
+                       const uint64_t *hashes, uint32_t count);
 /* NULL if there is none. */
 struct phub__row *phub__table_find(const struct phub__table *table,
                                    uint64_t hash, struct phub_bytes id);

@@ -33,4 +33,4 @@ tools_phub_sim_SOURCES = tools/phub-sim.c tools/sim/bench.c \
 	tools/sim/verb_scenario.c
 tools_phub_sim_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
 tools_phub_sim_LDADD = libphub-simcase.la libphub-sim.la libphub-core.la \
-	$(JANSSON_LIBS) -lm
+	$(JANSSON_LIBS) $(MIMALLOC_LIBS) -lm
