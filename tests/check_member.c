@@ -601,6 +601,51 @@ START_TEST(large_halves_that_meet_do_not_exchange_a_list_for_each_pair)
 }
 END_TEST
 
+/* What all that run say of their lists. */
+static uint64_t said_of_lists(struct sim *sim)
+{
+    uint64_t list = 0;
+
+    ck_assert(sim_run_until_agreed(sim, 20 * SIM_S) != UINT64_MAX);
+    sim_run(sim, 5 * SIM_S);
+    for (uint32_t i = 0; i < sim->count; i++) {
+        if (sim->nodes[i].cluster == NULL)
+            continue;
+        ck_assert(list == 0 || list == sim->nodes[i].list);
+        list = sim->nodes[i].list;
+    }
+    return list;
+}
+
+START_TEST(a_member_list_that_has_changed_has_another_hash)
+{
+    uint64_t said[6];
+    struct sim sim;
+
+    sim_init(&sim, 21, 4);
+    for (uint32_t i = 0; i < 4; i++) {
+        sim.nodes[i].params.sync_interval = 200;
+        sim_boot(&sim, i, 1);
+    }
+    said[0] = said_of_lists(&sim);
+    for (uint32_t i = 1; i < 3; i++) {
+        phub__cluster_takes(sim.nodes[1].cluster, i == 2,
+                            sim_local_ns(&sim.nodes[1]));
+        said[i] = said_of_lists(&sim);
+    }
+    sim_crash(&sim, 3);
+    said[3] = said_of_lists(&sim);
+    sim_boot(&sim, 3, 1);
+    said[4] = said_of_lists(&sim);
+    sim_leave(&sim, 2);
+    said[5] = said_of_lists(&sim);
+    for (uint32_t i = 0; i < 6; i++)
+        for (uint32_t k = 0; k < i; k++)
+            ck_assert_uint_ne(said[i], said[k]);
+    sim_fini(&sim);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("member");
@@ -632,6 +677,7 @@ int main(void)
     tcase_add_test(t, a_loss_is_a_view_at_once_however_many_say_goodbye);
     tcase_add_test(t,
                    large_halves_that_meet_do_not_exchange_a_list_for_each_pair);
+    tcase_add_test(t, a_member_list_that_has_changed_has_another_hash);
     tcase_add_test(t, two_that_leave_at_once_do_not_answer_each_others_goodbyes);
     suite_add_tcase(s, t);
     r = srunner_create(s);

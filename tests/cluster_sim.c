@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cluster/message.h"
 #include "cluster_sim.h"
 
 struct sim_message {
@@ -98,6 +99,16 @@ static uint64_t on_random(void *arg)
     return sim_random(((struct sim_node *)arg)->sim);
 }
 
+/* The hash of a member list, 0: it is something else. */
+static uint64_t list_of(enum phub__cluster_type type, const uint8_t *body,
+                        size_t size)
+{
+    static struct phub__message m;
+
+    return type == PHUB__CLUSTER_SYNC
+        && phub__message_decode(&m, type, body, size) == 0 ? m.list : 0;
+}
+
 static void on_send(void *arg, const struct phub__cluster_to *to,
                     enum phub__cluster_type type, const uint8_t *body,
                     size_t size)
@@ -105,11 +116,12 @@ static void on_send(void *arg, const struct phub__cluster_to *to,
     struct sim_node *n = arg;
     struct sim *sim = n->sim;
     struct sim_message *m;
-    uint64_t at = sim->now_ns;
+    uint64_t at = sim->now_ns, list = list_of(type, body, size);
     uint32_t i = 0;
 
     n->sent++;
-    n->lists += type == PHUB__CLUSTER_SYNC && size > 40;
+    n->lists += type == PHUB__CLUSTER_SYNC && list == 0;
+    n->list = list != 0 ? list : n->list;
     n->joins += type == PHUB__CLUSTER_JOIN;
     while (i < sim->count && strcmp(sim->nodes[i].endpoint, to->endpoint) != 0)
         i++;

@@ -35,6 +35,7 @@ struct sim_node {
     uint32_t s_joined, s_lost, s_left;    /* of the last VIEW_SETTLED */
     uint64_t sent;
     uint64_t lists;        /* of these, pages of a member list */
+    uint64_t list;         /* the last hash of a member list among these */
     uint64_t joins;        /* and those that ask to join */
     const char *remembers; /* NULL, or where it knew another */
     uint32_t ticks;              /* of its timer */

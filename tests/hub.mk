@@ -118,6 +118,11 @@ TESTS          += tests/check_move_faults
 tests_check_move_faults_SOURCES = tests/check_move_faults.c $(hub_fixture)
 tests_check_move_faults_LDADD   = $(hub_ldadd)
 
+check_PROGRAMS += tests/check_peer
+TESTS          += tests/check_peer
+tests_check_peer_SOURCES = tests/check_peer.c $(hub_fixture)
+tests_check_peer_LDADD   = $(hub_ldadd)
+
 check_PROGRAMS += tests/check_redistribute
 TESTS          += tests/check_redistribute
 tests_check_redistribute_SOURCES = tests/check_redistribute.c $(hub_fixture)

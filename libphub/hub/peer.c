@@ -50,7 +50,7 @@ struct peer {
     struct peer *next, **back;
 };
 
-/* All that a probe needs, in one line of the cache. */
+/* All that a probe needs, side by side. */
 struct slot {
     struct peer *peer;                     /* NULL: it is free */
     uint64_t node;
@@ -638,19 +638,25 @@ static void peer_new(struct phub__hub *hub, uint64_t node, uint64_t boot)
     hub->peers->count++;
 }
 
+static void peer_end(struct peer *peer)
+{
+    struct phub__peers *peers = peer->hub->peers;
+
+    *peer->back = peer->next;
+    if (peer->next != NULL)
+        peer->next->back = peer->back;
+    slots_take(peers, slot_of(peers, peer->node));
+    peers->count--;
+    due_set(peer, UINT64_MAX);
+    peer_free(peer);
+}
+
 static void peer_drop(struct phub__hub *hub, uint64_t node)
 {
     struct peer *peer = find(hub, node);
 
-    if (peer == NULL)
-        return;
-    *peer->back = peer->next;
-    if (peer->next != NULL)
-        peer->next->back = peer->back;
-    slots_take(hub->peers, slot_of(hub->peers, node));
-    hub->peers->count--;
-    due_set(peer, UINT64_MAX);
-    peer_free(peer);
+    if (peer != NULL)
+        peer_end(peer);
 }
 
 void phub__peer_view_changed(struct phub__hub *hub,
@@ -702,7 +708,7 @@ void phub__peers_free(struct phub__hub *hub)
     if (peers == NULL)
         return;
     while (peers->peers != NULL)
-        peer_drop(hub, peers->peers->node);
+        peer_end(peers->peers);
     phub__own_free(hub);
     phub__strangers_free(&peers->strangers);
     hub->env->timer_free(hub->env, &peers->timer);
