@@ -646,6 +646,34 @@ START_TEST(a_member_list_that_has_changed_has_another_hash)
 }
 END_TEST
 
+static void move_to(struct sim *sim, uint32_t i, const char *endpoint)
+{
+    snprintf(sim->nodes[i].endpoint, sizeof sim->nodes[i].endpoint, "%s",
+             endpoint);
+}
+
+/* By the first, which has asked it there (_i), or has only seen it there. */
+START_TEST(a_seed_is_asked_again_when_who_was_there_is_elsewhere)
+{
+    struct sim sim;
+
+    sim_init(&sim, 22, 3);
+    sim_boot(&sim, _i == 0 ? 0 : 1, _i == 0 ? 2 : 0);
+    sim_run(&sim, 10 * SIM_MS);
+    sim_boot(&sim, _i == 0 ? 1 : 0, _i == 0 ? 1 : 2);
+    ck_assert_uint_ne(sim_run_until_agreed(&sim, 20 * SIM_S), UINT64_MAX);
+    sim_run(&sim, 5 * SIM_S);
+    sim_crash(&sim, 1);
+    move_to(&sim, 1, "sim://9");
+    sim_boot(&sim, 1, 1);
+    ck_assert_uint_ne(sim_run_until_agreed(&sim, 20 * SIM_S), UINT64_MAX);
+    move_to(&sim, 2, "sim://1");
+    sim_boot(&sim, 2, 0);
+    ck_assert_uint_ne(sim_run_until_agreed(&sim, 60 * SIM_S), UINT64_MAX);
+    sim_fini(&sim);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("member");
@@ -678,6 +706,9 @@ int main(void)
     tcase_add_test(t,
                    large_halves_that_meet_do_not_exchange_a_list_for_each_pair);
     tcase_add_test(t, a_member_list_that_has_changed_has_another_hash);
+    tcase_add_loop_test(t,
+                        a_seed_is_asked_again_when_who_was_there_is_elsewhere,
+                        0, 2);
     tcase_add_test(t, two_that_leave_at_once_do_not_answer_each_others_goodbyes);
     suite_add_tcase(s, t);
     r = srunner_create(s);

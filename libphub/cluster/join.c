@@ -155,18 +155,22 @@ uint64_t phub__join_back_off(struct phub__cluster *c, uint64_t *wait_ns,
     return shortest + phub__cluster_pick(c, longest - shortest + 1);
 }
 
-/* Who is found at its endpoint is asked for by its id from then on. */
+/* Who is found at its endpoint is asked for by its id from then on, as long as
+ * it is there. */
 static bool seed_is_in(struct phub__cluster *c, struct phub__seed *s)
 {
     const struct phub__entry *e = s->node == 0
         ? NULL : phub__members_find(&c->members, s->node);
 
-    if (e != NULL && phub__member_live(e))
+    if (e != NULL && phub__member_live(e)
+        && (s->alias || strcmp(e->pub.endpoint, s->endpoint) == 0))
         return true;
     e = phub__members_at(&c->members, s->endpoint);
-    if (e != NULL)
-        s->node = e->pub.node;
-    return e != NULL;
+    if (e == NULL)
+        return false;
+    s->node = e->pub.node;
+    s->alias = false;
+    return true;
 }
 
 /* Once all are in, none is looked up again before some member changes. */
@@ -540,6 +544,19 @@ static struct phub__seed *seed_at(struct phub__cluster *c,
     return NULL;
 }
 
+/* It has answered there, wherever it says that it is. */
+static void seed_found(struct phub__cluster *c, struct phub_bytes endpoint,
+                       const struct phub__news *n)
+{
+    struct phub__seed *seed = seed_at(c, endpoint);
+
+    if (seed == NULL)
+        return;
+    seed->node = n->node;
+    seed->alias = !same(n->endpoint, endpoint);
+    c->join.seeds_in = 0;
+}
+
 bool phub__join_has_seed(struct phub__cluster *c, const char *endpoint)
 {
     return seed_at(c, bytes_of(endpoint)) != NULL;
@@ -563,15 +580,11 @@ static bool from_ourselves(struct phub__cluster *c,
                            const struct phub__message *m)
 {
     const struct phub__news *n = &m->news[0];
-    struct phub__seed *seed = seed_at(c, m->endpoint);
 
     if (n->boot != c->boot
         || !same(n->endpoint, bytes_of(phub__cluster_me(c)->pub.endpoint)))
         return false;
-    if (seed != NULL) {
-        seed->node = c->node;
-        c->join.seeds_in = 0;
-    }
+    seed_found(c, m->endpoint, n);
     return true;
 }
 
@@ -659,7 +672,6 @@ int phub__join_in_answer(struct phub__cluster *c,
 {
     const struct phub__news *n = &m->news[0];
     char endpoint[PHUB_ENDPOINT_MAX + 1];
-    struct phub__seed *seed;
     struct phub__entry *e;
     bool listed;
     int rc;
@@ -675,11 +687,7 @@ int phub__join_in_answer(struct phub__cluster *c,
     }
     if (n->node == c->node)
         return PHUB_EREFUSED;
-    seed = seed_at(c, m->endpoint);
-    if (seed != NULL) {
-        seed->node = n->node;
-        c->join.seeds_in = 0;
-    }
+    seed_found(c, m->endpoint, n);
     c->join.refusal[0] = '\0';
     come_back(c, m);
     listed = needs_no_list(c, n);
