@@ -72,6 +72,8 @@ static int rules(struct phub__hub *hub, char *error, size_t error_max)
     if (rc == 0)
         rc = phub__cluster_lease_mode(hub->cluster, &mode,
                                       hub->env->boot_ns(hub->env));
+    if (rc == 0 && hub->started) /* it may ping earlier now */
+        phub__hub_arm_cluster(hub);
     phub__free((void *)(uintptr_t)mode.voters);
     phub__free((void *)(uintptr_t)also.voters);
     return rc;
