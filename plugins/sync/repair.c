@@ -11,7 +11,10 @@
  *
  * A random member gets one every sync_interval_ms, whoever that is: no member
  * leads.  In peace the two are equal, so that one begins with BRIEF, a hash of
- * the summary (host 1.1), and who has another one answers with an offer.
+ * the summary (host 1.1), and who has another one answers with an offer.  Who
+ * is without briefs offers, and answers each with an offer; the others' summary
+ * it hears only where it lacks something, so nothing is missed, but old stops
+ * stay with it.
  * Offers go to joiners at once (to at most JOINERS_MAX of them, chosen
  * at random: a thousand nodes that join at once would offer a million times;
  * and, among more members than OFFERS_FEW, by so few of them, as chance has
