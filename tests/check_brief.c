@@ -20,7 +20,7 @@ START_TEST(a_brief_says_whether_two_are_equal)
 {
     struct phub__registry *a = registry_new(1, UINT64_MAX - 1, NULL, NULL);
     struct phub__registry *b = registry_new(UINT64_MAX, 1, NULL, NULL);
-    char id[8];
+    char id[16];
     int i;
 
     for (i = 0; i < 100; i++) {
