@@ -533,7 +533,7 @@ static void cpu_model(char *text, size_t text_max)
         (void)fclose(file);
 }
 
-/* It shifts the figures of large worlds by a third. */
+/* It shifts the figures of large worlds. */
 static void allocator(char *text, size_t text_max)
 {
 #ifdef HAVE_MIMALLOC
