@@ -67,7 +67,7 @@ static struct phub__list list_of(const struct phub__ranges *set)
                                 set->count * 2 };
 }
 
-static int summary_write(const struct phub__registry *registry,
+static int summary_write(struct phub__registry *registry,
                          struct phub__builder *out)
 {
     const struct phub__authors *authors = &registry->authors;
@@ -114,24 +114,34 @@ out:
     return rc;
 }
 
-int phub__registry_summary_buf(struct phub__registry *registry,
-                               struct phub_buf **summary)
+/* *kept, written if need be; while something changes it is not kept. */
+static int kept_buf(struct phub__registry *registry, struct phub_buf **kept,
+                    size_t size_max, int (*write)(struct phub__registry *,
+                                                  struct phub__builder *),
+                    struct phub_buf **buf)
 {
     struct phub__builder builder;
-    int rc = 0;
+    int rc;
 
-    if (registry->summary == NULL) {
-        phub__builder_init(&builder, PHUB__SUMMARY_SIZE_MAX);
-        rc = summary_write(registry, &builder);
+    if (*kept == NULL) {
+        phub__builder_init(&builder, size_max);
+        rc = write(registry, &builder);
         if (rc == 0)
-            rc = phub__builder_take(&builder, summary);
+            rc = phub__builder_take(&builder, buf);
         phub__builder_fini(&builder);
         if (rc != 0 || registry->depth > 0)
             return rc;
-        registry->summary = *summary;
+        *kept = *buf;
     }
-    *summary = phub__buf_ref(registry->summary);
+    *buf = phub__buf_ref(*kept);
     return 0;
+}
+
+int phub__registry_summary_buf(struct phub__registry *registry,
+                               struct phub_buf **summary)
+{
+    return kept_buf(registry, &registry->summary, PHUB__SUMMARY_SIZE_MAX,
+                    summary_write, summary);
 }
 
 int phub__registry_summary(struct phub__registry *registry,
@@ -188,21 +198,8 @@ static int brief_write(struct phub__registry *registry,
 int phub__registry_brief(struct phub__registry *registry,
                          struct phub_buf **brief)
 {
-    struct phub__builder builder;
-    int rc = 0;
-
-    if (registry->brief == NULL) {
-        phub__builder_init(&builder, BRIEF_SIZE_MAX);
-        rc = brief_write(registry, &builder);
-        if (rc == 0)
-            rc = phub__builder_take(&builder, brief);
-        phub__builder_fini(&builder);
-        if (rc != 0 || registry->depth > 0)
-            return rc;
-        registry->brief = *brief;
-    }
-    *brief = phub__buf_ref(registry->brief);
-    return 0;
+    return kept_buf(registry, &registry->brief, BRIEF_SIZE_MAX, brief_write,
+                    brief);
 }
 
 /* Ranges that ascend and do not touch; *set borrows them. */
@@ -388,23 +385,6 @@ static bool same_as(const struct phub_buf *own, struct phub_bytes bytes,
            phub__bytes_equal(theirs, ours);
 }
 
-/* The same of either kind. */
-static bool same(struct phub__registry *registry, struct phub_bytes bytes,
-                 uint64_t *node, uint64_t *boot)
-{
-    struct phub_buf *brief = NULL, *own = NULL;
-    bool is = bytes.size > 0 &&
-        ((bytes.size <= BRIEF_SIZE_MAX &&
-          phub__registry_brief(registry, &brief) == 0 &&
-          same_as(brief, bytes, node, boot)) ||
-         (phub__registry_summary_buf(registry, &own) == 0 &&
-          same_as(own, bytes, node, boot)));
-
-    phub__buf_unref(&brief);
-    phub__buf_unref(&own);
-    return is;
-}
-
 static bool is_brief(struct phub_bytes bytes)
 {
     struct phub_bytes rest;
@@ -422,17 +402,22 @@ static bool is_brief(struct phub_bytes bytes)
 static int compare(struct phub__registry *registry, struct phub_bytes bytes,
                    struct phub__comparison *comparison)
 {
+    bool brief = is_brief(bytes), same;
     struct phub__summary summary;
+    struct phub_buf *own = NULL;
     struct phub__arena arena;
     uint64_t node, boot;
-    int rc;
+    int rc = brief ? phub__registry_brief(registry, &own)
+                   : phub__registry_summary_buf(registry, &own);
 
-    if (same(registry, bytes, &node, &boot)) {
+    same = rc == 0 && bytes.size > 0 && same_as(own, bytes, &node, &boot);
+    phub__buf_unref(&own);
+    if (same) {
         memset(comparison, 0, sizeof *comparison);
         phub__stable_note_same(registry, node, boot);
         return 0;
     }
-    if (is_brief(bytes)) {
+    if (brief) {
         *comparison = (struct phub__comparison){ true, true, true };
         return 0;
     }
