@@ -204,8 +204,7 @@ static void identity(struct phub__cluster *c, const struct phub__news *news)
              (unsigned long long)c->boot, me->pub.endpoint);
 }
 
-/* Say that we live, above what is said of us. */
-static void refute(struct phub__cluster *c, uint64_t incarnation)
+void phub__gossip_refute(struct phub__cluster *c, uint64_t incarnation)
 {
     struct phub__entry *me = phub__cluster_me(c);
 
@@ -222,7 +221,7 @@ void phub__gossip_takes(struct phub__cluster *c, bool takes)
         return;
     me->pub.drained = !takes;
     c->takers_version++;
-    refute(c, me->pub.incarnation);
+    phub__gossip_refute(c, me->pub.incarnation);
 }
 
 static int about_us(struct phub__cluster *c, const struct phub__news *news)
@@ -240,7 +239,7 @@ static int about_us(struct phub__cluster *c, const struct phub__news *news)
         if (phub__member_judge(me, news) == PHUB__NEWS_CONFLICT)
             identity(c, news);
         else if (news->incarnation > me->pub.incarnation)
-            refute(c, news->incarnation);
+            phub__gossip_refute(c, news->incarnation);
         break;
     case PHUB__MEMBER_SUSPECT:
     case PHUB__MEMBER_DEAD:
@@ -248,7 +247,7 @@ static int about_us(struct phub__cluster *c, const struct phub__news *news)
             break;
         c->stats.refutations++;
         phub__swim_health(c, 1);
-        refute(c, news->incarnation);
+        phub__gossip_refute(c, news->incarnation);
         break;
     case PHUB__MEMBER_LEFT:
         break;

@@ -231,10 +231,12 @@ void phub__gossip_dead(struct phub__cluster *c, struct phub__entry *e);
 void phub__gossip_left(struct phub__cluster *c, struct phub__entry *e);
 /* It is out, whatever it was, and no news. */
 void phub__gossip_forget(struct phub__cluster *c, struct phub__entry *e);
+/* Whether we take children, to be told to all. */
+void phub__gossip_takes(struct phub__cluster *c, bool takes);
+/* Say that we live, above the incarnation that is said of us. */
+void phub__gossip_refute(struct phub__cluster *c, uint64_t incarnation);
 /* Take the news of a message: all of it from a live member, only what it
  * says of itself from one that is lost. */
-/* Our own, to be told to all. */
-void phub__gossip_takes(struct phub__cluster *c, bool takes);
 void phub__gossip_take(struct phub__cluster *c, uint64_t from,
                        const struct phub__message *m);
 /* Tell an old self, or a copy, at an endpoint that there is a newer one. */

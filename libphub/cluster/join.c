@@ -565,14 +565,9 @@ bool phub__join_has_seed(struct phub__cluster *c, const char *endpoint)
 /* We are held dead at this incarnation: be back above it. */
 static void come_back(struct phub__cluster *c, const struct phub__message *m)
 {
-    struct phub__entry *me = phub__cluster_me(c);
-
-    if (m->node != c->node || m->boot != c->boot
-        || m->incarnation < me->pub.incarnation)
-        return;
-    me->pub.incarnation = m->incarnation + 1;
-    c->members.version++;
-    phub__gossip_spread(c, me);
+    if (m->node == c->node && m->boot == c->boot
+        && m->incarnation >= phub__cluster_me(c)->pub.incarnation)
+        phub__gossip_refute(c, m->incarnation);
 }
 
 /* A JOIN from our own node id: we dialled ourselves, or somebody copied us. */
