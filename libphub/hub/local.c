@@ -19,6 +19,7 @@
 #include "wire/memory.h"
 
 #define BUCKETS_MIN 256u
+#define CACHE_LINE 64u
 
 struct phub__locals {
     struct phub__local **buckets;
@@ -84,6 +85,26 @@ struct phub__local *phub__local_find(struct phub__hub *hub,
                              memcmp(local->id, id.data, id.size) != 0))
         local = local->bucket_next;
     return local;
+}
+
+void phub__locals_ahead(const struct phub__hub *hub,
+                        const struct phub_bytes *ids, uint32_t count)
+{
+    struct phub__local **heads[PHUB__LOCALS_AHEAD];
+    uint32_t i;
+    size_t at;
+
+    count = count < PHUB__LOCALS_AHEAD ? count : PHUB__LOCALS_AHEAD;
+    for (i = 0; i < count; i++) {
+        heads[i] = bucket(hub->locals, ids[i]);
+        __builtin_prefetch(heads[i]);
+    }
+    for (i = 0; i < count; i++)
+        for (at = 0; at < sizeof(struct phub__local); at += CACHE_LINE)
+            __builtin_prefetch((const char *)*heads[i] + at);
+    for (i = 0; i < count; i++)
+        if (*heads[i] != NULL)
+            __builtin_prefetch((*heads[i])->instance);
 }
 
 static void grow(struct phub__locals *l)

@@ -86,6 +86,11 @@ struct phub__local *phub__locals_first(const struct phub__locals *locals);
 
 struct phub__local *phub__local_find(struct phub__hub *hub,
                                      struct phub_bytes id);
+/* The first PHUB__LOCALS_AHEAD of these will be looked at soon: have them in
+ * the cache by then. */
+#define PHUB__LOCALS_AHEAD 64u
+void phub__locals_ahead(const struct phub__hub *hub,
+                        const struct phub_bytes *ids, uint32_t count);
 /* Find or make; NULL if out of memory. */
 struct phub__local *phub__local_get(struct phub__hub *hub,
                                     struct phub_bytes id);

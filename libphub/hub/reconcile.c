@@ -382,12 +382,14 @@ static int may_act(struct phub__local *local, const struct phub__row_facts *row)
            phub__confirm_home(local, row->home_epoch);
 }
 
-static void reconcile_once(struct phub__local *local)
+/* known: the facts as they were when something of them was read last. */
+static void reconcile_once(struct phub__local *local,
+                           const struct phub__row_facts *known)
 {
     struct phub__hub *hub = local->hub;
-    struct phub__row_facts row;
+    struct phub__row_facts row = *known;
 
-    phub__row_facts(hub, phub__local_id(local), &row);
+    phub__row_facts_again(hub, phub__local_id(local), &row);
     if (local->arrival != NULL)
         phub__arrival_row_changed(local);
     if (local->move != NULL)
@@ -440,15 +442,15 @@ static void reconcile_once(struct phub__local *local)
         phub__local_answer(local, PHUB__WANT_ENDED, 0, "");
 }
 
-void phub__reconcile(struct phub__hub *hub, struct phub_bytes id)
+static void reconcile(struct phub__hub *hub, struct phub_bytes id,
+                      struct phub__row_facts *row)
 {
     struct phub__local *local = phub__local_find(hub, id);
-    struct phub__row_facts row;
 
     phub__handover_row_changed(hub, id);
     if (local == NULL) {
-        phub__row_facts(hub, id, &row);
-        if (!row.live || (row.home != hub->node && !row.replica))
+        phub__row_facts_again(hub, id, row);
+        if (!row->live || (row->home != hub->node && !row->replica))
             return;
         local = phub__local_get(hub, id);
         if (local == NULL)
@@ -461,28 +463,42 @@ void phub__reconcile(struct phub__hub *hub, struct phub_bytes id)
     local->busy = 1;
     do {
         local->again = 0;
-        reconcile_once(local);
+        reconcile_once(local, row);
     } while (local->again);
     local->busy = 0;
     phub__mail_child_changed(hub, local);
     phub__local_drop(&local);
 }
 
+void phub__reconcile(struct phub__hub *hub, struct phub_bytes id)
+{
+    struct phub__row_facts row;
+
+    phub__row_facts(hub, id, &row);
+    reconcile(hub, id, &row);
+}
+
 /* In slices: a node may be home to hundreds of thousands. */
 void phub__reconcile_home(struct phub__hub *hub)
 {
-    struct phub_bytes ids[64];
-    char copies[64][PHUB_CHILD_ID_MAX];
+    struct phub__row_view views[PHUB__LOCALS_AHEAD];
+    struct phub__row_facts rows[PHUB__LOCALS_AHEAD];
+    struct phub_bytes ids[PHUB__LOCALS_AHEAD];
+    char copies[PHUB__LOCALS_AHEAD][PHUB_CHILD_ID_MAX];
     uint64_t cursor = 0;
     uint32_t count, i;
 
-    while ((count = phub__rows_of(hub, hub->node, &cursor, ids, 64)) != 0) {
+    while ((count = phub__rows_seen_of(hub, hub->node, &cursor, views,
+                                       PHUB__LOCALS_AHEAD)) != 0) {
         for (i = 0; i < count; i++) {
-            memcpy(copies[i], ids[i].data, ids[i].size);
-            ids[i].data = (const uint8_t *)copies[i];
+            phub__row_facts_seen(hub, &views[i], &rows[i]);
+            ids[i] = (struct phub_bytes){
+                (const uint8_t *)copies[i], views[i].id.size };
+            memcpy(copies[i], views[i].id.data, ids[i].size);
         }
+        phub__locals_ahead(hub, ids, count);
         for (i = 0; i < count; i++)
-            phub__reconcile(hub, ids[i]);
+            reconcile(hub, ids[i], &rows[i]);
     }
 }
 

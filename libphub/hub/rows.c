@@ -199,28 +199,37 @@ int phub__rows_hand_on(struct phub__hub *hub)
 
 /* --- reading ---------------------------------------------------------------- */
 
+void phub__row_facts_seen(struct phub__hub *hub,
+                          const struct phub__row_view *view,
+                          struct phub__row_facts *facts)
+{
+    memset(facts, 0, sizeof *facts);
+    facts->writes = phub__registry_writes(hub->registry);
+    if (!view->exists)
+        return;
+    facts->exists = 1;
+    facts->live = view->live;
+    facts->incarnation = view->incarnation;
+    facts->home = view->home;
+    facts->home_epoch = view->home_epoch;
+    facts->replicas = view->replicas;
+    facts->replicas_count = view->replicas_count;
+    facts->replica = phub__replica_has(view->replicas, view->replicas_count,
+                                       hub->node);
+    facts->spec = view->spec;
+    facts->durable = view->durable;
+    facts->sticky = view->sticky;
+    facts->tags_count = view->tags_count;
+}
+
 void phub__row_facts(struct phub__hub *hub, struct phub_bytes id,
                      struct phub__row_facts *facts)
 {
     struct phub__row_view view;
 
-    memset(facts, 0, sizeof *facts);
-    facts->writes = phub__registry_writes(hub->registry);
-    if (phub__registry_get(hub->registry, id, &view) != 0 || !view.exists)
-        return;
-    facts->exists = 1;
-    facts->live = view.live;
-    facts->incarnation = view.incarnation;
-    facts->home = view.home;
-    facts->home_epoch = view.home_epoch;
-    facts->replicas = view.replicas;
-    facts->replicas_count = view.replicas_count;
-    facts->replica = phub__replica_has(view.replicas, view.replicas_count,
-                                       hub->node);
-    facts->spec = view.spec;
-    facts->durable = view.durable;
-    facts->sticky = view.sticky;
-    facts->tags_count = view.tags_count;
+    view.exists = false;
+    (void)phub__registry_get(hub->registry, id, &view);
+    phub__row_facts_seen(hub, &view, facts);
 }
 
 void phub__row_facts_again(struct phub__hub *hub, struct phub_bytes id,
@@ -329,23 +338,30 @@ uint32_t phub__row_state_on(struct phub__hub *hub, struct phub_bytes id,
     return half.state;
 }
 
+uint32_t phub__rows_seen_of(struct phub__hub *hub, uint64_t node,
+                            uint64_t *cursor, struct phub__row_view *views,
+                            uint32_t views_max)
+{
+    struct phub__query query = { .by = PHUB__BY_HOME, .node = node };
+    uint32_t count = 0;
+
+    while (count == 0 && *cursor != UINT64_MAX) {
+        count = phub__registry_query(hub->registry, &query, cursor, 1024,
+                                     views, views_max);
+        if (*cursor == 0)
+            *cursor = UINT64_MAX;
+    }
+    return count;
+}
+
 uint32_t phub__rows_of(struct phub__hub *hub, uint64_t node, uint64_t *cursor,
                        struct phub_bytes *ids, uint32_t ids_max)
 {
-    struct phub__query query = { .by = PHUB__BY_HOME, .node = node };
     struct phub__row_view views[64];
-    uint32_t count = 0, i;
+    uint32_t count, i;
 
-    if (*cursor == UINT64_MAX)
-        return 0;
-    while (count == 0) {
-        count = phub__registry_query(hub->registry, &query, cursor, 1024,
-                                     views, ids_max < 64 ? ids_max : 64);
-        if (*cursor == 0) {
-            *cursor = UINT64_MAX;
-            break;
-        }
-    }
+    count = phub__rows_seen_of(hub, node, cursor, views,
+                               ids_max < 64 ? ids_max : 64);
     for (i = 0; i < count; i++)
         ids[i] = views[i].id;
     return count;

@@ -38,6 +38,10 @@ struct phub__row_facts {
 /* facts->exists 0 if nothing is known. */
 void phub__row_facts(struct phub__hub *hub, struct phub_bytes id,
                      struct phub__row_facts *facts);
+/* What a view says that was got just now. */
+void phub__row_facts_seen(struct phub__hub *hub,
+                          const struct phub__row_view *view,
+                          struct phub__row_facts *facts);
 /* Those of the same id again, if something was written since. */
 void phub__row_facts_again(struct phub__hub *hub, struct phub_bytes id,
                            struct phub__row_facts *facts);
@@ -98,8 +102,11 @@ int phub__rows_delta(struct phub__hub *hub, const struct phub_bytes *ids,
 int phub__rows_apply(struct phub__hub *hub, uint64_t from,
                      struct phub_bytes delta);
 
-/* Children whose home is node, from *cursor (0 first); ids borrow until the
- * next write.  Gives how many; 0 at the end. */
+/* Children whose home is node, from *cursor (0 first); ids and views borrow
+ * until the next write.  Gives how many; 0 at the end. */
+uint32_t phub__rows_seen_of(struct phub__hub *hub, uint64_t node,
+                            uint64_t *cursor, struct phub__row_view *views,
+                            uint32_t views_max);
 uint32_t phub__rows_of(struct phub__hub *hub, uint64_t node, uint64_t *cursor,
                        struct phub_bytes *ids, uint32_t ids_max);
 
