@@ -71,7 +71,7 @@ static void cluster_setup(void)
         .node = ME, .boot = 2, .protocol_min = 1, .protocol_max = 1,
         .hub_id = "h", .name = "me", .endpoint = "sim://me" };
     struct phub__cluster_io io = { NULL, on_random, on_send, on_event,
-                                   on_admits };
+                                   on_admits, NULL };
     char error[128];
 
     memset(&one, 0, sizeof one);

@@ -301,7 +301,7 @@ END_TEST
 
 START_TEST(bad_settings_are_named)
 {
-    struct phub__cluster_io io = { NULL, NULL, NULL, NULL, NULL };
+    struct phub__cluster_io io = { NULL, NULL, NULL, NULL, NULL, NULL };
     struct phub__cluster_params params;
     struct phub__cluster *cluster;
     struct phub__cluster_self self = {

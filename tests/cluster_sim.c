@@ -229,7 +229,8 @@ static bool in_mask(uint32_t mask, uint32_t i)
 void sim_boot(struct sim *sim, uint32_t i, uint32_t seeds_mask)
 {
     struct sim_node *n = &sim->nodes[i];
-    struct phub__cluster_io io = { n, on_random, on_send, on_event, NULL };
+    struct phub__cluster_io io = { n, on_random, on_send, on_event, NULL,
+                                   NULL };
     const char *seeds[SIM_NODES_MAX];
     char error[128];
     uint32_t count = 0;

@@ -265,6 +265,13 @@ void phub__cluster_send_to(struct phub__cluster *c, uint64_t node,
     c->io.send(c->io.arg, &to, c->out.type, c->body, size);
 }
 
+void phub__cluster_ahead(const struct phub__cluster *c, uint64_t node)
+{
+    phub__members_ahead(&c->members, node);
+    if (c->io.ahead != NULL)
+        c->io.ahead(c->io.arg, node);
+}
+
 void phub__cluster_send(struct phub__cluster *c, const struct phub__entry *to)
 {
     phub__cluster_send_to(c, to->pub.node, to->pub.boot, to->pub.endpoint);
@@ -469,6 +476,7 @@ int phub__cluster_receive(struct phub__cluster *c,
     struct phub__message m;
     int rc;
 
+    phub__members_place_ahead(&c->members, from->node);
     enter(c, now_ns);
     c->stats.messages_in++;
     if (c->left)
@@ -480,6 +488,8 @@ int phub__cluster_receive(struct phub__cluster *c,
         rc = PHUB_EREFUSED;
     else
         rc = phub__message_decode(&m, type, body, size);
+    if (rc == 0 && type == PHUB__CLUSTER_PING)
+        phub__cluster_ahead(c, from->node);
     if (rc == 0)
         rc = take(c, from, type, &m);
     if (rc == PHUB_EPROTO)

@@ -222,6 +222,9 @@ struct phub__cluster_io {
     /* May that node be a member?  0; PHUB_EFORGOTTEN; PHUB_ELIMIT, if it is a
      * new one and no more can be known.  NULL: all may. */
     int (*admits)(void *arg, uint64_t node);
+    /* Something will be sent to that member in a moment: what that takes may
+     * be fetched into the cache.  NULL: it makes no difference. */
+    void (*ahead)(void *arg, uint64_t node);
 };
 
 /* --- life -----------------------------------------------------------------------*/

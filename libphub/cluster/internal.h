@@ -178,6 +178,8 @@ void phub__cluster_send(struct phub__cluster *c,
                         const struct phub__entry *to);
 void phub__cluster_send_to(struct phub__cluster *c, uint64_t node,
                            uint64_t boot, const char *endpoint);
+/* That member is about to be looked at, and written to. */
+void phub__cluster_ahead(const struct phub__cluster *c, uint64_t node);
 /* Queue an event for the end of the call; NULL once the queue is full. */
 struct phub__event_text *
 phub__cluster_event(struct phub__cluster *c,

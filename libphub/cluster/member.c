@@ -91,6 +91,13 @@ struct phub__entry *phub__members_find(const struct phub__members *members,
     return e;
 }
 
+void phub__members_place_ahead(const struct phub__members *members,
+                               uint64_t node)
+{
+    if (members->table_size != 0)
+        __builtin_prefetch(&members->table[place_of(members, node)]);
+}
+
 void phub__members_ahead(const struct phub__members *members, uint64_t node)
 {
     const struct phub__entry *e = members->table_size == 0
@@ -154,12 +161,12 @@ static int grow(struct phub__members *members)
     if (entries == NULL)
         return PHUB_ENOMEM;
     members->entries = entries;
-    table = calloc((size_t)capacity * 4, sizeof *table);
+    table = calloc((size_t)capacity * 2, sizeof *table);
     if (table == NULL)
         return PHUB_ENOMEM;
     free(members->table);
     members->table = table;
-    members->table_size = capacity * 4;
+    members->table_size = capacity * 2;
     members->capacity = capacity;
     table_fill(members);
     return 0;

@@ -66,7 +66,7 @@ struct phub__members {
     uint32_t capacity;
     uint32_t in_state[PHUB__MEMBER_LEFT + 1];
     struct phub__entry **table;  /* the same by a hash of node */
-    uint32_t table_size;         /* a power of 2, above twice count */
+    uint32_t table_size;         /* a power of 2, twice count or more */
     uint64_t version;            /* from 1; grows when who is there changes, or
                                   * what is said of a live one */
 };
@@ -86,7 +86,10 @@ enum phub__verdict {
 void phub__members_fini(struct phub__members *members);
 struct phub__entry *phub__members_find(const struct phub__members *members,
                                        uint64_t node);
-/* It will be asked for soon: have it in the cache by then. */
+/* It will be asked for soon: have it in the cache by then; or, earlier still,
+ * what tells where it is. */
+void phub__members_place_ahead(const struct phub__members *members,
+                               uint64_t node);
 void phub__members_ahead(const struct phub__members *members, uint64_t node);
 /* Add a node from full news, as alive.  Fills entry (borrowed).
  * Errors: PHUB_ENOMEM, PHUB_ELIMIT (nobody is gone that we owe nothing). */

@@ -377,7 +377,7 @@ static void look_ahead(const struct phub__cluster *c, uint32_t count)
 
     for (uint32_t at = s->order_at;
          count > 0 && at < s->order_count; at++, count--)
-        phub__members_ahead(&c->members, s->order[at]);
+        phub__cluster_ahead(c, s->order[at]);
 }
 
 static void tick_hints(struct phub__cluster *c)

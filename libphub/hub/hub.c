@@ -297,7 +297,7 @@ static int cluster_make(struct phub__hub *hub, char *error, size_t error_max)
         .strategies_count = PHUB__KINDS - 1 };
     struct phub__cluster_io io = { hub, cluster_random,
                                    phub__peer_cluster_send, cluster_event,
-                                   phub__forget_admits };
+                                   phub__forget_admits, phub__peer_ahead };
 
     phub__strategies_offers(hub, offered);
     return phub__cluster_new(&self, &o->cluster, &io,

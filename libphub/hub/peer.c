@@ -72,10 +72,15 @@ struct phub__peers {
 
 /* --- finding --------------------------------------------------------------------- */
 
+static uint64_t place_of(uint64_t node)
+{
+    return node * UINT64_C(0x9fb21c651e98df25) >> 32;
+}
+
 /* The slot of node, or the free one where it would go. */
 static struct slot *slot_of(const struct phub__peers *peers, uint64_t node)
 {
-    uint64_t at = node * UINT64_C(0x9fb21c651e98df25) >> 32;
+    uint64_t at = place_of(node);
 
     for (;; at++) {
         struct slot *slot = &peers->slots[at & (peers->slots_count - 1)];
@@ -491,6 +496,14 @@ static struct phub__link *probe_link(struct phub__hub *hub,
                                  : link_of(slot->peer, PHUB__LANE_PROBE);
 }
 
+void phub__peer_ahead(void *arg, uint64_t node)
+{
+    const struct phub__peers *peers = ((struct phub__hub *)arg)->peers;
+
+    if (peers->slots_count != 0)
+        __builtin_prefetch(slot_of(peers, node)->control);
+}
+
 void phub__peer_cluster_send(void *arg, const struct phub__cluster_to *to,
                              enum phub__cluster_type type,
                              const uint8_t *body, size_t size)
@@ -537,6 +550,9 @@ static void received(void *arg, struct phub_buf *frame)
         struct phub__cluster_from from = {
             e.node, e.boot, e.target, e.target_boot, e.view };
 
+        if (hub->peers->slots_count != 0) /* the answer goes there */
+            __builtin_prefetch(&hub->peers->slots[
+                place_of(e.node) & (hub->peers->slots_count - 1)]);
         if (e.hub != hub->hub_hash)
             hub->counters.frames_foreign++;
         (void)phub__cluster_receive(hub->cluster, &from,

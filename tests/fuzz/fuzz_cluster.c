@@ -59,7 +59,7 @@ static void member_takes(enum phub__cluster_type type, const uint8_t *body,
 {
     uint64_t state = 1, now = UINT64_C(1000000000000);
     struct phub__cluster_io io = { &state, some_number, no_send, no_event,
-                                   NULL };
+                                   NULL, NULL };
     struct phub__cluster_self self = {
         .node = 101, .boot = 1, .hub_id = "h", .name = "n1",
         .endpoint = "sim://1", .protocol_min = 1, .protocol_max = 1,

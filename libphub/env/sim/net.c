@@ -22,7 +22,6 @@
 #define CONNECT_FIRST (50 * PHUB__SIM_MS)   /* as the real one */
 #define WHOLE_KEPT 1024u
 #define CONNECT_MAX (200 * PHUB__SIM_MS)
-
 #define SHARED_SIZE 512u       /* of bodies whose hash is kept for the next */
 
 /* The body is shared by all that it was sent to. */
@@ -332,11 +331,12 @@ static void frame_arrived(void *arg)
     struct phub__sim_frame *frame = arg;
     struct phub__sim_process *to = frame->to;
     struct phub__world *world = to->world;
-    struct phub__sim_cut *cut = path_of(world,
-                                        frame->link->process->node->index,
-                                        to->node->index)->cut;
+    uint32_t from = frame->link->process->node->index;
+    struct phub__sim_cut *cut = path_of(world, from, to->node->index)->cut;
     struct phub_buf *whole;
 
+    /* Most are answered. */
+    __builtin_prefetch(path_of(world, to->node->index, from));
     if (cut != NULL && cut->since <= frame->arrives) {
         if (cut->held) {
             stick(cut, frame);
