@@ -3,7 +3,9 @@
  * the reader says about texts that are wrong.
  *
  * tests/scenarios/LIST names the files; one that is marked open there has to
- * break in at least one variant, so that the mark goes with the fault. */
+ * break in at least one variant, so that the mark goes with the fault.
+ * PHUB_SIM_VARIANTS=N plays the first N variants of each alone (a sanitizer's
+ * build looks for other things than promises), PHUB_SIM_VARIANT=V that one. */
 #include "config.h"
 
 #include <check.h>
@@ -104,9 +106,11 @@ START_TEST(a_named_schedule_keeps_the_promises)
 {
     const struct listed *l = &listed[_i];
     const char *only = getenv("PHUB_SIM_VARIANT");
+    const char *budget = getenv("PHUB_SIM_VARIANTS");
+    const uint64_t most = budget == NULL ? 0 : strtoull(budget, NULL, 10);
     struct sim_scenario *scenario = NULL;
     struct sim_played played;
-    uint64_t first, last, broken = 0;
+    uint64_t first, last, all, broken = 0;
     char path[512], file[256], error[800] = "";
 
     (void)snprintf(file, sizeof(file), "tests/scenarios/%s", l->file);
@@ -114,6 +118,9 @@ START_TEST(a_named_schedule_keeps_the_promises)
     ck_assert_msg(sim_scenario_read(path, &scenario, error, sizeof(error))
                   == 0, "%s", error);
     sim_scenario_variants(scenario, &first, &last);
+    all = last - first + 1;
+    if (most != 0 && most < all)
+        last = first + most - 1;
     if (only != NULL)
         first = last = strtoull(only, NULL, 10);
     for (uint64_t v = first; v <= last; v++) {
@@ -129,7 +136,7 @@ START_TEST(a_named_schedule_keeps_the_promises)
     (void)fflush(stdout);
     sim_scenario_free(&scenario);
     if (l->open)
-        ck_assert_msg(broken != 0 || only != NULL, "%s is open in LIST, and "
+        ck_assert_msg(broken != 0 || last - first + 1 < all, "%s is open in LIST, and "
                       "no variant of it breaks: take the mark away",
                       l->file);
     else
