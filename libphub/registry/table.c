@@ -100,23 +100,33 @@ void phub__table_fini(struct phub__table *table)
 
 /* --- one array ------------------------------------------------------------ */
 
-static struct slot *array_find(struct array *array, uint64_t hash,
-                               struct phub_bytes id)
+/* The first row of that hash from *at (the hash at first) on, and where it is;
+ * NULL: there is none.  The row is not looked at. */
+static struct phub__row *array_next(const struct array *array, uint64_t hash,
+                                    uint32_t *at)
 {
-    uint32_t at = (uint32_t)hash & array->mask;
-
-    for (;; at = (at + 1) & array->mask) {
-        struct slot *slot = &array->slots[at];
+    for (;; ++*at) {
+        const struct slot *slot = &array->slots[*at & array->mask];
         struct phub__row *row = atomic_load_explicit(&slot->row,
                                                      memory_order_acquire);
 
-        if (row == NULL)
-            return NULL;
-        if (row != REMOVED &&
-            atomic_load_explicit(&slot->hash, memory_order_relaxed) == hash &&
-            row->id_size == id.size && memcmp(row->id, id.data, id.size) == 0)
-            return slot;
+        if (row == NULL || (row != REMOVED &&
+                atomic_load_explicit(&slot->hash,
+                                     memory_order_relaxed) == hash))
+            return row;
     }
+}
+
+static struct slot *array_find(struct array *array, uint64_t hash,
+                               struct phub_bytes id)
+{
+    uint32_t at = (uint32_t)hash;
+    const struct phub__row *row;
+
+    for (; (row = array_next(array, hash, &at)) != NULL; at++)
+        if (row->id_size == id.size && memcmp(row->id, id.data, id.size) == 0)
+            return &array->slots[at & array->mask];
+    return NULL;
 }
 
 static void array_put(struct array *array, uint64_t hash,
@@ -229,23 +239,6 @@ int phub__table_reserve(struct phub__table *table)
 
 /* --- rows -------------------------------------------------------------------- */
 
-/* The first row of that hash, or NULL; it is not looked at. */
-static struct phub__row *array_peek(const struct array *array, uint64_t hash)
-{
-    uint32_t at = (uint32_t)hash & array->mask;
-
-    for (;; at = (at + 1) & array->mask) {
-        const struct slot *slot = &array->slots[at];
-        struct phub__row *row = atomic_load_explicit(&slot->row,
-                                                     memory_order_relaxed);
-
-        if (row == NULL || (row != REMOVED &&
-                atomic_load_explicit(&slot->hash,
-                                     memory_order_relaxed) == hash))
-            return row;
-    }
-}
-
 /* Each pass finds what the one before has asked for. */
 void phub__table_ahead(const struct phub__table *table,
                        const uint64_t *hashes, uint32_t count)
@@ -253,17 +246,21 @@ void phub__table_ahead(const struct phub__table *table,
     const struct phub__table_arrays *arrays = arrays_of(table);
     const struct array *array = arrays->second != NULL ? arrays->second
                                                        : arrays->first;
-    struct phub__row *row;
-    uint32_t i;
+    const struct phub__row *row;
+    uint32_t i, at;
 
     for (i = 0; i < count; i++)
         __builtin_prefetch(&array->slots[hashes[i] & array->mask]);
-    for (i = 0; i < count; i++)
-        if ((row = array_peek(array, hashes[i])) != NULL)
-            __builtin_prefetch(row);
-    for (i = 0; i < count; i++)
-        if ((row = array_peek(array, hashes[i])) != NULL)
+    for (i = 0; i < count; i++) {
+        at = (uint32_t)hashes[i];
+        __builtin_prefetch(array_next(array, hashes[i], &at));
+    }
+    for (i = 0; i < count; i++) {
+        at = (uint32_t)hashes[i];
+        row = array_next(array, hashes[i], &at);
+        if (row != NULL)
             __builtin_prefetch(phub__row_value(row));
+    }
 }
 
 struct phub__row *phub__table_find(const struct phub__table *table,
