@@ -123,6 +123,11 @@ TESTS          += tests/check_peer
 tests_check_peer_SOURCES = tests/check_peer.c $(hub_fixture)
 tests_check_peer_LDADD   = $(hub_ldadd)
 
+check_PROGRAMS += tests/check_rows
+TESTS          += tests/check_rows
+tests_check_rows_SOURCES = tests/check_rows.c $(hub_fixture)
+tests_check_rows_LDADD   = $(hub_ldadd)
+
 check_PROGRAMS += tests/check_redistribute
 TESTS          += tests/check_redistribute
 tests_check_redistribute_SOURCES = tests/check_redistribute.c $(hub_fixture)
