@@ -56,3 +56,7 @@ check_PROGRAMS += tests/check_judge_cut
 TESTS          += tests/check_judge_cut
 tests_check_judge_cut_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
 tests_check_judge_cut_LDADD = libphub-simcase.la libphub-sim.la $(LDADD)
+check_PROGRAMS += tests/check_judge_away
+TESTS          += tests/check_judge_away
+tests_check_judge_away_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
+tests_check_judge_away_LDADD = libphub-simcase.la libphub-sim.la $(LDADD)

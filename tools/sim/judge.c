@@ -399,6 +399,11 @@ void sim_judges_tick(struct sim_case *c)
     TELL(ticked, c);
 }
 
+void sim_judges_given_up(struct sim_case *c)
+{
+    TELL(given_up, c);
+}
+
 /* --- quiet ------------------------------------------------------------------ */
 
 static const struct sim_judge *unwell(struct sim_case *c, int late,
@@ -460,9 +465,11 @@ int sim_judges_new(struct sim_case *c)
     c->judges = j;
     j->nodes = calloc(nodes, sizeof(*j->nodes));
     j->apart = calloc(nodes, nodes);
-    j->on_disk = calloc(c->options.children + 1, nodes);
+    j->on_disk = calloc((c->options.children + 1) * (size_t)nodes,
+                        sizeof(*j->on_disk));
+    j->on_disks_alone = calloc(c->options.children + 1, 1);
     phub__assert(j->nodes != NULL && j->apart != NULL
-                 && j->on_disk != NULL);
+                 && j->on_disk != NULL && j->on_disks_alone != NULL);
     c->watch = (struct phub__sim_watch){ .began = world_began,
         .acting = world_acting, .state = world_state, .ended = world_ended,
         .arg = c };
@@ -476,6 +483,7 @@ void sim_judges_free(struct sim_case *c)
     free(c->judges->nodes);
     free(c->judges->apart);
     free(c->judges->on_disk);
+    free(c->judges->on_disks_alone);
     free(c->judges);
     c->judges = NULL;
 }

@@ -83,6 +83,9 @@ struct sim_judge {
     void (*begun)(struct sim_case *c, uint32_t node, uint32_t cause);
     /* Every SIM_TICK_NS. */
     void (*ticked)(struct sim_case *c);
+    /* Faults are over, and who is away stays away: what may be known there
+     * alone is not wanted any more, nor stopped. */
+    void (*given_up)(struct sim_case *c);
     /* Faults are over: 1 if all is as it should be; else tells (text may be
      * NULL) and sets *child if it is about one. */
     int (*quiet)(struct sim_case *c, const struct sim_child **child,
@@ -120,8 +123,10 @@ struct sim_node_model {
 struct sim_judges {
     struct sim_node_model *nodes;
     uint8_t *apart;             /* nodes squared: cut off since all agreed */
-    uint8_t *on_disk;           /* children by nodes: had its row when it ended,
-                                 * and its disk since */
+    struct phub_epoch *on_disk; /* children by nodes: the life of the live row
+                                 * that it had when it ended; its disk since */
+    uint8_t *on_disks_alone;    /* children: nobody who ran had its row when
+                                 * the last who had it ended */
     uint64_t tick_ns;           /* the next */
     uint64_t fault_ns;          /* the last fault of any kind */
     uint64_t lost;              /* frames, when last looked */
@@ -163,6 +168,7 @@ void sim_judges_disturbed(struct sim_case *c, uint32_t node);
 void sim_judges_cut(struct sim_case *c);
 void sim_judges_apart(struct sim_case *c, uint32_t a, uint32_t b);
 void sim_judges_tick(struct sim_case *c);
+void sim_judges_given_up(struct sim_case *c);
 extern const struct phub__call_watch sim_judges_calls;
 
 /* --- what checkers share ---------------------------------------------------- */

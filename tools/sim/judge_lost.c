@@ -9,7 +9,8 @@
  * permanent ones fail in the end, and that is visible.  And a row ends with
  * the last that had it.  If it is not durable that is a member: one without
  * company in its view, while nobody else who runs has it.  If it is, that is a
- * disk: nobody who runs has it, nor any whose disk is as it was. */
+ * disk: nobody who runs has it, nor any whose disk is as it was.  One that is on
+ * disks alone waits for whoever has these; so does the child. */
 #include "config.h"
 
 #include <stdio.h>
@@ -119,33 +120,54 @@ static int has_company(struct sim_case *c, uint32_t node)
     return 0;
 }
 
-static int has(const struct sim_case *c, uint32_t node,
-               const struct sim_child *child)
+/* Of the live row there; 0: it has none. */
+static struct phub_epoch has(const struct sim_case *c, uint32_t node,
+                             const struct sim_child *child)
 {
     struct phub__row_view row;
 
-    return phub__registry_get(c->daemons[node].hub->registry,
-                              sim_child_bytes(child), &row) == 0 && row.live;
+    if (phub__registry_get(c->daemons[node].hub->registry,
+                           sim_child_bytes(child), &row) != 0 || !row.live)
+        row.incarnation = (struct phub_epoch){ 0, 0 };
+    return row.incarnation;
+}
+
+/* Of its newest life: what is older came to be known while node was away. */
+static int is_newest(const struct sim_child *child, struct phub_epoch life)
+{
+    return life.number != 0 && phub_epoch_cmp(life, child->incarnation) >= 0;
 }
 
 static int others_have(struct sim_case *c, uint32_t node,
                        const struct sim_child *child)
 {
     for (uint32_t i = 0; i < c->options.nodes; i++)
-        if (i != node && sim_daemon(c, i) != NULL && has(c, i, child))
+        if (i != node && sim_daemon(c, i) != NULL
+            && is_newest(child, has(c, i, child)))
             return 1;
     return 0;
 }
 
-static uint8_t *on_disk(struct sim_case *c, uint32_t child, uint32_t node)
+static struct phub_epoch *on_disk(struct sim_case *c, uint32_t child,
+                                  uint32_t node)
 {
     return &c->judges->on_disk[(size_t)child * c->options.nodes + node];
 }
 
+static int disk_has(struct sim_case *c, uint32_t child, uint32_t node)
+{
+    return is_newest(&c->children[child], *on_disk(c, child, node));
+}
+
 static void gone(struct sim_case *c, uint32_t node)
 {
-    for (uint32_t i = 0; c->options.durable && i < c->options.children; i++)
-        *on_disk(c, i, node) = has(c, node, &c->children[i]) != 0;
+    for (uint32_t i = 0; c->options.durable && i < c->options.children; i++) {
+        *on_disk(c, i, node) = has(c, node, &c->children[i]);
+        if (others_have(c, node, &c->children[i]))
+            c->judges->on_disks_alone[i] = 0;
+        else if (disk_has(c, i, node))
+            c->judges->on_disks_alone[i] = 1;
+    }
     if (c->options.durable || has_company(c, node))
         return;
     for (uint32_t i = 0; i < c->options.children; i++)
@@ -157,7 +179,7 @@ static void gone(struct sim_case *c, uint32_t node)
 static int disks_have(struct sim_case *c, uint32_t child)
 {
     for (uint32_t i = 0; i < c->options.nodes; i++)
-        if (*on_disk(c, child, i))
+        if (disk_has(c, child, i))
             return 1;
     return 0;
 }
@@ -166,14 +188,34 @@ static void wiped(struct sim_case *c, uint32_t node)
 {
     for (uint32_t i = 0; c->options.durable && i < c->options.children; i++) {
         struct sim_child *child = &c->children[i];
+        int had = disk_has(c, i, node);
 
-        if (!*on_disk(c, i, node))
-            continue;
-        *on_disk(c, i, node) = 0;
-        if (child->wish == SIM_RUN && !disks_have(c, i)
+        *on_disk(c, i, node) = (struct phub_epoch){ 0, 0 };
+        if (had && child->wish == SIM_RUN && !disks_have(c, i)
             && !others_have(c, node, child))
             child->wish = SIM_UNKNOWN;
     }
+}
+
+/* The last who ran and had it has ended, and all who have it on disk are to stay
+ * away. */
+static int waits(struct sim_case *c, uint32_t child)
+{
+    if (!c->options.durable || !c->judges->on_disks_alone[child]
+        || others_have(c, UINT32_MAX, &c->children[child]))
+        return 0;
+    for (uint32_t i = 0; i < c->options.nodes; i++)
+        if (disk_has(c, child, i)
+            && (c->present[i] || sim_daemon(c, i) != NULL))
+            return 0;
+    return 1;
+}
+
+static void given_up(struct sim_case *c)
+{
+    for (uint32_t i = 0; i < c->options.children; i++)
+        if (c->children[i].wish == SIM_RUN && waits(c, i))
+            c->children[i].wish = SIM_UNKNOWN;
 }
 
 static int quiet(struct sim_case *c, const struct sim_child **child_,
@@ -183,7 +225,7 @@ static int quiet(struct sim_case *c, const struct sim_child **child_,
         const struct sim_child *child = &c->children[i];
         const char *what = child->wish == SIM_RUN ? missing(c, child) : NULL;
 
-        if (what == NULL)
+        if (what == NULL || waits(c, i))
             continue;
         if (text != NULL)
             (void)snprintf(text, text_max, "child %s is wanted, and %s (the "
@@ -197,5 +239,6 @@ static int quiet(struct sim_case *c, const struct sim_child **child_,
 
 const struct sim_judge sim_judge_lost = {
     .name = "lost", .promise = 1, .claim = "a child that people want runs",
-    .answered = answered, .gone = gone, .wiped = wiped, .quiet = quiet
+    .answered = answered, .gone = gone, .wiped = wiped,
+    .given_up = given_up, .quiet = quiet
 };

@@ -242,6 +242,7 @@ void sim_judge_calm(struct sim_case *c)
 
     if (!sim_run_until(c, LEAVE_MS, is_calm) || c->broken)
         return;
+    sim_judges_given_up(c);
     c->judges->calm = 1;
     for (int round = 0; round < 2 && !c->broken; round++) {
         for (uint32_t i = 0; i < count && i < CALM_CHILDREN; i++)

@@ -5,7 +5,8 @@
  * instance of that life begins any more, unless a cut separates it from those
  * who know, or all of these are away, or its spawner was at work already.  A
  * standby may begin, because the word of a move that ended with the stop
- * travels still, but never acts.  In the end none runs, whoever was away. */
+ * travels still, but never acts.  In the end none runs, whoever was away,
+ * unless all who knew stay away. */
 #include "config.h"
 
 #include <stdio.h>
@@ -66,6 +67,28 @@ static int who_knew_is_away(struct sim_case *c, const struct sim_child *child)
         if (forgot(c, &child->knowers[i]))
             return 0;
     return 1;
+}
+
+/* And stays: nobody starts those any more. */
+static int who_knew_stays_away(struct sim_case *c,
+                               const struct sim_child *child)
+{
+    for (uint32_t i = 0; i < SIM_KNOWERS_MAX; i++) {
+        uint32_t node = sim_node_by_id(c, child->knowers[i].id);
+
+        if (child->knowers[i].id != 0 && node != UINT32_MAX
+            && c->present[node])
+            return 0;
+    }
+    return who_knew_is_away(c, child);
+}
+
+static void given_up(struct sim_case *c)
+{
+    for (uint32_t i = 0; i < c->options.children; i++)
+        if (c->children[i].wish == SIM_STOP
+            && who_knew_stays_away(c, &c->children[i]))
+            c->children[i].wish = SIM_UNKNOWN;
 }
 
 /* All but the keeper, which is among them, may have had it in memory only. */
@@ -137,7 +160,8 @@ static int quiet(struct sim_case *c, const struct sim_child **child_,
             alive += child->lives[k].serial != 0
                 && child->lives[k].ended_ns == 0;
         if (alive == 0
-            || (child->wish != SIM_STOP && child->wish != SIM_NOTHING))
+            || (child->wish != SIM_STOP && child->wish != SIM_NOTHING)
+            || who_knew_stays_away(c, child))
             continue;
         if (text != NULL)
             (void)snprintf(text, text_max, "child %s runs, and people "
@@ -152,5 +176,5 @@ const struct sim_judge sim_judge_resurrected = {
     .name = "resurrected", .promise = 4,
     .claim = "no stopped child comes back",
     .began = began, .acting = acting, .answered = answered, .gone = gone,
-    .quiet = quiet
+    .given_up = given_up, .quiet = quiet
 };
