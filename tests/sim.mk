@@ -60,3 +60,7 @@ check_PROGRAMS += tests/check_judge_away
 TESTS          += tests/check_judge_away
 tests_check_judge_away_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
 tests_check_judge_away_LDADD = libphub-simcase.la libphub-sim.la $(LDADD)
+check_PROGRAMS += tests/check_armed
+TESTS          += tests/check_armed
+tests_check_armed_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/tools
+tests_check_armed_LDADD = libphub-simcase.la libphub-sim.la $(LDADD)
