@@ -65,6 +65,31 @@ START_TEST(briefs_let_old_stops_be_dropped)
 }
 END_TEST
 
+/* It alone lists its new boot, behind the one before. */
+START_TEST(who_starts_again_and_writes_nothing_is_equal)
+{
+    struct phub__registry *a = registry_new(1, 1, NULL, NULL);
+    struct phub__registry *b = registry_new(2, 1, NULL, NULL);
+    int i;
+
+    ck_assert_int_eq(start(a, "x", next_epoch(a), 1), 0);
+    exchange(a, b);
+    phub__registry_free(&a);
+    a = registry_new(1, 2, NULL, NULL);
+    for (i = 0; i < 3; i++) {
+        exchange(a, b);
+        exchange(b, a);
+    }
+    ck_assert(equal_by_brief(a, b));
+    ck_assert(equal_by_brief(b, a));
+    ck_assert_int_eq(start(a, "y", next_epoch(a), 1), 0);
+    ck_assert(!equal_by_brief(a, b));
+    ck_assert(!equal_by_brief(b, a));
+    phub__registry_free(&a);
+    phub__registry_free(&b);
+}
+END_TEST
+
 START_TEST(a_brief_is_no_summary)
 {
     struct phub__registry *a = registry_new(1, 1, NULL, NULL);
@@ -97,6 +122,7 @@ int main(void)
 
     tcase_add_test(tc, a_brief_says_whether_two_are_equal);
     tcase_add_test(tc, briefs_let_old_stops_be_dropped);
+    tcase_add_test(tc, who_starts_again_and_writes_nothing_is_equal);
     tcase_add_test(tc, a_brief_is_no_summary);
     suite_add_tcase(s, tc);
     runner = srunner_create(s);

@@ -21,7 +21,8 @@
  * In peace two summaries are mostly equal, byte for byte behind the writer's
  * name.  So the own one is kept until something changes, and one that is the
  * same is neither decoded nor compared.  Nor need it be sent: a *brief* has a
- * hash of those bytes instead, and says no more than whether they are equal. */
+ * hash of those bytes instead, without what the writer alone lists, and says no
+ * more than whether they are equal. */
 #include "config.h"
 
 #include <assert.h>
@@ -67,8 +68,18 @@ static struct phub__list list_of(const struct phub__ranges *set)
                                 set->count * 2 };
 }
 
-static int summary_write(struct phub__registry *registry,
-                         struct phub__builder *out)
+/* The own author, before it has written anything, says that earlier boots are
+ * over: nobody else lists it. */
+static bool says_over(const struct phub__registry *registry, uint32_t at)
+{
+    struct phub__author *const *all = registry->authors.at;
+
+    return all[at] == registry->self && at > 0 &&
+           all[at - 1]->node == registry->node;
+}
+
+static int contents_write(const struct phub__registry *registry, bool over,
+                          struct phub__builder *out)
 {
     const struct phub__authors *authors = &registry->authors;
     struct phub__summary summary = {
@@ -89,9 +100,7 @@ static int summary_write(struct phub__registry *registry,
     for (i = 0; i < authors->count; i++) {
         const struct phub__author *author = authors->at[i];
 
-        /* The own one says that earlier boots are over. */
-        if (author->seen.count == 0 && (author != registry->self || i == 0 ||
-                authors->at[i - 1]->node != author->node))
+        if (author->seen.count == 0 && !(over && says_over(registry, i)))
             continue;
         all[n].node = author->node;
         all[n].boot = author->boot;
@@ -112,6 +121,12 @@ out:
     phub__free(known);
     phub__free(all);
     return rc;
+}
+
+static int summary_write(struct phub__registry *registry,
+                         struct phub__builder *out)
+{
+    return contents_write(registry, true, out);
 }
 
 /* *kept, written if need be; while something changes it is not kept. */
@@ -178,20 +193,20 @@ static int brief_write(struct phub__registry *registry,
     struct phub__summary brief = {
         .node = registry->node, .boot = registry->boot,
     };
-    struct phub_buf *summary = NULL;
+    struct phub__builder summary;
     struct phub_bytes rest;
     uint64_t writer[2];
-    int rc = phub__registry_summary_buf(registry, &summary);
+    int rc;
 
-    if (rc != 0)
-        return rc;
-    if (!writer_read(phub__buf_bytes(summary), &writer[0], &writer[1],
-                     &rest))
+    phub__builder_init(&summary, PHUB__SUMMARY_SIZE_MAX);
+    rc = contents_write(registry, false, &summary);
+    if (rc == 0 && !writer_read(phub__builder_bytes(&summary), &writer[0],
+                                &writer[1], &rest))
         rc = PHUB_EPROTO;
-    else
+    if (rc == 0)
         brief.digest = XXH3_64bits(rest.data, rest.size);
     brief.digest += brief.digest == 0;
-    phub__buf_unref(&summary);
+    phub__builder_fini(&summary);
     return rc != 0 ? rc : phub__encode(&summary_schema, &brief, out);
 }
 
