@@ -674,6 +674,38 @@ START_TEST(a_seed_is_asked_again_when_who_was_there_is_elsewhere)
 }
 END_TEST
 
+/* A name for the first, and, when that is elsewhere, for another one that
+ * knows nobody. */
+START_TEST(a_name_is_asked_again_when_who_had_it_is_elsewhere)
+{
+    struct sim sim;
+    uint64_t joins;
+
+    sim_init(&sim, 23, 3);
+    sim.nodes[1].alias = "sim://name";
+    sim_boot(&sim, 1, 0);
+    sim_boot(&sim, 0, 2);
+    ck_assert_uint_ne(sim_run_until_agreed(&sim, 20 * SIM_S), UINT64_MAX);
+    sim_run(&sim, 5 * SIM_S);
+    joins = sim.nodes[0].joins;
+    sim_run(&sim, 60 * SIM_S);
+    ck_assert_uint_eq(sim.nodes[0].joins, joins);
+    sim_crash(&sim, 1);
+    sim.nodes[1].alias = NULL;
+    move_to(&sim, 1, "sim://9");
+    sim_boot(&sim, 1, 1);
+    ck_assert_uint_ne(sim_run_until_agreed(&sim, 20 * SIM_S), UINT64_MAX);
+    sim.nodes[2].alias = "sim://name";
+    sim_boot(&sim, 2, 0);
+    ck_assert_uint_ne(sim_run_until_agreed(&sim, 60 * SIM_S), UINT64_MAX);
+    sim_run(&sim, 5 * SIM_S);
+    joins = sim.nodes[0].joins;
+    sim_run(&sim, 60 * SIM_S);
+    ck_assert_uint_eq(sim.nodes[0].joins, joins);
+    sim_fini(&sim);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("member");
@@ -709,6 +741,7 @@ int main(void)
     tcase_add_loop_test(t,
                         a_seed_is_asked_again_when_who_was_there_is_elsewhere,
                         0, 2);
+    tcase_add_test(t, a_name_is_asked_again_when_who_had_it_is_elsewhere);
     tcase_add_test(t, two_that_leave_at_once_do_not_answer_each_others_goodbyes);
     suite_add_tcase(s, t);
     r = srunner_create(s);

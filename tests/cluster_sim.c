@@ -109,6 +109,12 @@ static uint64_t list_of(enum phub__cluster_type type, const uint8_t *body,
         && phub__message_decode(&m, type, body, size) == 0 ? m.list : 0;
 }
 
+static bool is_at(const struct sim_node *n, const char *endpoint)
+{
+    return strcmp(n->endpoint, endpoint) == 0
+        || (n->alias != NULL && strcmp(n->alias, endpoint) == 0);
+}
+
 static void on_send(void *arg, const struct phub__cluster_to *to,
                     enum phub__cluster_type type, const uint8_t *body,
                     size_t size)
@@ -123,7 +129,7 @@ static void on_send(void *arg, const struct phub__cluster_to *to,
     n->lists += type == PHUB__CLUSTER_SYNC && list == 0;
     n->list = list != 0 ? list : n->list;
     n->joins += type == PHUB__CLUSTER_JOIN;
-    while (i < sim->count && strcmp(sim->nodes[i].endpoint, to->endpoint) != 0)
+    while (i < sim->count && !is_at(&sim->nodes[i], to->endpoint))
         i++;
     if (i == sim->count)
         return;
@@ -239,7 +245,8 @@ void sim_boot(struct sim *sim, uint32_t i, uint32_t seeds_mask)
     assert(n->cluster == NULL);
     for (uint32_t k = 0; k < sim->count; k++)
         if (in_mask(seeds_mask, k))
-            seeds[count++] = sim->nodes[k].endpoint;
+            seeds[count++] = sim->nodes[k].alias != NULL
+                           ? sim->nodes[k].alias : sim->nodes[k].endpoint;
     n->self.boot++;
     n->thaw_ns = 0;
     rc = phub__cluster_new(&n->self, &n->params, &io, sim_local_ns(n),

@@ -37,6 +37,7 @@ struct sim_node {
     uint64_t lists;        /* of these, pages of a member list */
     uint64_t list;         /* the last hash of a member list among these */
     uint64_t joins;        /* and those that ask to join */
+    const char *alias;     /* NULL, or the endpoint that others know it by */
     const char *remembers; /* NULL, or where it knew another */
     uint32_t ticks;              /* of its timer */
     char refusal[PHUB__REFUSAL_MAX];

@@ -79,7 +79,8 @@ struct phub__gossip {
 struct phub__seed {
     char endpoint[PHUB_ENDPOINT_MAX + 1];
     uint64_t node;            /* who answered or was there last; 0 = nobody */
-    bool alias;               /* and says that it is at another endpoint */
+    uint64_t alias;           /* its boot then, if that said that it is at
+                               * another endpoint; else 0 */
     uint64_t next_ns;
     uint64_t wait_ns;
 };

@@ -156,20 +156,21 @@ uint64_t phub__join_back_off(struct phub__cluster *c, uint64_t *wait_ns,
 }
 
 /* Who is found at its endpoint is asked for by its id from then on, as long as
- * it is there. */
+ * it is there: if it says that it is elsewhere, until it starts again. */
 static bool seed_is_in(struct phub__cluster *c, struct phub__seed *s)
 {
     const struct phub__entry *e = s->node == 0
         ? NULL : phub__members_find(&c->members, s->node);
 
     if (e != NULL && phub__member_live(e)
-        && (s->alias || strcmp(e->pub.endpoint, s->endpoint) == 0))
+        && (s->alias == e->pub.boot
+            || strcmp(e->pub.endpoint, s->endpoint) == 0))
         return true;
     e = phub__members_at(&c->members, s->endpoint);
     if (e == NULL)
         return false;
     s->node = e->pub.node;
-    s->alias = false;
+    s->alias = 0;
     return true;
 }
 
@@ -553,7 +554,7 @@ static void seed_found(struct phub__cluster *c, struct phub_bytes endpoint,
     if (seed == NULL)
         return;
     seed->node = n->node;
-    seed->alias = !same(n->endpoint, endpoint);
+    seed->alias = same(n->endpoint, endpoint) ? 0 : n->boot;
     c->join.seeds_in = 0;
 }
 
