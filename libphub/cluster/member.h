@@ -86,8 +86,8 @@ enum phub__verdict {
 void phub__members_fini(struct phub__members *members);
 struct phub__entry *phub__members_find(const struct phub__members *members,
                                        uint64_t node);
-/* It will be asked for soon: have it in the cache by then; or, earlier still,
- * what tells where it is. */
+/* It will be asked for soon: have in the cache by then what tells where it is;
+ * and, a moment later, itself. */
 void phub__members_place_ahead(const struct phub__members *members,
                                uint64_t node);
 void phub__members_ahead(const struct phub__members *members, uint64_t node);

@@ -341,8 +341,9 @@ int phub__peer_send_struct(struct phub__hub *hub, uint64_t node,
                            const void *in);
 void phub__peer_view_changed(struct phub__hub *hub,
                              const struct phub__view_change *change);
-/* The cluster's own messages: once, unreliably; and what tells of them. */
+/* The cluster is about to write to that member: fetch its link. */
 void phub__peer_ahead(void *arg, uint64_t node);
+/* The cluster's own messages: once, unreliably. */
 void phub__peer_cluster_send(void *arg, const struct phub__cluster_to *to,
                              enum phub__cluster_type type,
                              const uint8_t *body, size_t size);

@@ -72,18 +72,20 @@ struct phub__peers {
 
 /* --- finding --------------------------------------------------------------------- */
 
-static uint64_t place_of(uint64_t node)
+/* Where node is looked for first. */
+static uint32_t place_of(const struct phub__peers *peers, uint64_t node)
 {
-    return node * UINT64_C(0x9fb21c651e98df25) >> 32;
+    return (uint32_t)(node * UINT64_C(0x9fb21c651e98df25) >> 32) &
+           (peers->slots_count - 1);
 }
 
 /* The slot of node, or the free one where it would go. */
 static struct slot *slot_of(const struct phub__peers *peers, uint64_t node)
 {
-    uint64_t at = place_of(node);
+    uint32_t at = place_of(peers, node);
 
-    for (;; at++) {
-        struct slot *slot = &peers->slots[at & (peers->slots_count - 1)];
+    for (;; at = (at + 1) & (peers->slots_count - 1)) {
+        struct slot *slot = &peers->slots[at];
 
         if (slot->peer == NULL || slot->node == node)
             return slot;
@@ -551,8 +553,8 @@ static void received(void *arg, struct phub_buf *frame)
             e.node, e.boot, e.target, e.target_boot, e.view };
 
         if (hub->peers->slots_count != 0) /* the answer goes there */
-            __builtin_prefetch(&hub->peers->slots[
-                place_of(e.node) & (hub->peers->slots_count - 1)]);
+            __builtin_prefetch(hub->peers->slots +
+                               place_of(hub->peers, e.node));
         if (e.hub != hub->hub_hash)
             hub->counters.frames_foreign++;
         (void)phub__cluster_receive(hub->cluster, &from,

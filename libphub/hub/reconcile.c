@@ -382,7 +382,7 @@ static int may_act(struct phub__local *local, const struct phub__row_facts *row)
            phub__confirm_home(local, row->home_epoch);
 }
 
-/* known: the facts as they were when something of them was read last. */
+/* known may be of any earlier moment, and what it borrows gone since. */
 static void reconcile_once(struct phub__local *local,
                            const struct phub__row_facts *known)
 {
@@ -394,6 +394,7 @@ static void reconcile_once(struct phub__local *local,
         phub__arrival_row_changed(local);
     if (local->move != NULL)
         phub__move_row_changed(local->move);
+    phub__row_facts_again(hub, phub__local_id(local), &row);
     if (local->instance != NULL && local->arrival == NULL)
         check_instance(local, &row);
     phub__row_facts_again(hub, phub__local_id(local), &row);

@@ -382,7 +382,8 @@ int phub__registry_summary(struct phub__registry *registry,
 /* The same, to be read only; owned by the caller. */
 int phub__registry_summary_buf(struct phub__registry *registry,
                                struct phub_buf **summary);
-/* A hash of it instead, some 30 bytes: for phub__registry_equal() alone. */
+/* A hash of it instead, some 30 bytes: to phub__registry_equal() and
+ * phub__registry_covers() it says whether all is equal, and nothing else. */
 int phub__registry_brief(struct phub__registry *registry,
                          struct phub_buf **brief);
 

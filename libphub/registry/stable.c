@@ -7,10 +7,11 @@
  * it overtakes.  Three rounds decide that:
  *
  *   Round k aims at a target, a vector.  It ends when every known node has
- *   given a summary that covers the target.  From then on no node writes
- *   anything that a record within the target would overtake, for each has
- *   seen the record.  What was written before is within the vectors that the
- *   nodes gave; their union, and our own, is the target of round k + 1.
+ *   given a summary that covers the target, or the hash of one that is ours.
+ *   From then on no node writes anything that a record within the target would
+ *   overtake, for each has seen the record.  What was written before is within
+ *   the vectors that the nodes gave; their union, and our own, is the target of
+ *   round k + 1.
  *   When that ends too, every node has seen everything that those records
  *   may have to overtake, and ignores it if it comes again; what then is not
  *   live here is dead for certain within the target of round k.  When round

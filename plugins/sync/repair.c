@@ -380,11 +380,11 @@ static void round_begin(struct repair *self)
         repair_view(self, self->host->view(self->ctx));
     if (self->peers_count > 0) {
         uint32_t at = repair_random(self, self->peers_count);
+        int brief = PHUB_HAS(self->host, stream_brief);
 
-        if (PHUB_HAS(self->host, stream_brief))
-            (void)summary_send(self, self->peers[at].id, REPAIR_BRIEF, -1);
-        else
-            (void)summary_send(self, self->peers[at].id, REPAIR_OFFER, 0);
+        (void)summary_send(self, self->peers[at].id,
+                           brief ? REPAIR_BRIEF : REPAIR_OFFER,
+                           brief ? -1 : 0);
         repair_count(self, "sync_rounds", 1);
     }
     round_arm(self, self->interval_ms);
