@@ -99,9 +99,13 @@ void phub__locals_ahead(const struct phub__hub *hub,
         heads[i] = bucket(hub->locals, ids[i]);
         __builtin_prefetch(heads[i]);
     }
-    for (i = 0; i < count; i++)
-        for (at = 0; at < sizeof(struct phub__local); at += CACHE_LINE)
-            __builtin_prefetch((const char *)*heads[i] + at);
+    for (i = 0; i < count; i++) {
+        const char *local = (const char *)*heads[i];
+
+        for (at = 0; local != NULL && at < sizeof(struct phub__local);
+             at += CACHE_LINE)
+            __builtin_prefetch(local + at);
+    }
     for (i = 0; i < count; i++)
         if (*heads[i] != NULL)
             __builtin_prefetch((*heads[i])->instance);
