@@ -389,7 +389,6 @@ static void reconcile_once(struct phub__local *local,
     struct phub__hub *hub = local->hub;
     struct phub__row_facts row = *known;
 
-    phub__row_facts_again(hub, phub__local_id(local), &row);
     if (local->arrival != NULL)
         phub__arrival_row_changed(local);
     if (local->move != NULL)
