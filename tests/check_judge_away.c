@@ -76,17 +76,27 @@ static void known_to_two_who_go(void)
     ck_assert_uint_eq(c->children[0].acting, 0);
 }
 
+static void is_quiet(void)
+{
+    sim_judge_quiet(c);
+    ck_assert_msg(!c->broken, "%s", c->story);
+}
+
+/* One of those who knew comes back, and so many act. */
+static void one_returns(uint32_t acting)
+{
+    sim_start_node(c, 1, 0);
+    ck_assert(sim_run_until(c, 5000, sim_members_agree));
+    is_quiet();
+    ck_assert_uint_eq(c->children[0].acting, acting);
+}
+
 START_TEST(a_child_waits_for_those_who_have_its_row)
 {
     known_to_two_who_go();
-    sim_judge_quiet(c);
-    ck_assert_msg(!c->broken, "%s", c->story);
+    is_quiet();
     ck_assert_int_eq(c->children[0].wish, SIM_RUN);
-    sim_start_node(c, 1, 0);
-    ck_assert(sim_run_until(c, 5000, sim_members_agree));
-    sim_judge_quiet(c);
-    ck_assert_msg(!c->broken, "%s", c->story);
-    ck_assert_uint_eq(c->children[0].acting, 1);
+    one_returns(1);
 }
 END_TEST
 
@@ -138,13 +148,8 @@ START_TEST(a_stop_that_those_know_who_stay_away_does_not_hold)
     power_on(2, 3);
     sim_run(c, LONG_MS);
     ck_assert_uint_eq(c->children[0].acting, 1);
-    sim_judge_quiet(c);
-    ck_assert_msg(!c->broken, "%s", c->story);
-    sim_start_node(c, 1, 0);
-    ck_assert(sim_run_until(c, 5000, sim_members_agree));
-    sim_judge_quiet(c);
-    ck_assert_msg(!c->broken, "%s", c->story);
-    ck_assert_uint_eq(c->children[0].acting, 0);
+    is_quiet();
+    one_returns(0);
 }
 END_TEST
 
