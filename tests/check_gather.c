@@ -89,7 +89,7 @@ static struct phub_buf *encoded(const struct phub__schema *schema,
     struct phub__builder builder;
     struct phub_buf *body = NULL;
 
-    phub__builder_init(&builder, 4096);
+    phub__builder_init(&builder, 1u << 20);
     ck_assert_int_eq(phub__encode(schema, what, &builder), 0);
     ck_assert_int_eq(phub__builder_take(&builder, &body), 0);
     phub__builder_fini(&builder);
@@ -150,6 +150,8 @@ START_TEST(what_is_passed_on_counts_in_its_boot_only)
 }
 END_TEST
 
+enum { EARLY_LOST = 801 };   /* nobody knows it */
+
 /* What the others say of their next view, in which the last node of the fixture
  * is back with its next boot number, and holds a state of x. */
 static void say_early(struct phub__hub *hub, void *arg)
@@ -162,7 +164,10 @@ static void say_early(struct phub__hub *hub, void *arg)
     struct phub__op_view_sync sync = { .number = 1u << 20,
                                        .held = { &held, 1 } };
     struct phub__op_told told = { .node = hubs.ids[NODES - 1] };
-    struct phub__op_gathered gathered = { .told = { &told, 1 } };
+    struct phub__op_lease lease = { .node = EARLY_LOST,
+                                    .remaining_ms = 5000 };
+    struct phub__op_gathered gathered = { .told = { &told, 1 },
+                                          .leases = { &lease, 1 } };
     struct phub_buf *body, *frame;
 
     (void)arg;
@@ -197,12 +202,12 @@ static void tell_of(struct phub__hub *hub, uint64_t first, uint32_t count,
                     uint64_t remaining_ms)
 {
     struct phub__op_lease leases[PHUB__LEASES_MAX];
-    struct phub__op_view_sync sync = { .leases = { leases, count } };
+    struct phub__list told = { leases, count };
 
     ck_assert_uint_le(count, PHUB__LEASES_MAX);
     for (uint32_t i = 0; i < count; i++)
         leases[i] = (struct phub__op_lease){ first + i, remaining_ms };
-    phub__lost_heard(hub, &sync);
+    phub__lost_heard(hub, &told);
 }
 
 static void tell_of_too_many(struct phub__hub *hub, void *arg)
@@ -268,6 +273,7 @@ START_TEST(what_comes_before_its_member_is_in_view_counts_when_it_is)
     hubs_do(&hubs, 0, say_early, NULL);
     hubs_do(&hubs, 0, who_holds, &holder);
     ck_assert_uint_eq(holder, 0);
+    ck_assert(phub__synced_lease_left(hubs_hub(&hubs, 0), EARLY_LOST));
     phub__sim_node_kill(hubs_node(&hubs, NODES - 1));
     phub__sim_node_start(hubs_node(&hubs, NODES - 1));
     hubs_run(&hubs, 3000);
@@ -312,7 +318,7 @@ static struct phub__heard *takes(struct phub__hub *hub, uint32_t index,
                          0);
         sync.summary = phub__buf_bytes(summary);
     }
-    phub__heard_take(hub, heard, &sync);
+    (void)phub__heard_take(hub, heard, &sync);
     phub__buf_unref(&summary);
     return heard;
 }
@@ -387,9 +393,9 @@ END_TEST
 static void told_lease(struct phub__hub *hub, uint64_t node, uint64_t ms)
 {
     struct phub__op_lease lease = { .node = node, .remaining_ms = ms };
-    struct phub__op_view_sync sync = { .leases = { &lease, 1 } };
+    struct phub__list told = { &lease, 1 };
 
-    phub__lost_heard(hub, &sync);
+    phub__lost_heard(hub, &told);
 }
 
 /* All of these are in view, and lost one after the other. */
@@ -457,7 +463,7 @@ static void tell(struct phub__hub *hub, void *arg)
             .held = { &held, i + 1 == told->count } };
         struct phub_buf *body = encoded(&phub__op_view_sync_schema, &sync);
 
-        phub__gather_told(hub, node, sync.view_hash, body);
+        phub__gather_told(hub, node, &sync, body);
         phub__buf_unref(&body);
     }
 }
@@ -493,6 +499,147 @@ START_TEST(of_what_one_was_told_often_only_the_last_is_passed_on)
 
     ck_assert_uint_gt(once, 0);
     ck_assert_uint_lt(often, 2 * once + 1000);
+}
+END_TEST
+
+/* Nodes nobody knows. */
+enum { FIRST_LOST = 901, TWICE_LOST, LAST_LOST };
+
+/* Member i tells hub, as the gatherer, of these leases. */
+static void tells_leases(struct phub__hub *hub, uint32_t i, uint64_t number,
+                         struct phub__op_lease *leases, uint32_t count)
+{
+    struct phub_view *view = phub__hub_view(hub);
+    struct phub__op_held held = { .id = { (const uint8_t *)"x", 1 },
+                                  .incarnation = { 1, 1 },
+                                  .epoch = { 2, 1 } };
+    struct phub__op_view_sync sync = {
+        .view_hash = phub__view_hash(view), .number = number,
+        .boot = phub__view_find(view, hubs.ids[i])->boot,
+        .leases = { leases, count }, .held = { &held, i == 1 } };
+    struct phub_buf *body = encoded(&phub__op_view_sync_schema, &sync);
+
+    phub__gather_told(hub, hubs.ids[i], &sync, body);
+    phub__buf_unref(&body);
+}
+
+/* Of the second node two members tell, and one tells nonsense of the last. */
+static void tell_leases(struct phub__hub *hub, void *none)
+{
+    struct phub__op_lease first[] = {
+        { FIRST_LOST, 2000 }, { TWICE_LOST, 1000 }, { LAST_LOST, UINT64_MAX } };
+    struct phub__op_lease second[] = { { TWICE_LOST, 2000 },
+                                       { LAST_LOST, 2000 } };
+
+    (void)none;
+    tells_leases(hub, 1, 1u << 20, first, 3);
+    tells_leases(hub, 2, 1u << 20, second, 2);
+}
+
+/* How many of those that told nothing think that it may run something. */
+static uint32_t leases_left(uint64_t node)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 3; i < NODES; i++)
+        count += phub__synced_lease_left(hubs_hub(&hubs, i), node) != 0;
+    return count;
+}
+
+START_TEST(of_each_lost_node_the_longest_lease_is_passed_on)
+{
+    uint64_t holder = 0;
+
+    hubs_do(&hubs, 0, tell_leases, NULL);
+    hubs_run(&hubs, 500);
+    hubs_do(&hubs, 3, who_holds, &holder);
+    ck_assert_uint_eq(holder, hubs.ids[1]);
+    ck_assert_uint_eq(leases_left(FIRST_LOST), NODES - 3);
+    ck_assert_uint_eq(leases_left(LAST_LOST), NODES - 3);
+    hubs_run(&hubs, 1200);
+    ck_assert_uint_eq(leases_left(TWICE_LOST), NODES - 3);
+    hubs_run(&hubs, 600);
+    ck_assert_uint_eq(leases_left(FIRST_LOST) + leases_left(TWICE_LOST) +
+                          leases_left(LAST_LOST), 0);
+}
+END_TEST
+
+/* More than one message has room for. */
+static void tell_too_many_leases(struct phub__hub *hub, void *none)
+{
+    struct phub__op_lease leases[900];
+
+    (void)none;
+    for (uint32_t member = 1; member <= 2; member++) {
+        for (uint32_t i = 0; i < 900; i++)
+            leases[i] = (struct phub__op_lease){ member * 1000 + i, 60000 };
+        tells_leases(hub, member, 1u << 20, leases, 900);
+    }
+}
+
+START_TEST(leases_without_room_in_one_message_go_into_the_next)
+{
+    hubs_do(&hubs, 0, tell_too_many_leases, NULL);
+    hubs_run(&hubs, 500);
+    for (uint32_t i = 0; i < 900; i++) {
+        ck_assert_uint_eq(leases_left(1000 + i), NODES - 3);
+        ck_assert_uint_eq(leases_left(2000 + i), NODES - 3);
+    }
+}
+END_TEST
+
+static void view_again(struct phub__hub *hub, void *number)
+{
+    phub__gather_view_changed(hub);
+    tells_leases(hub, 2, ++*(uint64_t *)number, NULL, 0);
+}
+
+START_TEST(a_lease_that_is_passed_on_again_ends_when_it_would_have)
+{
+    uint64_t number = 1u << 21;
+
+    hubs_do(&hubs, 0, tell_leases, NULL);
+    for (uint32_t i = 0; i < 4; i++) {
+        hubs_run(&hubs, 500);
+        ck_assert_uint_eq(leases_left(FIRST_LOST), NODES - 3);
+        hubs_do(&hubs, 0, view_again, &number);
+    }
+    hubs_run(&hubs, 500);
+    ck_assert_uint_eq(leases_left(FIRST_LOST), 0);
+}
+END_TEST
+
+/* What so many of the members tell of a hundred lost nodes, or none. */
+static uint64_t bytes_of_leases(uint32_t members, uint64_t number,
+                                uint32_t count)
+{
+    struct phub__op_lease leases[100];
+    struct phub__sim_traffic before, after;
+
+    for (uint32_t i = 0; i < count; i++)
+        leases[i] = (struct phub__op_lease){ FIRST_LOST + i, 1 };
+    phub__world_traffic(hubs.world, &before);
+    for (uint32_t i = 1; i <= members; i++)
+        tells_leases(hubs_hub(&hubs, 0), i, number, leases, count);
+    hubs_run(&hubs, 100);
+    phub__world_traffic(hubs.world, &after);
+    return after.bytes - before.bytes;
+}
+
+START_TEST(leases_are_passed_on_once_and_not_with_each_statement)
+{
+    uint64_t ready, none, many, one;
+    int is_left;
+
+    none = bytes_of_leases(NODES - 1, 1u << 20, 0);
+    ck_assert_uint_eq(phub__synced_lost(hubs_hub(&hubs, 1), 0, &ready,
+                                        &is_left), 0);
+    many = bytes_of_leases(NODES - 1, 1u << 21, 100);
+    ck_assert_uint_eq(phub__synced_lost(hubs_hub(&hubs, 1), 0, &ready,
+                                        &is_left), FIRST_LOST);
+    ck_assert_uint_lt(many, none + 2u * NODES * 100 * 10);
+    one = bytes_of_leases(1, 1u << 22, 0);
+    ck_assert_uint_lt(one, many / 4);
 }
 END_TEST
 
@@ -581,6 +728,11 @@ int main(void)
     tcase_add_test(tc, what_was_told_of_a_lease_counts_when_its_node_is_lost);
     tcase_add_test(tc, what_one_was_told_last_is_passed_on_to_all);
     tcase_add_test(tc, of_what_one_was_told_often_only_the_last_is_passed_on);
+    tcase_add_test(tc, of_each_lost_node_the_longest_lease_is_passed_on);
+    tcase_add_test(tc, leases_are_passed_on_once_and_not_with_each_statement);
+    tcase_add_test(tc,
+                   leases_without_room_in_one_message_go_into_the_next);
+    tcase_add_test(tc, a_lease_that_is_passed_on_again_ends_when_it_would_have);
     tcase_add_test(tc,
                    what_one_was_told_for_a_view_is_passed_on_when_it_has_that);
     tcase_add_test(tc, whose_lease_lapsed_believes_only_themselves);

@@ -15,6 +15,12 @@
  * lease lapsed wants to hear what the others know *since then*: it asks each of
  * them, and believes only themselves until the view changes.
  *
+ * All of them tell of the same lost nodes, whose leases make up most of what a
+ * statement is when a tenth of a large hub has gone.  So those are taken out of
+ * the statements, and of each lost node the longest lease that one of them
+ * names is passed on beside them: it is the longest that counts.  What has run
+ * out of it here is taken off: passed on again, it is no longer than before.
+ *
  * What is passed on may come before its subject: a member that this node has
  * not got in its view yet, not in that boot.  It is kept until the view has it,
  * for nobody would say it again; but not for long, because a member that others
@@ -39,8 +45,12 @@
 #include "hub/message.h"
 #include "hub/peer.h"
 #include "hub/synced.h"
+#include "hub/synced_private.h"
+#include "wire/assert.h"
 #include "wire/memory.h"
 #include "wire/messages.h"
+#include "wire/reader.h"
+#include "wire/writer.h"
 
 #define NS_PER_MS 1000000ull
 #define PASS_SIZE_MAX 262144u    /* bytes of one message, about */
@@ -53,7 +63,10 @@
 struct told {
     uint64_t node;
     uint64_t view_hash;
-    struct phub_buf *body;       /* owned */
+    struct phub_buf *body;       /* without the leases; owned */
+    struct phub__op_lease *leases; /* owned */
+    uint32_t leases_count;
+    uint64_t told_ns;
     int due;                     /* to be passed on */
 };
 
@@ -81,6 +94,14 @@ static void early_drop(struct phub__gather *gather, uint32_t at)
             (--gather->early_count - at) * sizeof gather->early[0]);
 }
 
+static void told_clear(struct told *told)
+{
+    phub__buf_unref(&told->body);
+    phub__free(told->leases);
+    told->leases = NULL;
+    told->leases_count = 0;
+}
+
 int phub__gather_new(struct phub__hub *hub)
 {
     struct phub__gather *gather = phub__calloc(1, sizeof *gather);
@@ -100,7 +121,7 @@ void phub__gather_free(struct phub__hub *hub)
     if (gather == NULL)
         return;
     for (i = 0; i < gather->count; i++)
-        phub__buf_unref(&gather->all[i].body);
+        told_clear(&gather->all[i]);
     phub__free(gather->all);
     while (gather->early_count > 0)
         early_drop(gather, 0);
@@ -192,17 +213,69 @@ static void arm(struct phub__hub *hub)
                           hub->env->now_ns(hub->env) + (now ? 0 : wait_ns));
 }
 
+/* The statement but for its leases, keys of later versions too; NULL: out of
+ * memory, or it is none. */
+static struct phub_buf *without_leases(struct phub_bytes statement)
+{
+    struct phub__builder builder;
+    struct phub__reader r;
+    struct phub_buf *buf = NULL;
+    uint64_t pairs = 0, i, key;
+    size_t at;
+    int good;
+
+    phub__reader_init(&r, statement);
+    phub__builder_init(&builder, statement.size);
+    good = phub__read_map(&r, &pairs) && pairs != 0;
+    phub__write_map(&builder, pairs - 1);
+    for (i = 0; i < pairs && good; i++) {
+        at = r.at;
+        good = phub__read_uint(&r, &key) && phub__read_skip(&r);
+        if (good && key != PHUB__OP_VIEW_SYNC_LEASES)
+            phub__builder_append(&builder, statement.data + at, r.at - at);
+    }
+    if (good)
+        (void)phub__builder_take(&builder, &buf);
+    phub__builder_fini(&builder);
+    return buf;
+}
+
+/* 0: out of memory. */
+static int told_set(struct told *told, const struct phub__op_view_sync *sync,
+                    struct phub_buf *body)
+{
+    uint32_t count = sync->leases.count;
+
+    told_clear(told);
+    if (count == 0) {
+        told->body = phub__buf_ref(body);
+        return 1;
+    }
+    told->leases = phub__calloc(count, sizeof *told->leases);
+    told->body = without_leases(phub__buf_bytes(body));
+    if (told->leases == NULL || told->body == NULL) {
+        told_clear(told);
+        return 0;
+    }
+    memcpy(told->leases, sync->leases.items, count * sizeof *told->leases);
+    told->leases_count = count;
+    return 1;
+}
+
 void phub__gather_told(struct phub__hub *hub, uint64_t node,
-                       uint64_t view_hash, struct phub_buf *body)
+                       const struct phub__op_view_sync *sync,
+                       struct phub_buf *body)
 {
     struct told *told = told_get(hub->gather, node);
+    int is_set;
 
     if (told == NULL)
         return; /* who is not heard is asked */
-    phub__buf_unref(&told->body);
-    told->body = phub__buf_ref(body);
-    told->view_hash = view_hash;
-    told->due = view_hash == phub__view_hash(phub__hub_view(hub));
+    is_set = told_set(told, sync, body);
+    told->view_hash = is_set ? sync->view_hash : 0;
+    told->told_ns = hub->env->now_ns(hub->env);
+    told->due = is_set &&
+        sync->view_hash == phub__view_hash(phub__hub_view(hub));
     if (told->due)
         arm(hub);
 }
@@ -233,7 +306,7 @@ static void early_again(struct phub__hub *hub)
 
     while (i < gather->early_count) {
         if (phub__synced_passed_on(hub, gather->early[i].node,
-                                   gather->early[i].body) == 0)
+                                   gather->early[i].body) != PHUB_EAGAIN)
             early_drop(gather, i);
         else
             i++;
@@ -261,10 +334,10 @@ void phub__gather_view_changed(struct phub__hub *hub)
         struct told *told = &gather->all[i];
 
         if (phub__view_index(view, told->node) == PHUB__VIEW_NONE) {
-            phub__buf_unref(&told->body);
+            told_clear(told);
             continue;
         }
-        if (told->view_hash == phub__view_hash(view))
+        if (told->body != NULL && told->view_hash == phub__view_hash(view))
             told->due = due = 1;
         gather->all[kept++] = *told;
     }
@@ -276,11 +349,66 @@ void phub__gather_view_changed(struct phub__hub *hub)
 
 /* --- passing on ------------------------------------------------------------ */
 
-static void pass(struct phub__hub *hub, const struct phub__op_told *all,
-                 uint32_t count)
+/* What goes into one message. */
+struct passed {
+    struct phub__op_told *all;
+    uint32_t count;
+    size_t size;
+    struct phub__op_lease leases[PHUB__LEASES_MAX];  /* by node */
+    uint32_t leases_count;
+    uint64_t now_ns;
+};
+
+static uint32_t lease_from(const struct passed *passed, uint64_t node)
+{
+    uint32_t low = 0, high = passed->leases_count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (passed->leases[middle].node < node)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* The longer one of each node, as it is now; 0: there is no room. */
+static int leases_join(struct passed *passed, const struct told *told)
+{
+    uint64_t age_ms = (passed->now_ns - told->told_ns) / NS_PER_MS;
+    uint32_t i, at;
+
+    for (i = 0; i < told->leases_count; i++) {
+        struct phub__op_lease lease = told->leases[i], *same;
+
+        if (lease.remaining_ms >= PHUB__REMAINING_MS_MAX ||
+            lease.remaining_ms < age_ms)
+            lease.remaining_ms = 0;
+        else
+            lease.remaining_ms -= age_ms;
+        at = lease_from(passed, lease.node);
+        same = &passed->leases[at];
+        if (at < passed->leases_count && same->node == lease.node) {
+            if (same->remaining_ms < lease.remaining_ms)
+                same->remaining_ms = lease.remaining_ms;
+            continue;
+        }
+        if (passed->leases_count == PHUB__LEASES_MAX)
+            return 0;
+        memmove(same + 1, same, (passed->leases_count - at) * sizeof *same);
+        *same = lease;
+        passed->leases_count++;
+    }
+    return 1;
+}
+
+static void pass(struct phub__hub *hub, struct passed *passed)
 {
     struct phub__op_gathered gathered = {
-        .told = { (void *)(uintptr_t)all, count } };
+        .told = { passed->all, passed->count },
+        .leases = { passed->leases, passed->leases_count } };
     struct phub_view *view = phub__hub_view(hub);
     struct phub__builder builder;
     struct phub_buf *body = NULL;
@@ -297,48 +425,63 @@ static void pass(struct phub__hub *hub, const struct phub__op_told *all,
             (void)phub__peer_send(hub, node, PHUB__MESSAGE_GATHERED, body);
     }
     phub__buf_unref(&body);
+    passed->count = passed->leases_count = 0;
+    passed->size = 0;
+}
+
+/* Leases that were joined for one that then goes into the next message do no
+ * harm in this one: they hold. */
+static void pass_one(struct phub__hub *hub, struct passed *passed,
+                     const struct told *told)
+{
+    if (passed->count > 0 && passed->size + told->body->size > PASS_SIZE_MAX)
+        pass(hub, passed);
+    if (!leases_join(passed, told)) {
+        pass(hub, passed);
+        phub__assert(leases_join(passed, told)); /* one alone has room */
+    }
+    passed->all[passed->count++] = (struct phub__op_told){
+        told->node, phub__buf_bytes(told->body) };
+    passed->size += told->body->size;
 }
 
 static void pass_fired(void *arg)
 {
     struct phub__hub *hub = arg;
     struct phub__gather *gather = hub->gather;
-    struct phub__op_told *all = phub__calloc(gather->count + 1, sizeof *all);
-    uint32_t i, count = 0;
-    size_t size = 0;
+    struct passed *passed = phub__calloc(1, sizeof *passed);
+    uint32_t i;
 
     gather->armed = 0;
-    for (i = 0; all != NULL && i < gather->count; i++) {
-        struct told *told = &gather->all[i];
-
-        if (!told->due)
-            continue;
-        told->due = 0;
-        if (count > 0 && size + told->body->size > PASS_SIZE_MAX) {
-            pass(hub, all, count);
-            count = 0;
-            size = 0;
-        }
-        all[count++] = (struct phub__op_told){
-            told->node, phub__buf_bytes(told->body) };
-        size += told->body->size;
+    if (passed != NULL) {
+        passed->now_ns = hub->env->now_ns(hub->env);
+        passed->all = phub__calloc(gather->count + 1, sizeof *passed->all);
     }
-    if (count > 0)
-        pass(hub, all, count);
-    phub__free(all);
+    for (i = 0; passed != NULL && passed->all != NULL && i < gather->count;
+         i++)
+        if (gather->all[i].due) {
+            gather->all[i].due = 0;
+            pass_one(hub, passed, &gather->all[i]);
+        }
+    if (passed != NULL && passed->count > 0)
+        pass(hub, passed);
+    if (passed != NULL)
+        phub__free(passed->all);
+    phub__free(passed);
 }
 
 void phub__gather_received(struct phub__hub *hub, struct phub_buf *body)
 {
     struct phub__op_gathered gathered;
     struct phub__arena arena;
+    int news = 0, rc;
     uint32_t i;
 
     phub__arena_init(&arena, NULL, 0, PHUB__GATHER_ARENA_MAX);
     if (phub__decode(&phub__op_gathered_schema, phub__buf_bytes(body),
                      &gathered, &arena, NULL) != 0) {
         hub->counters.frames_malformed++;
-        gathered.told.count = 0;
+        gathered.told.count = gathered.leases.count = 0;
     }
     for (i = 0; i < gathered.told.count; i++) {
         const struct phub__op_told *told =
@@ -349,11 +492,15 @@ void phub__gather_received(struct phub__hub *hub, struct phub_buf *body)
             continue;
         part = phub__buf_slice(body, (size_t)(told->body.data - body->data),
                                told->body.size);
-        if (part != NULL &&
-            phub__synced_passed_on(hub, told->node, part) != 0)
+        rc = part != NULL ? phub__synced_passed_on(hub, told->node, part)
+                          : PHUB_ENOMEM;
+        if (rc == PHUB_EAGAIN)
             early_keep(hub, told->node, told->body);
+        news |= rc == 0 || rc == PHUB_EAGAIN;
         phub__buf_unref(&part);
     }
+    if (news)
+        phub__lost_heard(hub, &gathered.leases);
     phub__arena_fini(&arena);
     phub__synced_passed_all(hub);
 }

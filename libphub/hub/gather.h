@@ -13,9 +13,11 @@ int phub__gather_new(struct phub__hub *hub);
 void phub__gather_free(struct phub__hub *hub);
 /* Who gathers in that view, first and (second = 1) instead; 0: nobody does. */
 uint64_t phub__gatherer(const struct phub_view *view, uint32_t second);
-/* Pass this VIEW_SYNC of a member, ourselves too, on to all. */
+/* Pass this VIEW_SYNC of a member, ourselves too, on to all; sync is body,
+ * decoded. */
 void phub__gather_told(struct phub__hub *hub, uint64_t node,
-                       uint64_t view_hash, struct phub_buf *body);
+                       const struct phub__op_view_sync *sync,
+                       struct phub_buf *body);
 /* So long it waits for what others have to tell. */
 uint64_t phub__gather_wait_ns(const struct phub__hub *hub);
 void phub__gather_view_changed(struct phub__hub *hub);

@@ -113,7 +113,8 @@ static PHUB__SCHEMA(told_schema, T,
 
 #define Q struct phub__op_gathered
 PHUB__SCHEMA(phub__op_gathered_schema, Q,
-    PHUB__LIST(1, Q, told, 1024, &told_schema));
+    PHUB__LIST(1, Q, told, 1024, &told_schema),
+    PHUB__LIST(2, Q, leases, 1024, &lease_schema));
 
 #define B struct phub__op_cover
 PHUB__SCHEMA(phub__op_cover_schema, B,

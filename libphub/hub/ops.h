@@ -104,6 +104,8 @@ struct phub__op_response {
 };
 
 /* After each change of the view, to every member. */
+#define PHUB__LEASES_MAX 1024u      /* lost nodes told of in one message */
+
 struct phub__op_lease {
     uint64_t node;                  /* lost */
     uint64_t remaining_ms;          /* that the sender must not replace it */
@@ -115,6 +117,8 @@ struct phub__op_held {
     struct phub_epoch epoch;        /* home epoch the state belongs to */
     uint64_t sequence;              /* of a checkpoint; 0: the last there is */
 };
+
+#define PHUB__OP_VIEW_SYNC_LEASES 3  /* its key */
 
 struct phub__op_view_sync {
     uint64_t view_hash;
@@ -140,6 +144,8 @@ struct phub__op_told {
 
 struct phub__op_gathered {
     struct phub__list told;         /* struct phub__op_told */
+    struct phub__list leases;       /* struct phub__op_lease: theirs, the
+                                     * longest of each node; they have none */
 };
 
 /* COVER: tell me when you have all this, and remember floor.  COVERED: I have;

@@ -228,15 +228,19 @@ static int tell_gatherer(struct phub__hub *hub, uint32_t second)
 {
     struct phub_view *view = phub__hub_view(hub);
     uint64_t gatherer = phub__gatherer(view, second);
+    struct phub__op_view_sync sync;
     struct phub_buf *buf;
 
     if (gatherer == 0)
         return 0;
     buf = statement(hub, TELL_GATHER);
-    if (buf != NULL && gatherer == hub->node)
-        phub__gather_told(hub, gatherer, phub__view_hash(view), buf);
-    else if (buf != NULL)
+    if (buf != NULL && gatherer != hub->node)
         (void)phub__peer_send(hub, gatherer, PHUB__MESSAGE_VIEW_SYNC, buf);
+    else if (buf != NULL && phub__hub_decode(hub, &phub__op_view_sync_schema,
+                                             buf, &sync) == 0) {
+        phub__gather_told(hub, gatherer, &sync, buf);
+        phub__hub_decoded(hub);
+    }
     phub__buf_unref(&buf);
     return 1;
 }
@@ -577,9 +581,9 @@ void phub__synced_received(struct phub__hub *hub, uint64_t from,
         heard = phub__heard_new(synced, from);
     if (heard == NULL)
         goto out;
-    phub__heard_take(hub, heard, &sync);
+    (void)phub__heard_take(hub, heard, &sync);
     if (sync.gather)
-        phub__gather_told(hub, from, sync.view_hash, body);
+        phub__gather_told(hub, from, &sync, body);
     if (sync.summary.size != 0)
         repair(hub, from, sync.summary);
     if (sync.ask)
@@ -604,18 +608,18 @@ int phub__synced_passed_on(struct phub__hub *hub, uint64_t of,
         phub__view_find(phub__hub_view(hub), of);
     struct phub__op_view_sync sync;
     struct phub__heard *heard = phub__heard_find(hub->synced, of);
-    int early;
+    int early, taken = 0;
 
     if (hub->synced->direct ||
         phub__hub_decode(hub, &phub__op_view_sync_schema, body, &sync) != 0)
-        return 0;
+        return PHUB_EINVAL;
     early = node == NULL || sync.boot > node->boot;
     if (heard == NULL && !early)
         heard = phub__heard_new(hub->synced, of);
     if (heard != NULL && !early && sync.boot == node->boot)
-        phub__heard_take(hub, heard, &sync);
+        taken = phub__heard_take(hub, heard, &sync);
     phub__hub_decoded(hub);
-    return early ? PHUB_EAGAIN : 0;
+    return early ? PHUB_EAGAIN : taken ? 0 : PHUB_EINVAL;
 }
 
 void phub__synced_passed_all(struct phub__hub *hub)

@@ -24,7 +24,7 @@ void phub__synced_forget(struct phub__hub *hub);
 void phub__synced_received(struct phub__hub *hub, uint64_t from,
                            struct phub_buf *body);
 /* The same by way of another member (gather.c).  PHUB_EAGAIN: it is of one who
- * is not in view yet, in that boot. */
+ * is not in view yet, in that boot.  PHUB_EINVAL: it counts for nothing. */
 int phub__synced_passed_on(struct phub__hub *hub, uint64_t of,
                             struct phub_buf *body);
 /* That was the last one for now: are all covered? */

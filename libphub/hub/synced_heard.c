@@ -148,8 +148,8 @@ static uint64_t before(const struct phub__heard *heard,
     return heard->digest;
 }
 
-void phub__heard_take(struct phub__hub *hub, struct phub__heard *heard,
-                      const struct phub__op_view_sync *sync)
+int phub__heard_take(struct phub__hub *hub, struct phub__heard *heard,
+                     const struct phub__op_view_sync *sync)
 {
     struct phub__synced *synced = hub->synced;
     uint32_t at = phub__view_index(phub__hub_view(hub), heard->node);
@@ -158,7 +158,7 @@ void phub__heard_take(struct phub__hub *hub, struct phub__heard *heard,
         (sync->boot == heard->boot && sync->number <= heard->number))) {
         if (sync->boot == heard->boot && heard->covered)
             digest_cover(hub, sync->digest);
-        return;
+        return 0;
     }
     heard->digest_before = before(heard, sync);
     phub__heard_clear(heard);
@@ -176,5 +176,6 @@ void phub__heard_take(struct phub__hub *hub, struct phub__heard *heard,
         heard->summary = phub__buf_copy(sync->summary.data,
                                         sync->summary.size);
     keep_held(heard, sync);
-    phub__lost_heard(hub, sync);
+    phub__lost_heard(hub, &sync->leases);
+    return 1;
 }

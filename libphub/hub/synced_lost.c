@@ -21,7 +21,6 @@
 
 #define NS_PER_MS 1000000ull
 #define ABSENT_MS 10000u         /* for homes not seen since the start */
-#define REMAINING_MS_MAX 3600000u  /* more is nonsense */
 #define ROOM_FIRST 4u
 
 /* The index of the first one that is not below node. */
@@ -216,18 +215,17 @@ static struct phub__lost *told_new(struct phub__hub *hub,
     return lost;
 }
 
-void phub__lost_heard(struct phub__hub *hub,
-                      const struct phub__op_view_sync *sync)
+void phub__lost_heard(struct phub__hub *hub, const struct phub__list *told)
 {
-    const struct phub__op_lease *leases = sync->leases.items;
+    const struct phub__op_lease *leases = told->items;
     uint64_t now = hub->env->now_ns(hub->env);
     uint32_t i;
 
-    for (i = 0; i < sync->leases.count; i++) {
+    for (i = 0; i < told->count; i++) {
         struct phub__lost *lost = lost_find(hub->synced, leases[i].node);
         uint64_t ready = now;
 
-        if (leases[i].remaining_ms < REMAINING_MS_MAX)
+        if (leases[i].remaining_ms < PHUB__REMAINING_MS_MAX)
             ready += leases[i].remaining_ms * NS_PER_MS;
         if (lost == NULL)
             lost = told_new(hub, &leases[i], ready);

@@ -8,7 +8,7 @@
 #include "hub/ops.h"
 #include "hub/synced.h"
 
-#define PHUB__LEASES_MAX 1024u   /* lost nodes told of in one message */
+#define PHUB__REMAINING_MS_MAX 3600000u  /* of a lease; more is nonsense */
 #define PHUB__LOST_MAX 2048u     /* lost nodes, and others told of */
 #define PHUB__COVERED_MAX 64u    /* digests of others that are remembered */
 
@@ -74,9 +74,9 @@ struct phub__heard *phub__heard_new(struct phub__synced *synced,
 void phub__heard_clear(struct phub__heard *heard);
 /* Its message of the view that we are in, or NULL. */
 struct phub__heard *phub__heard_now(struct phub__hub *hub, uint64_t node);
-/* Take over what a member says, unless it has said something newer. */
-void phub__heard_take(struct phub__hub *hub, struct phub__heard *heard,
-                      const struct phub__op_view_sync *sync);
+/* Take over what a member says; 0: it has said something newer, or this. */
+int phub__heard_take(struct phub__hub *hub, struct phub__heard *heard,
+                     const struct phub__op_view_sync *sync);
 /* Have we seen all that it had? */
 int phub__heard_covered(struct phub__hub *hub, struct phub__heard *heard);
 
@@ -89,8 +89,7 @@ void phub__lost_forget(struct phub__hub *hub);
 /* Fill with what we tell of the lost, at most PHUB__LEASES_MAX. */
 uint32_t phub__lost_leases(struct phub__hub *hub,
                            struct phub__op_lease *leases);
-/* What a member told of them. */
-void phub__lost_heard(struct phub__hub *hub,
-                      const struct phub__op_view_sync *sync);
+/* What members told of them, as struct phub__op_lease. */
+void phub__lost_heard(struct phub__hub *hub, const struct phub__list *told);
 
 #endif

@@ -67,6 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         &phub__op_view_sync_schema, &phub__op_state_schema,
         &phub__op_state_ack_schema, &phub__op_message_schema,
         &phub__op_plugin_schema, &phub__op_cover_schema,
+        &phub__op_gathered_schema,
     };
     static uint32_t count;
     struct input input;
@@ -95,7 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 /* --- seeds ---------------------------------------------------------------- */
 
-#define SEEDS 9u
+#define SEEDS 10u
 
 static struct phub__fuzz_seed seeds[SEEDS];
 
@@ -154,7 +155,11 @@ const struct phub__fuzz_seed *phub__fuzz_seeds(size_t *count)
     struct phub__op_view_sync sync = { .view_hash = 4,
                                        .summary = hubs_bytes("\xa0"),
                                        .leases = { &lease, 1 },
-                                       .held = { &held, 1 } };
+                                       .held = { &held, 1 }, .gather = 1 };
+    static const uint8_t statement[] = { 0xa2, 0x01, 0x04, 0x0c, 0x05 };
+    struct phub__op_told told = { 6, { statement, sizeof statement } };
+    struct phub__op_gathered gathered = { .told = { &told, 1 },
+                                          .leases = { &lease, 1 } };
     struct phub__op_cover cover = { .round = 1,
                                     .summary = hubs_bytes("\xa0") };
     struct phub__op_state state = {
@@ -168,6 +173,7 @@ const struct phub__fuzz_seed *phub__fuzz_seeds(size_t *count)
     seed(4, PHUB__MESSAGE_RESPONSE, &phub__op_response_schema, &response);
     seed(5, PHUB__MESSAGE_VIEW_SYNC, &phub__op_view_sync_schema, &sync);
     seed(8, PHUB__MESSAGE_COVER, &phub__op_cover_schema, &cover);
+    seed(9, PHUB__MESSAGE_GATHERED, &phub__op_gathered_schema, &gathered);
     seed(6, PHUB__MESSAGE_STATE, &phub__op_state_schema, &state);
     seed(7, PHUB__MESSAGE_CHILD_MESSAGE, &phub__op_message_schema, &message);
     *count = SEEDS;
