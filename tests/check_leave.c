@@ -401,6 +401,101 @@ START_TEST(what_is_on_its_way_to_a_node_is_drained_too)
 }
 END_TEST
 
+static uint32_t unheard;   /* a node that hears nothing from home for a while */
+
+static int knows_of_goodbye(struct hubs *h, const void *arg)
+{
+    (void)arg;
+    return phub__view_index(phub__hub_view(hubs_hub(h, unheard)),
+                            hubs.ids[home]) == PHUB__VIEW_NONE;
+}
+
+static uint64_t digest_at(uint32_t node)
+{
+    return phub__registry_digest(hubs_hub(&hubs, node)->registry);
+}
+
+/* What it wrote last is lost on its way to one of them at first: not to one of
+ * the next two by id, which are given it by all means. */
+START_TEST(who_says_goodbye_has_been_heard_by_all)
+{
+    const struct phub_view *view;
+    uint64_t ms = 0, id;
+    uint32_t next = 0;
+
+    begin("coldswap", "sim state");
+    (void)hubs_add(&hubs);
+    (void)hubs_add(&hubs);
+    hubs_settle(&hubs);
+    view = phub__hub_view(hubs_hub(&hubs, home));
+    id = phub__view_at(view, (phub__view_index(view, hubs.ids[home]) + 3) % 5)
+             ->id;
+    for (uint32_t i = 0; i < 5; i++) {
+        if (hubs.ids[i] == id)
+            unheard = i;
+        else if (i != home)
+            next = i;
+    }
+    phub__world_cut(hubs.world, home, unheard, 0);
+    hubs_do(&hubs, home, leave, &ms);
+    hubs_run(&hubs, 200);
+    ck_assert(!left);
+    phub__world_heal(hubs.world, home, unheard);
+    ck_assert(hubs_until(&hubs, 1000, knows_of_goodbye, NULL));
+    ck_assert_uint_eq(digest_at(unheard), digest_at(home));
+    ck_assert_uint_eq(digest_at(unheard), digest_at(next));
+    hubs_free(&hubs);
+}
+END_TEST
+
+static void writes(struct phub__hub *hub, void *arg)
+{
+    (void)arg;
+    (void)phub__registry_cell_put(hub->registry, hubs_bytes("k"),
+                                  hubs_bytes("v"), phub__hub_epoch(hub));
+}
+
+/* Nor does it for what it writes meanwhile. */
+START_TEST(who_goes_on_writing_says_goodbye_as_soon)
+{
+    uint64_t ms = 0;
+
+    begin("coldswap", "sim state");
+    phub__world_cut(hubs.world, home, (home + 1) % 3, 0);
+    hubs_do(&hubs, home, leave, &ms);
+    for (uint32_t i = 0; i < 10 && !left; i++) {
+        hubs_run(&hubs, 100);
+        if (!left)
+            hubs_do(&hubs, home, writes, NULL);
+    }
+    ck_assert(left);
+    hubs_free(&hubs);
+}
+END_TEST
+
+START_TEST(who_is_heard_at_once_says_goodbye_at_once)
+{
+    uint64_t ms = 0;
+
+    begin("coldswap", "sim state");
+    hubs_do(&hubs, home, leave, &ms);
+    ck_assert(hubs_until(&hubs, 350, has_left, NULL));
+    hubs_free(&hubs);
+}
+END_TEST
+
+START_TEST(who_says_goodbye_does_not_wait_for_one_that_is_silent)
+{
+    uint64_t ms = 0;
+
+    begin("coldswap", "sim state");
+    phub__world_cut(hubs.world, home, (home + 1) % 3, 0);
+    hubs_do(&hubs, home, leave, &ms);
+    ck_assert(hubs_until(&hubs, 1000, has_left, NULL));
+    hubs_free(&hubs);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("leave");
@@ -422,6 +517,10 @@ int main(void)
     tcase_add_test(tc, what_a_drained_node_is_made_home_of_goes_on);
     tcase_add_loop_test(tc, what_is_on_its_way_to_a_node_is_drained_too, 0,
                         2);
+    tcase_add_test(tc, who_says_goodbye_has_been_heard_by_all);
+    tcase_add_test(tc, who_says_goodbye_does_not_wait_for_one_that_is_silent);
+    tcase_add_test(tc, who_goes_on_writing_says_goodbye_as_soon);
+    tcase_add_test(tc, who_is_heard_at_once_says_goodbye_at_once);
     tcase_add_loop_test(tc, a_stop_ends_although_a_target_is_silent, 0, 24);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

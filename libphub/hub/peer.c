@@ -43,6 +43,7 @@ struct peer {
     struct phub__hub *hub;
     struct phub__session *sessions[2];     /* of bulk: NULL until it is used */
     struct waiting *first, **last;
+    uint64_t noted;                        /* what it was sent, once */
     uint64_t due_ns;                       /* of its sessions */
     uint32_t at;                           /* in due[], if due_ns is a time */
     uint32_t waiting_count;
@@ -482,6 +483,27 @@ int phub__peer_congested(struct phub__hub *hub, uint64_t node)
     const struct peer *peer = find(hub, node);
 
     return peer != NULL && peer->first != NULL;
+}
+
+void phub__peers_note_sent(struct phub__hub *hub)
+{
+    struct peer *peer;
+
+    for (peer = hub->peers->peers; peer != NULL; peer = peer->next)
+        peer->noted =
+            phub__session_next(peer->sessions[PHUB__LINK_CONTROL]) +
+            peer->waiting_count;
+}
+
+int phub__peers_unheard(const struct phub__hub *hub)
+{
+    const struct peer *peer;
+
+    for (peer = hub->peers->peers; peer != NULL; peer = peer->next)
+        if (phub__session_acked(peer->sessions[PHUB__LINK_CONTROL]) <
+            peer->noted)
+            return 1;
+    return 0;
 }
 
 /* --- to anybody --------------------------------------------------------------------- */

@@ -16,6 +16,7 @@
 #include "hub/host.h"
 #include "hub/hub.h"
 #include "hub/local.h"
+#include "hub/peer.h"
 #include "hub/replica.h"
 #include "hub/rows.h"
 #include "hub/strategies.h"
@@ -27,6 +28,8 @@
 #include "wire/messages.h"
 
 #define HAND_ON_TO 2u   /* nodes */
+#define NS_PER_MS 1000000ull
+#define HEARD_MS 500u   /* for those that do not acknowledge, at a goodbye */
 
 /* Ids of rows that changed in this turn, one behind the other. */
 struct phub__dirty {
@@ -172,10 +175,28 @@ void phub__rows_free(struct phub__hub *hub)
     hub->dirty = NULL;
 }
 
+/* Is what was handed on still to be passed on, or not acknowledged?  A strategy
+ * that waits before it passes on does so for less than the spread in a large
+ * hub, and for less than a look at this in a small one; one that is set to wait
+ * longer is not waited for.  Nor is what is written meanwhile. */
+static int on_its_way(struct phub__hub *hub)
+{
+    uint64_t now = hub->env->now_ns(hub->env);
+    uint64_t passed_on = hub->handed_on_ns + phub__synced_spread_ns(hub);
+
+    if (now < passed_on)
+        return 1;
+    if (!hub->heard_noted)
+        phub__peers_note_sent(hub);
+    hub->heard_noted = 1;
+    return now < passed_on + HEARD_MS * NS_PER_MS && phub__peers_unheard(hub);
+}
+
 /* What it wrote since the round before the last, which a sync strategy that
- * takes its time may not have passed on.  Two others are enough: nobody
- * replaces what was here before it is complete in a view without this node
- * (synced.c), and both are asked for that. */
+ * takes its time may not have passed on.  Two others are enough to be safe:
+ * nobody replaces what was here before it is complete in a view without this
+ * node (synced.c), and both are asked for that.  That all have it before they
+ * hear of the goodbye spares them the asking (stop.c). */
 int phub__rows_hand_on(struct phub__hub *hub)
 {
     struct phub_view *view = phub__hub_view(hub);
@@ -185,8 +206,10 @@ int phub__rows_hand_on(struct phub__hub *hub)
     uint64_t from = hub->handed_on != 0 ? hub->handed_on : hub->head_before;
     struct phub_buf *delta;
 
-    if (count < 2 || from >= head)
+    if (count < 2)
         return 1;
+    if (from >= head)
+        return hub->handed_on == 0 || !on_its_way(hub);
     while (from < head && delta_of(hub, &from, &delta) == 0) {
         for (i = 1; i <= HAND_ON_TO && i < count; i++)
             (void)phub__peer_send(hub, phub__view_at(view, (at + i) % count)
@@ -194,6 +217,8 @@ int phub__rows_hand_on(struct phub__hub *hub)
         phub__buf_unref(&delta);
     }
     hub->handed_on = head;
+    if (hub->handed_on_ns == 0)
+        hub->handed_on_ns = hub->env->now_ns(hub->env);
     return 0;
 }
 

@@ -93,7 +93,8 @@ uint32_t phub__row_state_on(struct phub__hub *hub, struct phub_bytes id,
 extern const struct phub__registry_events phub__rows_events;
 int phub__rows_new(struct phub__hub *hub);
 void phub__rows_free(struct phub__hub *hub);
-/* Before a goodbye.  0: rows are on their way, call again; 1: all is told. */
+/* Before a goodbye.  0: rows are on their way, call again; 1: all is told, or
+ * some member has not answered for HEARD_MS. */
 int phub__rows_hand_on(struct phub__hub *hub);
 
 /* Entries about these children, to travel with a request. */

@@ -181,6 +181,16 @@ void phub__session_fail(struct phub__session *s, int rc)
     restart(s, rc);
 }
 
+uint64_t phub__session_next(const struct phub__session *s)
+{
+    return s->next;
+}
+
+uint64_t phub__session_acked(const struct phub__session *s)
+{
+    return s->oldest;
+}
+
 void phub__session_stats(const struct phub__session *s,
                          struct phub__session_stats *stats)
 {

@@ -120,6 +120,11 @@ int phub__session_received(struct phub__session *session,
 void phub__session_tick(struct phub__session *session, uint64_t now_ns);
 uint64_t phub__session_deadline(const struct phub__session *session);
 
+/* The number of the next frame that is sent, and of the first that is not
+ * acknowledged yet; both begin anew when the session does. */
+uint64_t phub__session_next(const struct phub__session *session);
+uint64_t phub__session_acked(const struct phub__session *session);
+
 /* Give up everything that is not acknowledged, through failed(), and start
  * anew. */
 void phub__session_fail(struct phub__session *session, int rc);
