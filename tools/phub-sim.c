@@ -6,6 +6,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#ifdef HAVE_MIMALLOC
+#include <mimalloc.h>
+#endif
 
 #include "sim/tool.h"
 
@@ -29,10 +32,20 @@ static int usage(FILE *out, int code)
     return code;
 }
 
+/* A world is walked across all the time, and a large one is more than the
+ * processor remembers small pages of.  The environment may say otherwise. */
+static void large_pages(void)
+{
+#ifdef HAVE_MIMALLOC
+    mi_option_set_enabled_default(mi_option_large_os_pages, true);
+#endif
+}
+
 int main(int argc, char **argv)
 {
     int code;
 
+    large_pages();
     if (argc < 2)
         return usage(stderr, SIM_EXIT_USAGE);
     if (strcmp(argv[1], "--help") == 0)
