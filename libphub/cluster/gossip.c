@@ -395,6 +395,17 @@ int phub__gossip_apply(struct phub__cluster *c, const struct phub__news *news,
     return 0;
 }
 
+/* A large hub has more members than a cache holds: have all in it that the
+ * message tells of, rather than wait for one after the other. */
+static void news_ahead(const struct phub__cluster *c,
+                       const struct phub__message *m)
+{
+    for (uint32_t i = 0; i < m->news_count; i++)
+        phub__members_place_ahead(&c->members, m->news[i].node);
+    for (uint32_t i = 0; i < m->news_count; i++)
+        phub__members_ahead(&c->members, m->news[i].node);
+}
+
 void phub__gossip_take(struct phub__cluster *c, uint64_t from,
                        const struct phub__message *m)
 {
@@ -402,6 +413,7 @@ void phub__gossip_take(struct phub__cluster *c, uint64_t from,
 
     if (m->news_count == 0)
         return;
+    news_ahead(c, m);
     e = phub__members_find(&c->members, from);
     for (uint32_t i = 0; i < m->news_count; i++)
         if (m->news[i].node == c->node
