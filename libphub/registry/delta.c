@@ -68,16 +68,23 @@ static void *grown(void *items, uint32_t *capacity, size_t size)
     return grown_items;
 }
 
-static void wire_entry_fill(const struct phub__entry *entry, uint8_t what,
+/* What an entry says, or what a row has of it. */
+struct said {
+    struct phub__dot dot;
+    const struct phub__row *row;
+    uint8_t carries;
+};
+
+static void wire_entry_fill(const struct said *said,
                             struct phub__wire_entry *wire)
 {
-    const struct phub__value *value = phub__row_value(entry->row);
-    uint8_t carries = entry->carries & what;
+    const struct phub__value *value = phub__row_value(said->row);
+    uint8_t carries = said->carries;
     bool found;
 
     memset(wire, 0, sizeof *wire);
-    wire->sequence = entry->sequence;
-    wire->id = phub__row_id(entry->row);
+    wire->sequence = said->dot.sequence;
+    wire->id = phub__row_id(said->row);
     if (carries & PHUB__CARRIES_LIFE)
         wire->life = (struct phub_bytes){ value->life->bytes,
                                           value->life->size };
@@ -90,17 +97,17 @@ static void wire_entry_fill(const struct phub__entry *entry, uint8_t what,
                 (void *)(uintptr_t)seats->nodes, seats->count };
     }
     if (carries & PHUB__CARRIES_HALF) {
-        uint32_t at = phub__value_find(value, entry->author->node, &found);
+        uint32_t at = phub__value_find(value, said->dot.node, &found);
 
-        phub__assert(found && value->halves[at]->dot.sequence ==
-                                  entry->sequence);
+        phub__assert(found && phub__dot_same(value->halves[at]->dot,
+                                             said->dot));
         wire->half = (struct phub_bytes){ value->halves[at]->bytes,
                                           value->halves[at]->size };
     }
 }
 
 /* Begin a piece; false if it does not fit. */
-static bool piece_add(struct collector *c, const struct phub__author *author,
+static bool piece_add(struct collector *c, uint64_t node, uint64_t boot,
                       uint64_t from, uint64_t to)
 {
     struct phub__wire_piece *piece;
@@ -121,8 +128,8 @@ static bool piece_add(struct collector *c, const struct phub__author *author,
     }
     piece = &c->pieces[c->pieces_count++];
     memset(piece, 0, sizeof *piece);
-    piece->node = author->node;
-    piece->boot = author->boot;
+    piece->node = node;
+    piece->boot = boot;
     piece->from = from;
     piece->to = to;
     c->size += PIECE_OVERHEAD;
@@ -130,13 +137,12 @@ static bool piece_add(struct collector *c, const struct phub__author *author,
 }
 
 /* Append an entry to the last piece; false if it does not fit. */
-static bool entry_add(struct collector *c, const struct phub__entry *entry,
-                      uint8_t what)
+static bool entry_add(struct collector *c, const struct said *said)
 {
     struct phub__wire_entry wire;
     size_t size;
 
-    wire_entry_fill(entry, what, &wire);
+    wire_entry_fill(said, &wire);
     size = ENTRY_OVERHEAD + wire.id.size + wire.life.size + wire.half.size +
            wire.replicas.count * sizeof(uint64_t);
     if (size > c->size_max || c->size > c->size_max - size ||
@@ -176,14 +182,19 @@ static uint64_t range_add(struct collector *c,
         c->full = true;
         return 0;
     }
-    if (!piece_add(c, author, lo - 1, hi))
+    if (!piece_add(c, author->node, author->boot, lo - 1, hi))
         return 0;
     piece = &c->pieces[c->pieces_count - 1];
     for (at = phub__entry_from(author, lo);
          at < author->live.count && phub__entry_sequence(author, at) <= hi;
          at++) {
-        if (!phub__entry_at(author, at, &entry) ||
-            entry_add(c, &entry, UINT8_MAX))
+        struct said said;
+
+        if (!phub__entry_at(author, at, &entry))
+            continue;
+        said = (struct said){ phub__entry_dot(&entry), entry.row,
+                              entry.carries };
+        if (entry_add(c, &said))
             continue;
         /* All below this one is covered, be it live or not. */
         piece->to = entry.sequence - 1;
@@ -341,66 +352,77 @@ int phub__registry_missing(struct phub__registry *registry,
 
 /* --- rows ------------------------------------------------------------------------------ */
 
-static int entry_order(const void *a_, const void *b_)
+static int said_order(const void *a_, const void *b_)
 {
-    const struct phub__entry *a = a_, *b = b_;
+    const struct said *a = a_, *b = b_;
 
-    if (a->author->node != b->author->node)
-        return a->author->node < b->author->node ? -1 : 1;
-    if (a->author->boot != b->author->boot)
-        return a->author->boot < b->author->boot ? -1 : 1;
-    return a->sequence < b->sequence ? -1 : a->sequence > b->sequence;
+    if (a->dot.node != b->dot.node)
+        return a->dot.node < b->dot.node ? -1 : 1;
+    if (a->dot.boot != b->dot.boot)
+        return a->dot.boot < b->dot.boot ? -1 : 1;
+    if (a->dot.sequence != b->dot.sequence)
+        return a->dot.sequence < b->dot.sequence ? -1 : 1;
+    return 0;
 }
 
-static void entry_of(const struct phub__registry *registry,
-                     struct phub__dot dot, struct phub__entry *entry)
-{
-    struct phub__author *author =
-        phub__author_find(&registry->authors, dot.node, dot.boot);
-
-    phub__assert(author != NULL);
-    phub__assert(phub__entry_find(author, dot.sequence, entry));
-}
-
-/* Count, or fill if entries is not NULL. */
-static uint32_t row_entries(const struct phub__registry *registry,
-                            const struct phub__row *row, uint8_t what,
-                            struct phub__entry *entries)
+/* Count, or fill if all is not NULL.  An entry carries what of its row has its
+ * dot, so its author need not be asked: that would be three misses of the cache
+ * for each. */
+static uint32_t row_said(const struct phub__row *row, uint8_t what,
+                         struct said *all)
 {
     const struct phub__value *value = phub__row_value(row);
     uint32_t n = 0, i;
 
     if (value->life != NULL && (what & PHUB__CARRIES_LIFE)) {
-        if (entries != NULL)
-            entry_of(registry, value->life->dot, &entries[n]);
+        if (all != NULL)
+            all[n] = (struct said){ value->life->dot, row,
+                                    PHUB__CARRIES_LIFE };
         n++;
     }
     if (value->home_dot.sequence != 0 && (what & PHUB__CARRIES_HOME)) {
-        if (entries != NULL)
-            entry_of(registry, value->home_dot, &entries[n]);
+        if (all != NULL)
+            all[n] = (struct said){ value->home_dot, row,
+                                    PHUB__CARRIES_HOME };
         n++;
     }
     for (i = 0; i < value->count && (what & PHUB__CARRIES_HALF); i++) {
-        if (entries != NULL)
-            entry_of(registry, value->halves[i]->dot, &entries[n]);
+        if (all != NULL)
+            all[n] = (struct said){ value->halves[i]->dot, row,
+                                    PHUB__CARRIES_HALF };
         n++;
     }
     return n;
 }
 
-static void dots_add(struct collector *c, struct phub__entry *entries,
-                     uint32_t count, uint8_t what)
+/* What has the same dot is one entry. */
+static uint32_t said_join(struct said *all, uint32_t count)
+{
+    uint32_t i, n = 0;
+
+    qsort(all, count, sizeof(all[0]), said_order);
+    for (i = 0; i < count; i++) {
+        if (n > 0 && said_order(&all[i], &all[n - 1]) == 0)
+            all[n - 1].carries |= all[i].carries;
+        else
+            all[n++] = all[i];
+    }
+    return n;
+}
+
+static void said_add(struct collector *c, struct said *all, uint32_t count)
 {
     uint32_t i;
 
-    qsort(entries, count, sizeof(entries[0]), entry_order);
+    count = said_join(all, count);
     for (i = 0; i < count && c->rc == 0 && !c->full; i++) {
-        if (i > 0 && entry_order(&entries[i], &entries[i - 1]) == 0)
-            continue;
-        if ((i == 0 || entries[i].author != entries[i - 1].author) &&
-            !piece_add(c, entries[i].author, 0, 0))
+        const struct phub__dot *dot = &all[i].dot;
+
+        if ((i == 0 || dot->node != all[i - 1].dot.node ||
+             dot->boot != all[i - 1].dot.boot) &&
+            !piece_add(c, dot->node, dot->boot, 0, 0))
             return;
-        (void)entry_add(c, &entries[i], what);
+        (void)entry_add(c, &all[i]);
     }
 }
 
@@ -409,27 +431,26 @@ static int rows_delta(struct phub__registry *registry,
                       uint8_t what, struct phub__builder *out)
 {
     struct collector c = { .size_max = PHUB__DELTA_SIZE_MAX };
-    struct phub__entry *entries;
+    struct said *all;
     uint32_t i, n = 0;
 
     for (i = 0; i < count; i++) {
         const struct phub__row *row = phub__registry_row(registry, ids[i]);
 
-        n += row == NULL ? 0 : row_entries(registry, row, what, NULL);
+        n += row == NULL ? 0 : row_said(row, what, NULL);
     }
     if (n == 0)
         return PHUB_EEMPTY;
-    entries = phub__malloc(n * sizeof(entries[0]));
-    if (entries == NULL)
+    all = phub__malloc(n * sizeof(all[0]));
+    if (all == NULL)
         return PHUB_ENOMEM;
     for (i = n = 0; i < count; i++) {
         const struct phub__row *row = phub__registry_row(registry, ids[i]);
 
-        n += row == NULL ? 0
-                         : row_entries(registry, row, what, &entries[n]);
+        n += row == NULL ? 0 : row_said(row, what, &all[n]);
     }
-    dots_add(&c, entries, n, what);
-    phub__free(entries);
+    said_add(&c, all, n);
+    phub__free(all);
     if (c.full && c.rc == 0)
         c.rc = PHUB_ELIMIT;
     if (c.rc != 0)
