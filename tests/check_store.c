@@ -237,6 +237,31 @@ START_TEST(the_file_is_rewritten_before_it_grows_without_end)
 }
 END_TEST
 
+START_TEST(a_large_file_that_is_mostly_live_is_not_rewritten_at_a_start)
+{
+    size_t before = 0, after = 0;
+    char words[30000], id[16];
+
+    memset(words, 'x', sizeof words);
+    memcpy(words, "sim durable ", 12);
+    words[sizeof words - 1] = '\0';
+    for (int i = 0; i < 60; i++) {
+        snprintf(id, sizeof id, "d%d", i);
+        ck_assert_int_eq(hubs_start(&hubs, 0, id, words), 0);
+    }
+    ck_assert_int_eq(hubs_stop(&hubs, 0, "d0"), 0);
+    hubs_run(&hubs, 1000);
+    hubs_do(&hubs, 0, size_of_file, &before);
+    ck_assert_uint_gt(before, 1u << 20);
+    for (uint32_t i = 0; i < HUBS_OF_A_TEST; i++)
+        phub__sim_node_power_off(hubs_node(&hubs, i));
+    phub__sim_node_start(hubs_node(&hubs, 0));
+    hubs_run(&hubs, 200);
+    hubs_do(&hubs, 0, size_of_file, &after);
+    ck_assert_uint_ge(after, before);
+}
+END_TEST
+
 START_TEST(a_full_disk_is_told_to_whoever_starts_something_durable)
 {
     uint32_t i;
@@ -520,6 +545,8 @@ int main(void)
                         5);
     tcase_add_test(tc, a_file_of_garbage_is_no_reason_not_to_start);
     tcase_add_test(tc, the_file_is_rewritten_before_it_grows_without_end);
+    tcase_add_test(
+        tc, a_large_file_that_is_mostly_live_is_not_rewritten_at_a_start);
     tcase_add_test(tc,
         a_full_disk_is_told_to_whoever_starts_something_durable);
     tcase_add_test(tc, what_is_not_durable_costs_no_disk);

@@ -49,7 +49,8 @@ struct phub__store {
     struct waiter *waiters;         /* for the next sync */
     struct sync *syncs;             /* under way, oldest first */
     int closed;                     /* nobody may wait any more */
-    uint64_t file_size, live_size;  /* after the last rewrite */
+    uint64_t file_size;
+    uint64_t live_size;             /* when it was written anew, or read */
     struct phub__timer *timer;      /* what nobody waits for is synced, too */
     int scheduled, failed, armed, syncing, absent;
     int known_due;                  /* the known nodes are others */
@@ -303,6 +304,13 @@ static void rewrite(struct phub__hub *hub)
     phub__builder_fini(&delta);
 }
 
+/* Has more than half of the file been overtaken? */
+static int worth_it(const struct phub__store *store)
+{
+    return store->file_size > REWRITE_MIN &&
+           store->file_size > 2 * store->live_size;
+}
+
 static int write_out(struct phub__hub *hub, const struct phub__builder *out)
 {
     struct phub__store *store = hub->store;
@@ -361,8 +369,7 @@ static void flush(void *arg)
         rc = sync_start(hub, waiters);
     if (waiters != NULL && rc != 0)
         answer(waiters, rc);
-    if (store->file_size > REWRITE_MIN &&
-        store->file_size > 2 * store->live_size)
+    if (worth_it(store))
         rewrite(hub);
 }
 
@@ -445,6 +452,7 @@ void phub__store_sync(struct phub__hub *hub, void (*done)(void *arg, int rc),
 struct place {
     struct record record;
     uint64_t number;
+    uint64_t size;                  /* in the file */
 };
 
 static int place_cmp(const void *a, const void *b)
@@ -520,7 +528,7 @@ int phub__store_load(struct phub__hub *hub, char *error, size_t error_max)
             }
             places = wide;
         }
-        places[count] = (struct place){ record, count };
+        places[count] = (struct place){ record, count, HEAD_SIZE + size };
         count++;
         at += HEAD_SIZE + size;
     }
@@ -532,13 +540,15 @@ int phub__store_load(struct phub__hub *hub, char *error, size_t error_max)
         qsort(places, count, sizeof *places, place_cmp);
     for (i = 0; i < count; i++)
         if ((i + 1 == count || !same_id(&places[i], &places[i + 1])) &&
-            places[i].record.delta.size != 0)
+            places[i].record.delta.size != 0) {
+            hub->store->live_size += places[i].size;
             (void)phub__registry_apply(hub->registry,
                                        places[i].record.delta);
+        }
     phub__hub_epoch_seen(hub, phub__registry_epoch_max(hub->registry));
-    hub->store->file_size = hub->store->live_size = file->size;
+    hub->store->file_size = file->size;
     remember_homes(hub);
-    if (at != file->size || file->size > REWRITE_MIN)
+    if (at != file->size || worth_it(hub->store))
         rewrite(hub);
 out:
     phub__free(places);
