@@ -41,6 +41,7 @@
 
 #include <phub/error.h>
 
+#include "hub/by_node.h"
 #include "hub/gather.h"
 #include "hub/message.h"
 #include "hub/peer.h"
@@ -143,25 +144,10 @@ uint64_t phub__gatherer(const struct phub_view *view, uint32_t second)
 
 /* --- what was told -------------------------------------------------------- */
 
-/* The index of the first one that is not below node. */
-static uint32_t told_from(const struct phub__gather *gather, uint64_t node)
-{
-    uint32_t low = 0, high = gather->count;
-
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-
-        if (gather->all[middle].node < node)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static struct told *told_get(struct phub__gather *gather, uint64_t node)
 {
-    uint32_t at = told_from(gather, node);
+    uint32_t at = phub__by_node(gather->all, gather->count,
+                                sizeof gather->all[0], node);
 
     if (at < gather->count && gather->all[at].node == node)
         return &gather->all[at];
@@ -359,21 +345,6 @@ struct passed {
     uint64_t now_ns;
 };
 
-static uint32_t lease_from(const struct passed *passed, uint64_t node)
-{
-    uint32_t low = 0, high = passed->leases_count;
-
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-
-        if (passed->leases[middle].node < node)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 /* The longer one of each node, as it is now; 0: there is no room. */
 static int leases_join(struct passed *passed, const struct told *told)
 {
@@ -388,7 +359,8 @@ static int leases_join(struct passed *passed, const struct told *told)
             lease.remaining_ms = 0;
         else
             lease.remaining_ms -= age_ms;
-        at = lease_from(passed, lease.node);
+        at = phub__by_node(passed->leases, passed->leases_count, sizeof lease,
+                           lease.node);
         same = &passed->leases[at];
         if (at < passed->leases_count && same->node == lease.node) {
             if (same->remaining_ms < lease.remaining_ms)

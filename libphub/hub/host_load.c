@@ -13,6 +13,7 @@
 
 #include <phub/error.h>
 
+#include "hub/by_node.h"
 #include "hub/host_private.h"
 #include "hub/local.h"
 #include "hub/move.h"
@@ -97,17 +98,8 @@ void phub__host_loads_free(struct phub__hub *hub)
 /* Where node is, or belongs. */
 static uint32_t find(const struct phub__loads *loads, uint64_t node)
 {
-    uint32_t low = 0, high = loads->known_count;
-
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-
-        if (loads->known[middle].node < node)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return phub__by_node(loads->known, loads->known_count,
+                         sizeof loads->known[0], node);
 }
 
 static int has(const struct phub__loads *loads, uint32_t at, uint64_t node)

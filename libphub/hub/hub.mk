@@ -67,7 +67,7 @@ libphub_core_la_SOURCES += \
 	libphub/hub/departed.c libphub/hub/departed.h \
 	libphub/hub/linger.c libphub/hub/linger.h \
 	libphub/hub/undo.c libphub/hub/undo.h \
-	libphub/hub/gather.c libphub/hub/gather.h \
+	libphub/hub/by_node.h libphub/hub/gather.c libphub/hub/gather.h \
 	libphub/hub/synced_heard.c libphub/hub/synced_lost.c \
 	libphub/hub/synced_whole.c libphub/hub/synced_private.h \
 	libphub/hub/synced.c libphub/hub/synced.h \

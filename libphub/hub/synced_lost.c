@@ -16,6 +16,7 @@
 
 #include <string.h>
 
+#include "hub/by_node.h"
 #include "hub/synced_private.h"
 #include "wire/memory.h"
 
@@ -26,17 +27,8 @@
 /* The index of the first one that is not below node. */
 static uint32_t lost_from(const struct phub__synced *synced, uint64_t node)
 {
-    uint32_t low = 0, high = synced->lost_count;
-
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-
-        if (synced->lost[middle].node < node)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return phub__by_node(synced->lost, synced->lost_count,
+                         sizeof synced->lost[0], node);
 }
 
 /* Lost, or only told of. */
