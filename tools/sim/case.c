@@ -605,6 +605,8 @@ void sim_freeze(struct sim_case *c, uint32_t index)
 void sim_thaw(struct sim_case *c, uint32_t index)
 {
     disturbed(c, index);
+    if (phub__sim_node_frozen(sim_node(c, index)))
+        c->judges->nodes[index].thawed_ns = phub__world_now(c->world);
     phub__sim_node_thaw(sim_node(c, index));
 }
 

@@ -114,6 +114,7 @@ struct sim_node_model {
     uint64_t left_ns;           /* when it said goodbye; 0: it did not */
     uint64_t leave_ms;          /* that it had for that */
     uint64_t disturbed_ns;      /* by a fault of its own */
+    uint64_t thawed_ns;         /* when it went on after it was frozen */
     uint64_t forgotten;         /* the id that people were told is; 0: none */
     uint64_t forgotten_ns;
     int draining;               /* people asked for that, of this process */

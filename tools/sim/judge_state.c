@@ -15,8 +15,9 @@
  *     TAKE_STATE stays owed;
  *   - a daemon ended that had ended the instance before: ColdSwap keeps the
  *     state in the origin's memory; and one that is frozen still has it there,
- *     or has the actors, while others go on without.  If another instance has
- *     acted and lives on, the state is with that one, and nothing is excused;
+ *     or has the actors, while others go on without: also if it is not any
+ *     more when the other, which may take its time, begins.  If another instance
+ *     has acted and lives on, the state is with that one, and nothing is excused;
  *     A goodbye for which there was time, and that nothing disturbed, takes
  *     nothing along: what does not move goes ahead to where it begins next;
  *   - the node lost its disk, and so its name: what the guard has belongs to
@@ -34,6 +35,8 @@
 
 /* A child may take so long from "stop" to its end. */
 #define ENDING_NS 4000000000ull
+/* And so long from when it is ordered to its first step. */
+#define BEGINNING_NS 4000000000ull
 #define CALM_NS (20 * PHUB__SIM_S)
 #define LEAVE_MS 6000u   /* of which a quarter is for what does not move */
 
@@ -178,6 +181,16 @@ static void gone(struct sim_case *c, uint32_t node)
     }
 }
 
+/* It is, or was when one that begins now may have been told to. */
+static int was_frozen(struct sim_case *c, uint32_t node)
+{
+    uint64_t thawed_ns = c->judges->nodes[node].thawed_ns;
+
+    return phub__sim_node_frozen(sim_node(c, node))
+        || (thawed_ns != 0
+            && phub__world_now(c->world) < thawed_ns + BEGINNING_NS);
+}
+
 static void follows(struct sim_case *c, struct sim_child *child,
                     const struct sim_life *life)
 {
@@ -185,7 +198,7 @@ static void follows(struct sim_case *c, struct sim_child *child,
 
     if (last == NULL || last->node == life->node)
         return;
-    if (phub__sim_node_frozen(sim_node(c, last->node))
+    if (was_frozen(c, last->node)
         || (sim_daemon(c, last->node) == NULL
             && c->judges->fault_ns >= c->judges->nodes[last->node].left_ns)
         || sim_were_apart(c, last->node, life->node))
