@@ -356,13 +356,7 @@ static int said_order(const void *a_, const void *b_)
 {
     const struct said *a = a_, *b = b_;
 
-    if (a->dot.node != b->dot.node)
-        return a->dot.node < b->dot.node ? -1 : 1;
-    if (a->dot.boot != b->dot.boot)
-        return a->dot.boot < b->dot.boot ? -1 : 1;
-    if (a->dot.sequence != b->dot.sequence)
-        return a->dot.sequence < b->dot.sequence ? -1 : 1;
-    return 0;
+    return phub__dot_cmp(a->dot, b->dot);
 }
 
 /* Count, or fill if all is not NULL.  An entry carries what of its row has its

@@ -317,7 +317,7 @@ static int number_cmp(uint64_t a, uint64_t b)
     return a < b ? -1 : a > b;
 }
 
-static int dot_cmp(struct phub__dot a, struct phub__dot b)
+int phub__dot_cmp(struct phub__dot a, struct phub__dot b)
 {
     if (a.node != b.node)
         return number_cmp(a.node, b.node);
@@ -336,7 +336,7 @@ int phub__life_cmp(const struct phub__life *life, struct phub__dot dot,
     if (life->stopped != block->stopped)
         return life->stopped ? 1 : -1;
     cmp = phub_epoch_cmp(life->edit, block->edit);
-    return cmp != 0 ? cmp : dot_cmp(dot, block->dot);
+    return cmp != 0 ? cmp : phub__dot_cmp(dot, block->dot);
 }
 
 int phub__home_cmp(const struct phub__home *a, struct phub__dot a_dot,
@@ -346,7 +346,7 @@ int phub__home_cmp(const struct phub__home *a, struct phub__dot a_dot,
 
     if (cmp == 0)
         cmp = phub_epoch_cmp(a->epoch, b->epoch);
-    return cmp != 0 ? cmp : dot_cmp(a_dot, b_dot);
+    return cmp != 0 ? cmp : phub__dot_cmp(a_dot, b_dot);
 }
 
 bool phub__home_void(const struct phub__home *home, struct phub_epoch life,

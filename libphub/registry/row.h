@@ -142,6 +142,9 @@ static inline uint64_t phub__value_home(const struct phub__value *value)
     return home == NULL ? 0 : home->node;
 }
 
+/* By node, boot and sequence: below, at or above 0. */
+int phub__dot_cmp(struct phub__dot a, struct phub__dot b);
+
 static inline bool phub__dot_same(struct phub__dot a, struct phub__dot b)
 {
     return a.sequence == b.sequence && a.node == b.node && a.boot == b.boot;
