@@ -40,13 +40,15 @@ START_TEST(a_child_has_no_descriptors_but_its_own)
     struct fixture f;
     struct seen *s;
     struct dirent *entry;
-    char path[64];
+    char path[64], line[64];
     DIR *dir;
     int count = 0;
 
     fixture_attach(&f);
     phub__guard_deadline(f.guard, boot_now() + 60 * SECONDS);
-    s = fixture_run(&f, "exec sleep 1000");
+    /* Past its own start: who loads a program has its files open. */
+    s = fixture_run(&f, "sleep 1000 & echo runs; wait");
+    read_line(s->output, line, sizeof line);
     snprintf(path, sizeof path, "/proc/%ld/fd", (long)s->pid);
     dir = opendir(path);
     ck_assert_ptr_nonnull(dir);
@@ -500,7 +502,7 @@ START_TEST(a_spawner_that_hangs_is_replaced)
     pid_t spawner;
     int end;
 
-    ck_assert_int_eq(fixture_open(&f, 100), 0);
+    ck_assert_int_eq(fixture_open(&f, 1000), 0);
     fixture_wait(&f, f.attached);
     phub__guard_deadline(f.guard, boot_now() + 60 * SECONDS);
     a = fixture_run(&f, "sleep 1000");
