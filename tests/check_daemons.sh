@@ -276,6 +276,7 @@ if ! wait_for 5 has_children; then
 fi
 must 10 'it runs something' has_children
 no_loss 'coming back'
+stopped=1
 lose STOP
 kill -CONT "${pid_of[$victim]}"
 must 10 'it is a member after it was stopped' members 3
