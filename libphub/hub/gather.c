@@ -422,23 +422,23 @@ static void pass_fired(void *arg)
     struct phub__hub *hub = arg;
     struct phub__gather *gather = hub->gather;
     struct passed *passed = phub__calloc(1, sizeof *passed);
+    struct phub__op_told *all = phub__calloc(gather->count + 1, sizeof *all);
     uint32_t i;
 
     gather->armed = 0;
-    if (passed != NULL) {
-        passed->now_ns = hub->env->now_ns(hub->env);
-        passed->all = phub__calloc(gather->count + 1, sizeof *passed->all);
-    }
-    for (i = 0; passed != NULL && passed->all != NULL && i < gather->count;
-         i++)
+    if (passed == NULL || all == NULL)
+        goto out; /* who does not hear of it tells the second gatherer */
+    passed->all = all;
+    passed->now_ns = hub->env->now_ns(hub->env);
+    for (i = 0; i < gather->count; i++)
         if (gather->all[i].due) {
             gather->all[i].due = 0;
             pass_one(hub, passed, &gather->all[i]);
         }
-    if (passed != NULL && passed->count > 0)
+    if (passed->count > 0)
         pass(hub, passed);
-    if (passed != NULL)
-        phub__free(passed->all);
+out:
+    phub__free(all);
     phub__free(passed);
 }
 
