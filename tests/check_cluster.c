@@ -256,8 +256,6 @@ int main(void)
 {
     Suite *suite = suite_create("cluster");
     TCase *tcase = world_case(suite, "cluster", 60);
-    SRunner *runner;
-    int failed;
 
     tcase_add_test(tcase,
                    two_daemons_that_seed_each_other_and_start_at_once_merge);
@@ -275,9 +273,5 @@ int main(void)
     tcase_add_test(tcase,
                    sigterm_moves_the_children_with_their_state_and_exits_0);
     tcase_add_test(tcase, no_acknowledged_increment_is_lost_by_moves);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return world_run(suite);
 }

@@ -384,8 +384,6 @@ int main(void)
 {
     Suite *suite = suite_create("garbage");
     TCase *tcase = world_case(suite, "garbage", 60);
-    SRunner *runner;
-    int failed;
 
     tcase_add_test(tcase, frames_that_are_none_are_refused_and_counted);
     tcase_add_test(
@@ -397,9 +395,5 @@ int main(void)
     tcase_add_test(tcase,
                    connections_over_the_limit_are_closed_and_the_others_served);
     tcase_add_test(tcase, requests_that_are_garbage_are_answered_and_counted);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return world_run(suite);
 }

@@ -280,8 +280,6 @@ int main(void)
 {
     Suite *suite = suite_create("hostile");
     TCase *tcase = world_case(suite, "hostile", 60);
-    SRunner *runner;
-    int failed;
 
     tcase_add_test(tcase,
                    a_child_that_never_gets_ready_is_refused_after_its_timeout);
@@ -304,9 +302,5 @@ int main(void)
         a_state_directory_that_cannot_be_is_said_once_and_there_is_no_start);
     tcase_add_loop_test(tcase, a_wrong_line_is_named_with_its_file_and_number,
                         0, (int)(sizeof lines / sizeof lines[0]));
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return world_run(suite);
 }

@@ -216,8 +216,6 @@ int main(void)
 {
     Suite *suite = suite_create("lease");
     TCase *tcase = world_case(suite, "lease", 60);
-    SRunner *runner;
-    int failed;
 
     tcase_add_test(tcase,
                    children_of_a_killed_daemon_end_and_run_elsewhere);
@@ -228,9 +226,5 @@ int main(void)
     tcase_add_test(tcase,
                    children_of_a_killed_guard_end_with_it_and_run_again);
     tcase_add_test(tcase, children_of_a_killed_daemon_and_guard_run_elsewhere);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return world_run(suite);
 }

@@ -3,13 +3,15 @@
  *
  *   world_case(suite, "name", seconds)   a test case whose tests have a world
  *   daemon_new -> daemon_start -> ask, phub, await -> (the world ends)
+ *   return world_run(suite)
  *
  * All of a world lies in a directory of its own; ports are the kernel's.
  * Daemons die with the test that started them, however it ends, their guards
  * and children are ended after it, and then the directory goes.  Nothing here
  * sleeps for a time that is thought to be enough: await() looks again and again
  * until a condition holds, and a limit makes the test fail, with the daemons'
- * logs. */
+ * logs.  If one of these says that it was not run, which the test did not make
+ * it, then the machine stood still, and all is tried again, twice at most. */
 #ifndef PHUB_TESTS_DAEMON_FIXTURE_H
 #define PHUB_TESTS_DAEMON_FIXTURE_H
 
@@ -33,6 +35,7 @@ struct daemon {
     char name[32], dir[128], state[160], sock[160], log[160];
     char endpoint[64];   /* of its last start */
     pid_t pid;           /* 0: it does not run */
+    bool stopped;        /* by the test, once */
 };
 
 struct world {
@@ -59,6 +62,8 @@ extern struct world world;
 
 /* A test case; each of its tests begins with an empty world. */
 TCase *world_case(Suite *suite, const char *name, int seconds);
+/* Run all: what main() returns. */
+int world_run(Suite *suite);
 
 /* --- daemons --- */
 
