@@ -9,7 +9,8 @@
  * it: a child that begins, is ready and has its home is one message, and of
  * what was written over meanwhile there is none.  It waits for half as long as
  * the hub waits before it compares what all have (a microsecond for each pair
- * of them), so that nobody asks for what is about to come.
+ * of them, and from 300 on 0.3 ms for each) or less, so that nobody asks for
+ * what is about to come.
  *
  * Comparing, offers and pulls: sync/repair.c.
  *
