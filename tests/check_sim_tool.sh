@@ -215,7 +215,7 @@ twice=(--faults crash,power,child --durable no --operators no
        --redundancy replication --param redundancy.factor=2
        --plugin "$wicked" --param distribution.how=refuse
        --param distribution.after=2)
-seed=$(run --seeds 20..60 --keep-going "${twice[@]}" |
+seed=$(run --seeds 20..40 --keep-going "${twice[@]}" |
        sed -n 's/^seed \([0-9]*\),.*, and no instance of it acts .*/\1/p' |
        sort -n | tail -n 1)
 shrunk 12 --seed "$seed" "${twice[@]}"

@@ -213,7 +213,7 @@ START_TEST(a_digest_is_as_if_it_had_never_been_asked_for)
     struct phub__authors authors = { .at = NULL };
     uint64_t seed = 6, next = 1, last = 0, changes = 0;
 
-    for (uint32_t i = 0; i < 20000; i++) {
+    for (uint32_t i = 0; i < 6000; i++) {
         uint64_t node = 1 + random_below(&seed, 16);
         struct phub__author *author;
         struct phub__entry entry;
@@ -250,7 +250,7 @@ START_TEST(a_digest_is_as_if_it_had_never_been_asked_for)
         changes += phub__authors_digest(&authors) != last;
         last = phub__authors_digest(&authors);
     }
-    ck_assert_uint_gt(changes, 1000);
+    ck_assert_uint_gt(changes, 500);
     phub__authors_fini(&authors);
 }
 END_TEST
