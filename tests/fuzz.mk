@@ -76,4 +76,4 @@ endif
 
 # All of them, for .ci/run.
 .PHONY: fuzz-programs
-fuzz-programs: $(fuzz_targets) $(fuzz_corpus)
+fuzz-programs: $(fuzz_targets) $(fuzz_corpus) $(plugin_LTLIBRARIES)
