@@ -56,7 +56,8 @@ struct phub__resolved {
 enum phub__file_op {
     PHUB__FILE_REPLACE,  /* whole content, atomically, synced before done */
     PHUB__FILE_APPEND,   /* at the end; not synced */
-    PHUB__FILE_SYNC,     /* everything appended before is on the disk */
+    PHUB__FILE_SYNC,     /* all that was appended before is on the disk; what
+                          * could not be is not, and that is no error here */
     PHUB__FILE_REMOVE
 };
 

@@ -52,7 +52,7 @@ struct phub__store {
     uint64_t file_size;
     uint64_t live_size;             /* when it was written anew, or read */
     struct phub__timer *timer;      /* what nobody waits for is synced, too */
-    int scheduled, failed, armed, syncing, absent;
+    int scheduled, failed, armed, syncing, absent, rewriting;
     int known_due;                  /* the known nodes are others */
 };
 
@@ -174,7 +174,8 @@ static void answer(struct waiter *waiter, int rc)
     }
 }
 
-/* The oldest sync under way is over: they end in the order of their start. */
+/* The oldest sync under way is over: they end in the order of their start.  A
+ * disk that is full syncs what it has: without a row that was not appended. */
 static void synced(void *arg, int rc)
 {
     struct phub__hub *hub = arg;
@@ -186,7 +187,7 @@ static void synced(void *arg, int rc)
     hub->store->syncs = sync->next;
     waiters = sync->waiters;
     phub__free(sync);
-    answer(waiters, rc);
+    answer(waiters, rc == 0 && hub->store->failed ? PHUB_EIO : rc);
 }
 
 /* Begin a sync for those who wait. */
@@ -246,6 +247,7 @@ static void rewritten(void *arg, int rc)
 {
     struct phub__hub *hub = arg;
 
+    hub->store->rewriting = 0;
     if (rc != 0) {
         appended(hub, rc);
         return;
@@ -279,6 +281,8 @@ static void rewrite(struct phub__hub *hub)
     uint64_t cursor = 0;
     uint32_t count, i;
 
+    if (hub->store->rewriting)
+        return;
     phub__builder_init(&out, STORE_MAX);
     phub__builder_init(&delta, PHUB__DELTA_SIZE_MAX);
     (void)append_known(hub, &out);
@@ -298,8 +302,10 @@ static void rewrite(struct phub__hub *hub)
     } while (cursor != 0);
     if (out.error == 0 &&
         hub->env->file_do(hub->env, PHUB__FILE_REPLACE, FILE_NAME, out.data,
-                          out.size, rewritten, hub) == 0)
+                          out.size, rewritten, hub) == 0) {
         hub->store->file_size = hub->store->live_size = out.size;
+        hub->store->rewriting = 1;
+    }
     phub__builder_fini(&out);
     phub__builder_fini(&delta);
 }
@@ -360,6 +366,8 @@ static void flush(void *arg)
     store->waiters = NULL;
     if (store->known_due && !store->absent)
         rc = write_known(hub);
+    if (waiters != NULL && store->failed)
+        rewrite(hub); /* what could not be appended may be theirs */
     if (store->pending.size != 0 || store->pending.error != 0)
         rc = write_out(hub, &store->pending);
     if (store->pending.capacity > PENDING_KEPT)

@@ -197,7 +197,7 @@ static void written(void *arg)
     void (*done)(void *, int) = write->done;
     void *done_arg = write->arg;
     int rc = node->disk_full && write->op != PHUB__FILE_REMOVE
-        ? PHUB_EIO : 0;
+        && write->op != PHUB__FILE_SYNC ? PHUB_EIO : 0;
 
     if (rc == 0)
         apply(write, write->size);
