@@ -224,11 +224,16 @@ START_TEST(a_child_that_does_not_read_fills_a_bounded_queue)
     }
     ck_assert(!phub__channel_wants_write(ends.channel));
     m.body.size = 1;
-    for (uint64_t ref = 1; ref <= PHUB__CHANNEL_PENDING_MAX; ref++) {
-        m.ref = ref;
+    /* Messages leave room for what the hub asks. */
+    m.verb = PHUB_CHILD_MESSAGE;
+    for (m.ref = 1; m.ref <= PHUB__CHANNEL_PENDING_MAX -
+                             PHUB__CHANNEL_PENDING_OWN; m.ref++)
         ck_assert_int_eq(phub__channel_send(ends.channel, &m), 0);
-    }
-    m.ref++;
+    ck_assert_int_eq(phub__channel_send(ends.channel, &m), PHUB_EBUSY);
+    m.verb = PHUB_CHILD_FREEZE;
+    m.body.size = 0;
+    for (; m.ref <= PHUB__CHANNEL_PENDING_MAX; m.ref++)
+        ck_assert_int_eq(phub__channel_send(ends.channel, &m), 0);
     ck_assert_int_eq(phub__channel_send(ends.channel, &m), PHUB_EBUSY);
     close_ends(&ends);
     free(body);

@@ -175,13 +175,17 @@ phub__channel_send(struct phub__channel *channel,
 {
     struct phub__childmsg m = *message;
     struct pending *pending = NULL;
+    size_t room = PHUB__CHANNEL_PENDING_MAX;
     int own = -1, rc = 0;
 
     if (m.ref != 0) {
         if (find_pending(channel, m.ref) != NULL)
             return PHUB_EEXIST;
         pending = find_pending(channel, 0);
-        if (pending == NULL)
+        /* A child that many call can still be frozen, and moved. */
+        if (m.verb == PHUB_CHILD_MESSAGE)
+            room -= PHUB__CHANNEL_PENDING_OWN;
+        if (pending == NULL || pending >= channel->pending + room)
             return PHUB_EBUSY;
     }
     if (m.fd < 0 && m.body.size > PHUB_CHILD_BODY_MAX) {

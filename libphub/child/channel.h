@@ -17,7 +17,8 @@
 
 #include "child/childmsg.h"
 
-#define PHUB__CHANNEL_PENDING_MAX 64u             /* refs awaited */
+#define PHUB__CHANNEL_PENDING_MAX 64u             /* refs awaited, ... */
+#define PHUB__CHANNEL_PENDING_OWN 16u /* and of these not by messages */
 #define PHUB__CHANNEL_QUEUE_MAX 256u              /* messages */
 #define PHUB__CHANNEL_QUEUE_BYTES_MAX (1u << 20)
 #define PHUB__CHANNEL_READ_TURN_MAX 16            /* messages per turn */

@@ -41,9 +41,12 @@ static void call_timed_out(void *arg)
 {
     struct phub__instance_call *call = arg;
     struct phub_env *env = call->instance->supervisor->env;
+    struct phub__runner *runner = call->instance->runner;
     phub__verb_done *done = call->done;
     void *done_arg = call->arg;
 
+    if (runner->forget != NULL)
+        runner->forget(runner, call->instance->handle, call->ref);
     call_unlink(call);
     call_free(call, env);
     if (done != NULL)

@@ -134,6 +134,9 @@ struct phub__runner {
      * PHUB_EUNSUPPORTED if the instance has no channel. */
     int (*send)(struct phub__runner *runner, uint64_t handle,
                 const struct phub__verb_message *message);
+    /* Nobody waits for the answer to ref any more.  May be NULL. */
+    void (*forget)(struct phub__runner *runner, uint64_t handle,
+                   uint64_t ref);
     /* hard 0: ask it to end (SIGTERM or the spec's signal); 1: SIGKILL. */
     int (*kill)(struct phub__runner *runner, uint64_t handle, int hard);
     /* Run one of the spec's commands for that instance or child: argv, state

@@ -561,6 +561,15 @@ static int exec_send(struct phub__runner *runner, uint64_t handle,
     return phub__exec_child_send(child, message);
 }
 
+static void exec_forget(struct phub__runner *runner, uint64_t handle,
+                        uint64_t ref)
+{
+    struct phub__exec_child *child = phub__exec_find(exec_of(runner), handle);
+
+    if (child != NULL && child->channel != NULL)
+        phub__channel_forget(child->channel, ref);
+}
+
 static int exec_kill(struct phub__runner *runner, uint64_t handle, int hard)
 {
     struct phub__exec *exec = exec_of(runner);
@@ -604,6 +613,7 @@ struct phub__runner *phub__exec_new(struct phub__env_real *real)
         .detach = exec_detach,
         .start = exec_start,
         .send = exec_send,
+        .forget = exec_forget,
         .kill = exec_kill,
         .command = phub__exec_command,
         .deadline = exec_deadline,
