@@ -46,6 +46,53 @@ static void standby(struct phub__spec *spec)
     ck_assert_int_eq(sup_phase(&sup), PHUB__PHASE_STANDBY);
 }
 
+/* --- a runner without room ------------------------------------------------ */
+
+START_TEST(a_runner_that_is_busy_costs_no_restart)
+{
+    static const enum phub__restart restarts[] = { PHUB__RESTART_PERMANENT,
+                                                   PHUB__RESTART_TEMPORARY };
+    struct phub__spec spec = sup_spec();
+
+    spec.restart = restarts[_i];
+    spec.restarts_max = 2;
+    sup.start_rc = PHUB_EBUSY;
+    ck_assert_int_eq(sup_start(&sup, &spec, 0, NULL), 0);
+    sup_run(&sup, 60000);
+    ck_assert_msg(sup.ended == 0, "%d: %s", sup.rc, sup.text);
+    sup.start_rc = 0;
+    sup_run(&sup, 60000);
+    ck_assert_int_eq(sup_phase(&sup), PHUB__PHASE_STARTING);
+}
+END_TEST
+
+START_TEST(a_kill_that_found_no_room_is_repeated)
+{
+    struct phub__spec spec = sup_spec();
+
+    spec.stop_timeout_ms = 700;
+    ck_assert_int_eq(sup_start(&sup, &spec, 0, NULL), 0);
+    sup_up(&sup, 0);
+    sup.kill_rc = PHUB_EBUSY;
+    phub__instance_stop(sup.instance, 0, "asked");
+    sup_run(&sup, 701);
+    ck_assert_uint_eq(sup.hard, 1);
+    sup_run(&sup, 1000);
+    ck_assert_uint_gt(sup.hard, 1);
+    sup.kill_rc = 0;
+    sup_run(&sup, 100);
+    sup.hard = 0;
+    sup_run(&sup, 1000);
+    ck_assert_uint_eq(sup.hard, 0);
+    /* Nor is one that is hard from the start. */
+    sup.kill_rc = PHUB_EBUSY;
+    phub__instance_stop(sup.instance, 1, "now");
+    sup.kill_rc = 0;
+    sup_run(&sup, 1000);
+    ck_assert_uint_eq(sup.hard, 2);
+}
+END_TEST
+
 /* --- freeze, state, thaw -------------------------------------------------- */
 
 START_TEST(freeze_is_over_when_the_child_says_so)
@@ -62,6 +109,21 @@ START_TEST(freeze_is_over_when_the_child_says_so)
     phub__instance_thaw(sup.instance);
     ck_assert_int_eq(sup.verb, PHUB__VERB_THAW);
     ck_assert_int_eq(sup_phase(&sup), PHUB__PHASE_RUNNING);
+}
+END_TEST
+
+START_TEST(an_answer_that_was_given_up_is_not_awaited)
+{
+    uint64_t ref;
+
+    running(CAN_ALL);
+    phub__instance_freeze(sup.instance, 1000, sup_answered, &answer);
+    ref = sup.ref;
+    sup_run(&sup, 999);
+    ck_assert_uint_eq(sup.forgotten, 0);
+    sup_run(&sup, 1);
+    ck_assert_int_eq(answer.rc, PHUB_ETIMEDOUT);
+    ck_assert_uint_eq(sup.forgotten, ref);
 }
 END_TEST
 
@@ -672,6 +734,9 @@ int main(void)
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, freeze_is_over_when_the_child_says_so);
+    tcase_add_loop_test(tc, a_runner_that_is_busy_costs_no_restart, 0, 2);
+    tcase_add_test(tc, a_kill_that_found_no_room_is_repeated);
+    tcase_add_test(tc, an_answer_that_was_given_up_is_not_awaited);
     tcase_add_test(tc,
         a_thaw_that_comes_before_the_freeze_is_answered_follows_it);
     tcase_add_test(tc, a_late_or_second_answer_changes_nothing);

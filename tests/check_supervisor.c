@@ -210,7 +210,7 @@ START_TEST(a_runner_that_refuses_is_told_from_the_loop)
     ck_assert_uint_eq(sup.ended, 0);
     sup_run(&sup, 1);
     ck_assert_uint_eq(sup.ended, 1);
-    ck_assert_int_eq(sup.rc, PHUB_EBUSY);
+    ck_assert_int_eq(sup.rc, PHUB_ESYS); /* the machine's fault */
 }
 END_TEST
 

@@ -209,6 +209,13 @@ static int runner_send(struct phub__runner *runner, uint64_t handle,
     return 0;
 }
 
+static void runner_forget(struct phub__runner *runner, uint64_t handle,
+                          uint64_t ref)
+{
+    ck_assert_uint_eq(handle, sup_of(runner)->handle);
+    sup_of(runner)->forgotten = ref;
+}
+
 static int runner_kill(struct phub__runner *runner, uint64_t handle, int hard)
 {
     struct sup *sup = sup_of(runner);
@@ -331,6 +338,7 @@ void sup_init(struct sup *sup, const struct phub__runner_adopted *child)
     sup->runner.detach = runner_detach;
     sup->runner.start = runner_start;
     sup->runner.send = runner_send;
+    sup->runner.forget = runner_forget;
     sup->runner.kill = runner_kill;
     sup->runner.command = runner_command;
     sup->runner.deadline = runner_deadline;

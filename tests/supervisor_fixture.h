@@ -31,7 +31,7 @@ struct sup {
     uint64_t started_ns;                    /* of the last start */
     int standby, state_expected;
     enum phub__verb verb;                   /* of the last send */
-    uint64_t ref;
+    uint64_t ref, forgotten;
     char body[64];
     struct phub_bytes command_word;         /* first of its argv */
     char command_input[64];

@@ -15,6 +15,7 @@
 #define NS_PER_MS 1000000ull
 #define HEALTH_FAILURES_MAX 3u
 #define ADOPTED_READY_MS 5000u
+#define KILL_AGAIN_MS 50u          /* a hard one that found no room */
 #define RESTART_AGAIN_MS 50u       /* while the node may not run children */
 
 static void spawn(struct phub__instance *instance);
@@ -73,6 +74,9 @@ void phub__instance_kill(struct phub__instance *instance, int hard)
     int rc = instance->runner->kill(instance->runner, instance->handle, hard);
 
     instance->kill_owed = rc == 0 ? 0 : hard ? 2 : 1;
+    /* Who has not started is killed when it does. */
+    if (rc != 0 && hard && instance->started)
+        timer_in(instance, KILL_AGAIN_MS);
 }
 
 void phub__instance_stop(struct phub__instance *instance, int hard,
@@ -93,8 +97,8 @@ void phub__instance_stop(struct phub__instance *instance, int hard,
         return;
     phub__instance_set_phase(instance, PHUB__PHASE_STOPPING);
     if (hard) {
-        phub__instance_kill(instance, 1);
         timer_off(instance);
+        phub__instance_kill(instance, 1);
         return;
     }
     if (instance->spec.stop_signal != 0 ||
@@ -409,7 +413,9 @@ static void spawn(struct phub__instance *instance)
     instance->phase = PHUB__PHASE_STARTING;
     rc = instance->runner->start(instance->runner, &start);
     if (rc != 0) {
-        instance->spawn_rc = rc;
+        /* No guard, no memory, no descriptors: the machine's, not its own. */
+        instance->spawn_rc = rc == PHUB_EBUSY || rc == PHUB_ENOMEM
+                                 ? PHUB_ESYS : rc;
         timer_in(instance, 0);
     } else {
         instance->spawn_rc = 0;
