@@ -61,7 +61,8 @@
 #define MISSING_SIZE 524288u     /* bytes of one repair piece */
 #define SPREAD_NS 1000u          /* for each message between members */
 #define SPREAD_NODES_MAX 300u    /* from here on it is linear: one gathers */
-#define GATHER_PATIENCE_MS 500u  /* with who gathers, and four spreads */
+#define GATHER_PATIENCE_MS 500u  /* with who gathers, four spreads and two of
+                                  * its waits */
 #define UNHEARD_FEW 8u           /* who are asked, not told of */
 
 static void tell_fired(void *arg);
@@ -643,7 +644,8 @@ static int gatherer_waits(struct phub__hub *hub)
     struct phub__synced *synced = hub->synced;
     struct phub_view *view = phub__hub_view(hub);
     uint64_t until = synced->told_ns + GATHER_PATIENCE_MS * NS_PER_MS +
-                     4 * phub__synced_spread_ns(hub);
+                     4 * phub__synced_spread_ns(hub) +
+                     2 * phub__gather_wait_ns(hub);
 
     if (phub__gatherer(view, 0) == 0 || synced->direct)
         return 0;

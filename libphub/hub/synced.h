@@ -29,7 +29,7 @@ int phub__synced_passed_on(struct phub__hub *hub, uint64_t of,
                             struct phub_buf *body);
 /* That was the last one for now: are all covered? */
 void phub__synced_passed_all(struct phub__hub *hub);
-/* As long as the messages of all members to all take. */
+/* As long as the messages of all members to all take, less in a large hub. */
 uint64_t phub__synced_spread_ns(const struct phub__hub *hub);
 /* Majorities count from now on. */
 void phub__synced_majority_begins(struct phub__hub *hub);
