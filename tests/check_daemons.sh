@@ -276,8 +276,8 @@ if ! wait_for 5 has_children; then
 fi
 must 10 'it runs something' has_children
 no_loss 'coming back'
-stopped=1
 lose STOP
+stopped=1
 kill -CONT "${pid_of[$victim]}"
 must 10 'it is a member after it was stopped' members 3
 must 10 'and all run' running 9

@@ -28,6 +28,7 @@
 
 #define LOG_SHOWN 3000 /* bytes of a log's end when a test fails */
 #define NOT_RUN "this node was not run for" /* in the log of phubd */
+#define LATE_MS 700u /* of a pause of ours */
 #define ATTEMPTS 3
 
 struct world world;
@@ -36,7 +37,8 @@ char phub_said[16384];
 static char root[64];    /* of all worlds of this program */
 static char bin[4096], library_path[4096];
 static const char *build;
-static bool *stood_still; /* shared with the tests' processes */
+/* By the tests' processes. */
+static struct { bool late, not_run, aborted; } *seen;
 
 uint64_t now_ms(void)
 {
@@ -48,7 +50,10 @@ uint64_t now_ms(void)
 
 void pause_ms(int ms)
 {
+    uint64_t from = now_ms();
+
     poll(NULL, 0, ms);
+    seen->late |= now_ms() - from > (uint64_t)ms + LATE_MS;
 }
 
 /* --- processes ---------------------------------------------------------------- */
@@ -231,9 +236,9 @@ TCase *world_case(Suite *suite, const char *name, int seconds)
     tcase_add_checked_fixture(tcase, world_setup, world_teardown);
     tcase_set_timeout(tcase, seconds);
     suite_add_tcase(suite, tcase);
-    stood_still = mmap(NULL, sizeof *stood_still, PROT_READ | PROT_WRITE,
-                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (stood_still == MAP_FAILED)
+    seen = mmap(NULL, sizeof *seen, PROT_READ | PROT_WRITE,
+                MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (seen == MAP_FAILED)
         abort();
     return tcase;
 }
@@ -248,7 +253,8 @@ int world_run(Suite *suite)
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);
-    if (failed != 0 && *stood_still && attempt < ATTEMPTS) {
+    if (failed != 0 && seen->late && seen->not_run && !seen->aborted &&
+        attempt < ATTEMPTS) {
         printf("attempt %d of %d: this machine stood still\n", attempt,
                ATTEMPTS);
         snprintf(next, sizeof next, "%d", attempt + 1);
@@ -270,7 +276,10 @@ void tell_logs(void)
         if (read_file(d->log, text, sizeof text, -(off_t)LOG_SHOWN) == 0)
             read_file(d->log, text, sizeof text, 0);
         fprintf(stderr, "--- %s ---\n%s", d->name, text);
-        *stood_still |= !d->stopped && daemon_says(d, NOT_RUN);
+        seen->not_run |= !d->stopped && daemon_says(d, NOT_RUN);
+        seen->aborted |= daemon_says(d, "Sanitizer") ||
+                         daemon_says(d, "runtime error") ||
+                         daemon_says(d, "assertion failed");
     }
 }
 

@@ -11,7 +11,8 @@
  * sleeps for a time that is thought to be enough: await() looks again and again
  * until a condition holds, and a limit makes the test fail, with the daemons'
  * logs.  If one of these says that it was not run, which the test did not make
- * it, then the machine stood still, and all is tried again, twice at most. */
+ * it, and the test was not run either, then the machine stood still, and all is
+ * tried again, twice at most; not if one aborted. */
 #ifndef PHUB_TESTS_DAEMON_FIXTURE_H
 #define PHUB_TESTS_DAEMON_FIXTURE_H
 

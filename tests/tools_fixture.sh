@@ -8,9 +8,10 @@
 # wait_for SECONDS COMMAND...      until it succeeds
 # Whatever was started is ended at exit.
 #
-# What fails while a daemon says that it was not run fails on a machine that
-# stands still, where leases end and states come too late as they should: it is
-# tried again, twice.  A test that stops a daemon itself says so in $stopped.
+# What fails while a daemon says that it was not run, and a process that only
+# sleeps says so, too, fails on a machine that stands still, where leases end and
+# states come too late as they should: it is tried again, twice.  Not if a daemon
+# aborted.  A test that stops a daemon itself says so in $stopped.
 
 set -u
 build=${PHUB_BUILDDIR:-$(cd "$(dirname "$0")/../build" && pwd)}
@@ -28,32 +29,50 @@ declare -A pid_of
 others=()
 failed=0
 stopped=0
+witness_pid=''
 viewer=a
 seed=''
 counter=$build/tests/counter
 strategies=(--distribution consistent_hash --redundancy singularity
             --sync pubsub --migration hotswap --partition divergence)
 
+# Notes when it slept much longer than it wanted to.
+witness() {
+    local before now
+    while [ -e "$scratch/never" ]; do
+        before=${EPOCHREALTIME//[!0-9]/}
+        read -r -t 0.1 <>"$scratch/never"
+        now=${EPOCHREALTIME//[!0-9]/}
+        [ $((now - before)) -lt 700000 ] || : >"$scratch/stood-still"
+    done
+}
+
 stood_still() {
-    [ "$(cat "$scratch"/*/log 2>/dev/null |
-         grep -c 'this node was not run for')" -gt "$stopped" ]
+    [ -e "$scratch/stood-still" ] &&
+        ! grep -qE 'Sanitizer|runtime error|assertion failed' \
+            "$scratch"/*/log &&
+        [ "$(cat "$scratch"/*/log | grep -c 'this node was not run for')" \
+            -gt "$stopped" ]
 }
 
 tidy() {
     local rc=$? pid
-    for pid in "${pid_of[@]}" "${others[@]}"; do
+    for pid in "${pid_of[@]}" "${others[@]}" $witness_pid; do
         kill -9 "$pid" 2>/dev/null
     done
-    [ -n "${PHUB_KEEP:-}" ] && [ "$failed" != 0 ] && echo "kept: $scratch" && return
+    [ -n "${PHUB_KEEP:-}" ] && [ "$rc" != 0 ] && echo "kept: $scratch" && return
     if [ "$rc" != 0 ] && [ "${PHUB_ATTEMPT:=1}" -lt 3 ] && stood_still; then
         echo "attempt $PHUB_ATTEMPT of 3: this machine stood still"
         rm -rf "$scratch"
-        PHUB_ATTEMPT=$((PHUB_ATTEMPT + 1)) exec "$0"
+        PHUB_ATTEMPT=$((PHUB_ATTEMPT + 1)) exec "$BASH" "$0"
     fi
     rm -rf "$scratch"
 }
 trap tidy EXIT
 trap 'PHUB_ATTEMPT=3; exit 1' INT TERM
+(trap - EXIT INT TERM; witness 2>/dev/null) &
+witness_pid=$!
+disown
 
 wrong() { echo "$*"; failed=1; }
 
