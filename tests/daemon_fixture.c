@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -37,8 +38,8 @@ char phub_said[16384];
 static char root[64];    /* of all worlds of this program */
 static char bin[4096], library_path[4096];
 static const char *build;
-/* By the tests' processes. */
-static struct { bool late, not_run, aborted; } *seen;
+/* By the tests' processes, and their threads. */
+static struct { atomic_bool late, not_run, aborted; } *seen;
 
 uint64_t now_ms(void)
 {
@@ -53,7 +54,8 @@ void pause_ms(int ms)
     uint64_t from = now_ms();
 
     poll(NULL, 0, ms);
-    seen->late |= now_ms() - from > (uint64_t)ms + LATE_MS;
+    if (now_ms() - from > (uint64_t)ms + LATE_MS)
+        seen->late = true;
 }
 
 /* --- processes ---------------------------------------------------------------- */
@@ -276,10 +278,11 @@ void tell_logs(void)
         if (read_file(d->log, text, sizeof text, -(off_t)LOG_SHOWN) == 0)
             read_file(d->log, text, sizeof text, 0);
         fprintf(stderr, "--- %s ---\n%s", d->name, text);
-        seen->not_run |= !d->stopped && daemon_says(d, NOT_RUN);
-        seen->aborted |= daemon_says(d, "Sanitizer") ||
-                         daemon_says(d, "runtime error") ||
-                         daemon_says(d, "assertion failed");
+        if (!d->stopped && daemon_says(d, NOT_RUN))
+            seen->not_run = true;
+        if (daemon_says(d, "Sanitizer") || daemon_says(d, "runtime error") ||
+            daemon_says(d, "assertion failed"))
+            seen->aborted = true;
     }
 }
 
