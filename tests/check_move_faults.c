@@ -284,6 +284,36 @@ START_TEST(a_state_that_is_given_back_is_dropped_when_it_runs_there)
 }
 END_TEST
 
+static int begins_with_its_state(void)
+{
+    struct phub__local *local =
+        phub__local_find(hubs_hub(&hubs, target), hubs_bytes("c"));
+
+    return local != NULL && local->instance != NULL &&
+           phub__instance_state(local->instance) != NULL;
+}
+
+/* The target has the only copy, and stands still past its lease while the child
+ * begins there: its guard ends what never took the state. */
+START_TEST(a_target_that_stands_still_keeps_the_only_copy)
+{
+    begin(1);
+    hubs_move_send(&hubs, home, "c", target, &move);
+    while (!begins_with_its_state())
+        ck_assert(phub__world_step(hubs.world));
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", NULL), 0);
+    phub__sim_node_freeze(hubs_node(&hubs, target));
+    phub__sim_node_power_off(hubs_node(&hubs, home));
+    phub__sim_node_power_off(hubs_node(&hubs, 3 - home - target));
+    hubs_run(&hubs, 2500);
+    ck_assert_uint_eq(hubs_instances(&hubs, "c", NULL), 0);
+    phub__sim_node_thaw(hubs_node(&hubs, target));
+    all_well("stood still", 0);
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5);
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("move_faults");
@@ -312,6 +342,7 @@ int main(void)
     tcase_add_test(tc,
                    a_state_that_is_given_back_to_a_dead_origin_is_not_lost);
     tcase_add_test(tc, a_state_that_is_given_back_is_dropped_when_it_runs_there);
+    tcase_add_test(tc, a_target_that_stands_still_keeps_the_only_copy);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -408,11 +408,8 @@ int phub__arrival_activate(struct phub__local *local)
             commit(local);
         return 0;
     }
-    if (arrival->complete) {
-        phub__buf_unref(&local->kept);
-        local->kept = phub__buf_ref(arrival->state);
-        local->kept_incarnation = arrival->incarnation;
-    }
+    if (arrival->complete)
+        phub__local_keep(local, arrival->state, arrival->incarnation);
     phub__arrival_free(local);
     return 1;
 }
@@ -458,11 +455,8 @@ int phub__arrival_instance_ended(struct phub__local *local,
         phub__arrival_free(local);
     } else if (arrival->activated) {
         /* The standby failed us; a plain start with the state may not. */
-        if (arrival->complete) {
-            phub__buf_unref(&local->kept);
-            local->kept = phub__buf_ref(arrival->state);
-            local->kept_incarnation = arrival->incarnation;
-        }
+        if (arrival->complete)
+            phub__local_keep(local, arrival->state, arrival->incarnation);
         phub__arrival_free(local);
     }
     return 1;
@@ -500,6 +494,7 @@ int phub__arrival_give_back(struct phub__local *local,
     phub__hub_cause(hub, phub__local_id(local), "given back to %s: %s", name,
                     why);
     local->given_back = phub__hub_epoch(hub);
+    local->kept_epoch = (struct phub_epoch){ 0, 0 };
     return phub__row_home(hub, phub__local_id(local), row->incarnation,
                           origin, local->given_back) == 0;
 }

@@ -468,8 +468,7 @@ void phub__handover_deliver(struct phub__local *local,
     entry = find(hub->handover, id, 1);
     if (entry == NULL || phub_epoch_cmp(row->home_epoch, entry->epoch) <= 0)
         return;
-    local->kept = phub__buf_ref(entry->state);
-    local->kept_incarnation = entry->incarnation;
+    phub__local_keep(local, entry->state, entry->incarnation);
     local->kept_code = entry->code;
     hub->counters.handovers_delivered++;
     phub__hub_cause(hub, id, entry->code != 0

@@ -186,6 +186,17 @@ static void local_free(struct phub__local *local)
     phub__free(local);
 }
 
+void phub__local_keep(struct phub__local *local, struct phub_buf *state,
+                      struct phub_epoch incarnation)
+{
+    struct phub_buf *before = local->kept;
+
+    local->kept = phub__buf_ref(state);
+    local->kept_incarnation = incarnation;
+    local->kept_epoch = (struct phub_epoch){ 0, 0 };
+    phub__buf_unref(&before);
+}
+
 void phub__local_drop(struct phub__local **local)
 {
     struct phub__local *l = *local;

@@ -45,6 +45,7 @@ struct phub__local {
     struct phub__arrival *arrival;     /* it is coming */
     struct phub_buf *kept;             /* a state for the next start here */
     struct phub_epoch kept_incarnation;
+    struct phub_epoch kept_epoch;      /* the only home epoch it is for, or 0 */
     int kept_code;                     /* none is left, and this is why */
     struct phub__checkpoint *checkpoint;  /* taken while it runs */
     struct phub_epoch failed_epoch;    /* home epoch at which it gave up */
@@ -96,6 +97,10 @@ struct phub__local *phub__local_get(struct phub__hub *hub,
                                     struct phub_bytes id);
 /* Free it if nothing holds it any more; nulls *local then. */
 void phub__local_drop(struct phub__local **local);
+/* The state for the next start here, instead of what was kept; NULL is none.
+ * A reference is taken. */
+void phub__local_keep(struct phub__local *local, struct phub_buf *state,
+                      struct phub_epoch incarnation);
 struct phub_bytes phub__local_id(const struct phub__local *local);
 
 /* Wait for that; answered at once if it is so already. */

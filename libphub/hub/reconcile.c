@@ -359,7 +359,7 @@ static int elder_runs(const struct phub__local *local,
  * given up when nothing could be written, and a target that nobody hears of now
  * may hold what it was: as soon as it runs here anew that is stale, so it runs
  * under a new epoch.  0 or PHUB_E*. */
-static int fence(const struct phub__local *local, struct phub__row_facts *row)
+static int fence(struct phub__local *local, struct phub__row_facts *row)
 {
     struct phub__hub *hub = local->hub;
     struct phub_bytes id = phub__local_id(local);
@@ -372,6 +372,8 @@ static int fence(const struct phub__local *local, struct phub__row_facts *row)
     rc = phub__row_home(hub, id, row->incarnation, hub->node,
                         phub__hub_epoch(hub));
     phub__row_facts(hub, id, row);
+    if (local->kept_epoch.number != 0)
+        local->kept_epoch = row->home_epoch;
     return rc;
 }
 
@@ -400,6 +402,9 @@ static void reconcile_once(struct phub__local *local,
     local->replica = row.live && row.replica;
     if (!row.live || !same(local->unfenced, row.home_epoch))
         local->unfenced = (struct phub_epoch){ 0, 0 };
+    if (local->kept_epoch.number != 0 &&
+        !same(local->kept_epoch, row.home_epoch))
+        phub__local_keep(local, NULL, row.incarnation);
     phub__replica_reseat_look(local, &row);
     if (!row.live || (row.home != hub->node && !row.replica))
         phub__confirm_drop(local);
@@ -653,6 +658,7 @@ static void on_ended(void *arg, struct phub__instance *instance,
     struct phub__hub *hub = arg;
     struct phub__local *local = phub__instance_owner(instance);
     struct phub_epoch incarnation = phub__instance_incarnation(instance);
+    struct phub_epoch epoch = phub__instance_epoch(instance);
     struct phub_bytes id;
     char copy[PHUB_CHILD_ID_MAX], text[256]; /* said may be the instance's */
 
@@ -673,12 +679,9 @@ static void on_ended(void *arg, struct phub__instance *instance,
     local->instance = NULL;
     local->told = NULL;
     phub__checkpoint_changed(local);
-    if (why == PHUB__ENDED_FAILED && phub__instance_state(instance) != NULL) {
-        /* It never took it, and there may be no other copy. */
-        phub__buf_unref(&local->kept);
-        local->kept = phub__buf_ref(phub__instance_state(instance));
-        local->kept_incarnation = incarnation;
-    }
+    if ((why == PHUB__ENDED_FAILED || why == PHUB__ENDED_DEADLINE) &&
+        phub__instance_state(instance) != NULL) /* it never took it */
+        phub__local_keep(local, phub__instance_state(instance), incarnation);
     phub__instance_free(&instance);
     phub__hub_hook(hub, PHUB_HOOK_child_ended, hub->node, id, rc, 1, text);
     if (local->arrival != NULL &&
@@ -691,6 +694,10 @@ static void on_ended(void *arg, struct phub__instance *instance,
         completed(local, incarnation, text);
     else if (why == PHUB__ENDED_FAILED)
         gave_up(local, rc, text);
+    /* Nobody has a newer one as long as this home was not given to another:
+     * it may have been, and back, while this node was away. */
+    if (why == PHUB__ENDED_DEADLINE && local->kept != NULL)
+        local->kept_epoch = epoch;
     phub__reconcile(hub, id);
 }
 
