@@ -193,6 +193,10 @@ check_LTLIBRARIES += tests/partition-hoarder.la
 tests_partition_hoarder_la_SOURCES = tests/partition-hoarder.c
 tests_partition_hoarder_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version \
 	-rpath /nonexistent -export-symbols-regex '^phub_plugin_abi'
+check_PROGRAMS += tests/check_confirm
+TESTS          += tests/check_confirm
+tests_check_confirm_SOURCES = tests/check_confirm.c $(hub_fixture)
+tests_check_confirm_LDADD   = $(hub_ldadd)
 check_PROGRAMS += tests/check_cells
 TESTS          += tests/check_cells
 tests_check_cells_SOURCES = tests/check_cells.c $(hub_fixture)

@@ -237,29 +237,39 @@ static int ask(struct phub__hub *hub)
     phub__buf_unref(&buf);
     phub__builder_fini(&summary);
     phub__builder_fini(&body);
+    return rc;
+}
+
+static void again_later(struct phub__hub *hub)
+{
     hub->env->timer_start(hub->env, hub->confirm->timer,
                           hub->env->now_ns(hub->env) + AGAIN_NS);
-    return rc;
 }
 
 static void again(void *arg)
 {
     struct phub__hub *hub = arg;
 
-    if (hub->confirm->open != 0)
-        (void)ask(hub);
-    else
+    if (hub->confirm->open == 0) {
         schedule(hub);
+        return;
+    }
+    (void)ask(hub);
+    again_later(hub);
 }
 
 static void begin(void *arg)
 {
     struct phub__hub *hub = arg;
     struct phub__confirm *confirm = hub->confirm;
+    int renew = confirm->renew;
 
     confirm->scheduled = 0;
-    if (confirm->open != 0 || (confirm->next == NULL && !confirm->renew))
+    if (confirm->open != 0 || (confirm->next == NULL && !renew))
         return;
+    /* No answer to an earlier start of this node is one to this. */
+    if (confirm->last == 0)
+        confirm->last = hub->boot << 32;
     confirm->open = ++confirm->last;
     pass(&confirm->next, &confirm->now);
     confirm->renew = 0;
@@ -267,9 +277,11 @@ static void begin(void *arg)
     phub__confirm_floor_seen(hub, confirm->asked);
     confirm->held_count = 0;
     if (hold(confirm, hub->node) != 0 || ask(hub) != 0) {
-        confirm->open = 0; /* no memory: the next view or child asks again */
+        confirm->open = 0; /* no memory: it is asked later */
+        confirm->renew = renew;
         pass(&confirm->now, &confirm->next);
     }
+    again_later(hub);
     check(hub);
 }
 
