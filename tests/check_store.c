@@ -10,8 +10,10 @@
 #include <phub/error.h>
 
 #include "hub/rows.h"
+#include "hub/store.h"
 #include "hub_fixture.h"
 #include "wire/buf.h"
+#include "wire/memory.h"
 
 #define HUBS_OF_A_TEST 2u
 
@@ -274,6 +276,20 @@ START_TEST(a_full_disk_is_told_to_whoever_starts_something_durable)
 }
 END_TEST
 
+START_TEST(a_full_disk_is_told_to_whoever_stops_something_durable)
+{
+    uint32_t i;
+
+    ck_assert_int_eq(hubs_start(&hubs, 0, "d", "sim durable"), 0);
+    hubs_run(&hubs, 1000);
+    for (i = 0; i < HUBS_OF_A_TEST; i++)
+        phub__sim_node_disk_full(hubs_node(&hubs, i), 1);
+    ck_assert_int_eq(hubs_stop(&hubs, 0, "d"), PHUB_EIO);
+    ck_assert_ptr_nonnull(strstr(hubs_last.text, "it has ended"));
+    ck_assert(hubs_is_gone(&hubs, "d"));
+}
+END_TEST
+
 /* --- what is asked of the disk -------------------------------------------------- */
 
 /* Between the hub of a node and its disk: counts, and lets syncs hang. */
@@ -525,6 +541,31 @@ START_TEST(one_that_starts_alone_keeps_a_stop_for_the_other)
 }
 END_TEST
 
+static void row_without_memory(struct phub__hub *hub, void *rc)
+{
+    phub__memory_fail(1);
+    phub__store_row(hub, hubs_bytes("d"), 0);
+    ck_assert(phub__memory_failed());
+    phub__memory_fail(0);
+    phub__store_sync(hub, on_written, rc);
+}
+
+START_TEST(a_row_that_there_was_no_memory_for_is_written_anew)
+{
+    uint32_t writes;
+
+    alone();
+    ck_assert_int_eq(hubs_start(&hubs, 0, "d", "sim durable"), 0);
+    hubs_run(&hubs, 1000);
+    writes = disk.writes;
+    written = 0;
+    hubs_do(&hubs, 0, row_without_memory, NULL);
+    hubs_run(&hubs, 100);
+    ck_assert_int_eq(written, 1);
+    ck_assert_uint_gt(disk.writes, writes);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("store");
@@ -549,6 +590,7 @@ int main(void)
         tc, a_large_file_that_is_mostly_live_is_not_rewritten_at_a_start);
     tcase_add_test(tc,
         a_full_disk_is_told_to_whoever_starts_something_durable);
+    tcase_add_test(tc, a_full_disk_is_told_to_whoever_stops_something_durable);
     tcase_add_test(tc, what_is_not_durable_costs_no_disk);
     tcase_add_test(tc, durable_starts_of_one_moment_share_a_write);
     tcase_add_test(tc, a_disk_that_hangs_holds_up_what_is_durable_only);
@@ -557,6 +599,7 @@ int main(void)
     tcase_add_test(tc, a_stop_that_a_full_disk_did_not_take_is_not_forgotten);
     tcase_add_test(tc, a_stop_that_is_on_all_disks_is_forgotten);
     tcase_add_test(tc, one_that_starts_alone_keeps_a_stop_for_the_other);
+    tcase_add_test(tc, a_row_that_there_was_no_memory_for_is_written_anew);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -52,7 +52,12 @@ static void stop_stored(void *arg, int rc)
 {
     struct stop *stop = arg;
 
-    (void)rc; /* ended it is; that the disk is full was said */
+    if (rc != 0 && stop->code == 0) {
+        stop->code = rc;
+        snprintf(stop->text, sizeof stop->text, "it has ended, but the disk "
+                 "of its keeper did not take that, and a power cut may bring "
+                 "it back: %s", phub_strerror(rc));
+    }
     phub__reply(stop->hub, &stop->reply, stop->code, stop->home, 0,
                 stop->text);
     phub__free(stop);

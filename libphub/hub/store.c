@@ -280,27 +280,27 @@ static void rewrite(struct phub__hub *hub)
     struct phub__builder out, delta;
     uint64_t cursor = 0;
     uint32_t count, i;
+    int rc;
 
     if (hub->store->rewriting)
         return;
     phub__builder_init(&out, STORE_MAX);
     phub__builder_init(&delta, PHUB__DELTA_SIZE_MAX);
-    (void)append_known(hub, &out);
+    rc = append_known(hub, &out);
     do {
         count = phub__registry_query(hub->registry, &query, &cursor, 4096,
                                      views, 64);
-        for (i = 0; i < count; i++) {
+        for (i = 0; rc == 0 && i < count; i++) {
             struct record record = { .id = views[i].id };
 
             phub__builder_reset(&delta);
-            if (phub__registry_snapshot(hub->registry, views[i].id,
-                                        &delta) != 0)
-                continue;
+            rc = phub__registry_snapshot(hub->registry, views[i].id, &delta);
             record.delta = phub__builder_bytes(&delta);
-            (void)append(&out, &record);
+            if (rc == 0)
+                rc = append(&out, &record);
         }
-    } while (cursor != 0);
-    if (out.error == 0 &&
+    } while (rc == 0 && cursor != 0);
+    if (rc == 0 &&
         hub->env->file_do(hub->env, PHUB__FILE_REPLACE, FILE_NAME, out.data,
                           out.size, rewritten, hub) == 0) {
         hub->store->file_size = hub->store->live_size = out.size;
@@ -403,6 +403,7 @@ void phub__store_row(struct phub__hub *hub, struct phub_bytes id, int dropped)
     struct record record = { .id = id };
     struct phub__row_view view;
     struct phub__builder delta;
+    int rc;
 
     if (hub->store == NULL || !hub->started)
         return;
@@ -412,9 +413,12 @@ void phub__store_row(struct phub__hub *hub, struct phub_bytes id, int dropped)
             !view.was_durable)
             goto out;
         /* What has become one that is not must not come back as it was. */
-        if (view.durable &&
-            phub__registry_snapshot(hub->registry, id, &delta) != 0)
+        rc = view.durable ? phub__registry_snapshot(hub->registry, id, &delta)
+                          : 0;
+        if (rc != 0) {
+            appended(hub, rc);
             goto out;
+        }
         record.delta = phub__builder_bytes(&delta);
         if (!hub->store->absent)
             phub__registry_keep_due(hub->registry);
