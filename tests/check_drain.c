@@ -252,6 +252,36 @@ START_TEST(all_nodes_may_end_at_once)
 }
 END_TEST
 
+static void ask_drain(struct phub__hub *hub, void *result)
+{
+    ck_assert_int_eq(phub__command_drain(hub, hubs.ids[0], 20000, hubs_done,
+                                         result), 0);
+}
+
+/* Who looks after memory (ASan, valgrind) sees what is left. */
+START_TEST(a_daemon_that_dies_in_a_drain_answers_for_it)
+{
+    struct hubs_result asked[2] = { { .done = 0 } };
+    uint32_t here;
+
+    begin(migrations[_i], 3);
+    ck_assert_int_eq(hubs_start(&hubs, 0, names,
+                                "sim state freeze late-state=60000"), 0);
+    (void)acting(0, &here);
+    ck_assert_uint_gt(here, 0);
+    hubs_do(&hubs, 0, ask_drain, &asked[0]);
+    hubs_do(&hubs, 1, ask_drain, &asked[1]);
+    hubs_run(&hubs, 500);
+    ck_assert_int_eq(asked[0].done, 0);
+    phub__sim_node_kill(hubs_node(&hubs, 0));
+    ck_assert_int_eq(asked[0].done, 1);
+    ck_assert_int_eq(asked[0].codes[0], PHUB_ESHUTDOWN);
+    hubs_wait(&hubs, &asked[1]);
+    ck_assert_int_ne(asked[1].codes[0], 0);
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("drain");
@@ -269,6 +299,8 @@ int main(void)
                         2);
     tcase_add_loop_test(tc, a_graceful_end_loses_nothing_and_is_quick, 0, 2);
     tcase_add_loop_test(tc, all_nodes_may_end_at_once, 0, 2);
+    tcase_add_loop_test(tc, a_daemon_that_dies_in_a_drain_answers_for_it, 0,
+                        2);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

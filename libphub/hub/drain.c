@@ -69,10 +69,8 @@ void phub__drain_set(struct phub__hub *hub, int why, int draining)
         (void)hub->env->defer(hub->env, announce, hub); /* or a round */
 }
 
-void phub__drain_free(struct phub__hub *hub)
+static void drain_free(struct phub__hub *hub)
 {
-    if (hub->drain == NULL)
-        return;
     hub->env->timer_free(hub->env, &hub->drain->timer);
     phub__view_unref(&hub->drain->others);
     phub__free(hub->drain);
@@ -124,7 +122,7 @@ static void finish(struct phub__hub *hub, int rc)
     uint32_t moved = hub->drain->moved, left = left_here(hub);
     int before = hub->drain->before;
 
-    phub__drain_free(hub);
+    drain_free(hub);
     end_as(hub, rc, before);
     phub__hub_cause(hub, PHUB_BYTES_NONE, "drained: %u moved, %u left", moved,
                     left);
@@ -460,6 +458,17 @@ static void asked_done(void *arg, int rc, uint32_t moved, uint32_t left)
     answer.text = (struct phub_bytes){ (const uint8_t *)text, strlen(text) };
     phub__reply_full(asked->hub, &asked->reply, &answer);
     phub__free(asked);
+}
+
+void phub__drain_close(struct phub__hub *hub)
+{
+    const struct phub__drain *drain = hub->drain;
+
+    if (drain == NULL)
+        return;
+    if (drain->done == asked_done)
+        asked_done(drain->arg, PHUB_ESHUTDOWN, drain->moved, left_here(hub));
+    drain_free(hub);
 }
 
 void phub__drain_asked(struct phub__hub *hub,

@@ -23,7 +23,8 @@ int phub__drain_start(struct phub__hub *hub, uint64_t deadline_ms,
 void phub__drain_set(struct phub__hub *hub, int why, int draining);
 /* What a drained node has become home to goes to others. */
 void phub__drain_round(struct phub__hub *hub);
-void phub__drain_free(struct phub__hub *hub);
+/* The hub is over: whoever asked for a drain is told. */
+void phub__drain_close(struct phub__hub *hub);
 /* OP_DRAIN. */
 void phub__drain_asked(struct phub__hub *hub,
                        const struct phub__op_request *op,

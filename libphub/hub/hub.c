@@ -668,7 +668,7 @@ void phub__hub_free(struct phub__hub **result)
     phub__lingers_close(hub);
     phub__store_close(hub);
     phub__presend_free(hub);
-    phub__drain_free(hub);
+    phub__drain_close(hub);
     phub__reports_shut(hub);
     phub__requests_free(&hub->requests);
     phub__host_free(hub);

@@ -585,8 +585,9 @@ static void handle(struct phub__hub *hub, const struct phub__op_request *op,
     struct phub__reply reply = { op->origin, op->transaction, item->index };
 
     switch ((enum phub__op)op->op) {
-    case PHUB__OP_START:
-        return; /* handled as a batch */
+    case PHUB__OP_START: /* a batch, if there is memory for it */
+        phub__reply(hub, &reply, PHUB_ENOMEM, hub->node, 0, "out of memory");
+        return;
     case PHUB__OP_RUN:
         run(hub, op, item);
         return;
