@@ -10,11 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <phub/error.h>
 
+#include "child/guard_proto.h"
 #include "child/runner.h"
 #include "child/spec.h"
 #include "env/real/exec.h"
@@ -175,13 +178,12 @@ static const char *build_dir(void)
     return getcwd(here, sizeof here) != NULL ? here : ".";
 }
 
-static void hub_attach(struct hub *hub)
+/* To the guard that hub->guard names. */
+static void hub_attach_named(struct hub *hub)
 {
     struct phub__env_real_options options = { 0 };
     char error[TEXT_MAX] = "";
 
-    snprintf(hub->guard, sizeof hub->guard, "%s/tools/phub-guard",
-             build_dir());
     options.state_dir = hub->world.dir;
     options.guard_program = hub->guard;
     world_open(&hub->world, &options);
@@ -194,6 +196,13 @@ static void hub_attach(struct hub *hub)
                   error);
     hub->runner->deadline(hub->runner, hub->world.env->boot_ns(
                               hub->world.env) + LEASE_NS);
+}
+
+static void hub_attach(struct hub *hub)
+{
+    snprintf(hub->guard, sizeof hub->guard, "%s/tools/phub-guard",
+             build_dir());
+    hub_attach_named(hub);
 }
 
 static void hub_open(struct hub *hub)
@@ -551,6 +560,65 @@ START_TEST(a_guard_that_dies_takes_its_children_and_is_replaced)
 }
 END_TEST
 
+START_TEST(a_hub_begins_without_a_guard_and_gets_one_later)
+{
+    struct hub hub = { 0 };
+    struct job job;
+    char guard[sizeof hub.guard];
+
+    dir_make(&hub.world);
+    snprintf(hub.guard, sizeof hub.guard, "%s/guard", hub.world.dir);
+    hub_attach_named(&hub);
+    ck_assert_uint_eq(hub.attached, 1);
+    ck_assert_uint_eq(hub.guard_id, 0);
+    ck_assert_int_eq(hub.world.logged, 1);
+    job_init(&job, 1, "x");
+    job_args(&job, &job.spec.argv, "/bin/true", NULL, NULL);
+    ck_assert_int_eq(hub.runner->start(hub.runner, &job.start), PHUB_EBUSY);
+    snprintf(guard, sizeof guard, "%s/tools/phub-guard", build_dir());
+    ck_assert_int_eq(symlink(guard, hub.guard), 0);
+    wait_for(&hub, &hub.holders, 1);
+    ck_assert_uint_ne(hub.guard_id, 0);
+    start_shell(&hub, &job, "x", "exit 0");
+    wait_for(&hub, &hub.exited, 1);
+    ck_assert_int_eq(hub.status, 0);
+    ck_assert_uint_eq(hub.attached, 1);
+    unlink(hub.guard);
+    hub_close(&hub);
+}
+END_TEST
+
+/* It may have children, which must not begin a second time. */
+START_TEST(a_hub_waits_for_a_guard_that_does_not_answer)
+{
+    struct hub hub = { 0 };
+    struct sockaddr_un at = { .sun_family = AF_UNIX };
+    int busy, waits[2], i;
+
+    dir_make(&hub.world);
+    busy = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    snprintf(at.sun_path, sizeof at.sun_path, "%s/%s", hub.world.dir,
+             PHUB__GUARD_SOCKET);
+    ck_assert_int_eq(bind(busy, (struct sockaddr *)&at, sizeof at), 0);
+    ck_assert_int_eq(listen(busy, 0), 0);
+    for (i = 0; i < 2; i++) { /* no room for a third */
+        waits[i] = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC |
+                          SOCK_NONBLOCK, 0);
+        (void)connect(waits[i], (struct sockaddr *)&at, sizeof at);
+    }
+    hub_attach(&hub);
+    ck_assert_int_eq(hub.world.logged, 1);
+    ck_assert_ptr_nonnull(strstr(hub.world.text, "does not answer"));
+    ck_assert_uint_eq(hub.attached, 0);
+    close(busy);
+    wait_for(&hub, &hub.attached, 1);
+    ck_assert_uint_ne(hub.guard_id, 0);
+    for (i = 0; i < 2; i++)
+        close(waits[i]);
+    hub_close(&hub);
+}
+END_TEST
+
 /* --- commands ------------------------------------------------------------ */
 
 struct answer {
@@ -689,6 +757,8 @@ int main(void)
     tcase_add_test(children, the_next_hub_adopts_what_runs);
     tcase_add_test(children,
                    a_guard_that_dies_takes_its_children_and_is_replaced);
+    tcase_add_test(children, a_hub_begins_without_a_guard_and_gets_one_later);
+    tcase_add_test(children, a_hub_waits_for_a_guard_that_does_not_answer);
     tcase_add_test(commands, a_command_gets_the_state_and_gives_it);
     tcase_add_test(commands, a_command_that_fails_says_why);
     tcase_add_test(commands, a_command_knows_what_its_child_published);

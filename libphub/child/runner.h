@@ -119,8 +119,9 @@ struct phub__command_result {
 
 struct phub__runner {
     const char *name;
-    /* Begin; adopted children are reported, then attached(arg) once.  dir is
-     * the state directory or NULL.  Errors: PHUB_ESYS... with text. */
+    /* Begin; adopted children are reported, then attached(arg) once, maybe
+     * before this returns.  guard_id is 0 without a guard: holder() follows if
+     * one comes later.  Errors: PHUB_ESYS... with text. */
     int (*attach)(struct phub__runner *runner,
                   const struct phub__runner_events *events,
                   void (*attached)(void *arg, uint64_t guard_id), void *arg,

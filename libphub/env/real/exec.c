@@ -7,8 +7,9 @@
  * the signal that stops it, whether it says READY.
  *
  * A guard that is gone took its children with it: each is reported as ended,
- * and another guard is opened, with growing patience.  Should the old one be
- * there after all, what it holds is ended, for it was reported so. */
+ * and another guard is opened, with growing patience, also if there was none
+ * when the hub began.  Should the old one be there after all, what it holds is
+ * ended, for it was reported so. */
 #include "config.h"
 
 #include <errno.h>
@@ -389,17 +390,31 @@ static int guard_open(struct phub__exec *exec, char *error, size_t error_max)
     return 0;
 }
 
-static void on_retry(void *arg)
+/* If there is none and none can be started, nothing runs: the hub goes on, and
+ * its starts are busy.  One that does not answer may have children: the hub
+ * waits for it, or would begin them a second time. */
+static void guard_try(struct phub__exec *exec)
 {
-    struct phub__exec *exec = arg;
     char error[ERROR_MAX] = "";
+    int rc = guard_open(exec, error, sizeof error);
 
-    if (exec->events == NULL || exec->guard != NULL ||
-        guard_open(exec, error, sizeof error) == 0)
+    if (rc == 0)
         return;
     phub__real_logf(exec->real, PHUB__LOG_ERROR, "%s, retrying in %u ms",
                     error, exec->retry_ms);
     retry_later(exec);
+    if (rc != PHUB_ESPAWN || exec->was_attached)
+        return;
+    exec->was_attached = true;
+    exec->attached(exec->arg, 0);
+}
+
+static void on_retry(void *arg)
+{
+    struct phub__exec *exec = arg;
+
+    if (exec->events != NULL && exec->guard == NULL)
+        guard_try(exec);
 }
 
 /* --- the runner ---------------------------------------------------------- */
@@ -463,10 +478,8 @@ static int exec_attach(struct phub__runner *runner,
     exec->events = events;
     exec->attached = attached;
     exec->arg = arg;
-    rc = guard_open(exec, error, error_max);
-    if (rc != 0)
-        exec->events = NULL;
-    return rc;
+    guard_try(exec);
+    return 0;
 }
 
 /* What runs is left to the guard, until the deadline or the next hub; a guard
