@@ -66,6 +66,18 @@ START_TEST(a_runner_that_is_busy_costs_no_restart)
 }
 END_TEST
 
+START_TEST(one_that_the_runner_refused_can_be_stopped)
+{
+    struct phub__spec spec = sup_spec();
+
+    sup.start_rc = PHUB_EBUSY;
+    ck_assert_int_eq(sup_start(&sup, &spec, 0, NULL), 0);
+    phub__instance_stop(sup.instance, _i, "asked");
+    sup_run(&sup, 1);
+    ck_assert_uint_eq(sup.ended, 1);
+}
+END_TEST
+
 START_TEST(a_kill_that_found_no_room_is_repeated)
 {
     struct phub__spec spec = sup_spec();
@@ -735,6 +747,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, freeze_is_over_when_the_child_says_so);
     tcase_add_loop_test(tc, a_runner_that_is_busy_costs_no_restart, 0, 2);
+    tcase_add_loop_test(tc, one_that_the_runner_refused_can_be_stopped, 0, 2);
     tcase_add_test(tc, a_kill_that_found_no_room_is_repeated);
     tcase_add_test(tc, an_answer_that_was_given_up_is_not_awaited);
     tcase_add_test(tc,

@@ -87,9 +87,10 @@ void phub__instance_stop(struct phub__instance *instance, int hard,
     if (instance->ended)
         return;
     snprintf(instance->why, sizeof instance->why, "%s", why);
-    if (instance->handle == 0) {
-        /* Nothing runs: waiting to start, or a standby not started yet.  A
-         * state command may still be under way; its end is ignored. */
+    if (instance->handle == 0 || instance->spawn_rc != 0) {
+        /* Nothing runs: waiting to start, or a standby not started yet, or
+         * the runner refused it a moment ago.  A state command may still be
+         * under way; its end is ignored. */
         phub__instance_end(instance, PHUB__ENDED_STOPPED, 0, instance->why);
         return;
     }

@@ -249,6 +249,36 @@ static int play_exec_fails(struct sim_play *p, const struct sim_arg *args)
     return sim_play_each_node(p, &args[0], exec_fails, (uintptr_t)&args[1]);
 }
 
+static void not_busy(struct sim_play *p, uint32_t index, uint32_t unused)
+{
+    (void)unused;
+    phub__sim_node_guard_busy(sim_node(p->c, index), 0);
+}
+
+static int guard_busy(struct sim_play *p, uint32_t index, uint64_t arg)
+{
+    phub__sim_node_guard_busy(sim_node(p->c, index), 1);
+    return sim_play_later(p, (const struct sim_arg *)(uintptr_t)arg, not_busy,
+                          index, 0);
+}
+
+static int play_guard_busy(struct sim_play *p, const struct sim_arg *args)
+{
+    return sim_play_each_node(p, &args[0], guard_busy, (uintptr_t)&args[1]);
+}
+
+static int guard_idle(struct sim_play *p, uint32_t index, uint64_t value)
+{
+    (void)value;
+    not_busy(p, index, 0);
+    return 0;
+}
+
+static int play_guard_idle(struct sim_play *p, const struct sim_arg *args)
+{
+    return sim_play_each_node(p, &args[0], guard_idle, 0);
+}
+
 /* --- links ---------------------------------------------------------------- */
 
 /* Each node's group, from 1; 0: in none. */
@@ -488,6 +518,7 @@ static int play_mend(struct sim_play *p, const struct sim_arg *args)
         fast(p, i, 0);
         spare(p, i, 0);
         can_exec(p, i, 0);
+        not_busy(p, i, 0);
         sim_disk_full(p->c, i, 0);
     }
     return play_network_quiet(p, args);
@@ -506,6 +537,8 @@ const struct sim_form sim_forms_faults[] = {
     { "load NODES [cpus NUMBER] [busy NUMBER] [tasks NUMBER] "
       "[memory NUMBER]", SIM_ACTION, play_load },
     { "guard kill NODES", SIM_ACTION, play_guard_kill },
+    { "guard busy NODES [for TIME]", SIM_ACTION, play_guard_busy },
+    { "guard idle NODES", SIM_ACTION, play_guard_idle },
     { "disk full NODES [for TIME]", SIM_ACTION, play_disk_full },
     { "disk usable NODES", SIM_ACTION, play_disk_usable },
     { "exec fails NODES [for TIME]", SIM_ACTION, play_exec_fails },

@@ -50,6 +50,7 @@ static const struct fault faults[SIM_FAULTS] = {
     [SIM_FAULT_JUMP] = { "jump", "a machine's clock says that it slept" },
     [SIM_FAULT_BURST] = { "burst", "nodes leave and join at once" },
     [SIM_FAULT_EXEC] = { "exec", "a machine cannot start programs" },
+    [SIM_FAULT_BUSY] = { "busy", "a guard takes no orders" },
 };
 
 const char *sim_fault_name(enum sim_fault fault)
@@ -435,6 +436,10 @@ static void strike_node(struct sim_case *c, enum sim_fault fault,
         sim_record_node(c, SIM_EFFECT_NONE, node, "exec fails n%u", node);
         phub__sim_node_no_exec(sim_node(c, node), 1);
         return;
+    case SIM_FAULT_BUSY:
+        sim_record_node(c, SIM_EFFECT_NONE, node, "guard busy n%u", node);
+        phub__sim_node_guard_busy(sim_node(c, node), 1);
+        return;
     case SIM_FAULT_CHILD:
     case SIM_FAULT_JOIN:
     case SIM_FAULTS:
@@ -498,6 +503,11 @@ static void mend(struct sim_case *c, int all)
             /* Longer, and a child's limit of restarts is reached. */
             sim_record_node(c, SIM_EFFECT_NONE, i, "exec works n%u", i);
             phub__sim_node_no_exec(sim_node(c, i), 0);
+        }
+        if (phub__sim_node_guard_is_busy(sim_node(c, i))
+            && (all || draw(c, 2))) {
+            sim_record_node(c, SIM_EFFECT_NONE, i, "guard idle n%u", i);
+            phub__sim_node_guard_busy(sim_node(c, i), 0);
         }
         if (all)
             phub__sim_node_kill_after(sim_node(c, i), 0);

@@ -133,6 +133,8 @@ int phub__sim_command(struct phub__runner *base,
         return 0;
     if (argv->count == 0)
         return PHUB_EINVAL;
+    if (process->node->guard_busy)
+        return PHUB_EBUSY;
     command = phub__sim_alloc(1, sizeof(*command) + start->id.size + 1);
     command->process = process;
     (void)snprintf(command->word, sizeof(command->word), "%.*s",

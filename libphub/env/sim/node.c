@@ -333,3 +333,17 @@ int phub__sim_node_cannot_exec(const struct phub__sim_node *node)
 {
     return node->no_exec;
 }
+
+void phub__sim_node_guard_busy(struct phub__sim_node *node, int busy)
+{
+    if (node->guard_busy == busy)
+        return;
+    phub__world_note(node->world, node, busy ? "guard takes no orders"
+                                             : "guard takes orders again");
+    node->guard_busy = busy;
+}
+
+int phub__sim_node_guard_is_busy(const struct phub__sim_node *node)
+{
+    return node->guard_busy;
+}

@@ -137,6 +137,7 @@ struct phub__sim_node {
     struct phub__sim_write *writes, *writes_tail; /* under way, in order */
     int disk_full;
     int no_exec;                        /* nothing can be started */
+    int guard_busy;                     /* it takes no orders */
     int tear;                           /* the crash halves the last append */
     int dark;                           /* without power: answers nothing */
     struct phub__sim_load load;

@@ -38,6 +38,11 @@ static struct phub__sim_runner *hears(const struct phub__sim_child *child)
     return child->node->guard == NULL ? NULL : child->node->guard->runner;
 }
 
+static int is_busy(const struct phub__sim_runner *runner)
+{
+    return !runner->actor && runner->process->node->guard_busy;
+}
+
 static struct phub__sim_child *find(struct phub__sim_runner *runner,
                                     uint64_t handle)
 {
@@ -378,6 +383,8 @@ static int runner_start(struct phub__runner *base,
 
     if (!phub__sim_effect(process))
         return 0;
+    if (is_busy(runner))
+        return PHUB_EBUSY;
     like = phub__sim_alloc(1, sizeof(*like) + start->id.size + 1);
     memcpy(like->id, start->id.data, start->id.size);
     like->id_size = (uint32_t)start->id.size;
@@ -483,6 +490,8 @@ static int runner_kill(struct phub__runner *base, uint64_t handle, int hard)
         return 0;
     if (child == NULL)
         return PHUB_ENOTFOUND;
+    if (is_busy(runner))
+        return PHUB_EBUSY;
     order_send(child, 0, 0, hard, NULL);
     return 0;
 }

@@ -164,6 +164,10 @@ void phub__sim_node_disk_full(struct phub__sim_node *node, int full);
 /* No program can be started from now on; 0 ends that. */
 void phub__sim_node_no_exec(struct phub__sim_node *node, int fails);
 int phub__sim_node_cannot_exec(const struct phub__sim_node *node);
+/* The queue of its guard is full from now on (starts, signals and commands are
+ * PHUB_EBUSY; deadlines are not queued); 0 ends that. */
+void phub__sim_node_guard_busy(struct phub__sim_node *node, int busy);
+int phub__sim_node_guard_is_busy(const struct phub__sim_node *node);
 
 /* What a machine's load is: as set, and a little for each program that runs
  * there for the hub. */
