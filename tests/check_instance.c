@@ -12,9 +12,6 @@
 #include "wire/buf.h"
 #include "wire/memory.h"
 
-#define CAN_ALL                                                               \
-    (PHUB__CAN_FREEZE | PHUB__CAN_STATE | PHUB__CAN_CONSENT | PHUB__CAN_ROLE)
-
 static struct sup sup;
 static struct sup_answer answer;
 
@@ -29,20 +26,11 @@ static void teardown(void)
     sup_fini(&sup);
 }
 
-static void running(int32_t can)
-{
-    struct phub__spec spec = sup_spec();
-
-    ck_assert_int_eq(sup_start(&sup, &spec, 0, NULL), 0);
-    sup_up(&sup, can);
-    ck_assert_int_eq(sup_phase(&sup), PHUB__PHASE_RUNNING);
-}
-
 static void standby(struct phub__spec *spec)
 {
     ck_assert_int_eq(sup_start(&sup, spec, SUP_STANDBY, NULL), 0);
     sup_started(&sup);
-    sup_hello(&sup, CAN_ALL);
+    sup_hello(&sup, SUP_CAN_ALL);
     ck_assert_int_eq(sup_phase(&sup), PHUB__PHASE_STANDBY);
 }
 
@@ -107,28 +95,11 @@ END_TEST
 
 /* --- freeze, state, thaw -------------------------------------------------- */
 
-START_TEST(freeze_is_over_when_the_child_says_so)
-{
-    running(CAN_ALL);
-    phub__instance_freeze(sup.instance, 1000, sup_answered, &answer);
-    ck_assert_int_eq(sup.verb, PHUB__VERB_FREEZE);
-    ck_assert_uint_eq(answer.count, 0);
-    ck_assert_int_eq(sup_phase(&sup), PHUB__PHASE_RUNNING);
-    sup_done(&sup, sup.ref, 0, NULL);
-    ck_assert_uint_eq(answer.count, 1);
-    ck_assert_int_eq(answer.rc, 0);
-    ck_assert_int_eq(sup_phase(&sup), PHUB__PHASE_FROZEN);
-    phub__instance_thaw(sup.instance);
-    ck_assert_int_eq(sup.verb, PHUB__VERB_THAW);
-    ck_assert_int_eq(sup_phase(&sup), PHUB__PHASE_RUNNING);
-}
-END_TEST
-
 START_TEST(an_answer_that_was_given_up_is_not_awaited)
 {
     uint64_t ref;
 
-    running(CAN_ALL);
+    sup_running(&sup, SUP_CAN_ALL);
     phub__instance_freeze(sup.instance, 1000, sup_answered, &answer);
     ref = sup.ref;
     sup_run(&sup, 999);
@@ -139,24 +110,11 @@ START_TEST(an_answer_that_was_given_up_is_not_awaited)
 }
 END_TEST
 
-START_TEST(a_thaw_that_comes_before_the_freeze_is_answered_follows_it)
-{
-    running(CAN_ALL);
-    phub__instance_freeze(sup.instance, 1000, sup_answered, &answer);
-    phub__instance_thaw(sup.instance);
-    ck_assert_int_eq(sup.verb, PHUB__VERB_FREEZE);
-    sup_done(&sup, sup.ref, 0, NULL);
-    ck_assert_uint_eq(answer.count, 1);
-    ck_assert_int_eq(sup.verb, PHUB__VERB_THAW);
-    ck_assert_int_eq(sup_phase(&sup), PHUB__PHASE_RUNNING);
-}
-END_TEST
-
 START_TEST(a_late_or_second_answer_changes_nothing)
 {
     uint64_t ref;
 
-    running(CAN_ALL);
+    sup_running(&sup, SUP_CAN_ALL);
     phub__instance_freeze(sup.instance, 1000, sup_answered, &answer);
     ref = sup.ref;
     sup_run(&sup, 1000);
@@ -181,7 +139,7 @@ END_TEST
 
 START_TEST(an_answer_to_nothing_is_ignored)
 {
-    running(CAN_ALL);
+    sup_running(&sup, SUP_CAN_ALL);
     sup_done(&sup, 0, 0, "x");
     sup_done(&sup, 99999, PHUB_EFAILED, NULL);
     ck_assert_int_eq(sup_phase(&sup), PHUB__PHASE_RUNNING);
@@ -190,7 +148,7 @@ END_TEST
 
 START_TEST(the_state_is_what_the_child_gives)
 {
-    running(CAN_ALL);
+    sup_running(&sup, SUP_CAN_ALL);
     phub__instance_take_state(sup.instance, 1000, sup_answered, &answer);
     ck_assert_int_eq(sup.verb, PHUB__VERB_TAKE_STATE);
     sup_done(&sup, sup.ref, 0, "forty");
@@ -201,7 +159,7 @@ END_TEST
 
 START_TEST(one_that_cannot_says_so_from_the_loop)
 {
-    running(0);
+    sup_running(&sup, 0);
     phub__instance_freeze(sup.instance, 1000, sup_answered, &answer);
     ck_assert_uint_eq(answer.count, 0);
     sup_run(&sup, 0);
@@ -215,39 +173,9 @@ START_TEST(one_that_cannot_says_so_from_the_loop)
 }
 END_TEST
 
-START_TEST(only_a_running_instance_freezes)
-{
-    struct phub__spec spec = sup_spec();
-
-    ck_assert_int_eq(sup_start(&sup, &spec, 0, NULL), 0);
-    phub__instance_freeze(sup.instance, 1000, sup_answered, &answer);
-    sup_run(&sup, 0);
-    ck_assert_int_eq(answer.rc, PHUB_EFAILED);
-    ck_assert_str_eq(answer.text, "it is not running");
-}
-END_TEST
-
-START_TEST(a_freeze_that_a_stop_overtakes_does_not_undo_it)
-{
-    running(CAN_ALL);
-    phub__instance_freeze(sup.instance, 1000, sup_answered, &answer);
-    sup_done(&sup, sup.ref + 5, 0, NULL);
-    {
-        uint64_t ref = sup.ref;
-
-        phub__instance_stop(sup.instance, 0, "asked");
-        sup_done(&sup, ref, 0, NULL);
-    }
-    ck_assert_int_eq(answer.rc, 0);
-    ck_assert_int_eq(sup_phase(&sup), PHUB__PHASE_STOPPING);
-    sup_exit(&sup, 0);
-    ck_assert_int_eq(sup.why, PHUB__ENDED_STOPPED);
-}
-END_TEST
-
 START_TEST(the_childs_end_answers_what_it_was_asked)
 {
-    running(CAN_ALL);
+    sup_running(&sup, SUP_CAN_ALL);
     phub__instance_take_state(sup.instance, 1000, sup_answered, &answer);
     sup_exit(&sup, -11);
     ck_assert_uint_eq(answer.count, 1);
@@ -260,7 +188,7 @@ END_TEST
 
 START_TEST(a_frozen_one_that_dies_is_not_restarted_behind_its_owners_back)
 {
-    running(CAN_ALL);
+    sup_running(&sup, SUP_CAN_ALL);
     phub__instance_freeze(sup.instance, 1000, sup_answered, &answer);
     sup_done(&sup, sup.ref, 0, NULL);
     sup_exit(&sup, 1);
@@ -272,7 +200,7 @@ END_TEST
 
 START_TEST(a_full_runner_answers_every_verb)
 {
-    running(CAN_ALL);
+    sup_running(&sup, SUP_CAN_ALL);
     sup.send_rc = PHUB_EBUSY;
     phub__instance_freeze(sup.instance, 1000, sup_answered, &answer);
     ck_assert_uint_eq(answer.count, 0);
@@ -288,7 +216,7 @@ START_TEST(unanswered_verbs_are_limited)
 {
     uint32_t i;
 
-    running(CAN_ALL);
+    sup_running(&sup, SUP_CAN_ALL);
     for (i = 0; i < PHUB__INSTANCE_CALLS_MAX; i++)
         phub__instance_message(sup.instance, NULL, 1000, sup_answered,
                                &answer);
@@ -307,7 +235,7 @@ START_TEST(without_memory_a_verb_is_still_answered)
 {
     uint64_t nth;
 
-    running(CAN_ALL);
+    sup_running(&sup, SUP_CAN_ALL);
     for (nth = 1; nth < 10; nth++) {
         memset(&answer, 0, sizeof answer);
         phub__memory_fail(nth);
@@ -323,7 +251,7 @@ END_TEST
 
 START_TEST(one_that_agrees_by_itself_is_told_of)
 {
-    running(PHUB__CAN_CONSENT);
+    sup_running(&sup, PHUB__CAN_CONSENT);
     ck_assert_uint_eq(sup.agreed, 0);
     sup_agree(&sup);
     ck_assert_uint_eq(sup.agreed, 1);
@@ -332,7 +260,7 @@ END_TEST
 
 START_TEST(who_was_not_asked_consents)
 {
-    running(0);
+    sup_running(&sup, 0);
     phub__instance_consent(sup.instance, 1000, sup_answered, &answer);
     sup_run(&sup, 0);
     ck_assert_int_eq(answer.rc, 0);
@@ -548,7 +476,7 @@ START_TEST(a_standby_that_takes_over_once_restarts_like_any)
     ck_assert_uint_eq(sup.starts, 2);
     ck_assert(!sup.standby);
     ck_assert(!sup.state_expected);
-    sup_up(&sup, CAN_ALL);
+    sup_up(&sup, SUP_CAN_ALL);
     ck_assert_int_eq(sup_phase(&sup), PHUB__PHASE_RUNNING);
 }
 END_TEST
@@ -602,14 +530,14 @@ START_TEST(a_standby_that_is_slow_to_speak_still_gets_its_commit)
     sup_started(&sup);
     ck_assert_int_eq(sup_phase(&sup), PHUB__PHASE_STANDBY);
     phub__instance_commit(sup.instance, NULL, sup_answered, &answer);
-    sup_hello(&sup, CAN_ALL);
+    sup_hello(&sup, SUP_CAN_ALL);
     ck_assert_int_eq(sup.verb, PHUB__VERB_COMMIT);
 }
 END_TEST
 
 START_TEST(only_a_standby_can_be_committed)
 {
-    running(CAN_ALL);
+    sup_running(&sup, SUP_CAN_ALL);
     phub__instance_commit(sup.instance, NULL, sup_answered, &answer);
     sup_run(&sup, 0);
     ck_assert_int_eq(answer.rc, PHUB_EFAILED);
@@ -648,7 +576,7 @@ START_TEST(what_a_child_publishes_replaces_and_empty_removes)
     const struct phub__pair *pairs;
     uint32_t count;
 
-    running(CAN_ALL);
+    sup_running(&sup, SUP_CAN_ALL);
     sup_publish(&sup, "port", "80");
     sup_publish(&sup, "proto", "http");
     sup_publish(&sup, "port", "8080");
@@ -670,7 +598,7 @@ START_TEST(what_it_publishes_is_limited)
     char key[80], value[1100];
     uint32_t i, count, changed;
 
-    running(CAN_ALL);
+    sup_running(&sup, SUP_CAN_ALL);
     for (i = 0; i < PHUB__INSTANCE_METADATA_MAX + 5; i++) {
         snprintf(key, sizeof key, "k%u", i);
         sup_publish(&sup, key, "v");
@@ -696,7 +624,7 @@ START_TEST(saying_the_same_again_and_again_changes_nothing)
 {
     uint32_t i, changed;
 
-    running(CAN_ALL);
+    sup_running(&sup, SUP_CAN_ALL);
     sup_publish(&sup, "port", "80");
     changed = sup.changed;
     for (i = 0; i < 1000; i++)
@@ -709,7 +637,7 @@ START_TEST(what_a_dead_process_published_is_gone)
 {
     uint32_t count;
 
-    running(CAN_ALL);
+    sup_running(&sup, SUP_CAN_ALL);
     sup_publish(&sup, "port", "80");
     sup_exit(&sup, 1);
     (void)phub__instance_metadata(sup.instance, &count);
@@ -745,19 +673,14 @@ int main(void)
     int failed;
 
     tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_test(tc, freeze_is_over_when_the_child_says_so);
     tcase_add_loop_test(tc, a_runner_that_is_busy_costs_no_restart, 0, 2);
     tcase_add_loop_test(tc, one_that_the_runner_refused_can_be_stopped, 0, 2);
     tcase_add_test(tc, a_kill_that_found_no_room_is_repeated);
     tcase_add_test(tc, an_answer_that_was_given_up_is_not_awaited);
-    tcase_add_test(tc,
-        a_thaw_that_comes_before_the_freeze_is_answered_follows_it);
     tcase_add_test(tc, a_late_or_second_answer_changes_nothing);
     tcase_add_test(tc, an_answer_to_nothing_is_ignored);
     tcase_add_test(tc, the_state_is_what_the_child_gives);
     tcase_add_test(tc, one_that_cannot_says_so_from_the_loop);
-    tcase_add_test(tc, only_a_running_instance_freezes);
-    tcase_add_test(tc, a_freeze_that_a_stop_overtakes_does_not_undo_it);
     tcase_add_test(tc, the_childs_end_answers_what_it_was_asked);
     tcase_add_test(tc,
         a_frozen_one_that_dies_is_not_restarted_behind_its_owners_back);

@@ -319,6 +319,7 @@ static const struct phub__supervisor_events events = {
 void sup_init(struct sup *sup, const struct phub__runner_adopted *child)
 {
     static const char *const runners[] = { "exec", "actor" };
+    static uint64_t refs;
     char error[128];
 
     memset(sup, 0, sizeof *sup);
@@ -342,8 +343,9 @@ void sup_init(struct sup *sup, const struct phub__runner_adopted *child)
     sup->runner.kill = runner_kill;
     sup->runner.command = runner_command;
     sup->runner.deadline = runner_deadline;
-    ck_assert_int_eq(phub__supervisor_new(&sup->env, 1, "a", &events, sup,
-                                          &sup->supervisor), 0);
+    refs += UINT64_C(1) << 40; /* each daemon has its own */
+    ck_assert_int_eq(phub__supervisor_new(&sup->env, 1, "a", refs, &events,
+                                          sup, &sup->supervisor), 0);
     ck_assert_int_eq(phub__supervisor_attach(sup->supervisor, runners, 2,
                                              error, sizeof error), 0);
     sup_run(sup, 0);
@@ -479,6 +481,15 @@ void sup_up(struct sup *sup, int32_t can)
     sup_started(sup);
     sup_hello(sup, can);
     sup_ready(sup);
+}
+
+void sup_running(struct sup *sup, int32_t can)
+{
+    struct phub__spec spec = sup_spec();
+
+    ck_assert_int_eq(sup_start(sup, &spec, 0, NULL), 0);
+    sup_up(sup, can);
+    ck_assert_int_eq(sup_phase(sup), PHUB__PHASE_RUNNING);
 }
 
 enum phub__phase sup_phase(const struct sup *sup)

@@ -77,6 +77,10 @@ void sup_command_done(struct sup *sup, int rc, const char *text,
                       const char *out);
 /* Started, HELLO with can, READY. */
 void sup_up(struct sup *sup, int32_t can);
+#define SUP_CAN_ALL                                                           \
+    (PHUB__CAN_FREEZE | PHUB__CAN_STATE | PHUB__CAN_CONSENT | PHUB__CAN_ROLE)
+/* One of sup_spec() is started, and comes up. */
+void sup_running(struct sup *sup, int32_t can);
 enum phub__phase sup_phase(const struct sup *sup);
 
 /* One answer of a verb. */

@@ -18,6 +18,7 @@
 #include "wire/memory.h"
 
 #define NS_PER_MS 1000000ull
+#define THAW_AGAIN_MS 100u
 
 static void call_free(struct phub__instance_call *call, struct phub_env *env)
 {
@@ -339,7 +340,7 @@ static void freeze_done(void *arg, int rc, const char *text,
     struct froze froze = *(struct froze *)arg;
 
     phub__free(arg);
-    froze.instance->freezing = 0;
+    froze.instance->freezing--;
     if (froze.instance->thaw_owed)
         phub__instance_thaw(froze.instance);
     else if (rc == 0 && froze.instance->phase == PHUB__PHASE_RUNNING)
@@ -362,6 +363,7 @@ void phub__instance_freeze(struct phub__instance *instance,
                            uint32_t timeout_ms, phub__verb_done *done,
                            void *arg)
 {
+    struct phub_env *env = instance->supervisor->env;
     struct froze *froze;
 
     if (instance->phase != PHUB__PHASE_RUNNING) {
@@ -380,14 +382,40 @@ void phub__instance_freeze(struct phub__instance *instance,
     }
     *froze = (struct froze){ instance, done, arg };
     timeout_ms = within(instance, timeout_ms);
-    instance->freezing = 1;
+    instance->freezing++;
     instance->thaw_owed = 0;
+    env->timer_stop(env, instance->thaw_timer);
     if (instance->capabilities & PHUB__CAN_FREEZE)
         phub__instance_call(instance, PHUB__VERB_FREEZE, NULL, timeout_ms,
                             freeze_done, froze);
     else
         phub__instance_command(instance, &instance->spec.cmd_freeze, NULL,
                                timeout_ms, freeze_done, froze);
+}
+
+void phub__instance_thaw_fired(void *arg)
+{
+    phub__instance_thaw(arg);
+}
+
+/* A verb that was sent is read some day; what could not be sent, and a command
+ * that failed, would leave the child frozen, and nobody would know. */
+static void thaw_done(void *arg, int rc, const char *text,
+                      struct phub_buf *body)
+{
+    struct phub__instance *instance = arg;
+    struct phub_env *env = instance->supervisor->env;
+    int sent = (instance->capabilities & PHUB__CAN_FREEZE) != 0 &&
+               rc != PHUB_EBUSY && rc != PHUB_ENOMEM && rc != PHUB_ESYS;
+
+    (void)text;
+    (void)body;
+    if (rc == 0 || sent || instance->ended || instance->freezing != 0 ||
+        instance->phase == PHUB__PHASE_FROZEN)
+        return; /* or it is to be frozen again */
+    if (instance->phase == PHUB__PHASE_RUNNING)
+        env->timer_start(env, instance->thaw_timer,
+                         env->now_ns(env) + THAW_AGAIN_MS * NS_PER_MS);
 }
 
 /* Also after a freeze whose answer never came: the child may have frozen. */
@@ -398,17 +426,17 @@ void phub__instance_thaw(struct phub__instance *instance)
         instance->phase == PHUB__PHASE_STOPPING)
         return;
     /* In order: the freeze that is under way would else come after it. */
-    instance->thaw_owed = instance->freezing;
-    if (instance->freezing)
+    instance->thaw_owed = instance->freezing != 0;
+    if (instance->freezing != 0)
         return;
     if (instance->capabilities & PHUB__CAN_FREEZE)
         phub__instance_call(instance, PHUB__VERB_THAW, NULL,
-                            (uint32_t)instance->spec.state_timeout_ms, NULL,
-                            NULL);
+                            (uint32_t)instance->spec.state_timeout_ms,
+                            thaw_done, instance);
     else if (instance->spec.cmd_thaw.count != 0)
         phub__instance_command(instance, &instance->spec.cmd_thaw, NULL,
                                (uint32_t)instance->spec.state_timeout_ms,
-                               NULL, NULL);
+                               thaw_done, instance);
     if (instance->phase == PHUB__PHASE_FROZEN)
         phub__instance_set_phase(instance, PHUB__PHASE_RUNNING);
 }

@@ -16,7 +16,7 @@
 #define BUCKETS_MIN 64u
 
 int phub__supervisor_new(struct phub_env *env, uint64_t node,
-                         const char *node_name,
+                         const char *node_name, uint64_t refs,
                          const struct phub__supervisor_events *events,
                          void *arg, struct phub__supervisor **supervisor)
 {
@@ -32,6 +32,7 @@ int phub__supervisor_new(struct phub_env *env, uint64_t node,
     s->buckets_count = BUCKETS_MIN;
     s->env = env;
     s->node = node;
+    s->last_ref = refs;
     s->events = events;
     s->arg = arg;
     snprintf(s->node_name, sizeof s->node_name, "%s", node_name);
@@ -224,11 +225,13 @@ struct phub__instance *phub__instance_new(struct phub__supervisor *s,
     i->timer = s->env->timer_new(s->env, phub__instance_timer_fired, i);
     i->health_timer =
         s->env->timer_new(s->env, phub__instance_health_fired, i);
+    i->thaw_timer = s->env->timer_new(s->env, phub__instance_thaw_fired, i);
     i->next = s->instances;
     if (i->next != NULL)
         i->next->prev = i;
     s->instances = i;
-    if (i->timer == NULL || i->health_timer == NULL) {
+    if (i->timer == NULL || i->health_timer == NULL ||
+        i->thaw_timer == NULL) {
         i->ended = 1;
         phub__instance_free(&i);
     }
@@ -250,6 +253,8 @@ void phub__instance_free(struct phub__instance **instance)
         s->env->timer_free(s->env, &i->timer);
     if (i->health_timer != NULL)
         s->env->timer_free(s->env, &i->health_timer);
+    if (i->thaw_timer != NULL)
+        s->env->timer_free(s->env, &i->thaw_timer);
     if (i->prev != NULL)
         i->prev->next = i->next;
     else

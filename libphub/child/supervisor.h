@@ -99,8 +99,10 @@ struct phub__instance_start {
     void *owner;
 };
 
+/* What it asks children has refs above refs: other ones than what an earlier
+ * daemon asked those that are adopted. */
 int phub__supervisor_new(struct phub_env *env, uint64_t node,
-                         const char *node_name,
+                         const char *node_name, uint64_t refs,
                          const struct phub__supervisor_events *events,
                          void *arg, struct phub__supervisor **supervisor);
 /* End everything at once; no events follow. */

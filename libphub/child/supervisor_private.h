@@ -41,6 +41,7 @@ struct phub__instance {
     struct phub_buf *state;               /* to be put, until it runs */
     struct phub__timer *timer;
     struct phub__timer *health_timer;
+    struct phub__timer *thaw_timer;       /* THAW could not be sent */
     struct phub__instance_call *calls;
     uint32_t calls_count;
     uint32_t capabilities;
@@ -53,7 +54,8 @@ struct phub__instance {
     int refuse_rc;
     int capabilities_known, started, ready, loaded, healthy;
     int standby, first, ever_ran, committing, ended;
-    int freezing, thaw_owed;              /* FREEZE is not answered yet */
+    uint32_t freezing;                    /* FREEZE that are not answered */
+    int thaw_owed;                        /* when they are */
     int kill_owed;                        /* 2 hard: it was not made yet */
     int adopted;                          /* and not settled yet */
     int awaits;                           /* adopted: began without its state */
@@ -106,6 +108,7 @@ void phub__supervisor_index(struct phub__supervisor *supervisor,
                             struct phub__instance *instance);
 void phub__instance_timer_fired(void *arg);
 void phub__instance_health_fired(void *arg);
+void phub__instance_thaw_fired(void *arg);
 void phub__instance_begin(struct phub__instance *instance);
 void phub__instance_end(struct phub__instance *instance,
                         enum phub__ended why, int rc, const char *text);

@@ -84,6 +84,7 @@ int phub__confirm_new(struct phub__hub *hub)
         phub__free(confirm);
         return PHUB_ENOMEM;
     }
+    confirm->last = phub__hub_numbers(hub);
     hub->confirm = confirm;
     return 0;
 }
@@ -267,9 +268,6 @@ static void begin(void *arg)
     confirm->scheduled = 0;
     if (confirm->open != 0 || (confirm->next == NULL && !renew))
         return;
-    /* No answer to an earlier start of this node is one to this. */
-    if (confirm->last == 0)
-        confirm->last = hub->boot << 32;
     confirm->open = ++confirm->last;
     pass(&confirm->next, &confirm->now);
     confirm->renew = 0;

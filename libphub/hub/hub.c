@@ -613,6 +613,7 @@ static int parts_new(struct phub__hub *hub)
         rc = phub__watches_new(hub);
     if (rc == 0)
         rc = phub__supervisor_new(env, hub->node, hub->name,
+                                  phub__hub_numbers(hub),
                                   &phub__local_events, hub,
                                   &hub->supervisor);
     return rc;

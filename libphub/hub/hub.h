@@ -352,6 +352,14 @@ void phub__peer_cluster_send(void *arg, const struct phub__cluster_to *to,
 /* Does control to node wait behind a full window? */
 int phub__peer_congested(struct phub__hub *hub, uint64_t node);
 
+/* What this start of the node numbers is above this: an answer to what an
+ * earlier one asked, of nodes or of its children, is none to this one, unless
+ * that one asked 16 million times.  (The numbers travel: small ones are short.) */
+static inline uint64_t phub__hub_numbers(const struct phub__hub *hub)
+{
+    return hub->boot << 24;
+}
+
 /* --- operations (op.c) ---------------------------------------------------- */
 
 /* Where an answer goes. */

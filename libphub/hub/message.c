@@ -67,6 +67,7 @@ int phub__mail_new(struct phub__hub *hub)
     hub->mailroom = phub__calloc(1, sizeof *hub->mailroom);
     if (hub->mailroom == NULL)
         return PHUB_ENOMEM;
+    hub->mailroom->last_reference = phub__hub_numbers(hub);
     hub->mailroom->busy_timer =
         hub->env->timer_new(hub->env, busy_fired, hub);
     return hub->mailroom->busy_timer != NULL ? 0 : PHUB_ENOMEM;

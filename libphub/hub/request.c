@@ -53,6 +53,7 @@ int phub__requests_new(struct phub__hub *hub, struct phub__requests **requests)
     if (*requests == NULL)
         return PHUB_ENOMEM;
     (*requests)->hub = hub;
+    (*requests)->last_transaction = phub__hub_numbers(hub);
     return 0;
 }
 

@@ -733,6 +733,7 @@ int phub__watches_new(struct phub__hub *hub)
     hub->watches = phub__calloc(1, sizeof *hub->watches);
     if (hub->watches == NULL)
         return PHUB_ENOMEM;
+    hub->watches->numbers = phub__hub_numbers(hub);
     hub->watches->timer = hub->env->timer_new(hub->env, renew, hub);
     return hub->watches->timer != NULL ? 0 : PHUB_ENOMEM;
 }
