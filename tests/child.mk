@@ -5,6 +5,9 @@ check_PROGRAMS += tests/check_cbor tests/check_guard
 TESTS          += tests/check_cbor tests/check_guard
 noinst_HEADERS += tests/guard_fixture.h
 EXTRA_tests_check_guard_DEPENDENCIES = tools/phub-guard$(EXEEXT)
+check_PROGRAMS += tests/check_room
+TESTS          += tests/check_room
+EXTRA_tests_check_room_DEPENDENCIES = tools/phub-guard$(EXEEXT)
 
 check_PROGRAMS += tests/check_childmsg tests/check_child
 TESTS          += tests/check_childmsg tests/check_child

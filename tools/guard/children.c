@@ -253,6 +253,22 @@ remember(struct slot *slot, const struct phub__guard_message *m)
     return 0;
 }
 
+/* A slot for a start; 0: it is answered, if it can be.  One that failed has its
+ * slot until the daemon was told. */
+static uint32_t
+slot_for(struct guard *guard, uint64_t handle)
+{
+    uint32_t number = table_new(&guard->table, handle);
+
+    if (number != 0)
+        return number;
+    daemon_tell(guard);
+    number = table_new(&guard->table, handle);
+    if (number == 0)
+        daemon_refuse(guard, handle, EMFILE, "the guard's table is full");
+    return number;
+}
+
 /* Take SPAWN with its descriptors (fds are taken).  A handle in use is a
  * mistake that cannot be answered: counted, no more. */
 void
@@ -265,9 +281,10 @@ child_spawn(struct guard *guard, const struct phub__guard_message *m,
     uint32_t number;
 
     number = table_by_handle(table, m->handle) != 0
-           || count != (stdio ? 3u : 0u) ? 0 : table_new(table, m->handle);
-    if (number == 0) {
-        guard->rejected++;
+           || count != (stdio ? 3u : 0u) ? UINT32_MAX
+           : slot_for(guard, m->handle);
+    if (number == 0 || number == UINT32_MAX) {
+        guard->rejected += number != 0;
         for (size_t i = 0; i < count; i++)
             close_fd(&fds[i]);
         return;
@@ -418,6 +435,11 @@ child_signal(struct guard *guard, uint64_t handle, int signal)
     uint32_t number = table_by_handle(&guard->table, handle);
     struct slot *slot = &guard->table.slots[number];
 
+    if (number == 0 && signal == SIGKILL) {
+        /* Who wants its end waits for that: there is nothing to end. */
+        daemon_refuse(guard, handle, ESRCH, "it is not known here");
+        return;
+    }
     if (number == 0 || signal < 1 || signal >= NSIG) {
         guard->rejected++;
         return;

@@ -101,6 +101,23 @@ daemon_fatal(int fd, int sys_errno, const char *text)
     (void)send_message(fd, &m, NULL, 0);
 }
 
+/* Answer a start that has no slot, or the end of what is not known.  What the
+ * daemon does not take now is lost to it, and counted. */
+void
+daemon_refuse(struct guard *guard, uint64_t handle, int sys_errno,
+              const char *text)
+{
+    struct phub__guard_message m = {
+        .verb = PHUB__GUARD_SPAWN_FAILED,
+        .handle = handle,
+        .sys_errno = (uint32_t)sys_errno,
+        .text = bytes_of(text, strlen(text)),
+    };
+
+    if (guard->daemon < 0 || send_message(guard->daemon, &m, NULL, 0) != 0)
+        guard->rejected++;
+}
+
 static int
 tell_welcome(const struct guard *guard)
 {

@@ -220,5 +220,7 @@ void daemon_accept(struct guard *guard);
 void daemon_event(struct guard *guard, uint32_t events, bool candidate);
 void daemon_tell(struct guard *guard);
 void daemon_fatal(int fd, int sys_errno, const char *text);
+void daemon_refuse(struct guard *guard, uint64_t handle, int sys_errno,
+                   const char *text);
 
 #endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* check_room: what finds no room in the guard is told so. */
+#include "config.h"
+
+#include <sys/resource.h>
+
+#include "guard_fixture.h"
+
+#define ROOM 8u
+#define ALL 16u
+
+static void
+answered(struct fixture *f, uint64_t handle, size_t number)
+{
+    const struct seen *s = seen_of(f, handle);
+    struct pollfd at = { .fd = phub__guard_fd(f->guard), .events = POLLIN };
+
+    while (!s->started && !s->failed) {
+        ck_assert_msg(poll(&at, 1, 10000) == 1,
+                      "start %zu of %u is never answered", number, ALL);
+        fixture_turn(f);
+    }
+}
+
+/* They come at once, and there are descriptors for half of them. */
+START_TEST(each_start_that_finds_no_room_is_answered)
+{
+    struct rlimit limit = { 64 + 2 * ROOM, 64 + 2 * ROOM };
+    uint64_t handles[ALL];
+    struct fixture f;
+    size_t i, failed = 0;
+
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    fixture_attach(&f);
+    phub__guard_deadline(f.guard, boot_now() + 60 * SECONDS);
+    kill(phub__guard_pid(f.guard), SIGSTOP);
+    for (i = 0; i < ALL; i++)
+        handles[i] = fixture_spawn(&f, "sh", "sleep 1000");
+    kill(phub__guard_pid(f.guard), SIGCONT);
+    for (i = 0; i < ALL; i++) {
+        answered(&f, handles[i], i);
+        failed += seen_of(&f, handles[i])->failed;
+    }
+    ck_assert_uint_gt(failed, 0);
+    ck_assert_uint_lt(failed, ALL);
+    fixture_end(&f);
+}
+END_TEST
+
+/* Who asks for it waits for the end of that child. */
+START_TEST(a_kill_of_what_is_not_there_is_answered)
+{
+    struct fixture f;
+    uint64_t handle;
+
+    fixture_attach(&f);
+    phub__guard_deadline(f.guard, boot_now() + 60 * SECONDS);
+    handle = fixture_spawn(&f, "sh", "exit 0");
+    fixture_wait(&f, seen_of(&f, handle)->exited);
+    seen_of(&f, handle)->failed = false;
+    ck_assert_int_eq(phub__guard_signal(f.guard, handle, SIGKILL), 0);
+    fixture_wait(&f, seen_of(&f, handle)->failed);
+    fixture_end(&f);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("room");
+    TCase *tc = tcase_create("room");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(tc, make_state_dir, remove_state_dir);
+    tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, each_start_that_finds_no_room_is_answered);
+    tcase_add_test(tc, a_kill_of_what_is_not_there_is_answered);
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
