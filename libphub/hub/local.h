@@ -52,6 +52,7 @@ struct phub__local {
     struct phub_epoch unfenced;        /* home epoch of which the target of a
                                         * move that ended may have a state */
     struct phub__mail *mail_first, *mail_last;  /* wait for it to run */
+    uint32_t mail_count;
     int mail_busy;                     /* tried again in a moment */
     uint64_t mail_origin;              /* its queue comes first; 0 = no more */
     uint64_t mail_origin_boot;

@@ -304,6 +304,7 @@ static struct phub__mail *take_behind(struct phub__local *local,
     if (mail->next == NULL)
         local->mail_last = before;
     local->hub->mailroom->waiting--;
+    local->mail_count--;
     return mail;
 }
 
@@ -432,7 +433,8 @@ static void queue(struct phub__local *local, const struct phub__mail *mail)
     struct phub__hub *hub = local->hub;
     struct phub__mail *copy, *before = local->mail_last, *earlier;
 
-    copy = hub->mailroom->waiting < PHUB__MAIL_WAITING_MAX
+    copy = hub->mailroom->waiting < PHUB__MAIL_WAITING_MAX &&
+                   local->mail_count < PHUB__MAIL_OF_CHILD_MAX
                ? phub__calloc(1, sizeof *copy) : NULL;
     if (copy == NULL) {
         drop(hub, phub__local_id(local), mail, PHUB_EBUSY);
@@ -450,6 +452,7 @@ static void queue(struct phub__local *local, const struct phub__mail *mail)
     if (copy->next == NULL)
         local->mail_last = copy;
     hub->mailroom->waiting++;
+    local->mail_count++;
 }
 
 /* The origin has forwarded all; and this is what the child was given there.

@@ -11,6 +11,7 @@
 #include "hub/local.h"
 
 #define PHUB__MAIL_WAITING_MAX 65536u  /* messages waiting here, all children */
+#define PHUB__MAIL_OF_CHILD_MAX 16384u /* one that does not run leaves room */
 
 typedef void phub__mail_reply(void *arg, int rc, const char *text,
                               struct phub_buf *data);
