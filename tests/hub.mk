@@ -197,6 +197,14 @@ check_LTLIBRARIES += tests/partition-hoarder.la
 tests_partition_hoarder_la_SOURCES = tests/partition-hoarder.c
 tests_partition_hoarder_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version \
 	-rpath /nonexistent -export-symbols-regex '^phub_plugin_abi'
+check_PROGRAMS += tests/check_alone tests/check_disk tests/check_memory
+TESTS          += tests/check_alone tests/check_disk tests/check_memory
+tests_check_alone_SOURCES  = tests/check_alone.c $(hub_fixture)
+tests_check_alone_LDADD    = $(hub_ldadd)
+tests_check_disk_SOURCES   = tests/check_disk.c $(hub_fixture)
+tests_check_disk_LDADD     = $(hub_ldadd)
+tests_check_memory_SOURCES = tests/check_memory.c $(hub_fixture)
+tests_check_memory_LDADD   = $(hub_ldadd)
 check_PROGRAMS += tests/check_confirm
 TESTS          += tests/check_confirm
 tests_check_confirm_SOURCES = tests/check_confirm.c $(hub_fixture)

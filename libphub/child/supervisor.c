@@ -695,8 +695,11 @@ static void on_adopted(void *arg, const struct phub__runner_adopted *child)
 
     instance = phub__instance_new(supervisor, child->id, child->incarnation,
                                   child->epoch);
-    if (instance == NULL)
+    if (instance == NULL) { /* nobody would know of it, and it would act */
+        (void)supervisor->attaching->kill(supervisor->attaching,
+                                          child->handle, 1);
         return;
+    }
     instance->runner = supervisor->attaching;
     instance->handle = child->handle;
     if (child->handle > supervisor->last_handle)

@@ -34,6 +34,45 @@ static struct phub_ctx *ctx_of(const struct phub__host *host, uint32_t who)
     return NULL;
 }
 
+/* Who waits for an answer has no limit of time for it: there is one, also when
+ * there is no memory. */
+static void told_free(struct phub__host *host, struct phub__told *told)
+{
+    phub__buf_unref(&told->buf);
+    if (host->spare_count == PHUB__TOLD_SPARE) {
+        phub__free(told);
+        return;
+    }
+    told->next = host->spare;
+    host->spare = told;
+    host->spare_count++;
+}
+
+int phub__host_spare(struct phub__host *host)
+{
+    while (host->spare_count < PHUB__TOLD_SPARE) {
+        struct phub__told *told = phub__calloc(1, sizeof *told);
+
+        if (told == NULL)
+            return PHUB_ENOMEM;
+        told_free(host, told);
+    }
+    return 0;
+}
+
+static struct phub__told *told_new(struct phub__host *host)
+{
+    struct phub__told *told = phub__calloc(1, sizeof *told);
+
+    if (told != NULL || host->spare == NULL)
+        return told;
+    told = host->spare;
+    host->spare = told->next;
+    host->spare_count--;
+    *told = (struct phub__told){ .next = NULL };
+    return told;
+}
+
 static void flush(void *arg)
 {
     struct phub__hub *hub = arg;
@@ -56,9 +95,22 @@ static void flush(void *arg)
         if (ctx != NULL)
             phub__call_completed(ctx->strategy, told->token, told->rc,
                                  &result);
-        phub__buf_unref(&told->buf);
-        phub__free(told);
+        told_free(host, told);
     }
+}
+
+static void schedule(struct phub__hub *hub)
+{
+    struct phub__host *host = hub->host;
+
+    if (host->first != NULL && !host->scheduled &&
+        hub->env->defer(hub->env, flush, hub) == 0)
+        host->scheduled = 1;
+}
+
+void phub__host_round(struct phub__hub *hub)
+{
+    schedule(hub);
 }
 
 void phub__host_complete(struct phub__hub *hub, uint32_t who,
@@ -95,7 +147,7 @@ int phub__host_tell(struct phub__hub *hub, uint32_t who,
                     struct phub_buf *buf, const char *text)
 {
     struct phub__host *host = hub->host;
-    struct phub__told *told = phub__calloc(1, sizeof *told);
+    struct phub__told *told = told_new(host);
 
     if (told == NULL)
         return PHUB_ENOMEM;
@@ -107,8 +159,7 @@ int phub__host_tell(struct phub__hub *hub, uint32_t who,
     snprintf(told->text, sizeof told->text, "%s", text);
     *host->last = told;
     host->last = &told->next;
-    if (!host->scheduled && hub->env->defer(hub->env, flush, hub) == 0)
-        host->scheduled = 1;
+    schedule(hub);
     return 0;
 }
 

@@ -10,6 +10,8 @@ int phub__host_new(struct phub__hub *hub, char *error, size_t error_max);
 /* Open them: the hub has a view to show. */
 int phub__host_open(struct phub__hub *hub, char *error, size_t error_max);
 void phub__host_free(struct phub__hub *hub);
+/* Tell what could not be told for want of memory. */
+void phub__host_round(struct phub__hub *hub);
 /* Tell a strategy (who: its ctx->who) that what it asked for under token is
  * over; it hears of it from the loop, if it is still there.  text is copied. */
 void phub__host_complete(struct phub__hub *hub, uint32_t who,

@@ -101,7 +101,7 @@ int phub__host_new(struct phub__hub *hub, char *error, size_t error_max)
     if (hub->host == NULL)
         return PHUB_ENOMEM;
     hub->host->last = &hub->host->first;
-    if (phub__host_cells_new(hub) != 0 || phub__host_loads_new(hub) != 0 ||
+    if (phub__host_spare(hub->host) != 0 || phub__host_cells_new(hub) != 0 || phub__host_loads_new(hub) != 0 ||
         phub__host_events_new(hub) != 0)
         return PHUB_ENOMEM;
     rc = phub__strategies_new(hub, error, error_max);
@@ -199,6 +199,7 @@ void phub__host_free(struct phub__hub *hub)
     phub__host_events_free(hub);
     phub__host_cells_free(hub);
     phub__loader_free(&hub->loader);
+    *host->last = host->spare;
     while ((told = host->first) != NULL) {
         host->first = told->next;
         phub__buf_unref(&told->buf);

@@ -45,12 +45,15 @@ struct phub__told {
 };
 
 #define PHUB__SLOTS 16u /* strategies that are open at one time */
+#define PHUB__TOLD_SPARE 32u /* told without memory, until the next turn */
 
 struct phub__host {
     struct phub_ctx *slots[PHUB__SLOTS];
     uint8_t kinds[PHUB__SLOTS];    /* theirs, to be found by */
     uint32_t who_last;
     struct phub__told *first, **last;
+    struct phub__told *spare;      /* for when there is no memory */
+    uint32_t spare_count;
     int scheduled;
     int judging;                   /* judge_again() waits for its turn */
     struct phub__host_work *works; /* under way */
@@ -69,6 +72,9 @@ struct phub__host {
 struct phub_ctx *phub__host_find(struct phub__hub *hub, uint64_t kind,
                                  struct phub_bytes name,
                                  const struct phub_ctx *after);
+
+/* Room for answers when there is no memory.  PHUB_ENOMEM. */
+int phub__host_spare(struct phub__host *host);
 
 extern const struct phub_host phub__host_table;
 

@@ -161,14 +161,35 @@ static int identity_read(struct phub__hub *hub, char *error,
     return 0;
 }
 
+static void reserved(void *arg, int rc)
+{
+    struct phub__hub *hub = arg;
+
+    if (rc != 0 && rc != PHUB_EUNSUPPORTED)
+        hub->reserve_owed = 1; /* a round tries again */
+}
+
 /* Keep the number on the disk ahead of what is given out. */
 static void reserve(struct phub__hub *hub)
 {
+    int rc = 0;
+
     if (hub->lamport + EPOCH_BLOCK / 2 <= hub->lamport_reserved)
         return;
     hub->lamport_reserved = hub->lamport + EPOCH_BLOCK;
     if (hub->started)
-        (void)identity_write(hub, NULL);
+        rc = identity_write(hub, reserved);
+    if (rc != 0)
+        reserved(hub, rc);
+}
+
+static void reserve_round(struct phub__hub *hub)
+{
+    if (!hub->reserve_owed)
+        return;
+    hub->reserve_owed = 0;
+    hub->lamport_reserved = hub->lamport;
+    reserve(hub);
 }
 
 struct phub_epoch phub__hub_epoch(struct phub__hub *hub)
@@ -377,7 +398,10 @@ static void round_fired(void *arg)
     struct phub__hub *hub = arg;
 
     if (!hub->started) {
-        (void)identity_write(hub, identity_written); /* it may work now */
+        int rc = identity_write(hub, identity_written); /* it may work now */
+
+        if (rc != 0)
+            identity_written(hub, rc);
         return;
     }
     if (phub__hub_round_waits(hub))
@@ -387,6 +411,8 @@ static void round_fired(void *arg)
         hub->dirty_lost = 0;
         phub__redistribution_ready(hub);
     }
+    phub__peers_round(hub);
+    phub__host_round(hub);
     phub__synced_round(hub);
     phub__handover_round(hub);
     phub__strategies_round(hub);
@@ -394,6 +420,7 @@ static void round_fired(void *arg)
     hub->round_lamport = hub->lamport;
     hub->head_before = hub->round_head;
     hub->round_head = phub__registry_head(hub->registry);
+    reserve_round(hub);
     phub__store_round(hub);
     phub__hub_hook(hub, PHUB_HOOK_reconcile_round, hub->node, PHUB_BYTES_NONE,
                    0, phub__locals_count(hub->locals), "");

@@ -190,6 +190,8 @@ struct phub__hub {
     struct phub__handover *handover;  /* states that wait here */
     struct phub__presend *presend;    /* this node leaves */
     uint64_t checkpoint_serial;
+    int reserve_owed;        /* lamport_reserved is not on the disk */
+    int halves_owed;         /* what runs or ended here was not published */
     uint64_t presend_ms;             /* of a stop under way, for presend */
     uint64_t presend_again_ns;       /* not before that, what came back */
     struct phub__arena decode_arena; /* of the message being handled */

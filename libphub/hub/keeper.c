@@ -407,11 +407,13 @@ static int write_claim(struct batch *batch, struct claim *claim,
     home = phub__place_home(hub, phub__hub_view(hub), item->id, p, index);
     claim->incarnation = claim->epoch = phub__hub_epoch(hub);
     claim->home = home;
+    claim->id = batch_copy(batch, item->id); /* or the claim never ends */
+    if (claim->id.size == 0)
+        return PHUB_ENOMEM;
     rc = phub__row_start(hub, item, claim->incarnation, home, replicas,
                          phub__place_replicas(p, index, home, replicas));
     if (rc != 0)
         return rc;
-    claim->id = batch_copy(batch, item->id);
     claim_open(hub, item->id);
     phub__hub_node_name(hub, home, name, sizeof name);
     phub__hub_cause(hub, item->id, "start asked for: placed on %s by '%s', "

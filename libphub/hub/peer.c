@@ -720,6 +720,20 @@ void phub__peer_view_changed(struct phub__hub *hub,
     arm(hub);
 }
 
+/* There was no memory for one when its node came. */
+void phub__peers_round(struct phub__hub *hub)
+{
+    struct phub_view *view = phub__hub_view(hub);
+    uint32_t i;
+
+    for (i = 0; i < phub__view_count(view); i++) {
+        const struct phub_view_node *n = phub__view_at(view, i);
+
+        if (n->id != hub->node && find(hub, n->id) == NULL)
+            peer_new(hub, n->id, n->boot);
+    }
+}
+
 int phub__peers_new(struct phub__hub *hub)
 {
     struct phub__peers *peers = phub__calloc(1, sizeof *peers);

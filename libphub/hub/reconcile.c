@@ -127,7 +127,8 @@ static void start(struct phub__local *local,
                            0, 1, "");
         phub__buf_unref(&local->kept);
     } else {
-        local->failed_epoch = row->home_epoch;
+        if (rc != PHUB_ENOMEM) /* a round tries again */
+            local->failed_epoch = row->home_epoch;
         phub__hub_cause(hub, s.id, "cannot start: %s", error);
         (void)phub__arrival_give_back(local, row, error);
         phub__local_answer(local, PHUB__WANT_RUNNING, rc, error);

@@ -482,8 +482,7 @@ uint32_t phub__redistribution_verdict(struct phub__hub *hub,
 /* Of two that count the sterner one. */
 static void judge(struct phub__hub *hub, const struct phub__view_change *c)
 {
-    uint64_t *lost = phub__calloc(c->lost_count + 1, sizeof *lost);
-    uint64_t *left = phub__calloc(c->left_count + 1, sizeof *left);
+    uint64_t lost[2 * PHUB__MEMBERS_MAX], left[2 * PHUB__MEMBERS_MAX];
     struct phub_judge in = {
         .size = sizeof in, .old_view = c->old_view, .new_view = c->new_view,
         .lost = lost, .left = left, .lost_count = c->lost_count,
@@ -491,8 +490,6 @@ static void judge(struct phub__hub *hub, const struct phub__view_change *c)
     const struct phub_ctx *joint = phub__strategies_joint(hub);
     uint32_t verdict = PHUB_VERDICT_FREEZE, also = PHUB_VERDICT_FREEZE, i;
 
-    if (lost == NULL || left == NULL)
-        goto out;
     for (i = 0; i < c->lost_count; i++)
         lost[i] = c->lost[i].node;
     for (i = 0; i < c->left_count; i++)
@@ -518,9 +515,6 @@ static void judge(struct phub__hub *hub, const struct phub__view_change *c)
         phub__locals_end_all(hub, 0, hub->forgotten
                                          ? "its node was forgotten"
                                          : "the partition strategy says stop");
-out:
-    phub__free(lost);
-    phub__free(left);
 }
 
 void phub__redistribution_first(struct phub__hub *hub)

@@ -489,10 +489,7 @@ void phub__row_instance(struct phub__hub *hub, struct phub__instance *instance,
     half.metadata = (struct phub__list){ (void *)(uintptr_t)pairs, count };
     if (phub__registry_instance_put(hub->registry,
                                     phub__instance_id(instance), &half) != 0)
-        phub__hub_log(hub, PHUB__LOG_WARNING,
-                      "cannot publish the state of '%.*s'; the next change "
-                      "tells", (int)phub__instance_id(instance).size,
-                      (const char *)phub__instance_id(instance).data);
+        hub->halves_owed = 1; /* no memory: phub__rows_retire_own() */
 }
 
 void phub__row_instance_gone(struct phub__hub *hub, struct phub_bytes id)
@@ -500,21 +497,38 @@ void phub__row_instance_gone(struct phub__hub *hub, struct phub_bytes id)
     struct phub__half half = { .guard = hub->guard_id,
                                .state = PHUB_INSTANCE_GONE };
 
-    (void)phub__registry_instance_put(hub->registry, id, &half);
+    if (phub__registry_instance_put(hub->registry, id, &half) != 0)
+        hub->halves_owed = 1;
+}
+
+static void publish_all(struct phub__hub *hub)
+{
+    const struct phub__local *local;
+
+    for (local = phub__locals_first(hub->locals); local != NULL;
+         local = local->next)
+        if (local->instance != NULL)
+            phub__row_instance(hub, local->instance, 0, "");
 }
 
 /* What an earlier start of this node published and nobody adopted is gone:
- * its guard has ended it before this one could begin. */
+ * its guard has ended it before this one could begin.  What this start could
+ * not publish for want of memory is told now, or a row that says "stopping"
+ * would keep that name for ever. */
 void phub__rows_retire_own(struct phub__hub *hub)
 {
+    int owed = hub->halves_owed;
     struct phub__query query = { .by = PHUB__BY_INSTANCE, .node = hub->node };
     struct phub__row_view views[64];
     struct phub__half_view half;
     uint64_t cursor = 0;
     uint32_t count, i;
 
-    if (!phub__registry_earlier(hub->registry))
+    if (!owed && !phub__registry_earlier(hub->registry))
         return;
+    hub->halves_owed = 0;
+    if (owed)
+        publish_all(hub);
     do {
         char ids[64][PHUB_CHILD_ID_MAX];
         size_t sizes[64];
@@ -528,7 +542,8 @@ void phub__rows_retire_own(struct phub__hub *hub)
 
             if ((local != NULL && local->instance != NULL) ||
                 !phub__row_half_of(&views[i], hub->node, &half) ||
-                half.boot == hub->boot)
+                (half.boot == hub->boot &&
+                 (!owed || half.state == PHUB_INSTANCE_GONE)))
                 continue;
             sizes[stale] = views[i].id.size;
             memcpy(ids[stale++], views[i].id.data, views[i].id.size);

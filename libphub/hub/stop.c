@@ -81,6 +81,8 @@ static void stop_drained(void *arg, int rc, uint32_t moved, uint32_t left)
 void phub__hub_stop(struct phub__hub *hub, uint64_t deadline_ms,
                     void (*on_stopped)(void *arg), void *arg)
 {
+    int rc;
+
     if (hub->on_stopped != NULL)
         return;
     hub->on_stopped = on_stopped;
@@ -93,8 +95,12 @@ void phub__hub_stop(struct phub__hub *hub, uint64_t deadline_ms,
         return;
     }
     hub->presend_ms = phub__presend_share(deadline_ms);
-    if (deadline_ms == 0 || !hub->started ||
-        phub__drain_start(hub, deadline_ms - hub->presend_ms, stop_drained,
-                          hub) != 0)
+    if (deadline_ms == 0 || !hub->started) {
         stop_drained(hub, 0, 0, 0);
+        return;
+    }
+    rc = phub__drain_start(hub, deadline_ms - hub->presend_ms, stop_drained,
+                           hub);
+    if (rc != 0) /* states can still be sent ahead */
+        stop_drained(hub, rc, 0, phub__locals_count(hub->locals));
 }

@@ -54,7 +54,11 @@ struct phub__store {
     struct phub__timer *timer;      /* what nobody waits for is synced, too */
     int scheduled, failed, armed, syncing, absent, rewriting;
     int known_due;                  /* the known nodes are others */
+    uint64_t failures;              /* writes that failed, */
+    uint64_t failures_seen;         /* before the rewrite under way began */
 };
+
+static void appended(void *arg, int rc);
 
 /* --- syncs that nobody waits for --------------------------------------------- */
 
@@ -83,6 +87,7 @@ static void synced_late(void *arg, int rc)
     struct phub__hub *hub = arg;
 
     hub->store->syncing = 0;
+    appended(hub, rc);
     sync_over(hub, rc);
 }
 
@@ -175,7 +180,9 @@ static void answer(struct waiter *waiter, int rc)
 }
 
 /* The oldest sync under way is over: they end in the order of their start.  A
- * disk that is full syncs what it has: without a row that was not appended. */
+ * disk that is full syncs what it has: without a row that was not appended.  And
+ * what one sync could not write the next one may know nothing of (Linux drops
+ * the pages): a rewrite has to follow. */
 static void synced(void *arg, int rc)
 {
     struct phub__hub *hub = arg;
@@ -187,6 +194,8 @@ static void synced(void *arg, int rc)
     hub->store->syncs = sync->next;
     waiters = sync->waiters;
     phub__free(sync);
+    if (rc != PHUB_ESHUTDOWN)
+        appended(hub, rc);
     answer(waiters, rc == 0 && hub->store->failed ? PHUB_EIO : rc);
 }
 
@@ -239,6 +248,7 @@ static void appended(void *arg, int rc)
                       "they live in memory only until this works again",
                       phub_strerror(rc));
     hub->store->failed = 1;
+    hub->store->failures++;
     phub__hub_hook(hub, PHUB_HOOK_store_failed, hub->node, PHUB_BYTES_NONE,
                    rc, 0, phub_strerror(rc));
 }
@@ -252,6 +262,8 @@ static void rewritten(void *arg, int rc)
         appended(hub, rc);
         return;
     }
+    if (hub->store->failures != hub->store->failures_seen)
+        return; /* of what came after those rows were gathered */
     hub->store->failed = 0;
     if (phub__registry_keep_is_due(hub->registry))
         sync_arm(hub);
@@ -286,6 +298,7 @@ static void rewrite(struct phub__hub *hub)
         return;
     phub__builder_init(&out, STORE_MAX);
     phub__builder_init(&delta, PHUB__DELTA_SIZE_MAX);
+    hub->store->failures_seen = hub->store->failures;
     rc = append_known(hub, &out);
     do {
         count = phub__registry_query(hub->registry, &query, &cursor, 4096,
@@ -298,23 +311,32 @@ static void rewrite(struct phub__hub *hub)
             record.delta = phub__builder_bytes(&delta);
             if (rc == 0)
                 rc = append(&out, &record);
+            else if (rc == PHUB_EEMPTY)
+                rc = 0; /* nothing of it is for a disk */
         }
     } while (rc == 0 && cursor != 0);
-    if (rc == 0 &&
-        hub->env->file_do(hub->env, PHUB__FILE_REPLACE, FILE_NAME, out.data,
-                          out.size, rewritten, hub) == 0) {
-        hub->store->file_size = hub->store->live_size = out.size;
+    if (rc == 0)
+        rc = hub->env->file_do(hub->env, PHUB__FILE_REPLACE, FILE_NAME,
+                               out.data, out.size, rewritten, hub);
+    if (rc == 0) {
+        hub->store->file_size = out.size;
         hub->store->rewriting = 1;
     }
+    /* What could not be is not tried again at each flush. */
+    hub->store->live_size = hub->store->file_size;
     phub__builder_fini(&out);
     phub__builder_fini(&delta);
 }
 
-/* Has more than half of the file been overtaken? */
+/* Has more than half of the file been overtaken; or is it hardly to be read any
+ * more, and a part of it overtaken? */
 static int worth_it(const struct phub__store *store)
 {
-    return store->file_size > REWRITE_MIN &&
-           store->file_size > 2 * store->live_size;
+    uint64_t size = store->file_size, live = store->live_size;
+
+    return size > REWRITE_MIN &&
+           (size > 2 * live ||
+            (size > STORE_MAX / 8 * 7 && size > live + live / 8));
 }
 
 static int write_out(struct phub__hub *hub, const struct phub__builder *out)
@@ -323,6 +345,8 @@ static int write_out(struct phub__hub *hub, const struct phub__builder *out)
     struct phub_env *env = hub->env;
     int rc = out->error;
 
+    if (rc == 0 && store->file_size + out->size > STORE_MAX)
+        rc = PHUB_ELIMIT; /* a daemon could not read it */
     if (rc == 0)
         rc = env->file_do(env, PHUB__FILE_APPEND, FILE_NAME, out->data,
                           out->size, appended, hub);
@@ -360,16 +384,18 @@ static void flush(void *arg)
     struct phub__hub *hub = arg;
     struct phub__store *store = hub->store;
     struct waiter *waiters = store->waiters;
-    int rc = 0;
+    int rc = 0, known = 0;
 
     store->scheduled = 0;
     store->waiters = NULL;
     if (store->known_due && !store->absent)
-        rc = write_known(hub);
+        known = write_known(hub);
     if (waiters != NULL && store->failed)
         rewrite(hub); /* what could not be appended may be theirs */
     if (store->pending.size != 0 || store->pending.error != 0)
         rc = write_out(hub, &store->pending);
+    if (rc == 0)
+        rc = known;
     if (store->pending.capacity > PENDING_KEPT)
         phub__builder_fini(&store->pending);
     phub__builder_reset(&store->pending);
@@ -416,7 +442,7 @@ void phub__store_row(struct phub__hub *hub, struct phub_bytes id, int dropped)
         rc = view.durable ? phub__registry_snapshot(hub->registry, id, &delta)
                           : 0;
         if (rc != 0) {
-            appended(hub, rc);
+            appended(hub, rc != PHUB_EEMPTY ? rc : 0);
             goto out;
         }
         record.delta = phub__builder_bytes(&delta);

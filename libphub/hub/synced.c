@@ -673,8 +673,15 @@ static unsigned round_tells(struct phub__hub *hub)
 void phub__synced_round(struct phub__hub *hub)
 {
     struct phub__synced *synced = hub->synced;
+    uint64_t node = 0;
     uint32_t i;
 
+    /* Level-triggered: there was no memory to note the loss, say. */
+    while ((node = phub__registry_known_next(hub->registry, node)) != 0)
+        if (phub__registry_home_count(hub->registry, node) != 0 &&
+            phub__view_index(phub__hub_view(hub), node) == PHUB__VIEW_NONE &&
+            !phub__synced_is_lost(hub, node))
+            phub__lost_add(hub, node, 0);
     (void)phub__synced_partial(hub);
     phub__synced_forget(hub);
     phub__gather_round(hub);

@@ -35,6 +35,7 @@ struct op {
     void (*done)(void *arg, int rc);
     void *arg;
     size_t size;
+    size_t pending; /* bytes of it that count */
     uint8_t data[];
 };
 
@@ -235,7 +236,7 @@ static void on_batch_done(uv_work_t *work, int status)
     while (op != NULL) {
         struct op *next = op->next;
 
-        real->files->pending_bytes -= op->size;
+        real->files->pending_bytes -= op->pending;
         if (op->done != NULL && !real->freed) {
             op->done(op->arg, op->rc);
             phub__real_turn_end(real);
@@ -294,24 +295,28 @@ static int file_do(struct phub_env *env, enum phub__file_op kind,
 {
     struct phub__real_files *files = phub__real_of(env)->files;
     struct file *file;
+    size_t pending;
     struct op *op;
 
     if (files->dir_fd < 0)
         return PHUB_EUNSUPPORTED;
     if (!name_is_plain(name))
         return PHUB_EINVAL;
-    if (size > PHUB__FILE_PENDING_MAX)
+    if (size > (kind == PHUB__FILE_REPLACE ? PHUB__FILE_READ_MAX
+                                           : PHUB__FILE_PENDING_MAX))
         return PHUB_ELIMIT;
-    if (size > PHUB__FILE_PENDING_MAX - files->pending_bytes)
+    pending = kind == PHUB__FILE_REPLACE ? 0 : size;
+    if (pending > PHUB__FILE_PENDING_MAX - files->pending_bytes)
         return PHUB_EBUSY;
     file = file_of(files, name);
     op = file != NULL ? phub__malloc(sizeof *op + size) : NULL;
     if (op == NULL)
         return PHUB_ENOMEM;
-    *op = (struct op){ .kind = kind, .done = done, .arg = arg, .size = size };
+    *op = (struct op){ .kind = kind, .done = done, .arg = arg, .size = size,
+                      .pending = pending };
     if (size > 0)
         memcpy(op->data, data, size);
-    files->pending_bytes += size;
+    files->pending_bytes += pending;
     *file->last = op;
     file->last = &op->next;
     if (file->batch == NULL)

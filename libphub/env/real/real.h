@@ -31,7 +31,8 @@
 #define PHUB__RESOLVED_MAX 256u          /* endpoints; the rest is ignored */
 #define PHUB__FILE_NAME_MAX 127u         /* bytes; PHUB_EINVAL */
 #define PHUB__FILE_READ_MAX (1024u * 1024u * 1024u) /* bytes; PHUB_ELIMIT */
-#define PHUB__FILE_PENDING_MAX (64u * 1024u * 1024u) /* bytes not written */
+#define PHUB__FILE_PENDING_MAX (64u * 1024u * 1024u) /* bytes not written, but
+                                                      * for whole files */
 #define PHUB__WORK_MAX 1024u             /* calls of work not done */
 #define PHUB__DEFER_MAX 1048576u
 #define PHUB__FDS_RESERVE 64u            /* kept for libzmq and the files */

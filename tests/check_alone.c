@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* check_alone: of a hub that lost all its power one machine comes back. */
+#include "config.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <phub/error.h>
+
+#include "hub/redistribute.h"
+#include "hub_fixture.h"
+
+#define CHILDREN 8
+#define LEFT 1u     /* who comes back */
+
+static struct hubs hubs;
+
+static void begin(uint32_t nodes, const char *partition)
+{
+    char id[8];
+    int i;
+
+    memset(&hubs, 0, sizeof hubs);
+    hubs.partition = partition;
+    hubs_new(&hubs, nodes, "coldswap", 17);
+    for (i = 0; i < CHILDREN; i++) {
+        snprintf(id, sizeof id, "g%d", i);
+        ck_assert_int_eq(hubs_start(&hubs, 0, id, "sim durable"), 0);
+    }
+    hubs_run(&hubs, 30000);
+    for (uint32_t node = 0; node < nodes; node++)
+        phub__sim_node_power_off(hubs_node(&hubs, node));
+    hubs_run(&hubs, 100);
+    phub__sim_node_start(hubs_node(&hubs, LEFT));
+    hubs_run(&hubs, 60000);
+}
+
+static int act(void)
+{
+    int i, count = 0;
+    char id[8];
+
+    for (i = 0; i < CHILDREN; i++) {
+        snprintf(id, sizeof id, "g%d", i);
+        count += hubs_acting(&hubs, id, NULL) == 1;
+    }
+    return count;
+}
+
+/* It never sees its view change. */
+START_TEST(one_that_comes_back_alone_runs_what_was_of_the_others)
+{
+    begin(_i == 0 ? 2 : 3, NULL);
+    ck_assert_int_eq(act(), CHILDREN);
+    hubs_free(&hubs);
+}
+END_TEST
+
+static void reset(struct phub__hub *hub, void *text)
+{
+    ck_assert_msg(phub__redistribution_reset(hub, 1, text, 256) == 0, "%s",
+                  (char *)text);
+}
+
+START_TEST(a_quorum_is_reset_where_one_came_back_alone)
+{
+    char text[256] = "";
+
+    begin(3, "majority_quorum");
+    ck_assert_int_eq(act(), 0);
+    hubs_do(&hubs, LEFT, reset, text);
+    hubs_run(&hubs, 60000);
+    ck_assert_int_eq(act(), CHILDREN);
+    hubs_free(&hubs);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("alone");
+    TCase *tc = tcase_create("alone");
+    SRunner *runner;
+    int failed;
+
+    tcase_set_timeout(tc, 60);
+    tcase_add_loop_test(tc,
+        one_that_comes_back_alone_runs_what_was_of_the_others, 0, 2);
+    tcase_add_test(tc, a_quorum_is_reset_where_one_came_back_alone);
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
