@@ -222,6 +222,26 @@ START_TEST(a_flood_is_told_in_the_end)
 }
 END_TEST
 
+/* Whoever hears anything compares again. */
+START_TEST(rounds_that_found_no_timer_begin_again)
+{
+    static const char *const names[] = { "pubsub", "gossip" };
+    uint32_t i;
+
+    cluster(names[_i], 2, NULL);
+    for (i = 0; i < 2; i++)
+        world.nodes[i]->timers += PHUB_PLUGIN_TIMERS_MAX;
+    (void)mock_run(&world, 60000);
+    for (i = 0; i < 2; i++)
+        world.nodes[i]->timers -= PHUB_PLUGIN_TIMERS_MAX;
+    ck_assert_uint_eq(world.nodes[0]->timers, 0);
+    mock_write(world.nodes[1], 1);
+    (void)mock_run(&world, 60000);
+    ck_assert_uint_gt(world.nodes[0]->timers, 0);
+    mock_world_fini(&world);
+}
+END_TEST
+
 START_TEST(auto_tells_all_up_to_direct_members)
 {
     static const char *const direct[] = {
@@ -282,6 +302,7 @@ int main(void)
     tcase_add_test(tc, who_asks_often_gets_it_once);
     tcase_add_test(tc, rumours_of_all_go_together);
     tcase_add_test(tc, a_flood_is_told_in_the_end);
+    tcase_add_loop_test(tc, rounds_that_found_no_timer_begin_again, 0, 2);
     tcase_add_loop_test(tc, auto_tells_all_up_to_direct_members, 0, 2);
     tcase_add_test(tc, one_that_thinks_the_cluster_small_is_understood);
     suite_add_tcase(suite, tc);

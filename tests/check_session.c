@@ -42,6 +42,7 @@ struct side {
     uint64_t failed;     /* numbers given back */
     uint64_t emitted;
     bool replies;        /* sends from within deliver */
+    unsigned refuses;    /* percent of what is delivered */
 };
 
 static struct side sides[2];
@@ -117,13 +118,15 @@ static int send_number(struct side *side, size_t size)
     return rc;
 }
 
-static void on_deliver(void *arg, const struct phub__envelope *envelope,
-                       struct phub_buf *frame, struct phub_bytes body)
+static int on_deliver(void *arg, const struct phub__envelope *envelope,
+                      struct phub_buf *frame, struct phub_bytes body)
 {
     struct side *side = arg;
     uint64_t number;
 
     (void)envelope;
+    if (side->refuses != 0 && rnd(100) < side->refuses)
+        return PHUB_ENOMEM;
     claim(frame != NULL);
     claim(body.size >= sizeof number);
     memcpy(&number, body.data, sizeof number);
@@ -134,6 +137,7 @@ static void on_deliver(void *arg, const struct phub__envelope *envelope,
     side->got_count++;
     if (side->replies)
         (void)send_number(side, 8);
+    return 0;
 }
 
 static void on_failed(void *arg, unsigned type, struct phub_buf *body, int rc)
@@ -282,6 +286,7 @@ START_TEST(every_frame_arrives_once_and_in_order_over_a_bad_channel)
         loss = (unsigned)rnd(40);
         doubling = (unsigned)rnd(30);
         delay_ms = (unsigned)rnd(60);
+        sides[0].refuses = seed % 2 != 0 ? (unsigned)rnd(30) : 0;
         while (sides[0].got < COUNT || sides[1].got < COUNT) {
             for (int i = 0; i < 2; i++)
                 while (sides[i].sent < COUNT && rnd(20) != 0)
@@ -291,6 +296,7 @@ START_TEST(every_frame_arrives_once_and_in_order_over_a_bad_channel)
             claim(now_ns < 400000 * MS);
         }
         loss = 0;
+        sides[0].refuses = 0;
         run_until(now_ns + 10000 * MS);
         claim(in_window(&sides[0]) == 0);
         claim(in_window(&sides[1]) == 0);

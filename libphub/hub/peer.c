@@ -305,10 +305,13 @@ static void drain_backlog(struct peer *peer)
 {
     uint64_t now = peer->hub->env->now_ns(peer->hub->env);
     struct waiting *w;
+    int rc;
 
-    while ((w = peer->first) != NULL &&
-           phub__session_send(peer->sessions[PHUB__LINK_CONTROL], w->type,
-                              w->body, now) != PHUB_EBUSY) {
+    while ((w = peer->first) != NULL) {
+        rc = phub__session_send(peer->sessions[PHUB__LINK_CONTROL], w->type,
+                                w->body, now);
+        if (rc == PHUB_EBUSY || rc == PHUB_ENOMEM)
+            return; /* after the next acknowledgement, or in a round */
         peer->first = w->next;
         if (peer->first == NULL)
             peer->last = &peer->first;
@@ -414,8 +417,8 @@ static void tick(void *arg)
     arm(hub);
 }
 
-static void deliver(void *arg, const struct phub__envelope *envelope,
-                    struct phub_buf *frame, struct phub_bytes body);
+static int deliver(void *arg, const struct phub__envelope *envelope,
+                   struct phub_buf *frame, struct phub_bytes body);
 
 /* The session of that lane, if there is none yet. */
 static int session_open(struct peer *peer, unsigned lane)
@@ -542,8 +545,8 @@ void phub__peer_cluster_send(void *arg, const struct phub__cluster_to *to,
 
 /* --- in ------------------------------------------------------------------------------ */
 
-static void deliver(void *arg, const struct phub__envelope *envelope,
-                    struct phub_buf *frame, struct phub_bytes body)
+static int deliver(void *arg, const struct phub__envelope *envelope,
+                   struct phub_buf *frame, struct phub_bytes body)
 {
     struct peer *peer = arg;
     struct phub_buf *part;
@@ -551,9 +554,10 @@ static void deliver(void *arg, const struct phub__envelope *envelope,
     part = phub__buf_slice(frame, (size_t)(body.data - frame->data),
                            body.size);
     if (part == NULL)
-        return; /* as if it were lost with its node: asked again or repaired */
+        return PHUB_ENOMEM;
     phub__deliver(peer->hub, peer->node, envelope->type, part);
     phub__buf_unref(&part);
+    return 0;
 }
 
 static void received(void *arg, struct phub_buf *frame)
@@ -720,18 +724,27 @@ void phub__peer_view_changed(struct phub__hub *hub,
     arm(hub);
 }
 
-/* There was no memory for one when its node came. */
+/* There was no memory for one when its node came, or for what waits. */
 void phub__peers_round(struct phub__hub *hub)
 {
     struct phub_view *view = phub__hub_view(hub);
+    struct peer *peer;
     uint32_t i;
 
     for (i = 0; i < phub__view_count(view); i++) {
         const struct phub_view_node *n = phub__view_at(view, i);
 
-        if (n->id != hub->node && find(hub, n->id) == NULL)
+        if (n->id == hub->node)
+            continue;
+        peer = find(hub, n->id);
+        if (peer == NULL) {
             peer_new(hub, n->id, n->boot);
+        } else if (peer->first != NULL) {
+            drain_backlog(peer);
+            due_update(peer);
+        }
     }
+    arm(hub);
 }
 
 int phub__peers_new(struct phub__hub *hub)

@@ -387,22 +387,34 @@ static bool current(struct phub__session *s,
     return false;
 }
 
-static void deliver(struct phub__session *s,
+/* It counts first: what is said in answer to it acknowledges it. */
+static bool deliver(struct phub__session *s,
                     const struct phub__envelope *envelope,
                     struct phub_buf *frame, struct phub_bytes body)
 {
+    uint32_t early_acks = s->early_acks;
+
     s->expected++;
     s->early_acks = 0;
     s->ack_frames++;
     s->ack_bytes += body.size;
     s->stats.delivered++;
-    s->config.io.deliver(s->config.io.arg, envelope, frame, body);
+    if (s->config.io.deliver(s->config.io.arg, envelope, frame, body) == 0)
+        return true;
+    s->expected--;
+    s->early_acks = early_acks;
+    s->ack_frames--;
+    s->ack_bytes -= body.size;
+    s->stats.delivered--;
+    s->stats.dropped++;
+    return false;
 }
 
 /* Deliver those that waited for the one just delivered. */
 static void deliver_early(struct phub__session *s)
 {
     struct early *early, taken;
+    bool taken_well;
 
     while (s->early != NULL) {
         early = &s->early[s->expected % PHUB__SESSION_EARLY_FRAMES_MAX];
@@ -411,8 +423,10 @@ static void deliver_early(struct phub__session *s)
         taken = *early;
         early->frame = NULL;
         s->early_bytes -= taken.frame->size;
-        deliver(s, &taken.envelope, taken.frame, taken.body);
+        taken_well = deliver(s, &taken.envelope, taken.frame, taken.body);
         phub__buf_unref(&taken.frame);
+        if (!taken_well)
+            return;
     }
 }
 
@@ -479,7 +493,8 @@ int phub__session_received(struct phub__session *s,
         }
         return 0;
     }
-    deliver(s, envelope, frame, body);
+    if (!deliver(s, envelope, frame, body))
+        return 0;
     deliver_early(s);
     if (s->ack_frames >= s->frames_max / 16
         || s->ack_bytes >= s->bytes_max / 8)

@@ -62,9 +62,10 @@ struct phub__session_io {
     void (*emit)(void *arg, struct phub__envelope *envelope,
                  struct phub_buf *body);
     /* A frame's turn has come.  frame and body (a part of it) are borrowed
-     * until return. */
-    void (*deliver)(void *arg, const struct phub__envelope *envelope,
-                    struct phub_buf *frame, struct phub_bytes body);
+     * until return.  Not 0: it could not be taken, and nothing was done with
+     * it; it comes again, as if the network had lost it. */
+    int (*deliver)(void *arg, const struct phub__envelope *envelope,
+                   struct phub_buf *frame, struct phub_bytes body);
     /* A frame was given up (rc), delivered or not.  body is borrowed until
      * return.  May be NULL. */
     void (*failed)(void *arg, unsigned type, struct phub_buf *body, int rc);

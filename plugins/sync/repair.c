@@ -274,6 +274,12 @@ static int message_read(const struct phub_bytes *message, uint64_t *type,
     return r.error == PHUB_CBOR_OK;
 }
 
+static void round_arm(struct repair *self, uint64_t delay_ms)
+{
+    self->armed = self->host->timer(self->ctx, delay_ms * NS_PER_MS,
+                                    REPAIR_TOKEN_ROUND) == 0;
+}
+
 uint32_t repair_received(struct repair *self, uint64_t node,
                          const struct phub_bytes *message,
                          struct phub_bytes *payload)
@@ -281,6 +287,8 @@ uint32_t repair_received(struct repair *self, uint64_t node,
     uint64_t type;
     bool flag;
 
+    if (!self->armed) /* there was no memory for it; others go on */
+        round_arm(self, self->interval_ms);
     if (!message_read(message, &type, payload, &flag)) {
         repair_count(self, "sync_malformed", 1);
         return 0;
@@ -307,14 +315,6 @@ uint32_t repair_received(struct repair *self, uint64_t node,
 }
 
 /* --- rounds -------------------------------------------------------------- */
-
-static void round_arm(struct repair *self, uint64_t delay_ms)
-{
-    if (self->host->timer(self->ctx, delay_ms * NS_PER_MS,
-                          REPAIR_TOKEN_ROUND) != 0 &&
-        PHUB_HAS(self->host, log))
-        self->host->log(self->ctx, 1, "no timer: anti-entropy has ended");
-}
 
 /* Offer to those of joiners (reordered) that it is our turn for. */
 static void joiners_offer(struct repair *self, uint64_t *joiners,

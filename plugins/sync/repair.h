@@ -35,6 +35,7 @@ struct repair {
     uint64_t pull_token;        /* of its timer */
     uint32_t pieces;            /* of this pull so far */
     uint32_t peers_stale;       /* 1: no memory for the new ones yet */
+    uint32_t armed;             /* 0: no memory for the timer of the round */
     uint64_t interval_ms;
     uint64_t piece_size;
 };
