@@ -47,6 +47,37 @@ START_TEST(each_start_that_finds_no_room_is_answered)
 }
 END_TEST
 
+/* It would be one with the next, and a later guard ended neither child. */
+START_TEST(half_a_line_is_taken_back)
+{
+    char path[128], line[128] = "";
+    struct rlimit limit = { 0, RLIM_INFINITY };
+    struct fixture f;
+    uint64_t handle;
+    FILE *list;
+
+    fixture_attach(&f);
+    phub__guard_deadline(f.guard, boot_now() + 60 * SECONDS);
+    handle = fixture_spawn(&f, "sh", "sleep 1000");
+    fixture_wait(&f, seen_of(&f, handle)->started);
+    snprintf(path, sizeof path, "%s/%s", state_dir, PHUB__GUARD_CHILDREN);
+    list = fopen(path, "r");
+    ck_assert_ptr_nonnull(list);
+    while (fgets(line, sizeof line, list) != NULL)
+        limit.rlim_cur += strlen(line);
+    limit.rlim_cur += 3;
+    ck_assert_int_eq(prlimit(phub__guard_pid(f.guard), RLIMIT_FSIZE, &limit,
+                             NULL), 0);
+    handle = fixture_spawn(&f, "sh", "sleep 1000");
+    fixture_wait(&f, seen_of(&f, handle)->failed);
+    rewind(list);
+    while (fgets(line, sizeof line, list) != NULL)
+        ck_assert_ptr_nonnull(strchr(line, '\n'));
+    fclose(list);
+    fixture_end(&f);
+}
+END_TEST
+
 /* Who asks for it waits for the end of that child. */
 START_TEST(a_kill_of_what_is_not_there_is_answered)
 {
@@ -75,6 +106,7 @@ main(void)
     tcase_add_checked_fixture(tc, make_state_dir, remove_state_dir);
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, each_start_that_finds_no_room_is_answered);
+    tcase_add_test(tc, half_a_line_is_taken_back);
     tcase_add_test(tc, a_kill_of_what_is_not_there_is_answered);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

@@ -173,6 +173,10 @@ int phub__move_joins(const struct phub__move *move, uint64_t target,
         snprintf(text, max, "its move to %s is being given up", name);
         return PHUB_EAGAIN;
     }
+    if (move->over) { /* nobody who asks now would be told of its end */
+        snprintf(text, max, "its move to %s has just ended", name);
+        return PHUB_EAGAIN;
+    }
     if (move->target == target)
         return 0;
     snprintf(text, max, "it is being moved to %s, since %llu ms; ask again "

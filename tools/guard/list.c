@@ -219,6 +219,7 @@ list_append(struct guard *guard, pid_t pid, uint64_t start_ticks)
     char line[64];
     int size;
     ssize_t written;
+    off_t at;
 
     if (guard->list_lines > LIST_LINES_MIN
         && guard->list_lines / 4 > guard->table.alive) {
@@ -230,10 +231,18 @@ list_append(struct guard *guard, pid_t pid, uint64_t start_ticks)
     size = snprintf(line, sizeof line, "%ld %llu\n", (long)pid,
                     (unsigned long long)start_ticks);
     written = write(guard->list_fd, line, (size_t)size);
-    if (written != size)
-        return written < 0 ? errno : ENOSPC;
-    guard->list_lines++;
-    return 0;
+    if (written == size) {
+        guard->list_lines++;
+        return 0;
+    }
+    if (written < 0)
+        return errno;
+    /* Half a line would be one with what comes next, and name neither. */
+    at = lseek(guard->list_fd, 0, SEEK_END) - written;
+    if (at < 0 || ftruncate(guard->list_fd, at) < 0
+        || lseek(guard->list_fd, at, SEEK_SET) < 0)
+        return errno;
+    return ENOSPC;
 }
 
 /* Take the state directory for this guard, end what an earlier one left, and
