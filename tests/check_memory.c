@@ -11,6 +11,7 @@
 
 #include <phub/error.h>
 
+#include "hub/rows.h"
 #include "hub_fixture.h"
 #include "wire/memory.h"
 
@@ -176,6 +177,29 @@ START_TEST(a_child_stops)
 }
 END_TEST
 
+static int is_stopped(struct hubs *h, const void *id)
+{
+    struct phub__row_facts row;
+
+    phub__row_facts(hubs_hub(h, 1), hubs_bytes(id), &row);
+    return !row.live;
+}
+
+/* It must not be run a second time when its node is lost. */
+START_TEST(a_child_completes)
+{
+    begin(3, "hotswap", NULL);
+    ck_assert_int_eq(hubs_start(&hubs, 0, "a",
+                                "sim temporary exit-after=500"), 0);
+    while (hubs_acting(&hubs, "a", NULL) != 0)
+        ck_assert(phub__world_step(hubs.world));
+    starve(_i, 20);
+    ck_assert_msg(hubs_until(&hubs, 60000, is_stopped, "a"),
+                  "allocation %d: its row goes on", _i);
+    end();
+}
+END_TEST
+
 static int has_left;
 
 static void left(void *arg)
@@ -234,6 +258,7 @@ int main(void)
     tcase_add_loop_test(tc, a_child_moves, 2, 2 * 200);
     tcase_add_loop_test(tc, a_child_starts, 1, 60);
     tcase_add_loop_test(tc, a_child_stops, 1, 80);
+    tcase_add_loop_test(tc, a_child_completes, 1, 60);
     tcase_add_loop_test(tc, a_node_leaves, 1, 100);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

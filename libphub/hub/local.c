@@ -205,7 +205,8 @@ void phub__local_drop(struct phub__local **local)
         l->move != NULL || l->arrival != NULL || l->kept != NULL ||
         l->mail_first != NULL || l->confirming ||
         l->claims != 0 || l->busy || l->replica ||
-        l->failed_epoch.number != 0 || l->unfenced.number != 0)
+        l->failed_epoch.number != 0 || l->unfenced.number != 0 ||
+        l->completed.number != 0)
         return;
     if (l->heard != NULL &&
         phub__hub_home(l->hub, phub__local_id(l)) == l->hub->node)

@@ -49,6 +49,7 @@ struct phub__local {
     int kept_code;                     /* none is left, and this is why */
     struct phub__checkpoint *checkpoint;  /* taken while it runs */
     struct phub_epoch failed_epoch;    /* home epoch at which it gave up */
+    struct phub_epoch completed;       /* incarnation whose end is not told */
     struct phub_epoch unfenced;        /* home epoch of which the target of a
                                         * move that ended may have a state */
     struct phub__mail *mail_first, *mail_last;  /* wait for it to run */

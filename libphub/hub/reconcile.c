@@ -50,16 +50,26 @@ static int same(struct phub_epoch a, struct phub_epoch b)
 
 static void completed_done(void *arg, struct phub__request *request);
 
-/* A child that ended by itself and is not to be restarted ends its row. */
+/* A child that ended by itself and is not to be restarted ends its row.  If
+ * there is no memory to say so now, local, if there is one, says it later. */
 static void tell_completed(struct phub__hub *hub, struct phub_bytes id,
                            struct phub_epoch incarnation, const char *text)
 {
     struct phub__request *request =
         phub__request_new(hub, PHUB__OP_COMPLETED, 1, 600000);
+    struct phub__local *local = phub__local_find(hub, id);
+    struct phub_bytes copy = PHUB_BYTES_NONE;
 
-    if (request == NULL)
+    if (request != NULL)
+        copy = phub__request_copy(request, id);
+    if (local != NULL)
+        local->completed = copy.size != 0 ? (struct phub_epoch){ 0, 0 }
+                                          : incarnation;
+    if (copy.size == 0) {
+        phub__request_drop(request);
         return;
-    request->items[0].op.id = phub__request_copy(request, id);
+    }
+    request->items[0].op.id = copy;
     request->items[0].op.incarnation = incarnation;
     request->items[0].op.text = phub__request_copy(
         request, (struct phub_bytes){ (const uint8_t *)text, strlen(text) });
@@ -403,6 +413,13 @@ static void reconcile_once(struct phub__local *local,
     local->replica = row.live && row.replica;
     if (!row.live || !same(local->unfenced, row.home_epoch))
         local->unfenced = (struct phub_epoch){ 0, 0 };
+    if (local->completed.number != 0) {
+        if (row.live && same(local->completed, row.incarnation))
+            tell_completed(hub, phub__local_id(local), row.incarnation,
+                           "it ended");
+        else
+            local->completed = (struct phub_epoch){ 0, 0 };
+    }
     if (local->kept_epoch.number != 0 &&
         !same(local->kept_epoch, row.home_epoch))
         phub__local_keep(local, NULL, row.incarnation);

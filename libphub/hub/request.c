@@ -730,9 +730,14 @@ static void dispatch(struct phub__request *request)
 void phub__request_send(struct phub__request *request,
                         phub__request_done *done, void *arg)
 {
+    uint32_t i;
+
     request->done = done;
     request->arg = arg;
     request->sent = 1;
+    /* What could not be copied into it would ask for something else. */
+    for (i = 0; request->arena.error != 0 && i < request->count; i++)
+        phub__request_answer(request, i, PHUB_ENOMEM, "out of memory");
     dispatch(request);
 }
 
