@@ -676,12 +676,13 @@ void phub__synced_round(struct phub__hub *hub)
     uint64_t node = 0;
     uint32_t i;
 
-    /* Level-triggered: there was no memory to note the loss, say. */
-    while ((node = phub__registry_known_next(hub->registry, node)) != 0)
+    /* There was no memory to note the loss, say. */
+    while (phub__synced_complete(hub) &&
+           (node = phub__registry_known_next(hub->registry, node)) != 0)
         if (phub__registry_home_count(hub->registry, node) != 0 &&
             phub__view_index(phub__hub_view(hub), node) == PHUB__VIEW_NONE &&
             !phub__synced_is_lost(hub, node))
-            phub__lost_add(hub, node, 0);
+            phub__synced_absent(hub, node);
     (void)phub__synced_partial(hub);
     phub__synced_forget(hub);
     phub__gather_round(hub);

@@ -125,7 +125,11 @@ void phub__synced_absent(struct phub__hub *hub, uint64_t node)
 {
     struct phub__lost *lost = entry_find(hub->synced, node);
     uint64_t until = hub->env->now_ns(hub->env) + ABSENT_MS * NS_PER_MS;
+    uint64_t rest = phub__cluster_grant_remaining(
+        hub->cluster, node, hub->env->boot_ns(hub->env));
 
+    if (rest != UINT64_MAX && rest > ABSENT_MS * NS_PER_MS)
+        until += rest - ABSENT_MS * NS_PER_MS;
     if (lost != NULL && lost->lost)
         return;
     if (lost == NULL)
