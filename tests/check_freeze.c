@@ -175,6 +175,58 @@ START_TEST(an_answer_to_an_earlier_daemon_is_none_to_this_one)
 }
 END_TEST
 
+static void commanded(struct phub_bytes *freeze, struct phub_bytes *thaw)
+{
+    struct phub__spec spec = sup_spec();
+
+    *freeze = sup_text("pause");
+    *thaw = sup_text("unpause");
+    spec.ready = 0;
+    spec.cmd_freeze = (struct phub__list){ freeze, 1 };
+    spec.cmd_thaw = (struct phub__list){ thaw, 1 };
+    ck_assert_int_eq(sup_start(&sup, &spec, 0, NULL), 0);
+    sup_started(&sup);
+    ck_assert_int_eq(sup_phase(&sup), PHUB__PHASE_RUNNING);
+    phub__instance_freeze(sup.instance, 1000, sup_answered, &answer);
+}
+
+/* To unpause what is not paused is an error of some tools. */
+START_TEST(a_thaw_command_that_fails_is_tried_a_few_times)
+{
+    struct phub_bytes freeze, thaw;
+    uint32_t i, before;
+
+    commanded(&freeze, &thaw);
+    sup_command_done(&sup, PHUB_EFAILED, "no such container", NULL);
+    before = sup.commands;
+    phub__instance_thaw(sup.instance);
+    for (i = 0; i < 600; i++) {
+        if (sup.command_done != NULL)
+            sup_command_done(&sup, PHUB_EFAILED, "is not paused", NULL);
+        sup.command_done = NULL;
+        sup_run(&sup, 100);
+    }
+    ck_assert_uint_gt(sup.commands - before, 1);
+    ck_assert_uint_lt(sup.commands - before, 6);
+}
+END_TEST
+
+START_TEST(a_child_that_answers_a_thaw_is_not_asked_again)
+{
+    uint32_t before;
+
+    sup_running(&sup, SUP_CAN_ALL);
+    phub__instance_freeze(sup.instance, 1000, sup_answered, &answer);
+    sup_done(&sup, sup.ref, 0, NULL);
+    phub__instance_thaw(sup.instance);
+    ck_assert_int_eq(sup.verb, PHUB__VERB_THAW);
+    before = sup.sends;
+    sup_done(&sup, sup.ref, PHUB_EBUSY, NULL);
+    sup_run(&sup, 60000);
+    ck_assert_uint_eq(sup.sends, before);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("freeze");
@@ -193,6 +245,8 @@ int main(void)
     tcase_add_loop_test(tc,
         a_thaw_that_is_owed_does_not_thaw_the_next_freeze, 0, 2);
     tcase_add_test(tc, an_answer_to_an_earlier_daemon_is_none_to_this_one);
+    tcase_add_test(tc, a_thaw_command_that_fails_is_tried_a_few_times);
+    tcase_add_test(tc, a_child_that_answers_a_thaw_is_not_asked_again);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -314,6 +314,50 @@ START_TEST(a_target_that_stands_still_keeps_the_only_copy)
 }
 END_TEST
 
+static int origin_has_the_only_state(uint32_t node)
+{
+    const struct phub__local *local =
+        phub__local_find(hubs_hub(&hubs, node), hubs_bytes("c"));
+
+    return local != NULL && local->move != NULL && local->move->ended &&
+           local->move->state != NULL &&
+           local->move->phase < PHUB__MOVE_DECIDED;
+}
+
+/* What was kept for a home of before has no say about what is kept later. */
+START_TEST(one_that_kept_a_state_once_keeps_the_next_one)
+{
+    uint32_t other;
+
+    begin(1);
+    other = 3 - home - target;
+    hubs_move_send(&hubs, home, "c", target, &move);
+    while (!begins_with_its_state())
+        ck_assert(phub__world_step(hubs.world));
+    phub__sim_node_freeze(hubs_node(&hubs, target));
+    phub__sim_node_power_off(hubs_node(&hubs, home));
+    phub__sim_node_power_off(hubs_node(&hubs, other));
+    hubs_run(&hubs, 2500);
+    phub__sim_node_thaw(hubs_node(&hubs, target));
+    all_well("stood still", 1);
+    phub__sim_node_start(hubs_node(&hubs, home));
+    phub__sim_node_start(hubs_node(&hubs, other));
+    hubs_run(&hubs, 20000);
+    all_well("together", 1);
+    (void)hubs_acting(&hubs, "c", &home);
+    target = (home + 1) % 3;
+    hubs_update(&hubs, "c", 6, 8);
+    hubs_move_send(&hubs, home, "c", target, &move);
+    while (!origin_has_the_only_state(home))
+        ck_assert(phub__world_step(hubs.world));
+    phub__sim_node_power_off(hubs_node(&hubs, target));
+    hubs_run(&hubs, 30000);
+    all_well("given up", 1);
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 8);
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("move_faults");
@@ -343,6 +387,7 @@ int main(void)
                    a_state_that_is_given_back_to_a_dead_origin_is_not_lost);
     tcase_add_test(tc, a_state_that_is_given_back_is_dropped_when_it_runs_there);
     tcase_add_test(tc, a_target_that_stands_still_keeps_the_only_copy);
+    tcase_add_test(tc, one_that_kept_a_state_once_keeps_the_next_one);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

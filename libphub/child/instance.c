@@ -19,6 +19,8 @@
 
 #define NS_PER_MS 1000000ull
 #define THAW_AGAIN_MS 100u
+#define THAW_DOUBLE 6u         /* times, to 6.4 s */
+#define THAW_TRIES 3u          /* of a command that fails */
 
 static void call_free(struct phub__instance_call *call, struct phub_env *env)
 {
@@ -48,6 +50,7 @@ static void call_timed_out(void *arg)
 
     if (runner->forget != NULL)
         runner->forget(runner, call->instance->handle, call->ref);
+    call->instance->answered_late = 0;
     call_unlink(call);
     call_free(call, env);
     if (done != NULL)
@@ -95,6 +98,7 @@ static void late_fire(void *arg)
 
     call_unlink(arg);
     call_free(arg, late.instance->supervisor->env);
+    late.instance->answered_late = 1;
     late.done(late.arg, late.late_rc, late.late_text, NULL);
 }
 
@@ -242,6 +246,7 @@ void phub__instance_answered(struct phub__instance *instance,
     arg = call->arg;
     call_unlink(call);
     call_free(call, env);
+    instance->answered_late = 0;
     if (done == NULL)
         return;
     snprintf(text, sizeof text, "%.*s", (int)message->text.size,
@@ -384,6 +389,7 @@ void phub__instance_freeze(struct phub__instance *instance,
     timeout_ms = within(instance, timeout_ms);
     instance->freezing++;
     instance->thaw_owed = 0;
+    instance->thaws_failed = instance->thaws_again = 0;
     env->timer_stop(env, instance->thaw_timer);
     if (instance->capabilities & PHUB__CAN_FREEZE)
         phub__instance_call(instance, PHUB__VERB_FREEZE, NULL, timeout_ms,
@@ -398,24 +404,30 @@ void phub__instance_thaw_fired(void *arg)
     phub__instance_thaw(arg);
 }
 
-/* A verb that was sent is read some day; what could not be sent, and a command
- * that failed, would leave the child frozen, and nobody would know. */
+/* A verb that was sent is read some day.  What could not be sent would leave
+ * the child frozen, and nobody would know: it is sent again.  So is a command
+ * that failed, a few times: it may be an error to thaw what is not frozen. */
 static void thaw_done(void *arg, int rc, const char *text,
                       struct phub_buf *body)
 {
     struct phub__instance *instance = arg;
     struct phub_env *env = instance->supervisor->env;
-    int sent = (instance->capabilities & PHUB__CAN_FREEZE) != 0 &&
-               rc != PHUB_EBUSY && rc != PHUB_ENOMEM && rc != PHUB_ESYS;
+    int verb = (instance->capabilities & PHUB__CAN_FREEZE) != 0;
+    int begun = verb ? !instance->answered_late
+                     : rc != PHUB_EBUSY && rc != PHUB_ENOMEM && rc != PHUB_ESYS;
+    uint64_t wait_ms = THAW_AGAIN_MS;
 
     (void)text;
     (void)body;
-    if (rc == 0 || sent || instance->ended || instance->freezing != 0 ||
-        instance->phase == PHUB__PHASE_FROZEN)
+    if (rc == 0 || (verb && begun) || instance->freezing != 0 ||
+        instance->phase != PHUB__PHASE_RUNNING)
         return; /* or it is to be frozen again */
-    if (instance->phase == PHUB__PHASE_RUNNING)
-        env->timer_start(env, instance->thaw_timer,
-                         env->now_ns(env) + THAW_AGAIN_MS * NS_PER_MS);
+    if (begun && ++instance->thaws_failed > THAW_TRIES)
+        return;
+    wait_ms <<= instance->thaws_again < THAW_DOUBLE ? instance->thaws_again++
+                                                    : THAW_DOUBLE;
+    env->timer_start(env, instance->thaw_timer,
+                     env->now_ns(env) + wait_ms * NS_PER_MS);
 }
 
 /* Also after a freeze whose answer never came: the child may have frozen. */

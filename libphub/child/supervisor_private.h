@@ -56,6 +56,8 @@ struct phub__instance {
     int standby, first, ever_ran, committing, ended;
     uint32_t freezing;                    /* FREEZE that are not answered */
     int thaw_owed;                        /* when they are */
+    uint32_t thaws_failed, thaws_again;   /* since the last freeze */
+    int answered_late;                    /* last: what could not begin */
     int kill_owed;                        /* 2 hard: it was not made yet */
     int adopted;                          /* and not settled yet */
     int awaits;                           /* adopted: began without its state */

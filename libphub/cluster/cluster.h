@@ -254,6 +254,10 @@ int phub__cluster_offer(struct phub__cluster *cluster,
 int phub__cluster_start(struct phub__cluster *cluster,
                         const char *const *seeds, uint32_t seeds_count,
                         uint64_t now_ns);
+/* Nobody was met: the view of the start settles, which no change does.  Too
+ * early, and a strategy ends what was adopted, in a minority of one. */
+void phub__cluster_settle_alone(struct phub__cluster *cluster,
+                                uint64_t now_ns);
 
 /* Node was a member at that endpoint (copied) before this start: look for it
  * there, too, once started.

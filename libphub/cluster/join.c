@@ -350,13 +350,18 @@ int phub__cluster_start(struct phub__cluster *c, const char *const *seeds,
         c->start_ns = now_ns;
         phub__grant_stalled(c);
         phub__address_start(c);
-        /* One that stays alone never has another view than its first. */
-        if (c->settle.first_ns == 0)
-            c->settle.first_ns = c->settle.last_ns = now_ns;
     }
     c->started = true;
     phub__cluster_wake(c, now_ns);
     return 0;
+}
+
+void phub__cluster_settle_alone(struct phub__cluster *c, uint64_t now_ns)
+{
+    if (c->settle.first_ns != 0)
+        return;
+    c->settle.first_ns = c->settle.last_ns = now_ns;
+    phub__cluster_wake(c, now_ns);
 }
 
 void phub__join_fini(struct phub__cluster *c)

@@ -407,6 +407,11 @@ static void round_fired(void *arg)
     if (phub__hub_round_waits(hub))
         return;
     lease_refresh(hub);
+    if (!phub__redistribution_settled(hub) && phub__hub_settled_in(hub) &&
+        phub__view_count(phub__hub_view(hub)) == 1) {
+        phub__cluster_settle_alone(hub->cluster, hub->env->boot_ns(hub->env));
+        phub__hub_arm_cluster(hub);
+    }
     if (hub->dirty_lost || hub->attached) {
         hub->dirty_lost = 0;
         phub__redistribution_ready(hub);

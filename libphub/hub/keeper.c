@@ -637,11 +637,11 @@ static int rehome(struct phub__hub *hub, const struct phub_view *view,
         seats_count = phub__place_seats(hub, view, ids[i], &row, &p, i, &home,
                                         seats);
         claim->epoch = phub__hub_epoch(hub);
-        if (home == 0 ||
+        claim->id = batch_copy(batch, ids[i]);
+        if (home == 0 || claim->id.size == 0 ||
             phub__row_seats(hub, ids[i], row.incarnation, home, seats,
                             seats_count, claim->epoch) != 0)
             continue;
-        claim->id = batch_copy(batch, ids[i]);
         claim->incarnation = row.incarnation;
         claim->home = home;
         claim->replaced = replaced;

@@ -490,11 +490,8 @@ static void take_back(struct phub__move *move, struct phub_epoch epoch)
     struct phub__local *local = move->local;
 
     if (is_over(move)) {
-        if (move->state != NULL) {
-            phub__buf_unref(&local->kept);
-            local->kept = phub__buf_ref(move->state);
-            local->kept_incarnation = move->incarnation;
-        }
+        if (move->state != NULL)
+            phub__local_keep(local, move->state, move->incarnation);
     } else {
         phub__instance_set_epoch(local->instance, epoch);
         if (move->may_be_frozen)

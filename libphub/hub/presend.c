@@ -345,7 +345,7 @@ static void follow(const struct sending *s, struct phub_bytes id)
     char name[PHUB_NODE_NAME_MAX + 24];
 
     if (local != NULL)
-        phub__buf_unref(&local->kept);
+        phub__local_keep(local, NULL, s->incarnation);
     phub__row_facts(hub, id, &row);
     if (!row.live || row.home != hub->node || !phub__hub_in_charge(hub) ||
         phub_epoch_cmp(row.incarnation, s->incarnation) != 0 ||

@@ -135,7 +135,7 @@ static void start(struct phub__local *local,
         if (s.state != NULL)
             phub__hub_hook(hub, PHUB_HOOK_handover_delivered, hub->node, s.id,
                            0, 1, "");
-        phub__buf_unref(&local->kept);
+        phub__local_keep(local, NULL, row->incarnation);
     } else {
         if (rc != PHUB_ENOMEM) /* a round tries again */
             local->failed_epoch = row->home_epoch;
@@ -429,7 +429,7 @@ static void reconcile_once(struct phub__local *local,
     if (!row.live) {
         phub__local_answer(local, PHUB__WANT_RUNNING, PHUB_ESTOPPED,
                            "stopped meanwhile");
-        phub__buf_unref(&local->kept);
+        phub__local_keep(local, NULL, row.incarnation);
         local->failed_epoch = (struct phub_epoch){ 0, 0 };
     } else if (row.home == hub->node && may_start(local, &row) &&
                may_act(local, &row)) {
@@ -458,7 +458,7 @@ static void reconcile_once(struct phub__local *local,
         phub__local_answer(local, PHUB__WANT_RUNNING, PHUB_EMOVED,
                            "its home is another node now");
         if (local->move == NULL && !phub__arrival_may_return(local, &row))
-            phub__buf_unref(&local->kept);
+            phub__local_keep(local, NULL, row.incarnation);
         local->failed_epoch = (struct phub_epoch){ 0, 0 };
     }
     if (local->instance == NULL && local->arrival == NULL)

@@ -507,7 +507,8 @@ static void publish_all(struct phub__hub *hub)
 
     for (local = phub__locals_first(hub->locals); local != NULL;
          local = local->next)
-        if (local->instance != NULL)
+        if (local->instance != NULL &&
+            !phub__instance_adopted(local->instance))
             phub__row_instance(hub, local->instance, 0, "");
 }
 
@@ -543,7 +544,8 @@ void phub__rows_retire_own(struct phub__hub *hub)
             if ((local != NULL && local->instance != NULL) ||
                 !phub__row_half_of(&views[i], hub->node, &half) ||
                 (half.boot == hub->boot &&
-                 (!owed || half.state == PHUB_INSTANCE_GONE)))
+                 (!owed || half.state == PHUB_INSTANCE_GONE ||
+                  half.state == PHUB_INSTANCE_FAILED)))
                 continue;
             sizes[stale] = views[i].id.size;
             memcpy(ids[stale++], views[i].id.data, views[i].id.size);

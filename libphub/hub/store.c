@@ -21,6 +21,9 @@
 #define PENDING_KEPT 16384u         /* bytes of room kept for the next turn */
 #define SYNC_MS 100u                /* at most so long unsynced */
 #define STORE_MAX (1u << 30)        /* bytes of the file in memory */
+#define LARGE (16u << 20)           /* bytes: rewrites that fail wait longer */
+#define AGAIN_NS 20000000000ull
+#define AGAIN_MAX_NS 600000000000ull
 #define KNOWN_ID "known nodes"      /* of their record, behind a byte 1 */
 
 struct record {
@@ -56,6 +59,8 @@ struct phub__store {
     int known_due;                  /* the known nodes are others */
     uint64_t failures;              /* writes that failed, */
     uint64_t failures_seen;         /* before the rewrite under way began */
+    uint64_t overtaken;             /* bytes that it leaves out */
+    uint64_t again_ns, again_wait_ns; /* a large one that failed */
 };
 
 static void appended(void *arg, int rc);
@@ -253,15 +258,32 @@ static void appended(void *arg, int rc)
                    rc, 0, phub_strerror(rc));
 }
 
+/* To gather many rows costs the hub's time, on a disk that has no room for
+ * hours, say. */
+static void rewrite_failed(struct phub__hub *hub)
+{
+    struct phub__store *store = hub->store;
+    uint64_t wait = store->again_wait_ns * 2;
+
+    if (store->live_size < LARGE)
+        return;
+    store->again_wait_ns = wait == 0 ? AGAIN_NS
+                           : wait < AGAIN_MAX_NS ? wait : AGAIN_MAX_NS;
+    store->again_ns = hub->env->now_ns(hub->env) + store->again_wait_ns;
+}
+
 static void rewritten(void *arg, int rc)
 {
     struct phub__hub *hub = arg;
 
     hub->store->rewriting = 0;
     if (rc != 0) {
+        hub->store->file_size += hub->store->overtaken; /* it is as it was */
+        rewrite_failed(hub);
         appended(hub, rc);
         return;
     }
+    hub->store->again_wait_ns = 0;
     if (hub->store->failures != hub->store->failures_seen)
         return; /* of what came after those rows were gathered */
     hub->store->failed = 0;
@@ -294,7 +316,8 @@ static void rewrite(struct phub__hub *hub)
     uint32_t count, i;
     int rc;
 
-    if (hub->store->rewriting)
+    if (hub->store->rewriting ||
+        hub->env->now_ns(hub->env) < hub->store->again_ns)
         return;
     phub__builder_init(&out, STORE_MAX);
     phub__builder_init(&delta, PHUB__DELTA_SIZE_MAX);
@@ -319,11 +342,15 @@ static void rewrite(struct phub__hub *hub)
         rc = hub->env->file_do(hub->env, PHUB__FILE_REPLACE, FILE_NAME,
                                out.data, out.size, rewritten, hub);
     if (rc == 0) {
+        hub->store->overtaken = hub->store->file_size > out.size
+                                    ? hub->store->file_size - out.size : 0;
         hub->store->file_size = out.size;
         hub->store->rewriting = 1;
     }
     /* What could not be is not tried again at each flush. */
     hub->store->live_size = hub->store->file_size;
+    if (rc != 0)
+        rewrite_failed(hub);
     phub__builder_fini(&out);
     phub__builder_fini(&delta);
 }
