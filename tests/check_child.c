@@ -54,7 +54,9 @@ self_put_state(void *arg, uint64_t ref, const struct phub_child_state *state)
     self->state_size = state->size;
     self->state = realloc(self->state, state->size + 1);
     memcpy(self->state, state->data, state->size);
-    return 0;
+    if (self->rc == PHUB_CHILD_LATER)
+        self->later = ref;
+    return self->rc == PHUB_CHILD_LATER ? PHUB_CHILD_LATER : 0;
 }
 
 static int
@@ -146,6 +148,28 @@ ask_self(struct self *self, const struct phub__childmsg *m)
     ck_assert_int_eq(phub_child_dispatch(self->child), 0);
     ck_assert_int_eq(read_channel(&self->ends), 0);
 }
+
+START_TEST(a_state_that_is_taken_later_makes_it_ready)
+{
+    struct self self;
+    struct phub__childmsg m = { .verb = PHUB_CHILD_PUT_STATE, .ref = 5,
+                                .fd = -1,
+                                .body = { (const uint8_t *)"abc", 3 } };
+    struct phub__childmsg who = { .verb = PHUB_CHILD_IDENTIFY, .ref = 6,
+                                  .fd = -1 };
+
+    open_self(&self, 0);
+    self.rc = PHUB_CHILD_LATER;
+    ask_self(&self, &m);
+    ck_assert_int_eq(phub_child_done(self.child, self.later, 0, NULL), 0);
+    ck_assert_int_eq(read_channel(&self.ends), 0);
+    self.ends.count = 0;
+    ask_self(&self, &who);
+    ck_assert_uint_eq(self.ends.last.verb, PHUB_CHILD_DONE);
+    ck_assert(self.ends.last.value & PHUB_CHILD_IS_READY);
+    close_self(&self);
+}
+END_TEST
 
 START_TEST(a_program_run_by_hand_is_told_so)
 {
@@ -502,6 +526,7 @@ main(void)
     tcase_add_checked_fixture(tc, make_state_dir, remove_state_dir);
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, a_program_run_by_hand_is_told_so);
+    tcase_add_test(tc, a_state_that_is_taken_later_makes_it_ready);
     tcase_add_test(tc, each_verb_makes_its_call_and_one_answer);
     tcase_add_test(tc, an_answer_may_come_later);
     tcase_add_test(tc, unknown_verbs_are_answered_and_garbage_is_not);

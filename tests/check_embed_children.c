@@ -62,6 +62,28 @@ START_TEST(what_is_sent_arrives_in_order_and_before_a_later_call)
 }
 END_TEST
 
+/* Whatever their names hash to: of so many that are gone some wait where those
+ * do that live. */
+START_TEST(those_that_are_gone_delay_nobody)
+{
+    char id[16];
+    int i, count = -1;
+    size_t size;
+
+    hubs_make(1, "hotswap");
+    start_one(hubs[0], "c1");
+    for (i = 0; i < 6000; i++) {
+        snprintf(id, sizeof id, "gone%d", i);
+        ck_assert_int_eq(phub_send(hubs[0], id, "+", 1), 0);
+    }
+    ck_assert_int_eq(phub_send(hubs[0], "c1", "+", 1), 0);
+    ck_assert_int_eq(phub_call(hubs[0], "c1", "?", 1, &count, sizeof count,
+                               &size, 5000), 0);
+    ck_assert_int_eq(count, 1);
+    hubs_free();
+}
+END_TEST
+
 START_TEST(a_full_mailbox_delays_and_loses_nothing)
 {
     enum { COUNT = 30000 };
@@ -659,6 +681,7 @@ int main(void)
     tcase_add_test(tc, a_call_reaches_an_actor_on_another_node);
     tcase_add_test(tc, what_is_sent_arrives_in_order_and_before_a_later_call);
     tcase_add_test(tc, what_a_busy_hub_takes_is_not_lost);
+    tcase_add_test(tc, those_that_are_gone_delay_nobody);
     tcase_add_loop_test(tc, a_full_mailbox_delays_and_loses_nothing, 0, 2);
     tcase_add_test(tc, a_call_that_is_not_answered_fails_and_does_not_wait);
     tcase_add_test(tc, metadata_of_row_and_instance_are_found);

@@ -244,6 +244,57 @@ START_TEST(a_node_leaves)
 }
 END_TEST
 
+/* --- replicas, checkpoints ------------------------------------------- */
+
+START_TEST(a_node_with_replicas_is_lost)
+{
+    static const char *const params[] = { "factor=2", "mode=active_passive" };
+    const char *name;
+    char id[2] = "";
+
+    memset(&hubs, 0, sizeof hubs);
+    hubs.redundancy = "replication";
+    hubs.redundancy_params = params;
+    hubs.redundancy_params_count = 2;
+    hubs_new(&hubs, 3, "hotswap", 23);
+    hubs_run(&hubs, 1000);
+    ck_assert_int_eq(hubs_start(&hubs, 0, ids, "sim state freeze role"), 0);
+    hubs_run(&hubs, 1500);
+    phub__sim_node_power_off(hubs_node(&hubs, 1));
+    hubs_run(&hubs, 700);
+    starve(_i, 6000);
+    hubs_run(&hubs, 60000);
+    all_act(_i, ids);
+    for (name = ids; *name != '\0'; name += name[1] == ' ' ? 2 : 1) {
+        id[0] = *name;
+        ck_assert_msg(hubs_instances(&hubs, id, NULL) == 2,
+                      "allocation %d: %s has %u instances", _i, id,
+                      hubs_instances(&hubs, id, NULL));
+    }
+    hubs_free(&hubs);
+}
+END_TEST
+
+START_TEST(a_checkpoint_is_gone_on_from)
+{
+    uint32_t home;
+
+    begin(3, "hotswap", NULL);
+    ck_assert_int_eq(hubs_start(&hubs, 0, "a",
+                                "sim state freeze checkpoint=300"), 0);
+    (void)hubs_acting(&hubs, "a", &home);
+    hubs_update(&hubs, "a", 1, 5);
+    hubs_run(&hubs, 1500);
+    phub__sim_node_power_off(hubs_node(&hubs, home));
+    hubs_run(&hubs, 700);
+    starve(_i, 6000);
+    ck_assert_msg(hubs_until(&hubs, 60000, hubs_acts, "a"),
+                  "allocation %d: it does not run", _i);
+    ck_assert_uint_eq(hubs_counter(&hubs, "a"), 5);
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("memory");
@@ -260,6 +311,8 @@ int main(void)
     tcase_add_loop_test(tc, a_child_stops, 1, 80);
     tcase_add_loop_test(tc, a_child_completes, 1, 60);
     tcase_add_loop_test(tc, a_node_leaves, 1, 100);
+    tcase_add_loop_test(tc, a_node_with_replicas_is_lost, 1, 400);
+    tcase_add_loop_test(tc, a_checkpoint_is_gone_on_from, 1, 250);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

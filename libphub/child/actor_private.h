@@ -97,6 +97,7 @@ struct phub__actors {
     struct phub__letters outbox;
     uint32_t waiting;                  /* messages in all mailboxes */
     int draining_asked;                /* drain is posted, or runs */
+    int ask_owed;                      /* it could not be posted */
     int inline_asked;
     int quit;
     uint32_t threads_running;

@@ -146,8 +146,11 @@ static void remove_free(struct phub__actors *actors, struct phub_actor *actor)
 /* Lock held, draining_asked set. */
 void phub__actors_ask(struct phub__actors *actors)
 {
-    if (actors->env->post(actors->env, drain, actors) != 0)
-        actors->draining_asked = 0; /* a worker tries again */
+    actors->ask_owed = actors->env->post(actors->env, drain, actors) != 0;
+    if (actors->ask_owed) { /* a worker tries again */
+        actors->draining_asked = 0;
+        pthread_cond_signal(&actors->work);
+    }
 }
 
 static void started(struct phub__actors *actors, struct phub_actor *actor)
@@ -249,7 +252,8 @@ static void *worker(void *arg)
             phub__actor_turn(actor);
             continue;
         }
-        if (actors->outbox.first == NULL || actors->draining_asked) {
+        if ((actors->outbox.first == NULL && !actors->ask_owed) ||
+            actors->draining_asked) {
             pthread_cond_wait(&actors->work, &actors->lock);
             continue;
         }
@@ -260,7 +264,8 @@ static void *worker(void *arg)
             until.tv_sec++;
         }
         pthread_cond_timedwait(&actors->work, &actors->lock, &until);
-        if (actors->outbox.first != NULL && !actors->draining_asked) {
+        if ((actors->outbox.first != NULL || actors->ask_owed) &&
+            !actors->draining_asked) {
             actors->draining_asked = 1;
             phub__actors_ask(actors);
         }

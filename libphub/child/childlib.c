@@ -37,6 +37,7 @@ struct phub_child {
     char *id, *node, *epoch;
     bool standby, frozen, ready, state_expected, state_taken;
     uint64_t answering; /* the ref of the call being made, until answered */
+    uint64_t state_ref; /* of a state that is answered later */
     struct entry published[PHUB_CHILD_PUBLISH_MAX];
     size_t published_count;
     uint8_t in[PHUB_CHILD_MESSAGE_MAX];
@@ -84,6 +85,12 @@ answer(struct phub_child *child, struct phub__childmsg *message)
     message->verb = PHUB_CHILD_DONE;
     if (child->answering == message->ref)
         child->answering = 0;
+    if (child->state_ref == message->ref) {
+        child->state_ref = 0;
+        child->state_taken |= message->code == 0;
+        child->ready |= child->state_taken
+                     && !(child->capabilities & PHUB_CHILD_CAN_DEFER_READY);
+    }
     return send_message(child, message);
 }
 
@@ -247,8 +254,11 @@ put_state(struct phub_child *child, const struct phub__childmsg *m)
         return rc;
     state.data = body.data;
     state.size = body.size;
+    child->state_ref = m->ref;
     rc = child->calls->put_state(child->arg, m->ref, &state);
     phub__childmsg_unmap(m, &body);
+    if (rc != PHUB_CHILD_LATER)
+        child->state_ref = 0;
     child->state_taken |= rc == 0;
     return rc;
 }

@@ -189,6 +189,7 @@ static void command_done(void *arg, const struct phub__command_result *result)
         phub__free(call);
         return;
     }
+    call->instance->answered_late = 0;
     call_unlink(call);
     phub__free(call);
     if (done != NULL)

@@ -164,6 +164,11 @@ static void over(struct phub__instance *instance, int status,
 {
     enum phub__phase phase = instance->phase;
 
+    if (instance->undelivered) {
+        rc = PHUB_ESYS;
+        text = "this machine could not give it its state";
+    }
+    instance->undelivered = 0;
     instance->handle = 0;
     instance->pid = 0;
     instance->started = 0;
@@ -289,6 +294,13 @@ static void put_state_done(void *arg, int rc, const char *text,
     (void)body;
     if (instance->ended || instance->handle == 0)
         return;
+    if (instance->answered_late &&
+        (rc == PHUB_EBUSY || rc == PHUB_ENOMEM || rc == PHUB_ESYS)) {
+        /* It was not handed over: the machine's fault, not the child's. */
+        instance->undelivered = 1;
+        phub__instance_kill(instance, 1);
+        return;
+    }
     if (rc != 0) {
         phub__instance_state_refused(instance, rc, text, why, sizeof why);
         phub__instance_refuse(instance, rc, why);

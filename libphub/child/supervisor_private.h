@@ -52,6 +52,7 @@ struct phub__instance {
     uint64_t running_since;
     int spawn_rc;
     int refuse_rc;
+    int undelivered;     /* the machine could not give it its state */
     int capabilities_known, started, ready, loaded, healthy;
     int standby, first, ever_ran, committing, ended;
     uint32_t freezing;                    /* FREEZE that are not answered */

@@ -97,17 +97,19 @@ static void asks_run(void *arg)
 {
     struct phub_hub *hub = arg;
     struct phub__ask *ask;
-    uint32_t left = ASKS_PER_TURN;
+    uint32_t left;
 
     pthread_mutex_lock(&hub->lock);
     hub->asks_woken = 0;
+again:
+    left = ASKS_PER_TURN;
     while (left-- > 0 && (ask = ask_take(hub)) != NULL) {
         pthread_mutex_unlock(&hub->lock);
         ask->run(hub, ask);
         pthread_mutex_lock(&hub->lock);
     }
-    if (hub->asks_first != NULL)
-        (void)wake(hub);
+    if (hub->asks_first != NULL && wake(hub) != 0)
+        goto again; /* nobody else would come for them */
     pthread_mutex_unlock(&hub->lock);
 }
 
@@ -198,6 +200,8 @@ int phub__embed_run(struct phub_hub *hub, int (*fn)(struct phub_hub *, void *),
     if (phub__embed_inside(hub))
         return fn(hub, arg);
     pthread_mutex_lock(&hub->lock);
+    while (hub->thread_is && !hub->started) /* its thread has the parts */
+        pthread_cond_wait(&hub->changed, &hub->lock);
     if (hub->state == PHUB__EMBED_NEW) {
         rc = fn(hub, arg);
     } else if (hub->state != PHUB__EMBED_RUNNING) {

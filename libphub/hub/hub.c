@@ -62,6 +62,7 @@ struct phub__seeds {
     struct phub__hub *hub;
     char *endpoints[PHUB__SEEDS_MAX];
     uint32_t count;
+    int owed;             /* the cluster did not take them */
 };
 
 struct phub_view *phub__hub_view(const struct phub__hub *hub)
@@ -336,8 +337,9 @@ static void seeds_use(struct phub__hub *hub)
             all[count++] = hub->options.seeds[i];
     for (i = 0; i < hub->seeds->count && count < PHUB__SEEDS_MAX; i++)
         all[count++] = hub->seeds->endpoints[i];
-    (void)phub__cluster_start(hub->cluster, all, count,
-                              hub->env->boot_ns(hub->env));
+    hub->seeds->owed =
+        phub__cluster_start(hub->cluster, all, count,
+                            hub->env->boot_ns(hub->env)) != 0;
     phub__hub_arm_cluster(hub);
 }
 
@@ -406,16 +408,20 @@ static void round_fired(void *arg)
     }
     if (phub__hub_round_waits(hub))
         return;
+    if (hub->seeds != NULL && hub->seeds->owed) /* no memory for them */
+        seeds_use(hub);
     lease_refresh(hub);
     if (!phub__redistribution_settled(hub) && phub__hub_settled_in(hub) &&
         phub__view_count(phub__hub_view(hub)) == 1) {
         phub__cluster_settle_alone(hub->cluster, hub->env->boot_ns(hub->env));
         phub__hub_arm_cluster(hub);
     }
-    if (hub->dirty_lost || hub->attached) {
+    if (hub->dirty_lost && hub->attached) {
         hub->dirty_lost = 0;
-        phub__redistribution_ready(hub);
+        phub__reconcile_all(hub);
     }
+    if (hub->attached)
+        phub__redistribution_ready(hub);
     phub__peers_round(hub);
     phub__host_round(hub);
     phub__synced_round(hub);

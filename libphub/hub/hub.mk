@@ -46,7 +46,7 @@ libphub_core_la_SOURCES += \
 	libphub/hub/deliver.c libphub/hub/deliver.h \
 	libphub/hub/peer.c libphub/hub/peer.h libphub/hub/presend.c \
 	libphub/hub/stop.c libphub/hub/stranger.c libphub/hub/stranger.h \
-	libphub/hub/reconcile.c \
+	libphub/hub/reconcile.c libphub/hub/sweep.c \
 	libphub/hub/redistribute.c libphub/hub/redistribute.h \
 	libphub/hub/place.c libphub/hub/place.h \
 	libphub/hub/replica.c libphub/hub/replica.h \

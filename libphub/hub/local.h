@@ -122,6 +122,8 @@ void phub__local_answer(struct phub__local *local, enum phub__wanted wanted,
 void phub__reconcile(struct phub__hub *hub, struct phub_bytes id);
 /* The same for all children whose home is here (lease or verdict changed). */
 void phub__reconcile_home(struct phub__hub *hub);
+/* All rows. */
+void phub__reconcile_all(struct phub__hub *hub);
 void phub__reconcile_adopted(struct phub__hub *hub);
 /* The same for all that have a replica here. */
 void phub__reconcile_replicas(struct phub__hub *hub);

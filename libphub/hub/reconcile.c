@@ -476,8 +476,10 @@ static void reconcile(struct phub__hub *hub, struct phub_bytes id,
         if (!row->live || (row->home != hub->node && !row->replica))
             return;
         local = phub__local_get(hub, id);
-        if (local == NULL)
+        if (local == NULL) {
+            hub->dirty_lost = 1;
             return;
+        }
     }
     if (local->busy) {
         local->again = 1;
@@ -522,60 +524,6 @@ void phub__reconcile_home(struct phub__hub *hub)
         phub__locals_ahead(hub, ids, count);
         for (i = 0; i < count; i++)
             reconcile(hub, ids[i], &rows[i]);
-    }
-}
-
-static void reconcile_those(struct phub__hub *hub,
-                            int (*is)(const struct phub__local *local))
-{
-    struct phub__local *local, *next;
-    char copy[PHUB_CHILD_ID_MAX];
-    struct phub_bytes id;
-
-    for (local = phub__locals_first(hub->locals); local != NULL;
-         local = next) {
-        next = local->next;
-        if (!is(local))
-            continue;
-        id = phub__local_id(local);
-        memcpy(copy, id.data, id.size);
-        id.data = (const uint8_t *)copy;
-        phub__reconcile(hub, id);
-    }
-}
-
-static int is_adopted(const struct phub__local *local)
-{
-    return local->instance != NULL && phub__instance_adopted(local->instance);
-}
-
-/* What was adopted and may have to go: its home may be another node. */
-void phub__reconcile_adopted(struct phub__hub *hub)
-{
-    reconcile_those(hub, is_adopted);
-}
-
-static int is_replica(const struct phub__local *local)
-{
-    return local->replica;
-}
-
-void phub__reconcile_replicas(struct phub__hub *hub)
-{
-    reconcile_those(hub, is_replica);
-}
-
-void phub__locals_end_all(struct phub__hub *hub, int hard, const char *why)
-{
-    struct phub__local *local, *next;
-
-    for (local = phub__locals_first(hub->locals); local != NULL;
-         local = next) {
-        next = local->next;
-        if (local->instance == NULL)
-            continue;
-        phub__hub_cause(hub, phub__local_id(local), "stop here: %s", why);
-        phub__instance_stop(local->instance, hard, why);
     }
 }
 

@@ -68,7 +68,7 @@ static void mark(struct phub__hub *hub, struct phub_bytes id)
         uint8_t *wide = phub__realloc(dirty->bytes, capacity);
 
         if (wide == NULL) {
-            hub->dirty_lost = 1; /* the periodic round looks at all */
+            hub->dirty_lost = 1; /* the next round looks at all */
             return;
         }
         dirty->bytes = wide;

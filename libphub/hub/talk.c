@@ -21,14 +21,15 @@
 #define LETTERS_MAX 16384u   /* taken and not sent; PHUB_EBUSY */
 #define PARKED_AGE_MS 10000u
 #define PARKED_RETRY_MS 5u
-#define LANES 1024u          /* children by hash: who waits makes others wait */
+#define LANES 1024u          /* children that wait, by hash */
 #define AGAIN_MS 10u
 #define TIMEOUT_DEFAULT_MS 10000u
 #define NS_PER_MS 1000000ull
 
 struct letter {
     struct phub__ask ask;
-    struct letter *next;
+    struct letter *next;      /* of the same child */
+    struct letter *last, *chain; /* of the first: its last, the next child */
     uint64_t born_ns;
     uint32_t lane;
     struct phub_bytes id, data;
@@ -36,10 +37,9 @@ struct letter {
 };
 
 struct phub__parked {
-    struct letter *first, *last;
     atomic_uint count;        /* letters there are, parked or not yet */
-    uint32_t lanes[LANES];    /* parked letters per lane */
-    uint8_t blocked[LANES];   /* in this round */
+    struct letter *lanes[LANES]; /* parked: the first of each child */
+    uint32_t waits;           /* there are some */
     struct phub__timer *timer;
 };
 
@@ -68,34 +68,69 @@ static void letter_free(struct phub_hub *hub, struct letter *letter)
 
 /* --- the park -------------------------------------------------------------------- */
 
+/* What waits for the child of the letter; in *lane's chain. */
+static struct letter **find(struct phub__parked *parked,
+                            const struct letter *letter)
+{
+    struct letter **p = &parked->lanes[letter->lane];
+
+    while (*p != NULL && ((*p)->id.size != letter->id.size ||
+                          memcmp((*p)->id.data, letter->id.data,
+                                 letter->id.size) != 0))
+        p = &(*p)->chain;
+    return p;
+}
+
+/* Send what can go of one child's; gives what is first then. */
+static struct letter *send_some(struct phub_hub *hub, struct letter *first,
+                                uint64_t now)
+{
+    struct letter *letter = first, *last = first->last, *next;
+    struct letter *chain = first->chain;
+
+    while (letter != NULL) {
+        int old = now - letter->born_ns >= PARKED_AGE_MS * NS_PER_MS;
+        int rc = try(hub, letter);
+
+        if (passing(rc) && !old) {
+            letter->last = last;
+            letter->chain = chain;
+            return letter;
+        }
+        if (rc != 0)
+            hub->hub->counters.messages_dropped++;
+        next = letter->next;
+        letter_free(hub, letter);
+        letter = next;
+    }
+    return NULL;
+}
+
 static void round_fired(void *arg)
 {
     struct phub_hub *hub = arg;
     struct phub__parked *parked = hub->parked;
     struct phub_env *env = hub->env;
-    struct letter *letter, **p = &parked->first;
     uint64_t now = env->now_ns(env);
+    uint32_t i, waits = 0;
 
-    memset(parked->blocked, 0, sizeof parked->blocked);
-    parked->last = NULL;
-    while ((letter = *p) != NULL) {
-        int old = now - letter->born_ns >= PARKED_AGE_MS * NS_PER_MS;
-        int rc = parked->blocked[letter->lane] ? PHUB_EBUSY
-                                               : try(hub, letter);
+    for (i = 0; i < LANES; i++) {
+        struct letter **p = &parked->lanes[i];
 
-        if (passing(rc) && !old) {
-            parked->blocked[letter->lane] = 1;
-            parked->last = letter;
-            p = &letter->next;
-            continue;
+        while (*p != NULL) {
+            struct letter *chain = (*p)->chain;
+
+            *p = send_some(hub, *p, now);
+            if (*p == NULL) {
+                *p = chain;
+                continue;
+            }
+            p = &(*p)->chain;
+            waits = 1;
         }
-        if (rc != 0)
-            hub->hub->counters.messages_dropped++;
-        *p = letter->next;
-        parked->lanes[letter->lane]--;
-        letter_free(hub, letter);
     }
-    if (parked->first != NULL)
+    parked->waits = waits;
+    if (waits)
         env->timer_start(env, parked->timer,
                          now + PARKED_RETRY_MS * NS_PER_MS);
 }
@@ -104,18 +139,21 @@ static void park(struct phub_hub *hub, struct letter *letter)
 {
     struct phub__parked *parked = hub->parked;
     struct phub_env *env = hub->env;
+    struct letter **p = find(parked, letter);
 
-    letter->next = NULL;
+    letter->next = letter->chain = NULL;
     letter->born_ns = env->now_ns(env);
-    if (parked->last != NULL) {
-        parked->last->next = letter;
+    if (*p != NULL) {
+        (*p)->last->next = letter;
+        (*p)->last = letter;
     } else {
-        parked->first = letter;
+        letter->last = letter;
+        *p = letter;
+    }
+    if (!parked->waits)
         env->timer_start(env, parked->timer,
                          letter->born_ns + PARKED_RETRY_MS * NS_PER_MS);
-    }
-    parked->last = letter;
-    parked->lanes[letter->lane]++;
+    parked->waits = 1;
 }
 
 int phub__parked_new(struct phub_hub *hub)
@@ -133,13 +171,18 @@ void phub__parked_free(struct phub_hub *hub)
 {
     struct phub__parked *parked = hub->parked;
     struct letter *letter;
+    uint32_t i;
 
     if (parked == NULL)
         return;
-    while ((letter = parked->first) != NULL) {
-        parked->first = letter->next;
-        phub__free(letter);
-    }
+    for (i = 0; i < LANES; i++)
+        while ((letter = parked->lanes[i]) != NULL) {
+            parked->lanes[i] = letter->next != NULL ? letter->next
+                                                    : letter->chain;
+            if (letter->next != NULL)
+                letter->next->chain = letter->chain;
+            phub__free(letter);
+        }
     if (parked->timer != NULL)
         hub->env->timer_free(hub->env, &parked->timer);
     phub__free(parked);
@@ -151,8 +194,8 @@ void phub__parked_free(struct phub_hub *hub)
 static void letter_run(struct phub_hub *hub, struct phub__ask *ask)
 {
     struct letter *letter = (struct letter *)ask;
-    int rc = hub->parked->lanes[letter->lane] != 0 ? PHUB_EBUSY
-                                                   : try(hub, letter);
+    int rc = *find(hub->parked, letter) != NULL ? PHUB_EBUSY
+                                                : try(hub, letter);
 
     if (passing(rc)) {
         park(hub, letter);
@@ -279,7 +322,7 @@ static void call_replied(void *arg, int rc, const char *text,
 static void call_run(struct phub_hub *hub, struct phub__ask *ask)
 {
     struct call *call = (struct call *)ask;
-    int rc = hub->parked->lanes[call->letter->lane] != 0
+    int rc = *find(hub->parked, call->letter) != NULL
                  ? PHUB_EAGAIN /* behind what was sent before */
                  : phub__mail_send(hub->hub, call->letter->id,
                                    call->letter->data, call->timeout_ms,

@@ -580,6 +580,7 @@ void phub__watch_asked(struct phub__hub *hub, uint64_t from,
         if (ask.got > (*p)->got && ask.got <= (*p)->sent)
             (*p)->got = ask.got;
         outlet_flush(hub, *p);
+        (void)listen(hub); /* there may have been no memory at first */
     }
     phub__hub_decoded(hub);
 }

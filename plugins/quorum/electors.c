@@ -124,17 +124,12 @@ bool electors_quorum(const struct electors *self, const struct phub_view *view)
 {
     const struct electors_config *c = &self->config;
     uint32_t count = 0, all = c->is_count + c->next_count;
-    uint64_t *with = calloc((size_t)all + 1, sizeof *with);
-    bool answer;
+    uint64_t with[2 * PHUB_ELECTORS_MAX];   /* no memory is no minority */
 
-    if (with == NULL)
-        return false;
     for (uint32_t i = 0; i < all; i++)
         if (self->host->view_has(view, c->nodes[i]))
             with[count++] = c->nodes[i];
-    answer = quorum(self, with, count);
-    free(with);
-    return answer;
+    return quorum(self, with, count);
 }
 
 /* --- saying, once it is on the disk -------------------------------------- */
@@ -168,6 +163,8 @@ static void answer(struct electors *self, uint64_t node,
 {
     struct electors_answer *late;
 
+    if (self->dirty == 0 && self->save_failed)
+        return; /* what it says may not be on the disk */
     if (self->dirty == 0) {
         send(self, node, message);
         return;

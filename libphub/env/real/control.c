@@ -250,8 +250,10 @@ int phub__control_send(struct phub__control_peer *peer, struct phub_bytes body)
         peer_fail(peer);
         return PHUB_EBUSY;
     }
-    if (bytes_room(&peer->out, size) != 0)
+    if (bytes_room(&peer->out, size) != 0) {
+        peer_fail(peer); /* else it would wait for this for ever */
         return PHUB_ENOMEM;
+    }
     phub__control_head_put(peer->out.data + peer->out.size, body.size);
     if (body.size > 0)
         memcpy(peer->out.data + peer->out.size + PHUB__CONTROL_HEAD,
