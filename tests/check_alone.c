@@ -18,7 +18,7 @@ static struct hubs hubs;
 
 static void begin(uint32_t nodes, const char *partition)
 {
-    char id[8];
+    char id[16];
     int i;
 
     memset(&hubs, 0, sizeof hubs);
@@ -39,7 +39,7 @@ static void begin(uint32_t nodes, const char *partition)
 static int act(void)
 {
     int i, count = 0;
-    char id[8];
+    char id[16];
 
     for (i = 0; i < CHILDREN; i++) {
         snprintf(id, sizeof id, "g%d", i);
@@ -80,7 +80,7 @@ START_TEST(one_that_meets_the_others_late_keeps_its_children)
                   { "majority_quorum", "initial_size=3" },
                   { "keep_oldest", "initial_size=3" } };
     int64_t before;
-    char id[8];
+    char id[16];
     int i;
 
     memset(&hubs, 0, sizeof hubs);

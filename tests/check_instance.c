@@ -66,6 +66,40 @@ START_TEST(one_that_the_runner_refused_can_be_stopped)
 }
 END_TEST
 
+/* Its channel is full, there is no memory, or no descriptor. */
+START_TEST(a_state_that_could_not_be_handed_over_is_no_refusal)
+{
+    struct phub__spec spec = sup_spec();
+    uint64_t begun_ns[6];
+    uint32_t i;
+
+    spec.restarts_max = 2;
+    ck_assert_int_eq(sup_start(&sup, &spec, 0, "state"), 0);
+    for (i = 0; i < 6; i++) {
+        ck_assert_uint_eq(sup.starts, i + 1);
+        begun_ns[i] = sup.started_ns;
+        sup.send_rc = _i == 0 ? PHUB_EBUSY : 0;
+        sup_started(&sup);
+        sup_hello(&sup, SUP_CAN_ALL);
+        sup_run(&sup, 1);
+        if (_i != 0)
+            sup_unsent(&sup, sup.ref, PHUB_ESYS);
+        ck_assert_uint_eq(sup.hard, i + 1);
+        sup_exit(&sup, -9);
+        ck_assert_msg(sup.ended == 0, "%d: %s", sup.rc, sup.text);
+        while (sup.starts == i + 1)
+            sup_run(&sup, 10);
+    }
+    ck_assert_uint_gt(begun_ns[5] - begun_ns[4], begun_ns[1] - begun_ns[0]);
+    sup.send_rc = 0;
+    sup_started(&sup);
+    sup_hello(&sup, SUP_CAN_ALL);
+    sup_done(&sup, sup.ref, 0, NULL);
+    sup_ready(&sup);
+    ck_assert_int_eq(sup_phase(&sup), PHUB__PHASE_RUNNING);
+}
+END_TEST
+
 START_TEST(a_kill_that_found_no_room_is_repeated)
 {
     struct phub__spec spec = sup_spec();
@@ -675,6 +709,8 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, a_runner_that_is_busy_costs_no_restart, 0, 2);
     tcase_add_loop_test(tc, one_that_the_runner_refused_can_be_stopped, 0, 2);
+    tcase_add_loop_test(tc,
+        a_state_that_could_not_be_handed_over_is_no_refusal, 0, 2);
     tcase_add_test(tc, a_kill_that_found_no_room_is_repeated);
     tcase_add_test(tc, an_answer_that_was_given_up_is_not_awaited);
     tcase_add_test(tc, a_late_or_second_answer_changes_nothing);

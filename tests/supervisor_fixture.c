@@ -450,6 +450,15 @@ void sup_done(struct sup *sup, uint64_t ref, int32_t code, const char *body)
     phub__buf_unref(&message.body);
 }
 
+void sup_unsent(struct sup *sup, uint64_t ref, int32_t code)
+{
+    struct phub__verb_message message = { .verb = PHUB__VERB_DONE,
+                                          .ref = ref, .code = code,
+                                          .unsent = 1 };
+
+    receive(sup, &message);
+}
+
 void sup_publish(struct sup *sup, const char *key, const char *value)
 {
     struct phub__verb_message message = { .verb = PHUB__VERB_PUBLISH,

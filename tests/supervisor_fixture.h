@@ -71,6 +71,8 @@ void sup_hello(struct sup *sup, int32_t can);
 void sup_ready(struct sup *sup);
 void sup_agree(struct sup *sup);
 void sup_done(struct sup *sup, uint64_t ref, int32_t code, const char *body);
+/* The runner could not send it after all. */
+void sup_unsent(struct sup *sup, uint64_t ref, int32_t code);
 void sup_exit(struct sup *sup, int status);
 void sup_publish(struct sup *sup, const char *key, const char *value);
 void sup_command_done(struct sup *sup, int rc, const char *text,

@@ -115,6 +115,7 @@ static void answer_late(struct phub__instance *instance, int rc,
         late->timer = env->timer_new(env, late_fire, late);
     if (late == NULL || late->timer == NULL) {
         phub__free(late);
+        instance->answered_late = 1;
         done(arg, PHUB_ENOMEM, "out of memory", NULL);
         return;
     }
@@ -247,7 +248,7 @@ void phub__instance_answered(struct phub__instance *instance,
     arg = call->arg;
     call_unlink(call);
     call_free(call, env);
-    instance->answered_late = 0;
+    instance->answered_late = message->unsent;
     if (done == NULL)
         return;
     snprintf(text, sizeof text, "%.*s", (int)message->text.size,
@@ -421,7 +422,7 @@ static void thaw_done(void *arg, int rc, const char *text,
     (void)text;
     (void)body;
     if (rc == 0 || (verb && begun) || instance->freezing != 0 ||
-        instance->phase != PHUB__PHASE_RUNNING)
+        (instance->phase != PHUB__PHASE_RUNNING && !instance->thawing))
         return; /* or it is to be frozen again */
     if (begun && ++instance->thaws_failed > THAW_TRIES)
         return;
@@ -442,6 +443,7 @@ void phub__instance_thaw(struct phub__instance *instance)
     instance->thaw_owed = instance->freezing != 0;
     if (instance->freezing != 0)
         return;
+    instance->thawing = 1;
     if (instance->capabilities & PHUB__CAN_FREEZE)
         phub__instance_call(instance, PHUB__VERB_THAW, NULL,
                             (uint32_t)instance->spec.state_timeout_ms,
@@ -450,6 +452,7 @@ void phub__instance_thaw(struct phub__instance *instance)
         phub__instance_command(instance, &instance->spec.cmd_thaw, NULL,
                                (uint32_t)instance->spec.state_timeout_ms,
                                thaw_done, instance);
+    instance->thawing = 0;
     if (instance->phase == PHUB__PHASE_FROZEN)
         phub__instance_set_phase(instance, PHUB__PHASE_RUNNING);
 }

@@ -61,6 +61,7 @@ struct phub__verb_message {
     int32_t code;
     struct phub_bytes text;  /* borrowed until return */
     struct phub_buf *body;   /* borrowed until return; may be NULL */
+    int unsent;              /* DONE: by the runner, the child was not asked */
     uint32_t version;        /* HELLO: of the states it gives, 0 = none told;
                               * PUT_STATE: of this one, 0: as in HELLO */
 };

@@ -276,6 +276,7 @@ void phub__instance_check_ready(struct phub__instance *instance)
     timer_off(instance);
     phub__buf_unref(&instance->state);
     instance->state_code = 0;
+    instance->not_begun = 0;
     instance->ever_ran = 1;
     instance->standby = 0;
     instance->running_since = env->now_ns(env);
@@ -509,7 +510,8 @@ static void on_started(void *arg, uint64_t handle, int64_t pid)
         return;
     instance->pid = pid;
     instance->started = 1;
-    instance->not_begun = 0;
+    if (instance->state == NULL) /* which is to be handed over yet */
+        instance->not_begun = 0;
     if (instance->phase == PHUB__PHASE_STOPPING && instance->kill_owed)
         phub__instance_kill(instance, instance->kill_owed == 2);
     if (instance->phase != PHUB__PHASE_STARTING)

@@ -57,6 +57,7 @@ struct phub__instance {
     int standby, first, ever_ran, committing, ended;
     uint32_t freezing;                    /* FREEZE that are not answered */
     int thaw_owed;                        /* when they are */
+    int thawing;                          /* THAW is being sent */
     uint32_t thaws_failed, thaws_again;   /* since the last freeze */
     int answered_late;                    /* last: what could not begin */
     int kill_owed;                        /* 2 hard: it was not made yet */

@@ -22,8 +22,8 @@
 #define SYNC_MS 100u                /* at most so long unsynced */
 #define STORE_MAX (1u << 30)        /* bytes of the file in memory */
 #define LARGE (16u << 20)           /* bytes: rewrites that fail wait longer */
-#define AGAIN_NS 20000000000ull
-#define AGAIN_MAX_NS 600000000000ull
+#define AGAIN_NS 1000000000ull
+#define AGAIN_MAX_NS 20000000000ull
 #define KNOWN_ID "known nodes"      /* of their record, behind a byte 1 */
 
 struct record {
@@ -59,7 +59,7 @@ struct phub__store {
     int known_due;                  /* the known nodes are others */
     uint64_t failures;              /* writes that failed, */
     uint64_t failures_seen;         /* before the rewrite under way began */
-    uint64_t overtaken;             /* bytes that it leaves out */
+    uint64_t gathered, overtaken;   /* bytes that it has, and leaves out */
     uint64_t again_ns, again_wait_ns; /* a large one that failed */
 };
 
@@ -259,13 +259,13 @@ static void appended(void *arg, int rc)
 }
 
 /* To gather many rows costs the hub's time, on a disk that has no room for
- * hours, say. */
+ * hours, say.  What is durable is refused meanwhile. */
 static void rewrite_failed(struct phub__hub *hub)
 {
     struct phub__store *store = hub->store;
     uint64_t wait = store->again_wait_ns * 2;
 
-    if (store->live_size < LARGE)
+    if (store->gathered < LARGE)
         return;
     store->again_wait_ns = wait == 0 ? AGAIN_NS
                            : wait < AGAIN_MAX_NS ? wait : AGAIN_MAX_NS;
@@ -279,6 +279,7 @@ static void rewritten(void *arg, int rc)
     hub->store->rewriting = 0;
     if (rc != 0) {
         hub->store->file_size += hub->store->overtaken; /* it is as it was */
+        hub->store->live_size = hub->store->file_size;
         rewrite_failed(hub);
         appended(hub, rc);
         return;
@@ -338,6 +339,7 @@ static void rewrite(struct phub__hub *hub)
                 rc = 0; /* nothing of it is for a disk */
         }
     } while (rc == 0 && cursor != 0);
+    hub->store->gathered = out.size;
     if (rc == 0)
         rc = hub->env->file_do(hub->env, PHUB__FILE_REPLACE, FILE_NAME,
                                out.data, out.size, rewritten, hub);

@@ -22,6 +22,8 @@
 #define PARKED_AGE_MS 10000u
 #define PARKED_RETRY_MS 5u
 #define LANES 1024u          /* children that wait, by hash */
+#define ROUND_TRIES 1024u    /* children in a round, */
+#define ROUND_OF_CHILD 64u   /* and letters of each */
 #define AGAIN_MS 10u
 #define TIMEOUT_DEFAULT_MS 10000u
 #define NS_PER_MS 1000000ull
@@ -40,6 +42,7 @@ struct phub__parked {
     atomic_uint count;        /* letters there are, parked or not yet */
     struct letter *lanes[LANES]; /* parked: the first of each child */
     uint32_t waits;           /* there are some */
+    uint32_t from;            /* the lane whose turn it is */
     struct phub__timer *timer;
 };
 
@@ -87,12 +90,13 @@ static struct letter *send_some(struct phub_hub *hub, struct letter *first,
 {
     struct letter *letter = first, *last = first->last, *next;
     struct letter *chain = first->chain;
+    uint32_t left = ROUND_OF_CHILD;
 
     while (letter != NULL) {
         int old = now - letter->born_ns >= PARKED_AGE_MS * NS_PER_MS;
-        int rc = try(hub, letter);
+        int rc = left == 0 ? PHUB_EAGAIN : try(hub, letter);
 
-        if (passing(rc) && !old) {
+        if (left == 0 || (passing(rc) && !old)) {
             letter->last = last;
             letter->chain = chain;
             return letter;
@@ -102,6 +106,7 @@ static struct letter *send_some(struct phub_hub *hub, struct letter *first,
         next = letter->next;
         letter_free(hub, letter);
         letter = next;
+        left--;
     }
     return NULL;
 }
@@ -112,14 +117,15 @@ static void round_fired(void *arg)
     struct phub__parked *parked = hub->parked;
     struct phub_env *env = hub->env;
     uint64_t now = env->now_ns(env);
-    uint32_t i, waits = 0;
+    uint32_t i, tried = 0, waits = 0;
 
-    for (i = 0; i < LANES; i++) {
-        struct letter **p = &parked->lanes[i];
+    for (i = 0; i < LANES && tried < ROUND_TRIES; i++) {
+        struct letter **p = &parked->lanes[(parked->from + i) % LANES];
 
         while (*p != NULL) {
             struct letter *chain = (*p)->chain;
 
+            tried++;
             *p = send_some(hub, *p, now);
             if (*p == NULL) {
                 *p = chain;
@@ -129,10 +135,12 @@ static void round_fired(void *arg)
             waits = 1;
         }
     }
-    parked->waits = waits;
-    if (waits)
+    parked->waits = waits || i < LANES;
+    /* Who was not reached is first in the next; else it is another's turn. */
+    parked->from = (parked->from + (i < LANES ? i : 1)) % LANES;
+    if (parked->waits)
         env->timer_start(env, parked->timer,
-                         now + PARKED_RETRY_MS * NS_PER_MS);
+                         env->now_ns(env) + PARKED_RETRY_MS * NS_PER_MS);
 }
 
 static void park(struct phub_hub *hub, struct letter *letter)

@@ -164,7 +164,9 @@ static void answer(struct electors *self, uint64_t node,
     struct electors_answer *late;
 
     if (self->dirty == 0 && self->save_failed)
-        return; /* what it says may not be on the disk */
+        electors_save(self); /* what it says may not be on the disk */
+    if (self->dirty == 0 && self->save_failed)
+        return;
     if (self->dirty == 0) {
         send(self, node, message);
         return;

@@ -142,7 +142,8 @@ static void put_state_now(struct phub__exec_child *child)
     phub__buf_unref(&child->state);
     if (rc != 0) {
         message = (struct phub__verb_message){
-            .verb = PHUB__VERB_DONE, .ref = child->state_ref, .code = rc
+            .verb = PHUB__VERB_DONE, .ref = child->state_ref, .code = rc,
+            .unsent = 1
         };
         tell(child, &message);
     }
