@@ -68,6 +68,7 @@ struct phub__peers {
     struct phub__timer *timer;
     uint64_t armed_ns;                     /* 0: the timer does not run */
     uint64_t generations;
+    int owed;                              /* what waits found no memory */
     struct phub__strangers *strangers;
 };
 
@@ -310,6 +311,7 @@ static void drain_backlog(struct peer *peer)
     while ((w = peer->first) != NULL) {
         rc = phub__session_send(peer->sessions[PHUB__LINK_CONTROL], w->type,
                                 w->body, now);
+        peer->hub->peers->owed |= rc == PHUB_ENOMEM;
         if (rc == PHUB_EBUSY || rc == PHUB_ENOMEM)
             return; /* after the next acknowledgement, or in a round */
         peer->first = w->next;
@@ -731,6 +733,9 @@ void phub__peers_round(struct phub__hub *hub)
     struct peer *peer;
     uint32_t i;
 
+    if (hub->peers->count + 1 >= phub__view_count(view) && !hub->peers->owed)
+        return;
+    hub->peers->owed = 0;
     for (i = 0; i < phub__view_count(view); i++) {
         const struct phub_view_node *n = phub__view_at(view, i);
 

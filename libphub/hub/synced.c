@@ -57,6 +57,7 @@
 #include "wire/memory.h"
 #include "wire/messages.h"
 
+#define MISSED_ROUNDS 16u   /* between looks at all known nodes */
 #define NS_PER_MS 1000000ull
 #define MISSING_SIZE 524288u     /* bytes of one repair piece */
 #define SPREAD_NS 1000u          /* for each message between members */
@@ -670,19 +671,30 @@ static unsigned round_tells(struct phub__hub *hub)
     return all ? TELL_ASK : TELL_ASK | TELL_UNHEARD;
 }
 
-void phub__synced_round(struct phub__hub *hub)
+/* There was no memory to note the loss; or the change that told of it was lost,
+ * so that all are looked at now and then. */
+static void find_missed(struct phub__hub *hub)
 {
     struct phub__synced *synced = hub->synced;
     uint64_t node = 0;
-    uint32_t i;
 
-    /* There was no memory to note the loss, say. */
-    while (phub__synced_complete(hub) &&
-           (node = phub__registry_known_next(hub->registry, node)) != 0)
+    if (!phub__synced_complete(hub) ||
+        (!synced->lost_missed && synced->rounds++ % MISSED_ROUNDS != 0))
+        return;
+    synced->lost_missed = 0;
+    while ((node = phub__registry_known_next(hub->registry, node)) != 0)
         if (phub__registry_home_count(hub->registry, node) != 0 &&
             phub__view_index(phub__hub_view(hub), node) == PHUB__VIEW_NONE &&
             !phub__synced_is_lost(hub, node))
             phub__synced_absent(hub, node);
+}
+
+void phub__synced_round(struct phub__hub *hub)
+{
+    struct phub__synced *synced = hub->synced;
+    uint32_t i;
+
+    find_missed(hub);
     (void)phub__synced_partial(hub);
     phub__synced_forget(hub);
     phub__gather_round(hub);

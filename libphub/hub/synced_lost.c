@@ -82,8 +82,10 @@ static struct phub__lost *entry_new(struct phub__hub *hub, uint64_t node)
     struct phub__lost *lost;
     uint32_t at;
 
-    if (!room(synced, hub->env->now_ns(hub->env)))
+    if (!room(synced, hub->env->now_ns(hub->env))) {
+        synced->lost_missed = 1; /* a round looks who it was */
         return NULL;
+    }
     at = lost_from(synced, node);
     lost = &synced->lost[at];
     memmove(lost + 1, lost, (synced->lost_count - at) * sizeof *lost);

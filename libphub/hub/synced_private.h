@@ -45,6 +45,8 @@ struct phub__synced {
     uint32_t covered_next;
     struct phub__lost *lost;     /* by node */
     uint32_t lost_count, lost_room;
+    int lost_missed;
+    uint32_t rounds;
     uint64_t unkept_ns;          /* until when leases run that found no room */
     struct phub__timer *tell_timer, *ask_timer;
     int tell_due, tell_asks, ask_due; /* their timers run */
