@@ -370,7 +370,6 @@ void phub__instance_freeze(struct phub__instance *instance,
                            uint32_t timeout_ms, phub__verb_done *done,
                            void *arg)
 {
-    struct phub_env *env = instance->supervisor->env;
     struct froze *froze;
 
     if (instance->phase != PHUB__PHASE_RUNNING) {
@@ -391,14 +390,21 @@ void phub__instance_freeze(struct phub__instance *instance,
     timeout_ms = within(instance, timeout_ms);
     instance->freezing++;
     instance->thaw_owed = 0;
-    instance->thaws_failed = instance->thaws_again = 0;
-    env->timer_stop(env, instance->thaw_timer);
+    phub__instance_thaw_forget(instance);
     if (instance->capabilities & PHUB__CAN_FREEZE)
         phub__instance_call(instance, PHUB__VERB_FREEZE, NULL, timeout_ms,
                             freeze_done, froze);
     else
         phub__instance_command(instance, &instance->spec.cmd_freeze, NULL,
                                timeout_ms, freeze_done, froze);
+}
+
+void phub__instance_thaw_forget(struct phub__instance *instance)
+{
+    struct phub_env *env = instance->supervisor->env;
+
+    instance->thaws_failed = instance->thaws_again = 0;
+    env->timer_stop(env, instance->thaw_timer);
 }
 
 void phub__instance_thaw_fired(void *arg)

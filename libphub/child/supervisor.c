@@ -180,9 +180,7 @@ static void over(struct phub__instance *instance, int status,
     phub__instance_unpublish(instance);
     timer_off(instance);
     phub__instance_fail_calls(instance, PHUB_EFAILED, text);
-    instance->supervisor->env->timer_stop(instance->supervisor->env,
-                                          instance->thaw_timer);
-    instance->thaws_failed = instance->thaws_again = 0;
+    phub__instance_thaw_forget(instance);
     if (phase == PHUB__PHASE_STOPPING && instance->refuse_rc != 0) {
         phub__instance_end(instance, PHUB__ENDED_FAILED, instance->refuse_rc,
                            instance->why);

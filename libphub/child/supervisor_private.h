@@ -113,6 +113,8 @@ void phub__supervisor_index(struct phub__supervisor *supervisor,
 void phub__instance_timer_fired(void *arg);
 void phub__instance_health_fired(void *arg);
 void phub__instance_thaw_fired(void *arg);
+/* One that could not be sent is not sent again. */
+void phub__instance_thaw_forget(struct phub__instance *instance);
 void phub__instance_begin(struct phub__instance *instance);
 void phub__instance_end(struct phub__instance *instance,
                         enum phub__ended why, int rc, const char *text);

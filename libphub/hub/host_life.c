@@ -101,7 +101,8 @@ int phub__host_new(struct phub__hub *hub, char *error, size_t error_max)
     if (hub->host == NULL)
         return PHUB_ENOMEM;
     hub->host->last = &hub->host->first;
-    if (phub__host_spare(hub->host) != 0 || phub__host_cells_new(hub) != 0 || phub__host_loads_new(hub) != 0 ||
+    if (phub__host_spare(hub->host) != 0 ||
+        phub__host_cells_new(hub) != 0 || phub__host_loads_new(hub) != 0 ||
         phub__host_events_new(hub) != 0)
         return PHUB_ENOMEM;
     rc = phub__strategies_new(hub, error, error_max);

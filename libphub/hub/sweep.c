@@ -26,8 +26,7 @@ void phub__reconcile_all(struct phub__hub *hub)
             memcpy(copies[i], views[i].id.data, ids[i].size);
         }
         for (i = 0; i < count; i++)
-            if (copies[i][0] != 1) /* of a cell */
-                phub__reconcile(hub, ids[i]);
+            phub__reconcile(hub, ids[i]);
     } while (cursor != 0);
 }
 
