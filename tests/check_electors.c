@@ -320,6 +320,23 @@ START_TEST(a_node_that_cannot_write_does_not_vote)
 }
 END_TEST
 
+/* After a crash it would begin the same one again, for another set. */
+START_TEST(nobody_hears_of_a_ballot_that_is_not_on_the_disk)
+{
+    begin("majority_quorum", "initial_size=3", 3);
+    node(1)->store_rc = PHUB_EIO;
+    side(7);
+    mock_run(&world, ENOUGH_MS);
+    for (uint64_t id = 2; id <= 3; id++)
+        ck_assert_uint_eq(node(id)->values[0].key_size, 0);
+    node(1)->store_rc = 0;
+    mock_run(&world, ENOUGH_MS);
+    for (uint64_t id = 1; id <= 3; id++)
+        ck_assert_uint_eq(set_of(id)->is, 3);
+    mock_world_fini(&world);
+}
+END_TEST
+
 START_TEST(of_two_foundings_the_larger_stays)
 {
     begin("majority_quorum", "initial_size=2", 5);
@@ -717,6 +734,7 @@ int main(void)
     tcase_add_test(t, a_set_outlives_a_restart_of_all);
     tcase_add_test(t, who_has_no_set_asks_until_somebody_tells_it);
     tcase_add_test(t, a_node_that_cannot_write_does_not_vote);
+    tcase_add_test(t, nobody_hears_of_a_ballot_that_is_not_on_the_disk);
     tcase_add_test(t, of_two_foundings_the_larger_stays);
     tcase_add_test(t, after_a_reset_only_those_in_view_count);
     tcase_add_test(t, who_comes_back_after_a_reset_is_a_newcomer);
