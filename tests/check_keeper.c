@@ -633,6 +633,56 @@ START_TEST(a_start_whose_child_has_moved_on_is_answered_by_its_new_home)
 }
 END_TEST
 
+/* --- what can not be asked ------------------------------------------------- */
+
+static struct phub__request *filling[PHUB__REQUESTS_MAX];
+
+/* All but room. */
+static void requests_fill(struct phub__hub *hub, void *room)
+{
+    uint32_t count = PHUB__REQUESTS_MAX - *(const uint32_t *)room, i;
+
+    for (i = 0; i < count; i++)
+        filling[i] = phub__request_new(hub, PHUB__OP_ASK, 1, 60000);
+    ck_assert_ptr_nonnull(filling[count - 1]);
+}
+
+static void requests_empty(struct phub__hub *hub, void *none)
+{
+    (void)hub;
+    (void)none;
+    for (uint32_t i = 0; i < PHUB__REQUESTS_MAX; i++) {
+        phub__request_drop(filling[i]);
+        filling[i] = NULL;
+    }
+}
+
+/* The start and its home's part are asked for, one more holder is not. */
+START_TEST(what_no_other_node_can_be_asked_to_hold_is_not_acknowledged)
+{
+    struct hubs_result start;
+    uint32_t room = 2, i;
+    char id[16] = "";
+
+    for (i = 0; i < 1000 && id[0] == '\0'; i++) {
+        snprintf(id, sizeof id, "k%u", i);
+        if (keeper_of(id) != 0 || hubs_start(&hubs, 1, id, "sim") != 0 ||
+            hubs_home(&hubs, 0, id) != 0)
+            id[0] = '\0';
+    }
+    ck_assert_int_eq(hubs_stop(&hubs, 1, id), 0);
+    hubs_run(&hubs, 2000);
+    hubs_do(&hubs, 0, requests_fill, &room);
+    hubs_start_send(&hubs, 0, id, "sim", &start);
+    hubs_wait(&hubs, &start);
+    ck_assert_msg(start.codes[0] == PHUB_ENOMEM &&
+                      strstr(start.text, "could not be held") != NULL,
+                  "%d %s", start.codes[0], start.text);
+    hubs_do(&hubs, 0, requests_empty, NULL);
+    ck_assert(hubs_acts(&hubs, id));
+}
+END_TEST
+
 static void add_stops(TCase *tc)
 {
     tcase_add_loop_test(tc, a_stop_is_answered_when_nothing_runs_any_more, 0,
@@ -683,6 +733,8 @@ int main(void)
     tcase_add_loop_test(tc, a_start_whose_keeper_dies_ends_with_the_truth, 0,
                         8);
     tcase_add_test(tc, a_single_node_acknowledges_alone);
+    tcase_add_test(tc,
+        what_no_other_node_can_be_asked_to_hold_is_not_acknowledged);
     add_stops(tc);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

@@ -56,13 +56,21 @@ static void stop_late(void *arg, struct phub__request *stop)
 static void started_late(struct phub__request *start, uint32_t index,
                          const struct phub__op_answer *answer)
 {
-    struct phub__request *stop = answer->incarnation.number == 0 ? NULL
-        : phub__request_new(start->hub, PHUB__OP_STOP, 1, UNDO_TIMEOUT_MS);
+    struct phub_bytes id = start->items[index].op.id;
+    struct phub__request *stop;
 
-    if (stop == NULL)
+    if (answer->incarnation.number == 0)
         return;
-    stop->items[0].op.id =
-        phub__request_copy(stop, start->items[index].op.id);
+    stop = phub__request_new(start->hub, PHUB__OP_STOP, 1, UNDO_TIMEOUT_MS);
+    if (stop != NULL)
+        stop->items[0].op.id = phub__request_copy(stop, id);
+    if (stop == NULL || stop->items[0].op.id.size == 0) {
+        phub__request_drop(stop);
+        phub__hub_cause(start->hub, id, "its start was answered when its "
+                        "batch had been undone, and there was no memory to "
+                        "stop it: it runs on");
+        return;
+    }
     stop->items[0].op.incarnation = answer->incarnation;
     phub__request_send(stop, stop_late, start->hub);
 }

@@ -71,19 +71,26 @@ static void hold(struct edit *edit, struct phub_bytes id,
 {
     struct phub__hub *hub = edit->hub;
     struct phub_view *view = phub__hub_view(hub);
-    struct phub__request *request = NULL;
+    struct phub__request *request;
+    int rc = PHUB_ENOMEM;
 
-    if (phub__view_count(view) > 1)
-        request = phub__request_new(hub, PHUB__OP_HOLD, 1, 10000);
-    if (request == NULL) {
+    if (phub__view_count(view) < 2) {
         held(edit, NULL);
         return;
     }
-    request->items[0].op.id = phub__request_copy(request, id);
+    request = phub__request_new(hub, PHUB__OP_HOLD, 1, 10000);
+    if (request != NULL)
+        request->items[0].op.id = phub__request_copy(request, id);
+    if (request != NULL && request->items[0].op.id.size != 0)
+        rc = phub__rows_delta(hub, &id, 1, &request->rows);
+    if (rc != 0) {
+        phub__request_drop(request);
+        answer(edit, rc, "it is edited, but its row could not be held "
+               "elsewhere, too");
+        return;
+    }
     request->items[0].op.incarnation = incarnation;
     request->items[0].op.target = phub__view_keeper_kth(view, id, 1);
-    if (phub__rows_delta(hub, &id, 1, &request->rows) != 0)
-        request->rows = NULL;
     phub__request_send(request, held, edit);
 }
 

@@ -391,28 +391,6 @@ static void hold_done(void *arg, struct phub__request *request)
     answer(arg);
 }
 
-/* Who asked has it, too, when it is answered; else the next in order. */
-static void hold(struct held *held)
-{
-    struct phub_bytes id = { held->id, held->id_size };
-    struct phub__hub *hub = held->hub;
-    struct phub_view *view = phub__hub_view(hub);
-    struct phub__request *request = NULL;
-
-    if (phub__view_count(view) > 1)
-        request = phub__request_new(hub, PHUB__OP_HOLD, 1, TIMEOUT_MS);
-    if (request == NULL) {
-        answer(held);
-        return;
-    }
-    request->items[0].op.id = phub__request_copy(request, id);
-    request->items[0].op.target = held->reply.origin != hub->node
-        ? held->reply.origin : phub__view_keeper_kth(view, id, 1);
-    if (phub__rows_delta(hub, &id, 1, &request->rows) != 0)
-        request->rows = NULL;
-    phub__request_send(request, hold_done, held);
-}
-
 static void failed(struct phub__hub *hub, const struct phub__reply *reply,
                    uint64_t version, int rc, const char *text)
 {
@@ -421,6 +399,36 @@ static void failed(struct phub__hub *hub, const struct phub__reply *reply,
         .text = { (const uint8_t *)text, strlen(text) } };
 
     phub__reply_full(hub, reply, &out);
+}
+
+/* Who asked has it, too, when it is answered; else the next in order. */
+static void hold(struct held *held)
+{
+    struct phub_bytes id = { held->id, held->id_size };
+    struct phub__hub *hub = held->hub;
+    struct phub_view *view = phub__hub_view(hub);
+    struct phub__request *request;
+    int rc = PHUB_ENOMEM;
+
+    if (phub__view_count(view) < 2) {
+        answer(held);
+        return;
+    }
+    request = phub__request_new(hub, PHUB__OP_HOLD, 1, TIMEOUT_MS);
+    if (request != NULL)
+        request->items[0].op.id = phub__request_copy(request, id);
+    if (request != NULL && request->items[0].op.id.size != 0)
+        rc = phub__rows_delta(hub, &id, 1, &request->rows);
+    if (rc != 0) {
+        phub__request_drop(request);
+        failed(hub, &held->reply, held->version, rc,
+               "it is written, but could not be held elsewhere, too");
+        phub__free(held);
+        return;
+    }
+    request->items[0].op.target = held->reply.origin != hub->node
+        ? held->reply.origin : phub__view_keeper_kth(view, id, 1);
+    phub__request_send(request, hold_done, held);
 }
 
 static void stored(void *arg, int rc)

@@ -261,8 +261,30 @@ static int batch_rows(struct batch *batch, struct phub_buf **rows)
     return rc;
 }
 
-/* We are the home of some (of claim only, unless that is ALL): one more node
- * must hold their rows. */
+/* Does one more node have to hold its row?  We are its home. */
+static int wants_holder(const struct batch *batch, uint32_t i, uint32_t only)
+{
+    return batch->claims[i].home == batch->hub->node &&
+           (only == ALL || only == i);
+}
+
+/* What is acknowledged two nodes have; these have one. */
+static void holder_missing(struct batch *batch, uint32_t only)
+{
+    uint32_t i;
+
+    for (i = 0; i < batch->count; i++) {
+        struct claim *claim = &batch->claims[i];
+
+        if (!wants_holder(batch, i, only) || claim->code != 0)
+            continue;
+        claim->code = PHUB_ENOMEM;
+        snprintf(claim->text, sizeof claim->text, "it runs, but its row could "
+                 "not be held elsewhere than on node '%s'", batch->hub->name);
+    }
+}
+
+/* For all claims, or one only. */
 static void hold_elsewhere(struct batch *batch, uint32_t only)
 {
     struct phub__hub *hub = batch->hub;
@@ -273,20 +295,21 @@ static void hold_elsewhere(struct batch *batch, uint32_t only)
     if (phub__view_count(view) < 2 || hub->stopping)
         return;
     for (i = 0; i < batch->count; i++)
-        count += batch->claims[i].home == hub->node &&
-                 (only == ALL || only == i);
-    hold = count != 0 ? phub__request_new(hub, PHUB__OP_HOLD, count,
-                                          batch->timeout_ms) : NULL;
-    if (hold == NULL)
+        count += (uint32_t)wants_holder(batch, i, only);
+    if (count == 0)
         return;
+    hold = phub__request_new(hub, PHUB__OP_HOLD, count, batch->timeout_ms);
+    if (hold == NULL) {
+        holder_missing(batch, only);
+        return;
+    }
     for (i = 0, count = 0; i < batch->count; i++) {
         struct phub__op_item *item;
 
-        if (batch->claims[i].home != hub->node ||
-            (only != ALL && only != i))
+        if (!wants_holder(batch, i, only))
             continue;
         item = &hold->items[count++].op;
-        item->id = phub__request_copy(hold, batch->claims[i].id);
+        item->id = batch->claims[i].id; /* the batch outlives it */
         item->flags = i;
         item->incarnation = batch->claims[i].incarnation;
         item->target = phub__view_keeper_kth(view, batch->claims[i].id, 1);
