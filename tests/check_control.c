@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -22,6 +23,7 @@
 #include "env_world.h"
 
 #define WAIT_MS 10000u
+#define FILLERS_MAX 256u
 
 /* A hub that echoes; "close" closes, "flood" sends until it is refused. */
 struct echo {
@@ -362,6 +364,50 @@ START_TEST(peers_over_the_limit_are_refused)
 }
 END_TEST
 
+/* All descriptors are used when it connects, and not any more later. */
+static void *refused_and_served(void *arg)
+{
+    struct timeval patience = { .tv_sec = WAIT_MS / 1000 };
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    const struct echo *echo = arg;
+    static int fillers[FILLERS_MAX];
+    uint32_t count = 0;
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    char byte;
+
+    snprintf(address.sun_path, sizeof address.sun_path, "%.100s",
+             echo->path);
+    ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
+                                sizeof patience), 0);
+    while (count < FILLERS_MAX && (fillers[count] = dup(fd)) >= 0)
+        count++;
+    ck_assert_uint_lt(count, FILLERS_MAX);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&address,
+                             sizeof address), 0);
+    ck_assert_int_eq(recv(fd, &byte, 1, 0), 0);
+    while (count-- > 0)
+        close(fillers[count]);
+    close(fd);
+    close(raw_open(echo));
+    return NULL;
+}
+
+START_TEST(who_comes_when_there_is_no_descriptor_is_refused)
+{
+    struct rlimit limit = { FILLERS_MAX, FILLERS_MAX };
+    struct echo echo = { .connected_wanted = 1 };
+    struct phub__control_counters counters;
+
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    echo_open(&echo);
+    run_with(&echo, refused_and_served);
+    phub__control_counters(echo.control, &counters);
+    ck_assert_uint_eq(counters.refused_peers, 1);
+    ck_assert_uint_eq(counters.connected, 1);
+    echo_close(&echo);
+}
+END_TEST
+
 START_TEST(a_stale_socket_is_replaced_and_a_live_one_is_not)
 {
     struct echo echo = { 0 };
@@ -459,6 +505,7 @@ int main(void)
     tcase_add_test(tcase, a_frame_in_pieces_is_whole_and_a_cut_one_is_none);
     tcase_add_test(tcase, a_peer_that_does_not_read_is_closed);
     tcase_add_test(tcase, peers_over_the_limit_are_refused);
+    tcase_add_test(tcase, who_comes_when_there_is_no_descriptor_is_refused);
     tcase_add_test(tcase, a_stale_socket_is_replaced_and_a_live_one_is_not);
     tcase_add_test(tcase, a_path_longer_than_an_address_works);
     tcase_add_test(tcase, where_nobody_listens_there_is_no_hub);

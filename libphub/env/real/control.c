@@ -12,6 +12,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -60,6 +61,7 @@ struct phub__control {
     uv_poll_t poll;
     struct phub__env_real *real;
     int fd;
+    int spare;  /* a descriptor for who is refused; -1: none */
     char *path;
     struct phub__control_events events;
     void *arg;
@@ -384,6 +386,29 @@ static void peer_new(struct phub__control *control, int fd)
     phub__real_turn_end(real);
 }
 
+static int spare_open(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* All descriptors are used.  One that waits to be accepted would wake the loop
+ * again and again: it gets the spare one, and is refused.  libuv does the same
+ * for its own sockets. */
+static bool refuse_next(struct phub__control *control)
+{
+    int fd;
+
+    if (control->spare >= 0)
+        close(control->spare);
+    fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0) {
+        control->counters.refused_peers++;
+        close(fd);
+    }
+    control->spare = spare_open();
+    return fd >= 0;
+}
+
 static void on_connections(uv_poll_t *poll, int status, int events)
 {
     struct phub__control *control = poll->data;
@@ -394,9 +419,11 @@ static void on_connections(uv_poll_t *poll, int status, int events)
         int fd = accept4(control->fd, NULL, NULL,
                          SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-        if (fd < 0)
+        if (fd >= 0)
+            peer_new(control, fd);
+        else if ((errno != EMFILE && errno != ENFILE) ||
+                 !refuse_next(control))
             return;
-        peer_new(control, fd);
     }
 }
 
@@ -498,6 +525,7 @@ int phub__control_listen(struct phub_env *env, const char *path,
     if (control == NULL)
         return phub__real_fail(error, error_max, rc, "out of memory");
     control->fd = -1;
+    control->spare = spare_open();
     control->real = real;
     control->events = *events;
     control->arg = arg;
@@ -511,6 +539,8 @@ int phub__control_listen(struct phub_env *env, const char *path,
         env->timer_free(env, &control->stall);
         if (control->fd >= 0)
             close(control->fd);
+        if (control->spare >= 0)
+            close(control->spare);
         phub__free(control->path);
         phub__free(control);
         return rc;
@@ -539,6 +569,8 @@ void phub__control_close(struct phub__control **control_ptr)
                      on_control_closed);
     close(control->fd);
     control->fd = -1;
+    if (control->spare >= 0)
+        close(control->spare);
 }
 
 /* --- questions ----------------------------------------------------------- */
