@@ -346,6 +346,55 @@ START_TEST(it_is_written_when_an_address_is_new_and_not_before)
 }
 END_TEST
 
+/* --- hubs whose seed is a name ------------------------------------------------- */
+
+static const char *const name[] = { "dns:hub:7000" };
+static const char *const behind[] = { "tcp://a:7000", "tcp://b:7000" };
+
+static void names_setup(void)
+{
+    hubs.seeds = name;
+    hubs.seeds_count = 1;
+    hubs_new(&hubs, 0, "coldswap", 23);
+}
+
+static void names_teardown(void)
+{
+    hubs_free(&hubs);
+    hubs.seeds = NULL;
+}
+
+static int two_see_each_other(struct hubs *all, const void *none)
+{
+    (void)none;
+    return phub__view_count(phub__hub_view(hubs_hub(all, NODE_A))) == 2 &&
+           phub__view_count(phub__hub_view(hubs_hub(all, NODE_B))) == 2;
+}
+
+START_TEST(a_name_that_nobody_knows_is_asked_for_again)
+{
+    (void)hubs_add(&hubs);
+    (void)hubs_add(&hubs);
+    ck_assert(!hubs_until(&hubs, 15000, two_see_each_other, NULL));
+    phub__world_name(hubs.world, name[0], behind, 2);
+    ck_assert(hubs_until(&hubs, 11000, two_see_each_other, NULL));
+}
+END_TEST
+
+START_TEST(a_slow_resolver_has_one_question_of_each)
+{
+    phub__world_name(hubs.world, name[0], behind, 2);
+    phub__world_resolver(hubs.world, 25000 * MS);
+    (void)hubs_add(&hubs);
+    (void)hubs_add(&hubs);
+    for (uint32_t i = 0; i < 24; i++) {
+        hubs_run(&hubs, 1000);
+        ck_assert_uint_eq(phub__world_resolving(hubs.world), 2);
+    }
+    ck_assert(hubs_until(&hubs, 5000, two_see_each_other, NULL));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("addresses");
@@ -371,6 +420,12 @@ int main(void)
     tcase_add_loop_test(tc, what_cannot_be_used_is_ignored_and_written_anew,
                         0, 3);
     tcase_add_test(tc, it_is_written_when_an_address_is_new_and_not_before);
+    suite_add_tcase(suite, tc);
+    tc = tcase_create("names");
+    tcase_set_timeout(tc, 60);
+    tcase_add_checked_fixture(tc, names_setup, names_teardown);
+    tcase_add_test(tc, a_name_that_nobody_knows_is_asked_for_again);
+    tcase_add_test(tc, a_slow_resolver_has_one_question_of_each);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -33,7 +33,9 @@ static void *daemon_start(void *arg, struct phub__sim_node *node,
     char listen[64], error[512] = "";
     struct phub__hub_options o = {
         .hub_id = "check", .name = phub__sim_node_name(node),
-        .listen = listen, .weight = 1000, .seeds = seeds, .seeds_count = 2,
+        .listen = listen, .weight = 1000,
+        .seeds = hubs->seeds != NULL ? hubs->seeds : seeds,
+        .seeds_count = hubs->seeds != NULL ? hubs->seeds_count : 2,
         .drain_timeout_ms = 30000, .plugin_path = hubs->path,
         .hooks = hubs->hooks, .hooks_count = hubs->hooks_count,
         .hook_timeout_ms = 5000, .hook_queue_max = hubs->hook_queue_max };

@@ -33,6 +33,8 @@ struct hubs {
     const char *redundancy;      /* NULL: singularity; kept by hubs_new */
     const char *const *redundancy_params;
     uint32_t redundancy_params_count;
+    const char *const *seeds;    /* NULL: a and b; kept by hubs_new */
+    uint32_t seeds_count;
     const struct phub__hook_option *hooks;  /* commands; kept by hubs_new */
     uint32_t hooks_count;
     uint64_t hook_queue_max;

@@ -6,7 +6,7 @@ libphub_sim_la_SOURCES = \
 	libphub/env/sim/command.c \
 	libphub/env/sim/disk.c libphub/env/sim/guard.h \
 	libphub/env/sim/index.c \
-	libphub/env/sim/net.c libphub/env/sim/node.c \
+	libphub/env/sim/names.c libphub/env/sim/net.c libphub/env/sim/node.c \
 	libphub/env/sim/private.h libphub/env/sim/process.c \
 	libphub/env/sim/queue.c \
 	libphub/env/sim/random.c libphub/env/sim/runner.c \

@@ -63,6 +63,7 @@ struct phub__seeds {
     char *endpoints[PHUB__SEEDS_MAX];
     uint32_t count;
     int owed;             /* the cluster did not take them */
+    uint32_t asked;       /* names whose addresses are being looked up */
 };
 
 struct phub_view *phub__hub_view(const struct phub__hub *hub)
@@ -343,6 +344,14 @@ static void seeds_use(struct phub__hub *hub)
     phub__hub_arm_cluster(hub);
 }
 
+static void seeds_again(struct phub__hub *hub)
+{
+    struct phub_env *env = hub->env;
+
+    env->timer_start(env, hub->seeds_timer,
+                     env->now_ns(env) + SEEDS_AGAIN_MS * NS_PER_MS);
+}
+
 static void seeds_resolved(void *arg, const struct phub__resolved *r)
 {
     struct phub__hub *hub = arg;
@@ -370,12 +379,15 @@ static void seeds_resolved(void *arg, const struct phub__resolved *r)
                       "cannot resolve a seed: %s; trying again in %u s",
                       phub_strerror(r->rc), SEEDS_AGAIN_MS / 1000);
     seeds_use(hub);
+    if (--seeds->asked == 0)
+        seeds_again(hub);
 }
 
+/* A resolver may take longer than until the next time: it is asked again when
+ * it has answered. */
 static void seeds_resolve(void *arg)
 {
     struct phub__hub *hub = arg;
-    struct phub_env *env = hub->env;
     uint32_t i, names = 0;
 
     for (i = 0; i < hub->options.seeds_count; i++) {
@@ -384,11 +396,11 @@ static void seeds_resolve(void *arg)
         if (strncmp(seed, "dns:", 4) != 0 && strncmp(seed, "file:", 5) != 0)
             continue;
         names++;
-        (void)env->resolve(env, seed, seeds_resolved, hub);
+        if (hub->env->resolve(hub->env, seed, seeds_resolved, hub) == 0)
+            hub->seeds->asked++;
     }
-    if (names != 0)
-        env->timer_start(env, hub->seeds_timer,
-                         env->now_ns(env) + SEEDS_AGAIN_MS * NS_PER_MS);
+    if (names != 0 && hub->seeds->asked == 0)
+        seeds_again(hub);
 }
 
 /* --- start ----------------------------------------------------------------------------------- */

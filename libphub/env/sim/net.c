@@ -533,71 +533,6 @@ static void link_close(struct phub_env *env, struct phub__link **where)
     link_unref(link);
 }
 
-/* --- names ---------------------------------------------------------------- */
-
-struct query {
-    struct phub__sim_process *process;
-    void (*done)(void *arg, const struct phub__resolved *r);
-    void *arg;
-    char what[];
-};
-
-static void resolved(void *arg)
-{
-    struct query *query = arg;
-    struct phub__resolved answer = { .rc = PHUB_ENOTFOUND };
-    const struct phub__sim_name *name = query->process->world->names;
-
-    while (name != NULL && strcmp(name->what, query->what) != 0)
-        name = name->next;
-    if (name != NULL)
-        answer = (struct phub__resolved){
-            0, name->count, (const char *const *)name->endpoints };
-    query->done(query->arg, &answer);
-    free(query);
-}
-
-static int resolve(struct phub_env *env, const char *what,
-                   void (*done)(void *arg, const struct phub__resolved *r),
-                   void *arg)
-{
-    struct phub__sim_process *process = phub__sim_of(env);
-    size_t size = strlen(what) + 1;
-    struct query *query = phub__sim_alloc(1, sizeof(*query) + size);
-
-    query->process = process;
-    query->done = done;
-    query->arg = arg;
-    memcpy(query->what, what, size);
-    (void)phub__sim_event(process->world, process->world->now
-                          + PHUB__SIM_MS, process, PHUB__SIM_NAME, 0,
-                          resolved, free, query);
-    return 0;
-}
-
-void phub__world_name(struct phub__world *world, const char *what,
-                      const char *const *endpoints, uint32_t count)
-{
-    struct phub__sim_name *name = world->names;
-
-    while (name != NULL && strcmp(name->what, what) != 0)
-        name = name->next;
-    if (name == NULL) {
-        name = phub__sim_alloc(1, sizeof(*name));
-        name->what = phub__sim_text(what, strlen(what));
-        name->next = world->names;
-        world->names = name;
-    }
-    for (uint32_t i = 0; i < name->count; i++)
-        free(name->endpoints[i]);
-    free(name->endpoints);
-    name->endpoints = phub__sim_alloc(count + 1, sizeof(char *));
-    for (uint32_t i = 0; i < count; i++)
-        name->endpoints[i] = phub__sim_text(endpoints[i],
-                                            strlen(endpoints[i]));
-    name->count = count;
-}
-
 /* --- life ----------------------------------------------------------------- */
 
 void phub__sim_net_init(struct phub_env *env)
@@ -607,7 +542,6 @@ void phub__sim_net_init(struct phub_env *env)
     env->link_open = link_open;
     env->link_send = link_send;
     env->link_close = link_close;
-    env->resolve = resolve;
 }
 
 void phub__sim_net_end(struct phub__sim_process *process)
@@ -676,16 +610,6 @@ void phub__sim_net_fini(struct phub__world *world)
 
         world->frames_free = frame->next;
         free(frame);
-    }
-    while (world->names != NULL) {
-        struct phub__sim_name *name = world->names;
-
-        world->names = name->next;
-        for (uint32_t i = 0; i < name->count; i++)
-            free(name->endpoints[i]);
-        free(name->endpoints);
-        free(name->what);
-        free(name);
     }
 }
 

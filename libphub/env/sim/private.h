@@ -195,6 +195,8 @@ struct phub__world {
     uint32_t paths_side;
     uint32_t paths_own;                 /* those with a net of their own */
     struct phub__sim_name *names;
+    uint64_t resolve_ns;
+    uint32_t resolving;
     struct phub__sim_traffic traffic;
     struct phub__sim_process *listeners[PHUB__SIM_LISTENERS]; /* hashed */
     struct phub__sim_frame *frames_free; /* by next */
@@ -287,6 +289,8 @@ static inline struct phub__sim_process *phub__sim_of(struct phub_env *env)
 }
 
 /* --- net.c ---------------------------------------------------------------- */
+void phub__sim_names_init(struct phub_env *env);
+void phub__sim_names_fini(struct phub__world *world);
 void phub__sim_net_init(struct phub_env *env);
 /* It listens no more, and who was connected to it may notice. */
 void phub__sim_net_end(struct phub__sim_process *process);

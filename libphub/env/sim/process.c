@@ -322,6 +322,7 @@ void phub__sim_process_new(struct phub__sim_node *node)
 
     process->env = functions;
     phub__sim_net_init(&process->env);
+    phub__sim_names_init(&process->env);
     phub__sim_disk_init(&process->env);
     process->world = node->world;
     for (unsigned level = PHUB__LOG_ERROR; level <= PHUB__LOG_DEBUG; level++)

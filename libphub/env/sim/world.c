@@ -318,6 +318,7 @@ struct phub__world *phub__world_new(const struct phub__world_options *options)
 
     world->options = *options;
     world->now = PHUB__SIM_S;
+    world->resolve_ns = PHUB__SIM_MS;
     for (unsigned i = 1; i <= PHUB__SIM_CASE; i++)
         phub__sim_seed(&world->streams[i], options->seed, i, 0);
     phub__sim_mix(world, options->seed);
@@ -344,6 +345,7 @@ void phub__world_free(struct phub__world **where)
         free(world->nodes[i]);
     }
     phub__sim_net_fini(world);
+    phub__sim_names_fini(world);
     phub__sim_index_fini(world);
     free(world->nodes);
     while (world->events_free != NULL) {

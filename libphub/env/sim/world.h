@@ -213,6 +213,10 @@ int phub__world_is_cut(const struct phub__world *world, uint32_t from,
 /* What env->resolve answers for that text ("dns:hub:7000"). */
 void phub__world_name(struct phub__world *world, const char *what,
                       const char *const *endpoints, uint32_t count);
+/* And after how long; else after a millisecond. */
+void phub__world_resolver(struct phub__world *world, uint64_t ns);
+/* Questions that wait for their answer. */
+uint32_t phub__world_resolving(const struct phub__world *world);
 
 struct phub__sim_traffic {
     uint64_t frames, bytes, lost, repeated, refused;
