@@ -34,6 +34,7 @@ static const struct phub__fuzz_seed seeds[] = {
         "drain n1 at a\nclients off\noperate\nchild crash c3\n"
         "skew b by -300 ppm\njump b by 3600s\nguard kill b\n"
         "exec fails b for 1s\ndisk full b for 1s\ndisk usable b\n"
+        "disk syncs fail b for 1s\ndisk syncs work b\n"
         "slow b by 3ms for 1s\n")
 };
 

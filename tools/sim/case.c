@@ -450,7 +450,8 @@ void sim_start_node(struct sim_case *c, uint32_t index, int empty)
     }
     stray_returns(c, index);
     c->present[index] = 1;
-    sim_disk_full(c, index, 0);
+    phub__sim_node_disk_full(sim_node(c, index), 0);
+    phub__sim_node_sync_fails(sim_node(c, index), 0);
     phub__sim_node_start(sim_node(c, index));
 }
 
@@ -557,11 +558,6 @@ void sim_kill_after(struct sim_case *c, uint32_t index, uint32_t effects)
     disturbed(c, index);
     phub__sim_node_kill_after(sim_node(c, index), effects);
     c->present[index] = 0;
-}
-
-void sim_disk_full(struct sim_case *c, uint32_t index, int full)
-{
-    phub__sim_node_disk_full(sim_node(c, index), full);
 }
 
 static void darkens(struct sim_case *c, uint32_t index)

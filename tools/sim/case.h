@@ -239,7 +239,6 @@ void sim_kill(struct sim_case *c, uint32_t index);
 void sim_kill_after(struct sim_case *c, uint32_t index, uint32_t effects);
 void sim_power_off(struct sim_case *c, uint32_t index);
 void sim_power_off_torn(struct sim_case *c, uint32_t index);
-void sim_disk_full(struct sim_case *c, uint32_t index, int full);
 /* It slept for so long, as its boot clock says. */
 void sim_jump(struct sim_case *c, uint32_t index, uint64_t ns);
 void sim_kill_guard(struct sim_case *c, uint32_t index);
@@ -324,6 +323,7 @@ enum sim_fault {
     SIM_FAULT_CHILD, SIM_FAULT_SKEW, SIM_FAULT_JOIN, SIM_FAULT_DISK,
     SIM_FAULT_BLACKOUT, SIM_FAULT_TORN, SIM_FAULT_HALF_OPEN,
     SIM_FAULT_JUMP, SIM_FAULT_BURST, SIM_FAULT_EXEC, SIM_FAULT_BUSY,
+    SIM_FAULT_SYNC,
     SIM_FAULTS
 };
 #define SIM_FAULTS_ALL ((UINT32_C(1) << SIM_FAULTS) - 1)

@@ -10,7 +10,8 @@
  * the last that had it.  If it is not durable that is a member: one without
  * company in its view, while nobody else who runs has it.  If it is, that is a
  * disk: nobody who runs has it, nor any whose disk is as it was.  One that is on
- * disks alone waits for whoever has these; so does the child. */
+ * disks alone waits for whoever has these; so does the child.  A disk that was
+ * full, or could not sync, is not counted on. */
 #include "config.h"
 
 #include <stdio.h>
@@ -159,13 +160,19 @@ static int disk_has(struct sim_case *c, uint32_t child, uint32_t node)
     return is_newest(&c->children[child], *on_disk(c, child, node));
 }
 
+/* A disk that was bad may have it, or not. */
 static void gone(struct sim_case *c, uint32_t node)
 {
+    int bad = phub__sim_node_disk_was_bad(sim_node(c, node));
+
     for (uint32_t i = 0; c->options.durable && i < c->options.children; i++) {
-        *on_disk(c, i, node) = has(c, node, &c->children[i]);
-        if (others_have(c, node, &c->children[i]))
+        const struct sim_child *child = &c->children[i];
+        struct phub_epoch had = has(c, node, child);
+
+        *on_disk(c, i, node) = bad ? (struct phub_epoch){ 0, 0 } : had;
+        if (others_have(c, node, child))
             c->judges->on_disks_alone[i] = 0;
-        else if (disk_has(c, i, node))
+        else if (is_newest(child, had))
             c->judges->on_disks_alone[i] = 1;
     }
     if (c->options.durable || has_company(c, node))

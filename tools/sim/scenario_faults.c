@@ -189,94 +189,93 @@ static int play_guard_kill(struct sim_play *p, const struct sim_arg *args)
     return sim_play_each_node(p, &args[0], kill_guard, 0);
 }
 
-static void usable(struct sim_play *p, uint32_t index, uint32_t unused)
+/* --- what a machine has or has not ---------------------------------------- */
+
+/* What is switched on and off, and is off after a while if asked. */
+enum { FAULT_DISK, FAULT_SYNC, FAULT_EXEC, FAULT_GUARD, FAULTS };
+
+static void (*const faults[FAULTS])(struct phub__sim_node *node, int on) = {
+    [FAULT_DISK] = phub__sim_node_disk_full,
+    [FAULT_SYNC] = phub__sim_node_sync_fails,
+    [FAULT_EXEC] = phub__sim_node_no_exec,
+    [FAULT_GUARD] = phub__sim_node_guard_busy
+};
+
+struct begins {
+    uint32_t fault;
+    const struct sim_arg *time;
+};
+
+static void fault_ends(struct sim_play *p, uint32_t index, uint32_t fault)
 {
-    (void)unused;
-    sim_disk_full(p->c, index, 0);
+    faults[fault](sim_node(p->c, index), 0);
 }
 
-static int disk_full(struct sim_play *p, uint32_t index, uint64_t arg)
+static int one_ends(struct sim_play *p, uint32_t index, uint64_t fault)
 {
-    sim_disk_full(p->c, index, 1);
-    return sim_play_later(p, (const struct sim_arg *)(uintptr_t)arg, usable,
-                          index, 0);
+    fault_ends(p, index, (uint32_t)fault);
+    return 0;
+}
+
+static int one_begins(struct sim_play *p, uint32_t index, uint64_t value)
+{
+    const struct begins *begins = (const void *)(uintptr_t)value;
+
+    faults[begins->fault](sim_node(p->c, index), 1);
+    return sim_play_later(p, begins->time, fault_ends, index, begins->fault);
+}
+
+static int begin(struct sim_play *p, const struct sim_arg *args,
+                 uint32_t fault)
+{
+    struct begins begins = { fault, &args[1] };
+
+    return sim_play_each_node(p, &args[0], one_begins, (uintptr_t)&begins);
+}
+
+static int end(struct sim_play *p, const struct sim_arg *args, uint32_t fault)
+{
+    return sim_play_each_node(p, &args[0], one_ends, fault);
 }
 
 static int play_disk_full(struct sim_play *p, const struct sim_arg *args)
 {
-    return sim_play_each_node(p, &args[0], disk_full, (uintptr_t)&args[1]);
-}
-
-static int disk_usable(struct sim_play *p, uint32_t index, uint64_t value)
-{
-    (void)value;
-    sim_disk_full(p->c, index, 0);
-    return 0;
+    return begin(p, args, FAULT_DISK);
 }
 
 static int play_disk_usable(struct sim_play *p, const struct sim_arg *args)
 {
-    return sim_play_each_node(p, &args[0], disk_usable, 0);
+    return end(p, args, FAULT_DISK);
 }
 
-static void can_exec(struct sim_play *p, uint32_t index, uint32_t unused)
+static int play_syncs_fail(struct sim_play *p, const struct sim_arg *args)
 {
-    (void)unused;
-    phub__sim_node_no_exec(sim_node(p->c, index), 0);
+    return begin(p, args, FAULT_SYNC);
 }
 
-static int exec_fails(struct sim_play *p, uint32_t index, uint64_t arg)
+static int play_syncs_work(struct sim_play *p, const struct sim_arg *args)
 {
-    phub__sim_node_no_exec(sim_node(p->c, index), 1);
-    return sim_play_later(p, (const struct sim_arg *)(uintptr_t)arg, can_exec,
-                          index, 0);
-}
-
-static int exec_works(struct sim_play *p, uint32_t index, uint64_t value)
-{
-    (void)value;
-    can_exec(p, index, 0);
-    return 0;
-}
-
-static int play_exec_works(struct sim_play *p, const struct sim_arg *args)
-{
-    return sim_play_each_node(p, &args[0], exec_works, 0);
+    return end(p, args, FAULT_SYNC);
 }
 
 static int play_exec_fails(struct sim_play *p, const struct sim_arg *args)
 {
-    return sim_play_each_node(p, &args[0], exec_fails, (uintptr_t)&args[1]);
+    return begin(p, args, FAULT_EXEC);
 }
 
-static void not_busy(struct sim_play *p, uint32_t index, uint32_t unused)
+static int play_exec_works(struct sim_play *p, const struct sim_arg *args)
 {
-    (void)unused;
-    phub__sim_node_guard_busy(sim_node(p->c, index), 0);
-}
-
-static int guard_busy(struct sim_play *p, uint32_t index, uint64_t arg)
-{
-    phub__sim_node_guard_busy(sim_node(p->c, index), 1);
-    return sim_play_later(p, (const struct sim_arg *)(uintptr_t)arg, not_busy,
-                          index, 0);
+    return end(p, args, FAULT_EXEC);
 }
 
 static int play_guard_busy(struct sim_play *p, const struct sim_arg *args)
 {
-    return sim_play_each_node(p, &args[0], guard_busy, (uintptr_t)&args[1]);
-}
-
-static int guard_idle(struct sim_play *p, uint32_t index, uint64_t value)
-{
-    (void)value;
-    not_busy(p, index, 0);
-    return 0;
+    return begin(p, args, FAULT_GUARD);
 }
 
 static int play_guard_idle(struct sim_play *p, const struct sim_arg *args)
 {
-    return sim_play_each_node(p, &args[0], guard_idle, 0);
+    return end(p, args, FAULT_GUARD);
 }
 
 /* --- links ---------------------------------------------------------------- */
@@ -517,9 +516,8 @@ static int play_mend(struct sim_play *p, const struct sim_arg *args)
             sim_thaw(p->c, i);
         fast(p, i, 0);
         spare(p, i, 0);
-        can_exec(p, i, 0);
-        not_busy(p, i, 0);
-        sim_disk_full(p->c, i, 0);
+        for (uint32_t fault = 0; fault < FAULTS; fault++)
+            fault_ends(p, i, fault);
     }
     return play_network_quiet(p, args);
 }
@@ -541,6 +539,8 @@ const struct sim_form sim_forms_faults[] = {
     { "guard idle NODES", SIM_ACTION, play_guard_idle },
     { "disk full NODES [for TIME]", SIM_ACTION, play_disk_full },
     { "disk usable NODES", SIM_ACTION, play_disk_usable },
+    { "disk syncs fail NODES [for TIME]", SIM_ACTION, play_syncs_fail },
+    { "disk syncs work NODES", SIM_ACTION, play_syncs_work },
     { "exec fails NODES [for TIME]", SIM_ACTION, play_exec_fails },
     { "exec works NODES", SIM_ACTION, play_exec_works },
     { "cut GROUPS [held] [unexcused] [for TIME]", SIM_ACTION, play_cut },

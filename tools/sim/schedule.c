@@ -51,6 +51,8 @@ static const struct fault faults[SIM_FAULTS] = {
     [SIM_FAULT_BURST] = { "burst", "nodes leave and join at once" },
     [SIM_FAULT_EXEC] = { "exec", "a machine cannot start programs" },
     [SIM_FAULT_BUSY] = { "busy", "a guard takes no orders" },
+    [SIM_FAULT_SYNC] = { "sync", "a disk loses what it is to sync, and says "
+                         "so once" },
 };
 
 const char *sim_fault_name(enum sim_fault fault)
@@ -369,6 +371,25 @@ static void burst(struct sim_case *c, uint32_t node)
     }
 }
 
+static void syncs_work(struct sim_case *c, uint32_t node)
+{
+    sim_record_node(c, SIM_EFFECT_NONE, node, "disk syncs work n%u", node);
+    phub__sim_node_sync_fails(sim_node(c, node), 0);
+}
+
+/* Some, or, of two times one, not more than the next. */
+static void syncs_fail(struct sim_case *c, uint32_t node)
+{
+    sim_record_node(c, SIM_EFFECT_NONE, node, "disk syncs fail n%u", node);
+    phub__sim_node_sync_fails(sim_node(c, node), 1);
+    if (draw(c, 2) == 0)
+        return;
+    if (c->options.operators)
+        sim_operate(c);
+    sim_run(c, 1 + draw(c, 30));
+    syncs_work(c, node);
+}
+
 /* One that needs a victim. */
 static void strike_node(struct sim_case *c, enum sim_fault fault,
                         uint32_t node)
@@ -407,7 +428,10 @@ static void strike_node(struct sim_case *c, enum sim_fault fault,
         return;
     case SIM_FAULT_DISK:
         sim_record_node(c, SIM_EFFECT_NONE, node, "disk full n%u", node);
-        sim_disk_full(c, node, 1);
+        phub__sim_node_disk_full(sim_node(c, node), 1);
+        return;
+    case SIM_FAULT_SYNC:
+        syncs_fail(c, node);
         return;
     case SIM_FAULT_PARTITION:
         cut_groups(c);
@@ -497,7 +521,11 @@ static void mend(struct sim_case *c, int all)
             start_node(c, i, 0); /* see_off() */
         if (all) {
             phub__sim_node_slow(sim_node(c, i), 0);
-            sim_disk_full(c, i, 0);
+            phub__sim_node_disk_full(sim_node(c, i), 0);
+        }
+        if (phub__sim_node_cannot_sync(sim_node(c, i))
+            && (all || draw(c, 2))) {
+            syncs_work(c, i);
         }
         if (phub__sim_node_cannot_exec(sim_node(c, i))) {
             /* Longer, and a child's limit of restarts is reached. */

@@ -8,6 +8,11 @@
  * torn: garbage at its end, or, if that is asked for, just the half of the last
  * append.  REPLACE and REMOVE are atomic and synced.
  *
+ * A sync that fails does what Linux does: what it did not write counts as
+ * written from then on, the next one has nothing to do with it, and whoever
+ * reads the file finds it until the machine loses power.  (Rebello et al.: Can
+ * Applications Recover from fsync Failures?, 2020.)
+ *
  * What is in a file is cut into pieces where the bytes say so, so that equal
  * records are equal pieces wherever they lie, and those are kept once for all
  * disks (share.h): all nodes of a hub write the same rows.  (Muthitacharoen,
@@ -35,6 +40,8 @@ struct phub__sim_file {
     size_t size;
     size_t synced;
     size_t last;        /* where the last append began */
+    size_t lost, lost_end;  /* a sync that failed did not write these; equal:
+                             * there are none */
     uint64_t free_at;   /* operations before are done by then */
     int exists;
     int touched;        /* while a crash is worked out */
@@ -123,11 +130,14 @@ static void cut(struct phub__sim_node *node, struct phub__sim_file *file,
             append(node, file, last->bytes, size - file->size);
         phub__sim_share_drop(last);
     }
+    if (file->lost_end > size)
+        file->lost_end = size > file->lost ? size : file->lost;
     if (size != 0)
         return;
     free(file->pieces);
     file->pieces = NULL;
     file->room = 0;
+    file->lost = file->lost_end = 0;
 }
 
 static struct phub_buf *file_copy(const struct phub__sim_file *file)
@@ -190,17 +200,43 @@ static void write_free(struct phub__sim_write *write)
     free(write);
 }
 
+/* What it should have written is gone, and nobody will say so again. */
+static void sync_failed(struct phub__sim_file *file)
+{
+    if (file->synced == file->size)
+        return;
+    if (file->lost == file->lost_end)
+        file->lost = file->synced;
+    file->lost_end = file->synced = file->size;
+}
+
+static int outcome(const struct phub__sim_node *node, enum phub__file_op op)
+{
+    switch (op) {
+    case PHUB__FILE_REPLACE:
+        return node->disk_full || node->sync_fails ? PHUB_EIO : 0;
+    case PHUB__FILE_APPEND:
+        return node->disk_full ? PHUB_EIO : 0;
+    case PHUB__FILE_SYNC:
+        return node->sync_fails ? PHUB_EIO : 0;
+    case PHUB__FILE_REMOVE:
+        return 0;
+    }
+    return 0;
+}
+
 static void written(void *arg)
 {
     struct phub__sim_write *write = arg;
     struct phub__sim_node *node = write->process->node;
     void (*done)(void *, int) = write->done;
     void *done_arg = write->arg;
-    int rc = node->disk_full && write->op != PHUB__FILE_REMOVE
-        && write->op != PHUB__FILE_SYNC ? PHUB_EIO : 0;
+    int rc = outcome(node, write->op);
 
     if (rc == 0)
         apply(write, write->size);
+    else if (write->op == PHUB__FILE_SYNC)
+        sync_failed(write->file);
     write_free(write);
     if (done != NULL)
         done(done_arg, rc);
@@ -270,6 +306,22 @@ void phub__sim_disk_init(struct phub_env *env)
     env->file_do = file_do;
 }
 
+/* Of what no sync wrote there is something else; what follows it may be there. */
+static void lose_unwritten(struct phub__sim_node *node,
+                           struct phub__sim_file *file)
+{
+    size_t lost = file->lost, end = file->lost_end;
+    int zero = phub__sim_chance(chance(node), 500);
+    struct phub_buf *content = file_copy(file);
+
+    phub__assert(content != NULL);
+    for (size_t i = lost; i < end; i++)
+        content->data[i] = zero ? 0 : (uint8_t)phub__sim_draw(chance(node));
+    cut(node, file, 0);
+    append(node, file, content->data, content->size);
+    phub__buf_unref(&content);
+}
+
 static void lose_unsynced(struct phub__sim_node *node,
                           struct phub__sim_file *file)
 {
@@ -332,6 +384,8 @@ void phub__sim_disk_crash(struct phub__sim_node *node, int power)
     if (!power)
         return;
     for (file = node->files; file != NULL; file = file->next) {
+        if (file->lost != file->lost_end)
+            lose_unwritten(node, file);
         lose_unsynced(node, file);
         file->torn = 0;
     }

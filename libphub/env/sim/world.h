@@ -161,6 +161,12 @@ void phub__sim_node_boot_jump(struct phub__sim_node *node, uint64_t ns);
 void phub__sim_node_wipe(struct phub__sim_node *node);
 /* All writes fail from now on; 0 ends that. */
 void phub__sim_node_disk_full(struct phub__sim_node *node, int full);
+/* All syncs fail from now on, and replacements, which are synced; 0 ends that,
+ * and brings nothing back. */
+void phub__sim_node_sync_fails(struct phub__sim_node *node, int fails);
+int phub__sim_node_cannot_sync(const struct phub__sim_node *node);
+/* One of the two has been so. */
+int phub__sim_node_disk_was_bad(const struct phub__sim_node *node);
 /* No program can be started from now on; 0 ends that. */
 void phub__sim_node_no_exec(struct phub__sim_node *node, int fails);
 int phub__sim_node_cannot_exec(const struct phub__sim_node *node);
