@@ -21,6 +21,8 @@
 
 #include <phub/types.h>
 
+#define PHUB__RUNNERS_MAX 8u   /* of one environment */
+
 struct phub_buf;
 struct phub__list;
 struct phub__spec;

@@ -8,7 +8,6 @@
 #include "wire/buf.h"
 
 #define PHUB__INSTANCE_MAGIC 0x7c3a91d5u
-#define PHUB__RUNNERS_MAX 4u
 
 /* One verb or command that is not answered yet. */
 struct phub__instance_call {

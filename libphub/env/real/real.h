@@ -18,6 +18,7 @@
 
 #include <uv.h>
 
+#include "child/runner.h"
 #include "env/env.h"
 
 /* Answers at the limits: PHUB_EBUSY, unless another is given. */
@@ -81,7 +82,6 @@ int phub__env_real_fds_spare(struct phub_env *env, uint32_t count);
 
 /* Offer a runner under its name; borrowed until free.  At most
  * PHUB__RUNNERS_MAX, PHUB_ELIMIT. */
-#define PHUB__RUNNERS_MAX 8u
 int phub__env_real_runner_add(struct phub_env *env,
                               struct phub__runner *runner);
 
