@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 #include <phub/error.h>
 
+#include "env/real/lines.h"
 #include "env_world.h"
 #include "wire/buf.h"
 
@@ -220,6 +222,38 @@ START_TEST(without_a_directory_files_are_answered_and_not_written)
 }
 END_TEST
 
+/* It would wait here for ever, and the hub with it. */
+START_TEST(a_log_that_nobody_reads_stops_nobody)
+{
+    static char read_back[1 << 20];
+    static const char fill[4096];
+    struct phub__lines lines = { 0 };
+    ssize_t size;
+    int fds[2];
+
+    ck_assert_int_eq(pipe(fds), 0);
+    phub__lines_write(&lines, fds[1], "first");
+    ck_assert_int_eq(read(fds[0], read_back, sizeof read_back), 6);
+    ck_assert_int_eq(fcntl(fds[1], F_SETFL, O_NONBLOCK), 0);
+    while (write(fds[1], fill, sizeof fill) > 0)
+        ;
+    ck_assert_int_eq(fcntl(fds[1], F_SETFL, 0), 0);
+    for (int i = 0; i < 3; i++)
+        phub__lines_write(&lines, fds[1], "dropped");
+    ck_assert_uint_eq(lines.dropped, 3);
+    ck_assert_int_gt(read(fds[0], read_back, sizeof read_back), 4096);
+    phub__lines_write(&lines, fds[1], "last");
+    ck_assert_uint_eq(lines.dropped, 0);
+    size = read(fds[0], read_back, sizeof read_back);
+    ck_assert_int_gt(size, 5);
+    read_back[size] = '\0';
+    ck_assert_ptr_nonnull(strstr(read_back, "3 lines of the log are missing"));
+    ck_assert_str_eq(read_back + size - 5, "last\n");
+    close(fds[0]);
+    close(fds[1]);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("env_files");
@@ -235,6 +269,7 @@ int main(void)
     tcase_add_test(files, a_disk_that_refuses_is_reported_once);
     tcase_add_test(files,
                    without_a_directory_files_are_answered_and_not_written);
+    tcase_add_test(files, a_log_that_nobody_reads_stops_nobody);
     suite_add_tcase(suite, files);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

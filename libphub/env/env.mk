@@ -16,6 +16,8 @@ libphub_core_la_SOURCES += \
 	libphub/env/real/exec_path.c \
 	libphub/env/real/exec_private.h \
 	libphub/env/real/files.c \
+	libphub/env/real/lines.c \
+	libphub/env/real/lines.h \
 	libphub/env/real/link.c \
 	libphub/env/real/loop.c \
 	libphub/env/real/names.c \

@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@
 #include <phub/error.h>
 #include <phub/phub.h>
 
+#include "env/real/lines.h"
 #include "env/real/real.h"
 #include "hub/node.h"
 
@@ -33,6 +35,7 @@
 struct daemon {
     struct phub__config config;
     struct phub__node *node;
+    struct phub__lines log;
     uint64_t log_level;
     int log_syslog;     /* levels as systemd reads them, no time */
     int signalled;
@@ -52,22 +55,24 @@ static void log_line(void *arg, enum phub__log_level level, const char *text)
         [PHUB__LOG_NOTICE] = { 5, "notice" },
         [PHUB__LOG_DEBUG] = { 7, "debug" },
     };
-    const struct daemon *d = arg;
+    struct daemon *d = arg;
     struct timespec now;
     struct tm local;
-    char stamp[16] = "";
+    char stamp[16] = "", line[LINE_MAX];
 
     if ((uint64_t)level > d->log_level)
         return;
     if (d->log_syslog) {
-        fprintf(stderr, "<%d>%s\n", levels[level].priority, text);
+        snprintf(line, sizeof line, "<%d>%s", levels[level].priority, text);
+        phub__lines_write(&d->log, STDERR_FILENO, line);
         return;
     }
     clock_gettime(CLOCK_REALTIME, &now);
     if (localtime_r(&now.tv_sec, &local) != NULL)
         strftime(stamp, sizeof stamp, "%H:%M:%S", &local);
-    fprintf(stderr, "%s.%03ld %s: %s\n", stamp, now.tv_nsec / 1000000,
-            levels[level].name, text);
+    snprintf(line, sizeof line, "%s.%03ld %s: %s", stamp,
+             now.tv_nsec / 1000000, levels[level].name, text);
+    phub__lines_write(&d->log, STDERR_FILENO, line);
 }
 
 /* --- readiness, sd_notify(3) -------------------------------------------- */
@@ -90,7 +95,7 @@ static void notify(const char *state)
     fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return;
-    (void)sendto(fd, state, strlen(state), MSG_NOSIGNAL,
+    (void)sendto(fd, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT,
                  (const struct sockaddr *)&to,
                  (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size));
     close(fd);
@@ -250,7 +255,6 @@ int phub_daemon_main(int argc, char **argv)
         d.log_level = d.config.hub.log_level;
         d.log_syslog = getenv("JOURNAL_STREAM") != NULL &&
                        !isatty(STDERR_FILENO);
-        setvbuf(stderr, NULL, _IOLBF, 4096);
         rc = run(&d);
     }
     phub__config_fini(&d.config);

@@ -264,9 +264,13 @@ static int own_hooks(struct phub_hub *hub)
 static void log_line(void *arg, enum phub__log_level level, const char *text)
 {
     struct phub_hub *hub = arg;
+    char line[LINE_MAX];
 
-    if (level <= hub->config.hub.log_level)
-        fprintf(stderr, "phub: node '%s': %s\n", hub->config.hub.name, text);
+    if (level > hub->config.hub.log_level)
+        return;
+    snprintf(line, sizeof line, "phub: node '%s': %s", hub->config.hub.name,
+             text);
+    phub__lines_write(&hub->log, STDERR_FILENO, line);
 }
 
 static void start_over(struct phub_hub *hub, int rc)

@@ -23,6 +23,7 @@
 #include <stdatomic.h>
 
 #include "child/actor.h"
+#include "env/real/lines.h"
 #include "hub/conf.h"
 #include "hub/hub.h"
 
@@ -47,6 +48,7 @@ struct phub__ask {
 struct phub_hub {
     uint32_t magic;
     struct phub__config config;
+    struct phub__lines log;          /* the node's thread's */
     struct phub__node *node;
     struct phub_env *env;            /* the node's, as the next */
     struct phub__hub *hub;
