@@ -29,6 +29,15 @@
 #define VIEW_FEW 32u             /* members: each change is a view at once */
 #define VIEW_GAP_NS 200000ull    /* between views, for each of more members */
 
+static bool list_has(const struct phub__who_list *list, uint64_t node,
+                     uint64_t boot)
+{
+    for (uint32_t i = 0; i < list->count; i++)
+        if (list->who[i].node == node && list->who[i].boot == boot)
+            return true;
+    return false;
+}
+
 static bool list_drop(struct phub__who_list *list, uint64_t node,
                       uint64_t boot)
 {
@@ -42,9 +51,9 @@ static bool list_drop(struct phub__who_list *list, uint64_t node,
 }
 
 /* The lists hold what a table of PHUB__MEMBERS_MAX can do in a settle time; a
- * storm beyond that, or out of memory, only shortens what is told: the views
- * themselves are right, and who compares them misses nothing. */
-static void list_put(struct phub__who_list *list, uint64_t node, uint64_t boot)
+ * storm beyond that only shortens what is told: the views themselves are
+ * right. */
+static int list_put(struct phub__who_list *list, uint64_t node, uint64_t boot)
 {
     struct phub__cluster_who *who;
     uint32_t capacity;
@@ -52,27 +61,75 @@ static void list_put(struct phub__who_list *list, uint64_t node, uint64_t boot)
     if (list->count == list->capacity) {
         capacity = list->capacity == 0 ? 8 : list->capacity * 2;
         if (capacity > 2 * PHUB__MEMBERS_MAX)
-            return;
+            return PHUB_ELIMIT;
         who = realloc(list->who, capacity * sizeof *who);
         if (who == NULL)
-            return;
+            return PHUB_ENOMEM;
         list->who = who;
         list->capacity = capacity;
     }
     list->who[list->count++] = (struct phub__cluster_who){ node, boot };
+    return 0;
 }
 
 static void note_joined(struct phub__changes *l, uint64_t node, uint64_t boot)
 {
     if (!list_drop(&l->lost, node, boot) && !list_drop(&l->left, node, boot))
-        list_put(&l->joined, node, boot);
+        l->cut |= list_put(&l->joined, node, boot) == PHUB_ENOMEM;
 }
 
 static void note_gone(struct phub__changes *l, uint64_t node, uint64_t boot,
                       bool left)
 {
     list_drop(&l->joined, node, boot);
-    list_put(left ? &l->left : &l->lost, node, boot);
+    l->cut |= list_put(left ? &l->left : &l->lost, node, boot) == PHUB_ENOMEM;
+}
+
+static bool in_view(const struct phub_view *view, uint64_t node, uint64_t boot)
+{
+    const struct phub_view_node *n = phub__view_find(view, node);
+
+    return n != NULL && n->boot == boot;
+}
+
+static int mend_gone(const struct phub__cluster *c, struct phub__changes *l,
+                     uint64_t node, uint64_t boot)
+{
+    const struct phub__entry *e = phub__members_find(&c->members, node);
+
+    if (list_has(&l->lost, node, boot) || list_has(&l->left, node, boot))
+        return 0;
+    return list_put(e != NULL && e->pub.boot == boot
+                        && e->pub.state == PHUB__MEMBER_LEFT ? &l->left
+                                                             : &l->lost,
+                    node, boot);
+}
+
+/* Whom there was no memory to note is seen by the views, except who came and
+ * went between them.  PHUB_ENOMEM: there is none yet. */
+static int mend(const struct phub__cluster *c, struct phub__changes *l,
+                const struct phub_view *old_view,
+                const struct phub_view *new_view)
+{
+    const struct phub_view_node *n;
+    int rc = 0;
+
+    for (uint32_t i = 0; l->cut && rc != PHUB_ENOMEM
+                         && i < phub__view_count(old_view); i++) {
+        n = phub__view_at(old_view, i);
+        if (!in_view(new_view, n->id, n->boot))
+            rc = mend_gone(c, l, n->id, n->boot);
+    }
+    for (uint32_t i = 0; l->cut && rc != PHUB_ENOMEM
+                         && i < phub__view_count(new_view); i++) {
+        n = phub__view_at(new_view, i);
+        if (in_view(old_view, n->id, n->boot)) /* its loss was not noted */
+            list_drop(&l->joined, n->id, n->boot);
+        else if (!list_has(&l->joined, n->id, n->boot))
+            rc = list_put(&l->joined, n->id, n->boot);
+    }
+    l->cut = rc == PHUB_ENOMEM;
+    return rc == PHUB_ENOMEM ? rc : 0;
 }
 
 void phub__change_joined(struct phub__cluster *c, uint64_t node, uint64_t boot,
@@ -186,7 +243,8 @@ static void change_view(struct phub__cluster *c)
     struct phub__cluster_event event = { .kind = PHUB__CLUSTER_VIEW_CHANGED };
     struct phub_view *old_view = c->view, *view = make_view(c);
 
-    if (view == NULL) {
+    if (view == NULL || mend(c, &c->now, old_view, view) != 0) {
+        phub__view_unref(&view);
         phub__cluster_wake(c, c->now_ns + phub__cluster_ms(c->params.settle));
         return;
     }
@@ -212,6 +270,10 @@ void phub__change_tick(struct phub__cluster *c)
         return;
     if (c->now_ns < settles_at(c)) {
         phub__cluster_wake(c, settles_at(c));
+        return;
+    }
+    if (mend(c, &c->settling, c->settle.old_view, c->view) != 0) {
+        phub__cluster_wake(c, c->now_ns + phub__cluster_ms(c->params.settle));
         return;
     }
     c->settle.first_ns = 0;

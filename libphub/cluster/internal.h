@@ -123,6 +123,7 @@ struct phub__changes {
     struct phub__who_list joined;
     struct phub__who_list lost;
     struct phub__who_list left;
+    bool cut;               /* something is missing: there was no memory */
 };
 
 struct phub__event_text {
