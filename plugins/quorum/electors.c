@@ -568,9 +568,10 @@ void electors_received(struct electors *self, uint64_t node,
                        const struct phub_bytes *message)
 {
     struct electors_message m;
+    int rc = electors_decode(*message, &m);
 
-    if (electors_decode(*message, &m) != 0) {
-        if (PHUB_HAS(self->host, counter_add))
+    if (rc != 0) {
+        if (rc != PHUB_ENOMEM && PHUB_HAS(self->host, counter_add))
             self->host->counter_add(self->ctx, "electors_malformed", 1);
         return;
     }

@@ -100,6 +100,8 @@ static int load(struct electors *self)
         return rc;
     rc = electors_decode(self->host->buf_bytes(value), &state);
     self->host->buf_unref(value);
+    if (rc == PHUB_ENOMEM)
+        return self->host->fail(self->ctx, rc, "out of memory");
     if (rc != 0)
         return self->host->fail(self->ctx, rc, "the stored set of electors "
                                 "cannot be read; with an empty state "

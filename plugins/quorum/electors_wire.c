@@ -113,9 +113,10 @@ static bool read_ballot(struct phub_cbor_reader *r,
         && read_rest(r, count - 2);
 }
 
-/* Ids are different and not 0; they are behind those that are there. */
+/* Ids are different and not 0; they are behind those that are there.  *rc:
+ * PHUB_ENOMEM, if that is why. */
 static bool read_nodes(struct phub_cbor_reader *r, uint64_t **nodes,
-                       uint32_t before, uint32_t *count)
+                       uint32_t before, uint32_t *count, int *rc)
 {
     uint64_t n;
     uint64_t *grown;
@@ -123,8 +124,10 @@ static bool read_nodes(struct phub_cbor_reader *r, uint64_t **nodes,
     if (!phub_cbor_read_array(r, &n) || n > PHUB_ELECTORS_MAX)
         return false;
     grown = realloc(*nodes, ((size_t)before + n + 1) * sizeof **nodes);
-    if (grown == NULL)
+    if (grown == NULL) {
+        *rc = PHUB_ENOMEM;
         return false;
+    }
     *nodes = grown;
     for (uint32_t i = 0; i < n; i++) {
         if (!phub_cbor_read_uint(r, &grown[before + i])
@@ -139,16 +142,16 @@ static bool read_nodes(struct phub_cbor_reader *r, uint64_t **nodes,
 }
 
 static bool read_config(struct phub_cbor_reader *r,
-                        struct electors_config *config)
+                        struct electors_config *config, int *rc)
 {
     uint64_t count;
 
     return phub_cbor_read_array(r, &count) && count >= 4
         && phub_cbor_read_uint(r, &config->history)
         && phub_cbor_read_uint(r, &config->version)
-        && read_nodes(r, &config->nodes, 0, &config->is_count)
+        && read_nodes(r, &config->nodes, 0, &config->is_count, rc)
         && read_nodes(r, &config->nodes, config->is_count,
-                      &config->next_count)
+                      &config->next_count, rc)
         && read_rest(r, count - 4);
 }
 
@@ -156,6 +159,7 @@ int electors_decode(struct phub_bytes bytes, struct electors_message *message)
 {
     struct phub_cbor_reader r;
     uint64_t count, kind;
+    int rc = PHUB_EPROTO;
 
     memset(message, 0, sizeof *message);
     phub_cbor_reader_init(&r, bytes.data, bytes.size);
@@ -165,13 +169,13 @@ int electors_decode(struct phub_bytes bytes, struct electors_message *message)
         && read_ballot(&r, &message->ballot)
         && read_ballot(&r, &message->promised)
         && read_ballot(&r, &message->accepted)
-        && read_config(&r, &message->config)
-        && read_config(&r, &message->proposal)
+        && read_config(&r, &message->config, &rc)
+        && read_config(&r, &message->proposal, &rc)
         && read_rest(&r, count - 6) && phub_cbor_read_end(&r)) {
         message->kind = (enum electors_kind)kind;
         return 0;
     }
     electors_config_free(&message->config);
     electors_config_free(&message->proposal);
-    return PHUB_EPROTO;
+    return rc;
 }
