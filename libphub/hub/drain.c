@@ -262,11 +262,12 @@ static void round_fired(void *arg)
     }
     phub__view_unref(&drain->others);
     drain->others = takers(hub);
-    if (drain->others == NULL || phub__view_count(drain->others) == 0) {
+    if (drain->others != NULL && phub__view_count(drain->others) == 0) {
         finish(hub, PHUB_ENOPLACE);
         return;
     }
-    if (drain->moving == 0 && hub->verdict == PHUB_VERDICT_CONTINUE)
+    if (drain->others != NULL && drain->moving == 0 &&
+        hub->verdict == PHUB_VERDICT_CONTINUE)
         phub__plan_home(hub, plan);
     env->timer_start(env, drain->timer,
                      now + ROUND_MS * NS_PER_MS < drain->deadline_ns
