@@ -42,22 +42,25 @@
 #define MOVES_MS 20u                   /* between looks at moves under way */
 #define AGAIN_MS 250u  /* until what came back is sent to the next one */
 
-/* Where the child would go without this node; 0: nowhere, or nothing may be
- * placed. */
-static uint64_t next_home(struct phub__hub *hub, struct phub_bytes id)
+/* Where the child would go without this node; *node 0: nowhere, or nothing may
+ * be placed.  An error: that is not known, ask again. */
+static int next_home(struct phub__hub *hub, struct phub_bytes id,
+                     uint64_t *node)
 {
     struct phub_view *others =
         phub__view_without(hub, phub__hub_view(hub), hub->node);
-    uint64_t node = 0;
     char text[256];
+    int rc = others == NULL ? PHUB_ENOMEM : 0;
 
-    if (hub->verdict != PHUB_VERDICT_CONTINUE || others == NULL ||
-        phub__view_count(others) == 0 ||
-        phub__keeper_place(hub, others, &id, NULL, 1, PHUB_CAUSE_DRAIN,
-                           &node, text, sizeof text) != 0)
-        node = 0;
+    *node = 0;
+    if (rc == 0 && hub->verdict == PHUB_VERDICT_CONTINUE &&
+        phub__view_count(others) != 0)
+        rc = phub__keeper_place(hub, others, &id, NULL, 1, PHUB_CAUSE_DRAIN,
+                                node, text, sizeof text);
     phub__view_unref(&others);
-    return node;
+    if (rc != 0)
+        *node = 0;
+    return rc;
 }
 
 /* --- checkpoints --------------------------------------------------------------- */
@@ -130,11 +133,11 @@ static void checkpoint_send(struct phub__checkpoint *c,
         .sequence = hub->env->now_ns(hub->env),
         .ttl_ms = c->interval_ms * CHECKPOINT_TTL_TIMES + CHECKPOINT_TTL_MS };
     struct phub__row_facts row;
-    uint64_t node = next_home(hub, id);
+    uint64_t node;
 
     phub__row_facts(hub, id, &row);
-    if (node == 0 || !row.live || row.home != hub->node ||
-        state->size > PHUB_STATE_SIZE_MAX ||
+    if (next_home(hub, id, &node) != 0 || node == 0 || !row.live ||
+        row.home != hub->node || state->size > PHUB_STATE_SIZE_MAX ||
         phub__state_send(hub, node, id, row.incarnation, row.home_epoch,
                          state, &as, CHECKPOINT_TIMEOUT_MS, checkpoint_sent,
                          c, &c->stream) != 0)
@@ -282,7 +285,8 @@ struct sending {
     void *arg;
     int code;                     /* there is no state, and this is why */
     int told;                     /* there, or given up */
-    int begins;                   /* it is asked when it runs */
+    int begins;                   /* it is asked when it runs, */
+    int nowhere;                  /* or when a home for it is known */
     uint32_t id_size;
     char id[PHUB_CHILD_ID_MAX];
 };
@@ -492,6 +496,19 @@ static int has_state(const struct phub__local *local,
            (phub__instance_can(local->instance) & PHUB__CAN_STATE) != 0;
 }
 
+/* Is it known where it goes? */
+static int finds_home(struct sending *s)
+{
+    struct phub__hub *hub = s->hub;
+    struct phub_bytes id = { (const uint8_t *)s->id, s->id_size };
+
+    if (s->nowhere)
+        s->nowhere = next_home(hub, id, &s->target) != 0;
+    if (s->target == 0 && (!s->nowhere || hub->presend->late))
+        told(s, PHUB_ENOPLACE, "no node can take it");
+    return s->target != 0;
+}
+
 /* Those that were beginning: what they have now.  1 if one begins still. */
 static int look_at_beginners(struct phub__hub *hub)
 {
@@ -508,6 +525,10 @@ static int look_at_beginners(struct phub__hub *hub)
 
         if (!s->begins || s->told)
             continue;
+        if (!finds_home(s)) {
+            more |= !s->told;
+            continue;
+        }
         if (instance != NULL && phub__instance_given(instance) != NULL &&
             !hub->presend->late) {
             more = 1;
@@ -535,14 +556,15 @@ int phub__presend_child(struct phub__hub *hub, struct phub_bytes id,
     struct phub__row_facts row;
     struct sending *s;
     uint64_t target;
+    int nowhere;
 
     if (p == NULL || p->late)
         return PHUB_EINVAL;
     phub__row_facts(hub, id, &row);
     if (local == NULL || !has_state(local, &row))
         return PHUB_ENOTFOUND;
-    target = next_home(hub, id);
-    if (target == 0)
+    nowhere = next_home(hub, id, &target) != 0;
+    if (target == 0 && !nowhere)
         return PHUB_ENOPLACE;
     s = phub__calloc(1, sizeof *s);
     if (s == NULL)
@@ -559,8 +581,9 @@ int phub__presend_child(struct phub__hub *hub, struct phub_bytes id,
     s->next = p->first;
     p->first = s;
     p->left++;
-    s->begins = local->instance != NULL &&
-                phub__instance_given(local->instance) != NULL;
+    s->nowhere = nowhere;
+    s->begins = nowhere || (local->instance != NULL &&
+                            phub__instance_given(local->instance) != NULL);
     env->timer_start(env, p->timer, env->now_ns(env));
     if (s->begins)
         return 0;
