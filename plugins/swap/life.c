@@ -7,7 +7,7 @@
 
 #include "engine.h"
 
-#define PAGE 64u   /* children read at a time when the node leaves */
+#define PAGE 16u   /* children read at a time when the node leaves */
 
 /* --- options ------------------------------------------------------------- */
 
@@ -403,15 +403,12 @@ void phub__swap_send_ahead(struct phub_swap *swap,
 static void states_send_ahead(struct phub_swap *swap)
 {
     struct phub_bytes ids[PAGE];
+    uint8_t copies[PAGE * PHUB_CHILD_ID_MAX];  /* no memory is no reason */
     uint64_t me = swap->host->self(swap->ctx), cursor = 0;
     uint32_t count, i;
-    uint8_t *copies;
 
     if (!PHUB_HAS(swap->host, children_of) ||
         !PHUB_HAS(swap->host, child_presend))
-        return;
-    copies = malloc((size_t)PAGE * PHUB_CHILD_ID_MAX);
-    if (copies == NULL)
         return;
     for (;;) {
         if (swap->host->children_of(swap->ctx, me, &cursor, ids, PAGE,
@@ -428,7 +425,6 @@ static void states_send_ahead(struct phub_swap *swap)
         for (i = 0; i < count; i++)
             phub__swap_send_ahead(swap, &ids[i]);
     }
-    free(copies);
     if (swap->ahead == 0 && swap->ahead_missing > 0)
         ahead_tell(swap);
 }
