@@ -205,6 +205,38 @@ tests_check_disk_SOURCES   = tests/check_disk.c $(hub_fixture)
 tests_check_disk_LDADD     = $(hub_ldadd)
 tests_check_memory_SOURCES = tests/check_memory.c $(hub_fixture)
 tests_check_memory_LDADD   = $(hub_ldadd)
+
+# The strategies, the member list and the loader, linked in with allocations
+# that fail; all else is as everywhere.  The fixture is in an archive, so that
+# it keeps malloc(3).
+check_LTLIBRARIES += tests/libhubs.la
+tests_libhubs_la_SOURCES = $(hub_fixture)
+tests_libhubs_la_CPPFLAGS = $(AM_CPPFLAGS)
+check_PROGRAMS += tests/check_shortage
+TESTS          += tests/check_shortage
+tests_check_shortage_SOURCES = tests/check_shortage.c \
+	plugins/distribution-consistent_hash.c \
+	plugins/distribution-load_balancer.c $(BALANCER_SOURCES) \
+	plugins/migration-autonomous.c plugins/migration-coldswap.c \
+	plugins/migration-hotswap.c $(SWAP_SOURCES) \
+	plugins/partition-dynamic_quorum.c plugins/partition-keep_oldest.c \
+	plugins/partition-majority_quorum.c \
+	plugins/partition-static_quorum.c $(QUORUM_SOURCES) \
+	plugins/sync-auto.c plugins/sync-gossip.c plugins/sync-pubsub.c \
+	$(SYNC_SOURCES) \
+	libphub/cluster/address.c libphub/cluster/change.c \
+	libphub/cluster/cluster.c libphub/cluster/gossip.c \
+	libphub/cluster/grant.c libphub/cluster/join.c \
+	libphub/cluster/member.c libphub/cluster/message.c \
+	libphub/cluster/swim.c libphub/cluster/view.c \
+	libphub/strategy/caller.c libphub/strategy/file.c \
+	libphub/strategy/loader.c libphub/strategy/param.c
+tests_check_shortage_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/plugins \
+	-DPHUB_PLUGIN_STATIC -Dphub__loader_new=loader_of_files \
+	-Dmalloc=failing_malloc -Dcalloc=failing_calloc \
+	-Drealloc=failing_realloc -Daligned_alloc=failing_aligned_alloc \
+	-Dstrdup=failing_strdup
+tests_check_shortage_LDADD = tests/libhubs.la $(hub_ldadd)
 check_PROGRAMS += tests/check_confirm
 TESTS          += tests/check_confirm
 tests_check_confirm_SOURCES = tests/check_confirm.c $(hub_fixture)

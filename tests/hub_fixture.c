@@ -24,6 +24,15 @@ static void must(int ok, const char *what)
 
 /* --- the daemon ----------------------------------------------------------- */
 
+static void *refuse(struct hubs *hubs, struct phub__hub *hub,
+                    const char *error)
+{
+    must(hubs->may_refuse, error);
+    snprintf(hubs->refused, sizeof hubs->refused, "%s", error);
+    phub__hub_free(&hub);
+    return NULL;
+}
+
 static void *daemon_start(void *arg, struct phub__sim_node *node,
                           struct phub_env *env)
 {
@@ -54,7 +63,8 @@ static void *daemon_start(void *arg, struct phub__sim_node *node,
     o.strategies[PHUB_KIND_REDUNDANCY].params = hubs->redundancy_params;
     o.strategies[PHUB_KIND_REDUNDANCY].params_count =
         hubs->redundancy_params_count;
-    o.strategies[PHUB_KIND_SYNC].name = "pubsub";
+    o.strategies[PHUB_KIND_SYNC].name =
+        hubs->sync != NULL ? hubs->sync : "pubsub";
     o.strategies[PHUB_KIND_MIGRATION].name = hubs->migration;
     o.strategies[PHUB_KIND_MIGRATION].params = hubs->params;
     o.strategies[PHUB_KIND_MIGRATION].params_count = hubs->params_count;
@@ -64,11 +74,11 @@ static void *daemon_start(void *arg, struct phub__sim_node *node,
     o.strategies[PHUB_KIND_PARTITION].params_count =
         hubs->partition_params_count;
     if (phub__hub_new(env, &o, &hub, error, sizeof error) != 0)
-        must(0, error);
+        return refuse(hubs, NULL, error);
     if (hubs->made != NULL)
         hubs->made(hubs, phub__sim_node_index(node), hub);
     if (phub__hub_start(hub, error, sizeof error) != 0)
-        must(0, error);
+        return refuse(hubs, hub, error);
     hubs->ids[phub__sim_node_index(node)] = hub->node;
     return hub;
 }

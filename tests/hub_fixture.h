@@ -30,6 +30,7 @@ struct hubs {
     const char *partition;       /* NULL: divergence; kept by hubs_new */
     const char *const *partition_params;
     uint32_t partition_params_count;
+    const char *sync;            /* NULL: pubsub; kept by hubs_new */
     const char *redundancy;      /* NULL: singularity; kept by hubs_new */
     const char *const *redundancy_params;
     uint32_t redundancy_params_count;
@@ -43,6 +44,8 @@ struct hubs {
                  struct phub_bytes word, struct phub_bytes input);
     /* NULL, or told of each hub before it starts; kept by hubs_new */
     void (*made)(struct hubs *hubs, uint32_t node, struct phub__hub *hub);
+    int may_refuse;              /* a hub may not start; kept by hubs_new */
+    char refused[512];           /* what the last one said that did not */
     uint32_t nodes;              /* added */
     uint32_t doubled;            /* times a second one began to act */
     int stopped[HUBS_MAX];       /* phub__hub_stop is through */
