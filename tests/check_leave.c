@@ -109,6 +109,32 @@ START_TEST(a_stop_ends_although_a_target_is_silent)
 }
 END_TEST
 
+/* Its guard takes no orders; nobody is told that it left, for it may run. */
+START_TEST(a_stop_ends_although_a_child_does_not)
+{
+    uint64_t ms = 0;
+    uint32_t at = 99;
+
+    begin("coldswap", "sim ignore-stop");
+    phub__sim_node_guard_busy(hubs_node(&hubs, home), 1);
+    hubs_do(&hubs, home, leave, &ms);
+    ck_assert(!hubs_until(&hubs, 10000, has_left, NULL));
+    ck_assert(hubs_until(&hubs, 6000, has_left, NULL));
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", &at), 1);
+    ck_assert_uint_eq(at, home);
+    phub__sim_node_kill(hubs_node(&hubs, home));
+    hubs_run(&hubs, 100);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", &at), 1);
+    ck_assert_uint_eq(at, home);
+    ck_assert(hubs_until(&hubs, 30000, hubs_acts, "c"));
+    hubs_run(&hubs, 10000);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", &at), 1);
+    ck_assert_uint_ne(at, home);
+    ck_assert_uint_eq(hubs.doubled, 0);
+    hubs_free(&hubs);
+}
+END_TEST
+
 static void give_home(struct phub__hub *hub, void *arg)
 {
     const uint64_t *to = arg;
@@ -522,6 +548,7 @@ int main(void)
     tcase_add_test(tc, who_goes_on_writing_says_goodbye_as_soon);
     tcase_add_test(tc, who_is_heard_at_once_says_goodbye_at_once);
     tcase_add_loop_test(tc, a_stop_ends_although_a_target_is_silent, 0, 24);
+    tcase_add_test(tc, a_stop_ends_although_a_child_does_not);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -60,7 +60,7 @@ static int next_home(struct phub__hub *hub, struct phub_bytes id,
     phub__view_unref(&others);
     if (rc != 0)
         *node = 0;
-    return rc;
+    return rc == PHUB_ENOPLACE ? 0 : rc;
 }
 
 /* --- checkpoints --------------------------------------------------------------- */

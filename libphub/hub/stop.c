@@ -7,7 +7,11 @@
  * last, and whoever it was passed on to has acknowledged it.  Members that knew
  * less than others would ask each other, in a large hub nearly each of them:
  * what two of sixty that leave six hundred had not told cost more than all
- * else in the sixty restarts. */
+ * else in the sixty restarts.
+ *
+ * What was asked to end may not: a process that the kernel cannot end, a guard
+ * that stands still.  Then it goes without a goodbye: the others wait until the
+ * lease of what is left has passed, with which its guard ends it. */
 #include "config.h"
 
 #include "hub/drain.h"
@@ -19,6 +23,7 @@
 
 #define STOP_POLL_MS 20u
 #define MOVES_LAST_MS 5000u   /* for decided moves, when all has ended here */
+#define STUCK_MS 10000u       /* after the last SIGKILL */
 #define GOODBYE_MS 150u       /* for the last frames to leave */
 #define NS_PER_MS 1000000ull
 
@@ -27,6 +32,38 @@ static void stopped(void *arg)
     struct phub__hub *hub = arg;
 
     hub->on_stopped(hub->on_stopped_arg);
+}
+
+/* By what time all that runs here must have ended. */
+static void ends_by(struct phub__hub *hub)
+{
+    const struct phub__local *local;
+    uint64_t longest_ms = 0, ms;
+
+    for (local = phub__locals_first(hub->locals); local != NULL;
+         local = local->next) {
+        if (local->instance == NULL)
+            continue;
+        ms = phub__instance_spec(local->instance)->stop_timeout_ms;
+        longest_ms = ms > longest_ms ? ms : longest_ms;
+    }
+    hub->stop_end_ns = hub->env->now_ns(hub->env) +
+                       (longest_ms + STUCK_MS) * NS_PER_MS;
+}
+
+static void give_up(struct phub__hub *hub, const struct phub__local *local)
+{
+    struct phub_bytes id = phub__local_id(local);
+    uint32_t count = 0;
+
+    for (; local != NULL; local = local->next)
+        count += local->instance != NULL;
+    phub__hub_log(hub, PHUB__LOG_ERROR,
+                  "%u children do not end, the first of them '%.*s': "
+                  "this node goes without a goodbye, and they begin elsewhere "
+                  "when its lease has passed", count, (int)id.size,
+                  (const char *)id.data);
+    stopped(hub);
 }
 
 static void stop_poll(void *arg)
@@ -40,6 +77,10 @@ static void stop_poll(void *arg)
          local = local->next)
         if (local->instance != NULL)
             break;
+    if (local != NULL && now >= hub->stop_end_ns) {
+        give_up(hub, local);
+        return;
+    }
     if (local != NULL)
         hub->stop_by_ns = 0;
     else if (hub->stop_by_ns == 0)
@@ -64,6 +105,7 @@ static void stop_poll(void *arg)
 static void stop_presented(struct phub__hub *hub)
 {
     hub->stopping = 1;
+    ends_by(hub);
     phub__locals_end_all(hub, 0, "its node stops");
     stop_poll(hub);
 }
