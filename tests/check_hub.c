@@ -180,6 +180,18 @@ START_TEST(load_balancer_with_replication_is_refused_by_name)
 }
 END_TEST
 
+/* The simulator's machines have no routes. */
+START_TEST(everywhere_is_no_address_for_others)
+{
+    made.options.listen = "tcp://0.0.0.0:7000";
+    ck_assert_int_eq(make(), PHUB_ESYS);
+    ck_assert_ptr_nonnull(strstr(made.error, "tcp://0.0.0.0:7000"));
+    ck_assert_ptr_nonnull(strstr(made.error, "advertise"));
+    made.options.advertise = "tcp://a.example:7000";
+    ck_assert_msg(make() == 0, "%s", made.error);
+}
+END_TEST
+
 START_TEST(a_full_disk_is_said_at_the_start)
 {
     phub__sim_node_disk_full(node, 1);
@@ -252,6 +264,7 @@ int main(void)
     tcase_add_test(tc, a_parameter_that_no_strategy_knows_is_named);
     tcase_add_test(tc, strategies_that_cannot_be_together_are_both_named);
     tcase_add_test(tc, load_balancer_with_replication_is_refused_by_name);
+    tcase_add_test(tc, everywhere_is_no_address_for_others);
     tcase_add_test(tc, a_full_disk_is_said_at_the_start);
     tcase_add_test(tc, an_identity_lasts_from_start_to_start);
     tcase_add_test(tc, epochs_only_grow_even_over_a_power_cut);

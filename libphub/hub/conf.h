@@ -127,6 +127,9 @@ const struct phub__config_row *phub__config_rows(size_t *count);
 const char *phub__config_section(size_t index);
 const char *phub__config_kind(size_t index);
 
+/* All addresses of a machine, and so none that others could connect to? */
+bool phub__endpoint_is_any(const char *endpoint);
+
 void phub__config_init(struct phub__config *config);
 void phub__config_fini(struct phub__config *config);
 

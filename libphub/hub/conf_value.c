@@ -101,6 +101,18 @@ static bool is_endpoint(const char *text, size_t size)
     return false;
 }
 
+bool phub__endpoint_is_any(const char *endpoint)
+{
+    static const char *const any[] = { "tcp://*:", "tcp://0.0.0.0:",
+                                       "tcp://[::]:" };
+    size_t i;
+
+    for (i = 0; i < sizeof any / sizeof any[0]; i++)
+        if (strncmp(endpoint, any[i], strlen(any[i])) == 0)
+            return true;
+    return false;
+}
+
 static bool is_seed(const char *text, size_t size)
 {
     /* One can listen on *, but not connect to it. */

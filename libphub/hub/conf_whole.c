@@ -178,9 +178,7 @@ static void check_together(const struct phub__config *config,
                            "probe_interval_ms = %u", name,
                            (unsigned)params->probe_timeout,
                            (unsigned)params->probe_interval);
-    if (strncmp(advertise, "tcp://*:", 8) == 0 ||
-        strncmp(advertise, "tcp://0.0.0.0:", 14) == 0 ||
-        strncmp(advertise, "tcp://[::]:", 11) == 0 ||
+    if (phub__endpoint_is_any(advertise) ||
         (size > 2 && strcmp(advertise + size - 2, ":0") == 0))
         phub__config_error(errors,
                            "%s: [hub] advertise = \"%s\": other nodes cannot "

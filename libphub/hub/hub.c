@@ -14,6 +14,7 @@
 #include <phub/error.h>
 
 #include "hub/addresses.h"
+#include "hub/conf.h"
 #include "hub/confirm.h"
 #include "hub/departed.h"
 #include "hub/drain.h"
@@ -476,23 +477,32 @@ static void identity_written(void *arg, int rc)
     phub__hub_settle_in(hub);
 }
 
+/* Listen, and know where others reach it: "everywhere" is themselves. */
+static int endpoint_find(struct phub__hub *hub, char *error, size_t error_max)
+{
+    const struct phub__hub_options *o = &hub->options;
+    int rc = hub->env->net_listen(hub->env, o->listen, &phub__peers_events,
+                                  hub, hub->endpoint, sizeof hub->endpoint,
+                                  error, error_max);
+
+    if (rc == 0 && o->advertise != NULL && o->advertise[0] != '\0')
+        snprintf(hub->endpoint, sizeof hub->endpoint, "%s", o->advertise);
+    if (rc != 0 || !phub__endpoint_is_any(hub->endpoint))
+        return rc;
+    snprintf(error, error_max, "it listens on all addresses (%s), and no route "
+             "says which of them others reach: give [hub] advertise = "
+             "tcp://ADDRESS:PORT, or start it when the network is up",
+             hub->endpoint);
+    return PHUB_ESYS;
+}
+
 int phub__hub_start(struct phub__hub *hub, char *error, size_t error_max)
 {
     static const char *const runners[] = { "exec", "actor" };
-    const struct phub__hub_options *o = &hub->options;
-    struct phub_env *env = hub->env;
-    const char *said;
-    int rc;
+    int rc = endpoint_find(hub, error, error_max);
 
-    rc = env->net_listen(env, o->listen, &phub__peers_events, hub,
-                         hub->endpoint, sizeof hub->endpoint, error,
-                         error_max);
-    if (rc != 0)
-        return rc;
-    said = o->advertise != NULL && o->advertise[0] != '\0' ? o->advertise
-                                                           : hub->endpoint;
-    memmove(hub->endpoint, said, strlen(said) + 1);
-    rc = cluster_make(hub, error, error_max);
+    if (rc == 0)
+        rc = cluster_make(hub, error, error_max);
     if (rc == 0)
         rc = phub__host_open(hub, error, error_max);
     if (rc == 0)
