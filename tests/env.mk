@@ -5,6 +5,8 @@ check_PROGRAMS += tests/check_env_real tests/check_env_files \
 	tests/check_control
 TESTS          += tests/check_env_real tests/check_env_files \
 	tests/check_control
+check_PROGRAMS += tests/check_link_name
+TESTS          += tests/check_link_name
 check_PROGRAMS += tests/check_exec
 TESTS          += tests/check_exec
 EXTRA_tests_check_exec_DEPENDENCIES = tools/phub-guard$(EXEEXT) \

@@ -19,6 +19,8 @@ libphub_core_la_SOURCES += \
 	libphub/env/real/lines.c \
 	libphub/env/real/lines.h \
 	libphub/env/real/link.c \
+	libphub/env/real/link_name.c \
+	libphub/env/real/link_name.h \
 	libphub/env/real/loop.c \
 	libphub/env/real/names.c \
 	libphub/env/real/net.c \

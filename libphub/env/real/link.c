@@ -7,8 +7,8 @@
  * libzmq, whose threads give the reference back.  The queue is bounded in
  * frames (high-water mark) and in the bytes of shared bodies (account).
  *
- * A control link has a monitor, a PAIR that tells of broken connections; its
- * events may be lost, they are hints.  The number of descriptors of a link is
+ * A control link has a monitor, a PAIR that tells of connections made and
+ * broken; its events may be lost, they are hints.  The number of descriptors of a link is
  * asked for before its sockets are made: libzmq aborts when it gets none. */
 #include "config.h"
 
@@ -20,7 +20,7 @@
 
 #include <phub/error.h>
 
-#include "env/real/net.h"
+#include "env/real/link_name.h"
 #include "wire/assert.h"
 #include "wire/buf.h"
 #include "wire/memory.h"
@@ -58,6 +58,7 @@ struct phub__link {
     void *monitor;
     struct phub__real_poll *poll; /* of the monitor */
     struct account *account;
+    struct phub__link_name *name; /* NULL: the endpoint is a number */
 };
 
 /* --- shared bodies ------------------------------------------------------- */
@@ -173,6 +174,11 @@ int phub__link_send(struct phub_env *env, struct phub__link *link,
     if (head_size > PHUB__NET_HEAD_MAX ||
         body_size > PHUB__NET_FRAME_MAX - head_size)
         return PHUB_ELIMIT;
+    if (link->name != NULL) {
+        rc = phub__link_name_hold(link->name, head, head_size, body);
+        if (rc != PHUB_EEXIST)
+            return rc;
+    }
     if (head_size + body_size <= JOIN_MAX)
         rc = send_joined(link, head, head_size, body);
     else
@@ -219,22 +225,23 @@ static void on_monitor(struct phub__real_poll *poll, int events)
     int event;
 
     (void)events;
-    while ((event = monitor_next(link->monitor)) >= 0)
+    while ((event = monitor_next(link->monitor)) >= 0) {
         lost = lost || event == ZMQ_EVENT_DISCONNECTED;
+        phub__link_name_connected(link->name, event == ZMQ_EVENT_CONNECTED);
+    }
     /* Links may be used without a listener, which has the events. */
     if (lost && link->net->events.link_lost != NULL)
         link->net->events.link_lost(link->net->arg, link);
 }
 
-static int monitor_start(struct phub__link *link)
+static int monitor_start(struct phub__link *link, int events)
 {
     struct phub__real_net *net = link->net;
     char address[64];
 
     snprintf(address, sizeof address, "inproc://monitor-%llu",
              (unsigned long long)++net->monitor_next);
-    if (zmq_socket_monitor(link->dealer, address,
-                           ZMQ_EVENT_DISCONNECTED) != 0)
+    if (zmq_socket_monitor(link->dealer, address, events) != 0)
         return PHUB_ESYS;
     link->monitor = zmq_socket(net->context, ZMQ_PAIR);
     if (link->monitor == NULL)
@@ -283,6 +290,7 @@ int phub__link_open(struct phub_env *env, const char *endpoint,
                     enum phub__link_kind kind, struct phub__link **result)
 {
     struct phub__real_net *net = phub__real_of(env)->net;
+    bool named = phub__link_is_named(endpoint);
     struct phub__link *link;
     int rc = PHUB_ENOMEM;
 
@@ -309,14 +317,19 @@ int phub__link_open(struct phub_env *env, const char *endpoint,
         goto fail;
     set_options(link, endpoint);
     if (kind == PHUB__LINK_CONTROL) {
-        rc = monitor_start(link);
+        rc = monitor_start(link, ZMQ_EVENT_DISCONNECTED |
+                                 (named ? ZMQ_EVENT_CONNECTED : 0));
         if (rc != 0)
             goto fail;
     }
-    if (zmq_connect(link->dealer, endpoint) != 0) {
+    rc = 0;
+    if (named)
+        rc = phub__link_name_new(net, link, link->dealer, endpoint,
+                                 kind == PHUB__LINK_CONTROL, &link->name);
+    else if (zmq_connect(link->dealer, endpoint) != 0)
         rc = PHUB_EINVAL;
+    if (rc != 0)
         goto fail;
-    }
     *result = link;
     return 0;
 fail:
@@ -339,6 +352,7 @@ void phub__link_close(struct phub_env *env, struct phub__link **link_ptr)
     else
         net->links = link->next;
     phub__real_poll_free(&link->poll);
+    phub__link_name_free(&link->name);
     if (link->dealer != NULL) {
         zmq_socket_monitor(link->dealer, NULL, 0);
         zmq_close(link->dealer);

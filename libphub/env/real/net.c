@@ -27,7 +27,7 @@
 
 #include <phub/error.h>
 
-#include "env/real/net.h"
+#include "env/real/link_name.h"
 #include "wire/assert.h"
 #include "wire/buf.h"
 #include "wire/memory.h"
@@ -366,6 +366,7 @@ void phub__real_net_fini(struct phub__env_real *real)
         return;
     if (net->context != NULL)
         zmq_ctx_term(net->context);
+    phub__link_names_fini(net);
     phub__free(net);
     real->net = NULL;
 }

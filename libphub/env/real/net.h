@@ -16,6 +16,7 @@ struct phub__real_net {
     struct phub__net_events events;
     void *arg;
     struct phub__link *links;
+    struct phub__link_name *names;
     uint64_t monitor_next;
     struct phub__net_counters counters;
 };
