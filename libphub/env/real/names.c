@@ -21,7 +21,8 @@
 #define LIST_FILE_MAX 65536u /* bytes; what is behind is ignored */
 #define WHAT_MAX 4096u
 
-struct resolve {
+struct phub__real_lookup {
+    struct phub__real_lookup *next, **back;
     union {
         uv_getaddrinfo_t dns;
         uv_work_t work;
@@ -35,7 +36,7 @@ struct resolve {
     char what[];
 };
 
-static void resolve_add(struct resolve *resolve, const char *endpoint)
+static void resolve_add(struct phub__real_lookup *resolve, const char *endpoint)
 {
     char *copy;
 
@@ -51,7 +52,7 @@ static void resolve_add(struct resolve *resolve, const char *endpoint)
         resolve->endpoints[resolve->count++] = copy;
 }
 
-static void resolve_end(struct resolve *resolve)
+static void resolve_end(struct phub__real_lookup *resolve)
 {
     struct phub__env_real *real = resolve->real;
     struct phub__resolved result = {
@@ -60,6 +61,9 @@ static void resolve_end(struct resolve *resolve)
         .endpoints = (const char *const *)resolve->endpoints,
     };
 
+    *resolve->back = resolve->next;
+    if (resolve->next != NULL)
+        resolve->next->back = resolve->back;
     if (result.rc == 0 && result.count == 0)
         result.rc = PHUB_ENOTFOUND;
     if (!real->freed) {
@@ -74,8 +78,8 @@ static void resolve_end(struct resolve *resolve)
 
 /* --- dns: ---------------------------------------------------------------- */
 
-static void add_address(struct resolve *resolve, const struct addrinfo *info,
-                        const char *port)
+static void add_address(struct phub__real_lookup *resolve,
+                        const struct addrinfo *info, const char *port)
 {
     char address[INET6_ADDRSTRLEN];
     char endpoint[PHUB_ENDPOINT_MAX + 1];
@@ -106,7 +110,7 @@ static void add_address(struct resolve *resolve, const struct addrinfo *info,
 static void on_addresses(uv_getaddrinfo_t *uv, int status,
                          struct addrinfo *list)
 {
-    struct resolve *resolve = uv->data;
+    struct phub__real_lookup *resolve = uv->data;
     const char *port = strrchr(resolve->what, ':');
 
     if (status != 0)
@@ -131,7 +135,7 @@ static bool port_is_valid(const char *port)
     return number > 0 && number <= 65535;
 }
 
-static int start_dns(struct resolve *resolve)
+static int start_dns(struct phub__real_lookup *resolve)
 {
     const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
     const char *what = resolve->what + strlen("dns:");
@@ -159,7 +163,7 @@ static int start_dns(struct resolve *resolve)
 
 static void on_file(uv_work_t *work)
 {
-    struct resolve *resolve = work->data;
+    struct phub__real_lookup *resolve = work->data;
     char line[PHUB_ENDPOINT_MAX + 64];
     size_t left = LIST_FILE_MAX;
     FILE *file;
@@ -194,7 +198,7 @@ static void on_file_done(uv_work_t *work, int status)
     resolve_end(work->data);
 }
 
-static int start_file(struct resolve *resolve)
+static int start_file(struct phub__real_lookup *resolve)
 {
     resolve->uv.work.data = resolve;
     return uv_queue_work(resolve->real->loop, &resolve->uv.work, on_file,
@@ -208,7 +212,7 @@ int phub__real_resolve(struct phub_env *env, const char *what,
 {
     struct phub__env_real *real = phub__real_of(env);
     size_t size = strlen(what);
-    struct resolve *resolve;
+    struct phub__real_lookup *resolve;
     int rc;
 
     if (size == 0 || size > WHAT_MAX)
@@ -222,9 +226,23 @@ int phub__real_resolve(struct phub_env *env, const char *what,
     memcpy(resolve->what, what, size + 1);
     rc = strncmp(what, "dns:", 4) == 0 ? start_dns(resolve)
                                        : start_file(resolve);
-    if (rc != 0)
+    if (rc != 0) {
         phub__free(resolve);
-    else
-        real->requests++;
-    return rc;
+        return rc;
+    }
+    resolve->next = real->lookups;
+    resolve->back = &real->lookups;
+    if (resolve->next != NULL)
+        resolve->next->back = &resolve->next;
+    real->lookups = resolve;
+    real->requests++;
+    return 0;
+}
+
+void phub__real_resolve_stop(struct phub__env_real *real)
+{
+    struct phub__real_lookup *resolve;
+
+    for (resolve = real->lookups; resolve != NULL; resolve = resolve->next)
+        (void)uv_cancel((uv_req_t *)&resolve->uv);
 }

@@ -37,6 +37,7 @@ struct phub__real_loop {
 struct phub__real_net;
 struct phub__real_files;
 struct phub__real_reclaim;
+struct phub__real_lookup;
 
 struct phub__env_real {
     struct phub_env env;
@@ -55,6 +56,7 @@ struct phub__env_real {
     struct phub__real_reclaim *reclaim;
     struct phub__real_net *net;
     struct phub__real_files *files;
+    struct phub__real_lookup *lookups;
     struct phub__runner *exec;
     struct phub__runner *runners[PHUB__RUNNERS_MAX];
     uint32_t runner_count;
@@ -138,6 +140,8 @@ int phub__real_resolve(struct phub_env *env, const char *what,
                        void (*done)(void *arg,
                                     const struct phub__resolved *r),
                        void *arg);
+/* No answer is wanted any more: what has not begun does not. */
+void phub__real_resolve_stop(struct phub__env_real *real);
 
 /* state_dir.c: open, check and lock; dir_fd and lock_fd set on success. */
 int phub__state_dir_open(const char *path, int *dir_fd, int *lock_fd,

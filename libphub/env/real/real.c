@@ -376,6 +376,7 @@ void phub__env_real_free(struct phub_env **env)
         phub__exec_stop(real->exec);
     real->freed = true;
     phub__real_net_stop(real);
+    phub__real_resolve_stop(real);
     phub__real_loop_stop(real);
     if (!real->loop_is_own)
         return; /* the last close callback frees it */
