@@ -320,15 +320,28 @@ START_TEST(a_node_that_cannot_write_does_not_vote)
 }
 END_TEST
 
-/* After a crash it would begin the same one again, for another set. */
-START_TEST(nobody_hears_of_a_ballot_that_is_not_on_the_disk)
+/* What it had promised to itself was not on its disk. */
+START_TEST(a_ballot_is_not_begun_again_after_a_crash)
 {
-    begin("majority_quorum", "initial_size=3", 3);
+    const char *const params[] = { "initial_size=3", NULL };
+    struct mock_value promised;
+
+    begin("majority_quorum", params[0], 3);
     node(1)->store_rc = PHUB_EIO;
     side(7);
-    mock_run(&world, ENOUGH_MS);
-    for (uint64_t id = 2; id <= 3; id++)
-        ck_assert_uint_eq(node(id)->values[0].key_size, 0);
+    while (node(2)->values[0].key_size == 0)
+        mock_run(&world, 10);
+    promised = node(2)->values[0];
+    mock_close(node(1));
+    memset(node(1)->values, 0, sizeof node(1)->values);
+    world.starts[1] = 1;
+    ck_assert_int_eq(mock_open(node(1), PHUB_KIND_PARTITION,
+                               "majority_quorum", params), 0);
+    side(7);
+    mock_run(&world, 1900);    /* one attempt */
+    ck_assert(promised.size != node(2)->values[0].size ||
+              memcmp(promised.bytes, node(2)->values[0].bytes,
+                     promised.size) != 0);
     node(1)->store_rc = 0;
     mock_run(&world, ENOUGH_MS);
     for (uint64_t id = 1; id <= 3; id++)
@@ -734,7 +747,7 @@ int main(void)
     tcase_add_test(t, a_set_outlives_a_restart_of_all);
     tcase_add_test(t, who_has_no_set_asks_until_somebody_tells_it);
     tcase_add_test(t, a_node_that_cannot_write_does_not_vote);
-    tcase_add_test(t, nobody_hears_of_a_ballot_that_is_not_on_the_disk);
+    tcase_add_test(t, a_ballot_is_not_begun_again_after_a_crash);
     tcase_add_test(t, of_two_foundings_the_larger_stays);
     tcase_add_test(t, after_a_reset_only_those_in_view_count);
     tcase_add_test(t, who_comes_back_after_a_reset_is_a_newcomer);

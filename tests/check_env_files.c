@@ -254,6 +254,31 @@ START_TEST(a_log_that_nobody_reads_stops_nobody)
 }
 END_TEST
 
+/* It is ready for a write that would wait all the same. */
+START_TEST(a_terminal_that_nobody_reads_stops_nobody)
+{
+    struct phub__lines lines = { 0 };
+    char text[200];
+    int master, fd;
+
+    master = posix_openpt(O_RDWR | O_NOCTTY);
+    ck_assert_int_ge(master, 0);
+    ck_assert_int_eq(grantpt(master), 0);
+    ck_assert_int_eq(unlockpt(master), 0);
+    fd = open(ptsname(master), O_RDWR | O_NOCTTY);
+    ck_assert_int_ge(fd, 0);
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    for (int i = 0; i < 1000; i++)
+        phub__lines_write(&lines, fd, text);
+    ck_assert_uint_gt(lines.dropped, 500);
+    ck_assert_uint_lt(lines.dropped, 1000);
+    phub__lines_close(&lines);
+    close(fd);
+    close(master);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("env_files");
@@ -270,6 +295,7 @@ int main(void)
     tcase_add_test(files,
                    without_a_directory_files_are_answered_and_not_written);
     tcase_add_test(files, a_log_that_nobody_reads_stops_nobody);
+    tcase_add_test(files, a_terminal_that_nobody_reads_stops_nobody);
     suite_add_tcase(suite, files);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -183,10 +183,16 @@ END_TEST
 /* The simulator's machines have no routes. */
 START_TEST(everywhere_is_no_address_for_others)
 {
+    static const char *const seeds[] = { "tcp://b.example:7000" };
+
+    made.options.seeds = seeds;
+    made.options.seeds_count = 1;
     made.options.listen = "tcp://0.0.0.0:7000";
     ck_assert_int_eq(make(), PHUB_ESYS);
     ck_assert_ptr_nonnull(strstr(made.error, "tcp://0.0.0.0:7000"));
     ck_assert_ptr_nonnull(strstr(made.error, "advertise"));
+    made.options.seeds_count = 0;
+    ck_assert_msg(make() == 0, "%s", made.error);
     made.options.advertise = "tcp://a.example:7000";
     ck_assert_msg(make() == 0, "%s", made.error);
 }

@@ -91,7 +91,8 @@ static void setup(void)
 
 static void teardown(void)
 {
-    a.env->link_close(a.env, &named);
+    if (named != NULL)
+        a.env->link_close(a.env, &named);
     phub__buf_unref(&b.last);
     world_close(&a);
     world_close(&b.world);
@@ -156,6 +157,40 @@ START_TEST(a_name_without_a_connection_is_asked_for_again)
 }
 END_TEST
 
+/* What was sent to the first is lost with it, as with any connection. */
+START_TEST(a_bulk_link_finds_the_second_address_too)
+{
+    struct phub__link *bulk;
+
+    a.env->link_close(a.env, &named);
+    ck_assert_int_eq(a.env->link_open(a.env, "tcp://b.example:7440",
+                                      PHUB__LINK_BULK, &bulk), 0);
+    answer("tcp://127.0.0.1:1", b.endpoint);
+    while (resolver.asked == 2)
+        phub__env_real_step(a.env);
+    answer("tcp://127.0.0.1:1", b.endpoint);
+    ck_assert_int_eq(a.env->link_send(a.env, bulk, (const uint8_t *)"b", 1,
+                                      NULL), 0);
+    wait_for(1);
+    a.env->link_close(a.env, &bulk);
+}
+END_TEST
+
+START_TEST(what_waits_for_a_name_is_no_more_than_a_megabyte)
+{
+    struct phub_buf *body = phub__buf_new(300000);
+    uint32_t sent = 0;
+
+    memset(body->data, 7, body->size);
+    while (a.env->link_send(a.env, named, NULL, 0, body) == 0)
+        sent++;
+    phub__buf_unref(&body);
+    ck_assert_uint_eq(sent, 3);
+    answer(b.endpoint, NULL);
+    wait_for(sent);
+}
+END_TEST
+
 /* The answer comes when nobody waits for it any more. */
 START_TEST(a_link_may_be_closed_before_its_name_is_known)
 {
@@ -177,6 +212,8 @@ int main(void)
     tcase_add_test(tc, a_name_that_takes_long_delays_no_other_link);
     tcase_add_test(tc, what_waits_for_a_name_has_a_limit);
     tcase_add_test(tc, a_name_without_a_connection_is_asked_for_again);
+    tcase_add_test(tc, a_bulk_link_finds_the_second_address_too);
+    tcase_add_test(tc, what_waits_for_a_name_is_no_more_than_a_megabyte);
     tcase_add_loop_test(tc, a_link_may_be_closed_before_its_name_is_known, 0,
                         2);
     suite_add_tcase(suite, tc);

@@ -377,6 +377,7 @@ struct phub_view *mock_view_new(struct mock_world *world, const uint64_t *ids,
         node->name.size = 1;
         if (ids[i] > MOCK_NODES_MAX)
             continue;
+        node->boot += world->starts[ids[i]];
         if (world->weight[ids[i]] > 0)
             node->weight = world->weight[ids[i]];
         if (node->weight == UINT32_MAX)

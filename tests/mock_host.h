@@ -132,6 +132,7 @@ struct mock_world {
     struct mock_event *heap;
     uint32_t heap_count, heap_size;
     uint32_t weight[MOCK_NODES_MAX + 1];   /* by id; 0 = normal */
+    uint32_t starts[MOCK_NODES_MAX + 1];   /* by id, besides the first */
     char zone[MOCK_NODES_MAX + 1][16];
     char labels[MOCK_NODES_MAX + 1][32];   /* "disk=ssd,rack=3" */
     uint64_t *homes;               /* of children, 0: none; the test's */

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,6 +32,7 @@
 #define EXIT_USAGE 2
 #define ERROR_MAX 2048u
 #define SIGNALS 3u
+#define NOTIFY_US 500000  /* at most, for who does not read */
 
 struct daemon {
     struct phub__config config;
@@ -79,6 +81,7 @@ static void log_line(void *arg, enum phub__log_level level, const char *text)
 
 static void notify(const char *state)
 {
+    const struct timeval patience = { .tv_usec = NOTIFY_US };
     const char *path = getenv("NOTIFY_SOCKET");
     struct sockaddr_un to = { .sun_family = AF_UNIX };
     size_t size;
@@ -95,7 +98,8 @@ static void notify(const char *state)
     fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return;
-    (void)sendto(fd, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT,
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    (void)sendto(fd, state, strlen(state), MSG_NOSIGNAL,
                  (const struct sockaddr *)&to,
                  (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size));
     close(fd);
@@ -192,7 +196,7 @@ static int run(struct daemon *d)
         .config = &d->config, .guard_program = guard_program(),
         .log = log_line, .log_arg = d, .ready = on_ready, .ready_arg = d };
     char error[ERROR_MAX] = "";
-    int rc;
+    int rc, stayed;
 
     if (access(options.guard_program, X_OK) != 0) {
         snprintf(error, sizeof error, "guard '%s': %s; it comes with phub, "
@@ -214,8 +218,11 @@ static int run(struct daemon *d)
     if (rc == 0)
         phub__node_run(d->node);
     signals_close(d);
+    stayed = phub__node_hub(d->node)->stop_given_up;
     phub__node_free(&d->node);
-    return rc != 0 ? failed(rc, error) : EXIT_SUCCESS;
+    if (rc != 0)
+        return failed(rc, error);
+    return stayed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 static int print_check(struct daemon *d)
@@ -256,6 +263,7 @@ int phub_daemon_main(int argc, char **argv)
         d.log_syslog = getenv("JOURNAL_STREAM") != NULL &&
                        !isatty(STDERR_FILENO);
         rc = run(&d);
+        phub__lines_close(&d.log);
     }
     phub__config_fini(&d.config);
     return rc;

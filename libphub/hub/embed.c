@@ -569,6 +569,7 @@ void phub_hub_free(struct phub_hub **result)
     phub__futures_drop(hub);
     phub__actors_free(&hub->actors);
     phub__config_fini(&hub->config);
+    phub__lines_close(&hub->log);
     pthread_cond_destroy(&hub->changed);
     pthread_mutex_destroy(&hub->lock);
     hub->magic = 0;

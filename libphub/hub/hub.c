@@ -477,7 +477,28 @@ static void identity_written(void *arg, int rc)
     phub__hub_settle_in(hub);
 }
 
-/* Listen, and know where others reach it: "everywhere" is themselves. */
+/* Where others reach it: "everywhere" is themselves.  Who looks for nobody may
+ * be found on its own machine. */
+static int endpoint_name(struct phub__hub *hub, char *error, size_t error_max)
+{
+    char port[8];
+
+    if (hub->options.seeds_count != 0) {
+        snprintf(error, error_max, "it listens on all addresses (%s), and no "
+                 "route says which of them others reach: give [hub] advertise "
+                 "= tcp://ADDRESS:PORT, or start it when the network is up",
+                 hub->endpoint);
+        return PHUB_ESYS;
+    }
+    phub__hub_log(hub, PHUB__LOG_WARNING,
+                  "it listens on all addresses, and no route says which of "
+                  "them others reach: only this machine's nodes find it, "
+                  "without [hub] advertise");
+    snprintf(port, sizeof port, "%s", strrchr(hub->endpoint, ':') + 1);
+    snprintf(hub->endpoint, sizeof hub->endpoint, "tcp://127.0.0.1:%s", port);
+    return 0;
+}
+
 static int endpoint_find(struct phub__hub *hub, char *error, size_t error_max)
 {
     const struct phub__hub_options *o = &hub->options;
@@ -487,13 +508,8 @@ static int endpoint_find(struct phub__hub *hub, char *error, size_t error_max)
 
     if (rc == 0 && o->advertise != NULL && o->advertise[0] != '\0')
         snprintf(hub->endpoint, sizeof hub->endpoint, "%s", o->advertise);
-    if (rc != 0 || !phub__endpoint_is_any(hub->endpoint))
-        return rc;
-    snprintf(error, error_max, "it listens on all addresses (%s), and no route "
-             "says which of them others reach: give [hub] advertise = "
-             "tcp://ADDRESS:PORT, or start it when the network is up",
-             hub->endpoint);
-    return PHUB_ESYS;
+    return rc == 0 && phub__endpoint_is_any(hub->endpoint)
+        ? endpoint_name(hub, error, error_max) : rc;
 }
 
 int phub__hub_start(struct phub__hub *hub, char *error, size_t error_max)

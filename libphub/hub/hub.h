@@ -225,6 +225,7 @@ struct phub__hub {
     uint64_t handed_on_ns;           /* when it began to */
     int heard_noted;                 /* what was sent until it waited for word */
     uint64_t stop_end_ns; /* what has not ended by then does not */
+    int stop_given_up;    /* some have not */
     uint64_t stop_by_ns; /* nobody waits longer for a target that is silent */
     void (*on_stopped)(void *arg);
     void *on_stopped_arg;

@@ -63,6 +63,7 @@ static void give_up(struct phub__hub *hub, const struct phub__local *local)
                   "this node goes without a goodbye, and they begin elsewhere "
                   "when its lease has passed", count, (int)id.size,
                   (const char *)id.data);
+    hub->stop_given_up = 1;
     stopped(hub);
 }
 

@@ -9,9 +9,9 @@
  * How.  The sets form one numbered history.  Version v + 1 is chosen by a
  * majority of version v, by Paxos (Lamport 1998, 2001), one instance per
  * version: the acceptors are the electors of v, what they promise and accept
- * is on their disks before they say so, and so is a proposer's ballot, so that
- * it never begins the same one again after a crash: at most one v + 1 is ever
- * chosen.
+ * is on their disks before they say so, so at most one v + 1 is ever chosen.
+ * A ballot has the number of its proposer's start in it, so that it is not begun
+ * again after a crash, for another set.
  * A set is changed in two versions, joint consensus (Ongaro and Ousterhout
  * 2014, section 6): first one that has the old and the new set, where a
  * majority is one of each, then the new one alone.  So majorities of
@@ -52,6 +52,9 @@
 #include <string.h>
 
 #include "electors_private.h"
+
+#define BOOT_BITS 24u   /* of a ballot's number; more starts would be needed for
+                         * one to come again than a node has */
 
 /* --- small things -------------------------------------------------------- */
 
@@ -159,10 +162,9 @@ static void send(struct electors *self, uint64_t node,
     free(bytes);
 }
 
-/* What others count on after a crash of this node, too: once its state is on
- * the disk. */
-static void deliver_kept(struct electors *self, uint64_t node,
-                         const uint8_t *data, size_t size)
+/* What this node answers as an acceptor: once its state is on the disk. */
+static void answer(struct electors *self, uint64_t node,
+                   const struct electors_message *message)
 {
     struct electors_answer *late;
 
@@ -171,30 +173,19 @@ static void deliver_kept(struct electors *self, uint64_t node,
     if (self->dirty == 0 && self->save_failed)
         return;
     if (self->dirty == 0) {
-        deliver(self, node, data, size);
+        send(self, node, message);
         return;
     }
-    late = calloc(1, sizeof *late + size);
+    late = calloc(1, sizeof *late);
     if (late == NULL)
         return; /* as if the network had lost it */
+    if (electors_encode(message, &late->bytes, &late->size) != 0) {
+        free(late);
+        return;
+    }
     late->node = node;
-    late->size = size;
-    memcpy(late->bytes, data, size);
     *self->answers_last = late;
     self->answers_last = &late->next;
-}
-
-/* What this node answers as an acceptor. */
-static void answer(struct electors *self, uint64_t node,
-                   const struct electors_message *message)
-{
-    uint8_t *bytes;
-    size_t size;
-
-    if (electors_encode(message, &bytes, &size) != 0)
-        return;
-    deliver_kept(self, node, bytes, size);
-    free(bytes);
 }
 
 void electors_answers_flush(struct electors *self)
@@ -206,6 +197,7 @@ void electors_answers_flush(struct electors *self)
     for (; list != NULL; list = next) {
         next = list->next;
         deliver(self, list->node, list->bytes, list->size);
+        free(list->bytes);
         free(list);
     }
 }
@@ -215,6 +207,7 @@ void electors_answers_drop(struct electors *self)
     while (self->answers != NULL) {
         struct electors_answer *next = self->answers->next;
 
+        free(self->answers->bytes);
         free(self->answers);
         self->answers = next;
     }
@@ -419,12 +412,9 @@ static bool enough(const struct electors *self)
 }
 
 /* To all that are asked and have not answered, to this node last: it answers
- * before this returns.  A ballot is on the disk before anybody hears of it. */
+ * before this returns. */
 static void ask(struct electors *self)
 {
-    void (*say)(struct electors *self, uint64_t node, const uint8_t *data,
-                size_t size) =
-        self->phase == ELECTORS_PREPARING ? deliver_kept : deliver;
     struct electors_message message = {
         .kind = self->phase == ELECTORS_PREPARING ? ELECTORS_PREPARE
                                                   : ELECTORS_ACCEPT,
@@ -451,12 +441,25 @@ static void ask(struct electors *self)
         if (nodes[i] == electors_me(self))
             ourselves = true;
         else if (member(self, nodes[i]))
-            say(self, nodes[i], bytes, size);
+            deliver(self, nodes[i], bytes, size);
     }
     if (ourselves)
-        say(self, electors_me(self), bytes, size);
+        deliver(self, electors_me(self), bytes, size);
     free(bytes);
     free(nodes);
+}
+
+/* Greater than all heard of, and no earlier start of this node has begun it,
+ * whatever of that its disk remembers: the lower bits are the start's. */
+static uint64_t ballot_next(const struct electors *self)
+{
+    uint64_t boot = 0;
+
+    for (uint32_t i = 0; i < self->members_count; i++)
+        if (self->members[i] == electors_me(self))
+            boot = self->boots[i];
+    return ((self->ballot.number >> BOOT_BITS) + 1) << BOOT_BITS
+         | (boot & ((UINT64_C(1) << BOOT_BITS) - 1));
 }
 
 /* config's nodes become the target's. */
@@ -475,12 +478,11 @@ void electors_propose(struct electors *self, struct electors_config *config)
     config->nodes = NULL;
     if (self->promised.number > self->ballot.number)
         self->ballot.number = self->promised.number;
-    self->ballot.number++;
+    self->ballot.number = ballot_next(self);
     self->ballot.node = electors_me(self);
     self->best = (struct electors_ballot){ 0, 0 };
     self->began_ns = electors_now(self);
     self->phase = ELECTORS_PREPARING;
-    electors_save(self);
     ask(self);
 }
 

@@ -6,12 +6,11 @@
 
 #include "electors.h"
 
-/* What is said when the state is on the disk. */
 struct electors_answer {
     struct electors_answer *next;
     uint64_t node;
     size_t size;
-    uint8_t bytes[];
+    uint8_t *bytes;
 };
 
 static inline uint64_t electors_me(const struct electors *self)

@@ -467,9 +467,11 @@ int sim_judges_new(struct sim_case *c)
     j->apart = calloc(nodes, nodes);
     j->on_disk = calloc((c->options.children + 1) * (size_t)nodes,
                         sizeof(*j->on_disk));
+    j->ended_bad = calloc(nodes, 1);
     j->on_disks_alone = calloc(c->options.children + 1, 1);
     phub__assert(j->nodes != NULL && j->apart != NULL
-                 && j->on_disk != NULL && j->on_disks_alone != NULL);
+                 && j->on_disk != NULL && j->ended_bad != NULL
+                 && j->on_disks_alone != NULL);
     c->watch = (struct phub__sim_watch){ .began = world_began,
         .acting = world_acting, .state = world_state, .ended = world_ended,
         .arg = c };
@@ -483,6 +485,7 @@ void sim_judges_free(struct sim_case *c)
     free(c->judges->nodes);
     free(c->judges->apart);
     free(c->judges->on_disk);
+    free(c->judges->ended_bad);
     free(c->judges->on_disks_alone);
     free(c->judges);
     c->judges = NULL;

@@ -126,6 +126,8 @@ struct sim_judges {
     uint8_t *apart;             /* nodes squared: cut off since all agreed */
     struct phub_epoch *on_disk; /* children by nodes: the life of the live row
                                  * that it had when it ended; its disk since */
+    uint8_t *ended_bad;         /* nodes: once, when it ended, its disk lacked
+                                 * what could not be written */
     uint8_t *on_disks_alone;    /* children: nobody who ran had its row when
                                  * the last who had it ended */
     uint64_t tick_ns;           /* the next */

@@ -10,8 +10,8 @@
  * the last that had it.  If it is not durable that is a member: one without
  * company in its view, while nobody else who runs has it.  If it is, that is a
  * disk: nobody who runs has it, nor any whose disk is as it was.  One that is on
- * disks alone waits for whoever has these; so does the child.  A disk that was
- * full, or could not sync, is not counted on. */
+ * disks alone waits for whoever has these; so does the child.  A disk that lacks
+ * what it could not write is not counted on. */
 #include "config.h"
 
 #include <stdio.h>
@@ -160,11 +160,12 @@ static int disk_has(struct sim_case *c, uint32_t child, uint32_t node)
     return is_newest(&c->children[child], *on_disk(c, child, node));
 }
 
-/* A disk that was bad may have it, or not. */
+/* A disk that could not write all may have it, or not. */
 static void gone(struct sim_case *c, uint32_t node)
 {
-    int bad = phub__sim_node_disk_was_bad(sim_node(c, node));
+    int bad = phub__sim_node_disk_is_bad(sim_node(c, node));
 
+    c->judges->ended_bad[node] |= (uint8_t)bad;
     for (uint32_t i = 0; c->options.durable && i < c->options.children; i++) {
         const struct sim_child *child = &c->children[i];
         struct phub_epoch had = has(c, node, child);
@@ -193,6 +194,7 @@ static int disks_have(struct sim_case *c, uint32_t child)
 
 static void wiped(struct sim_case *c, uint32_t node)
 {
+    c->judges->ended_bad[node] = 0;
     for (uint32_t i = 0; c->options.durable && i < c->options.children; i++) {
         struct sim_child *child = &c->children[i];
         int had = disk_has(c, i, node);

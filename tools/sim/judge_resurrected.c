@@ -45,15 +45,15 @@ static void remember(struct sim_case *c, struct sim_child *child)
                 sim_daemon(c, i)->hub->node, sim_daemon(c, i)->hub->boot };
 }
 
-/* Who knew, and runs, has forgotten it: its disk, if that was never bad, has
- * what is durable. */
+/* Who knew, and runs, has forgotten it: its disk has what is durable, unless
+ * that could not be written. */
 static int forgot(struct sim_case *c, const struct sim_knower *knower)
 {
     uint32_t node = sim_node_by_id(c, knower->id);
 
     return knower->id != 0 && node != UINT32_MAX && runs(c, node)
         && ((c->options.durable
-             && !phub__sim_node_disk_was_bad(sim_node(c, node)))
+             && !c->judges->ended_bad[node])
             || sim_daemon(c, node)->hub->boot == knower->boot);
 }
 

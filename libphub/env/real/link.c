@@ -7,8 +7,8 @@
  * libzmq, whose threads give the reference back.  The queue is bounded in
  * frames (high-water mark) and in the bytes of shared bodies (account).
  *
- * A control link has a monitor, a PAIR that tells of connections made and
- * broken; its events may be lost, they are hints.  The number of descriptors of a link is
+ * A control link, and one to a name, has a monitor, a PAIR that tells of
+ * connections made and broken; its events may be lost, they are hints.  The number of descriptors of a link is
  * asked for before its sockets are made: libzmq aborts when it gets none. */
 #include "config.h"
 
@@ -193,14 +193,17 @@ int phub__link_send(struct phub_env *env, struct phub__link *link,
 
 /* --- the monitor --------------------------------------------------------- */
 
-/* Read one event: its number, 0 if it is malformed, -1 if there is none. */
-static int monitor_next(void *monitor)
+/* Read one event and where it is: its number, 0 if it is malformed, -1 if there
+ * is none. */
+static int monitor_next(void *monitor, char where[PHUB_ENDPOINT_MAX + 1])
 {
     zmq_msg_t part;
     uint16_t number = 0;
     int event = -1;
+    size_t size;
     int more;
 
+    where[0] = '\0';
     do {
         zmq_msg_init(&part);
         if (zmq_msg_recv(&part, monitor, ZMQ_DONTWAIT) < 0) {
@@ -211,6 +214,11 @@ static int monitor_next(void *monitor)
             if (zmq_msg_size(&part) >= sizeof number)
                 memcpy(&number, zmq_msg_data(&part), sizeof number);
             event = number;
+        } else {
+            size = zmq_msg_size(&part);
+            size = size < PHUB_ENDPOINT_MAX ? size : PHUB_ENDPOINT_MAX;
+            memcpy(where, zmq_msg_data(&part), size);
+            where[size] = '\0';
         }
         more = zmq_msg_more(&part);
         zmq_msg_close(&part);
@@ -221,16 +229,19 @@ static int monitor_next(void *monitor)
 static void on_monitor(struct phub__real_poll *poll, int events)
 {
     struct phub__link *link = poll->owner;
+    char where[PHUB_ENDPOINT_MAX + 1];
     bool lost = false;
     int event;
 
     (void)events;
-    while ((event = monitor_next(link->monitor)) >= 0) {
+    while ((event = monitor_next(link->monitor, where)) >= 0) {
         lost = lost || event == ZMQ_EVENT_DISCONNECTED;
-        phub__link_name_connected(link->name, event == ZMQ_EVENT_CONNECTED);
+        phub__link_name_connected(link->name, where,
+                                  event == ZMQ_EVENT_CONNECTED);
     }
     /* Links may be used without a listener, which has the events. */
-    if (lost && link->net->events.link_lost != NULL)
+    if (lost && link->kind == PHUB__LINK_CONTROL &&
+        link->net->events.link_lost != NULL)
         link->net->events.link_lost(link->net->arg, link);
 }
 
@@ -316,7 +327,7 @@ int phub__link_open(struct phub_env *env, const char *endpoint,
     if (link->dealer == NULL)
         goto fail;
     set_options(link, endpoint);
-    if (kind == PHUB__LINK_CONTROL) {
+    if (kind == PHUB__LINK_CONTROL || named) {
         rc = monitor_start(link, ZMQ_EVENT_DISCONNECTED |
                                  (named ? ZMQ_EVENT_CONNECTED : 0));
         if (rc != 0)
@@ -325,7 +336,7 @@ int phub__link_open(struct phub_env *env, const char *endpoint,
     rc = 0;
     if (named)
         rc = phub__link_name_new(net, link, link->dealer, endpoint,
-                                 kind == PHUB__LINK_CONTROL, &link->name);
+                                 &link->name);
     else if (zmq_connect(link->dealer, endpoint) != 0)
         rc = PHUB_EINVAL;
     if (rc != 0)

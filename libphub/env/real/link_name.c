@@ -11,6 +11,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <zmq.h>
@@ -24,6 +25,8 @@
 
 #define AGAIN_NS UINT64_C(3000000000)   /* as long as connecting may take */
 #define HELD_MAX 64u
+#define HELD_BYTES_MAX 1048576u
+#define HOST_MAX 253u                   /* RFC 1035 */
 
 struct held {
     struct held *next;
@@ -38,11 +41,11 @@ struct phub__link_name {
     struct phub__link *link;   /* NULL: it is closed, and an answer due */
     void *dealer;
     struct phub__timer *timer;
-    bool watched;              /* somebody says whether it is connected */
     bool connected;
     bool asked;
     struct held *first, **last;
     uint32_t held_count;
+    size_t held_bytes;
     char at[PHUB_ENDPOINT_MAX + 1];   /* "": nowhere yet */
     char what[];
 };
@@ -53,10 +56,15 @@ bool phub__link_is_named(const char *endpoint)
     const char *port = strrchr(endpoint, ':');
     char text[PHUB_ENDPOINT_MAX + 1];
     struct in_addr address;
+    unsigned long long number;
+    char *end;
 
     if (strncmp(endpoint, "tcp://", 6) != 0 || port <= host ||
-        host[0] == '[' || (size_t)(port - host) >= sizeof text)
+        host[0] == '[' || (size_t)(port - host) > HOST_MAX)
         return false;
+    number = strtoull(port + 1, &end, 10);
+    if (*end != '\0' || number < 1 || number > 65535)
+        return false; /* libzmq says so */
     memcpy(text, host, (size_t)(port - host));
     text[port - host] = '\0';
     return inet_pton(AF_INET, text, &address) != 1;
@@ -92,7 +100,7 @@ static const char *pick(const struct phub__link_name *name,
 
     for (i = 0; i < r->count; i++)
         if (strcmp(r->endpoints[i], name->at) == 0)
-            return r->endpoints[name->connected ? i : (i + 1) % r->count];
+            return r->endpoints[(i + 1) % r->count];
     for (i = 0; i < r->count; i++)
         if (strchr(r->endpoints[i], '[') == NULL)
             return r->endpoints[i];
@@ -113,7 +121,7 @@ static void connect_to(struct phub__link_name *name, const char *endpoint)
     if (zmq_connect(name->dealer, endpoint) != 0)
         return;
     snprintf(name->at, sizeof name->at, "%s", endpoint);
-    name->connected = !name->watched;
+    name->connected = false;
     while ((held = name->first) != NULL) {
         name->first = held->next;
         (void)phub__link_send(env, name->link, held->head, held->head_size,
@@ -122,14 +130,14 @@ static void connect_to(struct phub__link_name *name, const char *endpoint)
     }
     name->last = &name->first;
     name->held_count = 0;
+    name->held_bytes = 0;
 }
 
 static void again(struct phub__link_name *name)
 {
     struct phub_env *env = &name->net->real->env;
 
-    if (name->watched || name->at[0] == '\0')
-        env->timer_start(env, name->timer, env->now_ns(env) + AGAIN_NS);
+    env->timer_start(env, name->timer, env->now_ns(env) + AGAIN_NS);
 }
 
 static void resolved(void *arg, const struct phub__resolved *r)
@@ -141,7 +149,7 @@ static void resolved(void *arg, const struct phub__resolved *r)
         name_drop(name);
         return;
     }
-    if (r->rc == 0 && r->count != 0)
+    if (!name->connected && r->rc == 0 && r->count != 0)
         connect_to(name, pick(name, r));
     again(name);
 }
@@ -152,14 +160,14 @@ static void ask(void *arg)
     struct phub_env *env = &name->net->real->env;
 
     phub__assert(!name->asked);
-    name->asked = !(name->connected && name->at[0] != '\0') &&
+    name->asked = !name->connected &&
                   env->resolve(env, name->what, resolved, name) == 0;
     if (!name->asked)
         again(name);
 }
 
 int phub__link_name_new(struct phub__real_net *net, struct phub__link *link,
-                        void *dealer, const char *endpoint, bool watched,
+                        void *dealer, const char *endpoint,
                         struct phub__link_name **result)
 {
     struct phub_env *env = &net->real->env;
@@ -176,7 +184,6 @@ int phub__link_name_new(struct phub__real_net *net, struct phub__link *link,
     name->net = net;
     name->link = link;
     name->dealer = dealer;
-    name->watched = watched;
     name->last = &name->first;
     snprintf(name->what, size + 1, "dns:%s", endpoint + strlen("tcp://"));
     name->next = net->names;
@@ -189,11 +196,13 @@ int phub__link_name_new(struct phub__real_net *net, struct phub__link *link,
 int phub__link_name_hold(struct phub__link_name *name, const uint8_t *head,
                          size_t head_size, struct phub_buf *body)
 {
+    size_t size = head_size + (body == NULL ? 0 : body->size);
     struct held *held;
 
     if (name->at[0] != '\0')
         return PHUB_EEXIST;
-    if (name->held_count == HELD_MAX)
+    if (name->held_count == HELD_MAX ||
+        size > HELD_BYTES_MAX - name->held_bytes)
         return PHUB_EBUSY;
     held = phub__calloc(1, sizeof *held);
     if (held == NULL)
@@ -205,12 +214,14 @@ int phub__link_name_hold(struct phub__link_name *name, const uint8_t *head,
     *name->last = held;
     name->last = &held->next;
     name->held_count++;
+    name->held_bytes += size;
     return 0;
 }
 
-void phub__link_name_connected(struct phub__link_name *name, bool connected)
+void phub__link_name_connected(struct phub__link_name *name, const char *where,
+                               bool connected)
 {
-    if (name != NULL)
+    if (name != NULL && (!connected || strcmp(where, name->at) == 0))
         name->connected = connected;
 }
 

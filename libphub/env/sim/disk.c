@@ -32,6 +32,12 @@
 #define PIECE_MAX 1024u
 #define PIECE_ENDS 7u       /* bits of the sum that are 0 where one ends */
 
+#define LOST_MAX 8u         /* more are one with the last */
+
+struct range {
+    size_t first, end;
+};
+
 struct phub__sim_file {
     struct phub__sim_file *next;
     char *name;
@@ -40,8 +46,9 @@ struct phub__sim_file {
     size_t size;
     size_t synced;
     size_t last;        /* where the last append began */
-    size_t lost, lost_end;  /* a sync that failed did not write these; equal:
-                             * there are none */
+    struct range lost[LOST_MAX];    /* syncs that failed did not write these */
+    uint32_t lost_count;
+    int bad;            /* a write failed; until it is replaced */
     uint64_t free_at;   /* operations before are done by then */
     int exists;
     int touched;        /* while a crash is worked out */
@@ -130,14 +137,16 @@ static void cut(struct phub__sim_node *node, struct phub__sim_file *file,
             append(node, file, last->bytes, size - file->size);
         phub__sim_share_drop(last);
     }
-    if (file->lost_end > size)
-        file->lost_end = size > file->lost ? size : file->lost;
+    while (file->lost_count != 0
+           && file->lost[file->lost_count - 1].first >= size)
+        file->lost_count--;
+    if (file->lost_count != 0 && file->lost[file->lost_count - 1].end > size)
+        file->lost[file->lost_count - 1].end = size;
     if (size != 0)
         return;
     free(file->pieces);
     file->pieces = NULL;
     file->room = 0;
-    file->lost = file->lost_end = 0;
 }
 
 static struct phub_buf *file_copy(const struct phub__sim_file *file)
@@ -203,11 +212,14 @@ static void write_free(struct phub__sim_write *write)
 /* What it should have written is gone, and nobody will say so again. */
 static void sync_failed(struct phub__sim_file *file)
 {
+    struct range *last;
+
     if (file->synced == file->size)
         return;
-    if (file->lost == file->lost_end)
-        file->lost = file->synced;
-    file->lost_end = file->synced = file->size;
+    if (file->lost_count < LOST_MAX)
+        file->lost[file->lost_count++].first = file->synced;
+    last = &file->lost[file->lost_count - 1];
+    last->end = file->synced = file->size;
 }
 
 static int outcome(const struct phub__sim_node *node, enum phub__file_op op)
@@ -237,6 +249,9 @@ static void written(void *arg)
         apply(write, write->size);
     else if (write->op == PHUB__FILE_SYNC)
         sync_failed(write->file);
+    if (write->op == PHUB__FILE_REPLACE || write->op == PHUB__FILE_REMOVE
+        || rc != 0)
+        write->file->bad = rc != 0;
     write_free(write);
     if (done != NULL)
         done(done_arg, rc);
@@ -310,13 +325,14 @@ void phub__sim_disk_init(struct phub_env *env)
 static void lose_unwritten(struct phub__sim_node *node,
                            struct phub__sim_file *file)
 {
-    size_t lost = file->lost, end = file->lost_end;
     int zero = phub__sim_chance(chance(node), 500);
     struct phub_buf *content = file_copy(file);
 
     phub__assert(content != NULL);
-    for (size_t i = lost; i < end; i++)
-        content->data[i] = zero ? 0 : (uint8_t)phub__sim_draw(chance(node));
+    for (uint32_t i = 0; i < file->lost_count; i++)
+        for (size_t at = file->lost[i].first; at < file->lost[i].end; at++)
+            content->data[at] = zero ? 0
+                              : (uint8_t)phub__sim_draw(chance(node));
     cut(node, file, 0);
     append(node, file, content->data, content->size);
     phub__buf_unref(&content);
@@ -375,7 +391,8 @@ void phub__sim_disk_crash(struct phub__sim_node *node, int power)
         }
         if (node->tear)
             continue;
-        if (!phub__sim_chance(chance(node), 500) || node->disk_full)
+        if (!phub__sim_chance(chance(node), 500)
+            || outcome(node, write->op) != 0)
             continue;
         write->file = file;
         apply(write, (size_t)phub__sim_below(chance(node), write->size + 1));
@@ -384,11 +401,21 @@ void phub__sim_disk_crash(struct phub__sim_node *node, int power)
     if (!power)
         return;
     for (file = node->files; file != NULL; file = file->next) {
-        if (file->lost != file->lost_end)
+        if (file->lost_count != 0)
             lose_unwritten(node, file);
         lose_unsynced(node, file);
         file->torn = 0;
     }
+}
+
+int phub__sim_node_disk_is_bad(const struct phub__sim_node *node)
+{
+    int bad = 0;
+
+    for (const struct phub__sim_file *file = node->files; file != NULL;
+         file = file->next)
+        bad |= file->bad;
+    return bad;
 }
 
 void phub__sim_disk_wipe(struct phub__sim_node *node)

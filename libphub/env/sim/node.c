@@ -287,7 +287,6 @@ void phub__sim_node_sync_fails(struct phub__sim_node *node, int fails)
         return;
     phub__world_note(node->world, node, "syncs %s", fails ? "fail" : "work");
     node->sync_fails = fails;
-    node->disk_was_bad |= fails;
 }
 
 int phub__sim_node_cannot_sync(const struct phub__sim_node *node)
@@ -295,16 +294,10 @@ int phub__sim_node_cannot_sync(const struct phub__sim_node *node)
     return node->sync_fails;
 }
 
-int phub__sim_node_disk_was_bad(const struct phub__sim_node *node)
-{
-    return node->disk_was_bad;
-}
-
 void phub__sim_node_disk_full(struct phub__sim_node *node, int full)
 {
     phub__world_note(node->world, node, "disk %s", full ? "full" : "usable");
     node->disk_full = full;
-    node->disk_was_bad |= full;
 }
 
 /* --- its load ------------------------------------------------------------- */

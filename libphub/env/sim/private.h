@@ -136,7 +136,6 @@ struct phub__sim_node {
     struct phub__sim_file *files;
     struct phub__sim_write *writes, *writes_tail; /* under way, in order */
     int disk_full, sync_fails;
-    int disk_was_bad;                   /* one of them has been so */
     int no_exec;                        /* nothing can be started */
     int guard_busy;                     /* it takes no orders */
     int tear;                           /* the crash halves the last append */

@@ -165,8 +165,8 @@ void phub__sim_node_disk_full(struct phub__sim_node *node, int full);
  * and brings nothing back. */
 void phub__sim_node_sync_fails(struct phub__sim_node *node, int fails);
 int phub__sim_node_cannot_sync(const struct phub__sim_node *node);
-/* One of the two has been so. */
-int phub__sim_node_disk_was_bad(const struct phub__sim_node *node);
+/* Some file of it lacks what could not be written. */
+int phub__sim_node_disk_is_bad(const struct phub__sim_node *node);
 /* No program can be started from now on; 0 ends that. */
 void phub__sim_node_no_exec(struct phub__sim_node *node, int fails);
 int phub__sim_node_cannot_exec(const struct phub__sim_node *node);
