@@ -95,6 +95,41 @@ START_TEST(a_kill_of_what_is_not_there_is_answered)
 }
 END_TEST
 
+/* One descriptor is left for the two: what is told of is what there is. */
+START_TEST(a_child_whose_descriptors_find_no_room_is_adopted_and_not_ended)
+{
+    struct rlimit limit;
+    struct fixture f;
+    struct seen *s;
+    int last, next;
+
+    fixture_attach(&f);
+    phub__guard_deadline(f.guard, boot_now() + 60 * SECONDS);
+    (void)fixture_run(&f, "sleep 1000");
+    fixture_drop(&f);
+    ck_assert_int_eq(fixture_open(&f, 0), 0);
+    next = fcntl(0, F_DUPFD_CLOEXEC, 0);
+    for (last = -1; next != last + 1 || next < phub__guard_fd(f.guard);) {
+        last = next;
+        next = fcntl(0, F_DUPFD_CLOEXEC, 0);
+    }
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = (rlim_t)next + 2;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    fixture_wait(&f, f.attached);
+    ck_assert_uint_eq(f.count, 1);
+    s = &f.seen[0];
+    ck_assert(s->adopted);
+    ck_assert_int_eq(s->channel, -1);
+    ck_assert_int_eq(s->output, -1);
+    ck_assert(!s->exited);
+    ck_assert_int_eq(phub__guard_signal(f.guard, s->handle, SIGTERM), 0);
+    fixture_wait(&f, s->exited);
+    ck_assert_int_eq(WTERMSIG(s->status), SIGTERM);
+    fixture_end(&f);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -108,6 +143,8 @@ main(void)
     tcase_add_test(tc, each_start_that_finds_no_room_is_answered);
     tcase_add_test(tc, half_a_line_is_taken_back);
     tcase_add_test(tc, a_kill_of_what_is_not_there_is_answered);
+    tcase_add_test(tc,
+        a_child_whose_descriptors_find_no_room_is_adopted_and_not_ended);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -496,10 +496,13 @@ hear_child(struct phub__guard *guard, const struct phub__guard_message *m,
     bool ours = m->handle >> 32 == guard->salt;
 
     if (!(m->flags & PHUB__GUARD_FLAG_STDIO) && count != 2) {
-        /* No descriptors were left to receive them: it cannot be spoken to,
-         * so it must not run.  EXITED follows. */
+        /* No descriptors were left to receive them; the one that may have come
+         * is closed by who received it.  One that we start cannot be spoken to,
+         * so it must not run: EXITED follows.  What ran before goes on. */
         guard->rejected++;
-        (void)phub__guard_signal(guard, m->handle, SIGKILL);
+        child.channel = child.output = -1;
+        if (ours)
+            (void)phub__guard_signal(guard, m->handle, SIGKILL);
     } else {
         fds[0] = fds[1] = -1;
     }

@@ -55,7 +55,8 @@ struct phub__guard_child {
     uint64_t start_ticks;
     bool running;
     int channel;            /* given to the callee, which closes it */
-    int output;             /* the same; both -1 for a command */
+    int output;             /* the same; both -1 for a command, and when there
+                             * were no descriptors to receive them */
 };
 
 struct phub__guard_calls {

@@ -30,6 +30,7 @@
 #define NOTE_SIZE 20u
 #define NS_PER_MS 1000000u
 #define ERROR_MAX 512u
+#define ADOPTED_FDS 2u
 
 /* --- the table ----------------------------------------------------------- */
 
@@ -157,7 +158,26 @@ static void on_attached(void *arg, uint64_t guard_id, uint64_t deadline_ns,
         return;
     }
     exec->was_attached = true;
+    if (exec->unheard > 0)
+        phub__real_logf(exec->real, PHUB__LOG_ERROR,
+                        "%u children go on without a channel and with nobody"
+                        " to read their output: there are too few descriptors"
+                        " (RLIMIT_NOFILE)", exec->unheard);
     exec->attached(exec->arg, guard_id);
+}
+
+/* Its descriptors, if the daemon has enough for the rest of its work then: it
+ * must still write its rows and be asked.  A child without them goes on, and
+ * the guard says when it ends. */
+static bool take_both(struct phub__exec *exec,
+                      const struct phub__guard_child *found)
+{
+    if (found->channel >= 0 &&
+        phub__env_real_fds_spare(&exec->real->env, ADOPTED_FDS))
+        return true;
+    close_both(found);
+    exec->unheard++;
+    return false;
 }
 
 static void on_adopted(void *arg, const struct phub__guard_child *found)
@@ -187,8 +207,12 @@ static void on_adopted(void *arg, const struct phub__guard_child *found)
     child->pid = found->pid;
     child->stop_signal = signal;
     table_add(child);
-    phub__exec_child_open(child, found->channel, found->output);
-    adopted.ready = !says_ready;
+    if (take_both(exec, found)) {
+        phub__exec_child_open(child, found->channel, found->output);
+        adopted.ready = !says_ready;
+    } else { /* it cannot be asked; only a standby must not be taken for more */
+        adopted.ready = !says_ready || !adopted.awaits;
+    }
     exec->events->adopted(exec->arg, &adopted);
     child = phub__exec_find(exec, adopted.handle);
     if (child != NULL)
@@ -475,6 +499,7 @@ static int exec_attach(struct phub__runner *runner,
                                "out of memory");
     exec->retry_ms = PHUB__EXEC_RETRY_MS;
     exec->was_attached = false;
+    exec->unheard = 0;
     exec->events = events;
     exec->attached = attached;
     exec->arg = arg;

@@ -64,6 +64,7 @@ struct phub__exec {
     int children_fd; /* dir/children */
     int logs_fd;
     uint32_t child_count;
+    uint32_t unheard; /* adopted without their descriptors */
     struct phub__exec_child *by_handle[PHUB__EXEC_BUCKETS];
     struct phub__exec_child *by_guard[PHUB__EXEC_BUCKETS];
     struct phub__exec_command *commands;
