@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "exec_fixture.h"
 
@@ -134,6 +135,40 @@ START_TEST(who_says_when_it_is_ready_is_adopted_without_descriptors)
 }
 END_TEST
 
+/* --- the disk ------------------------------------------------------------ */
+
+START_TEST(a_log_that_cannot_be_turned_is_emptied_and_goes_on)
+{
+    struct hub hub = { 0 };
+    struct stat status;
+    struct job job;
+    const char *text;
+    char path[128];
+    size_t size;
+
+    hub_open(&hub);
+    snprintf(path, sizeof path, "%s/logs/loud.log.1", hub.world.dir);
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    start_shell(&hub, &job, "loud", "i=0; while [ $i -lt 30000 ]; do"
+                " echo \"line $i of many that are written here\";"
+                " i=$((i+1)); done; echo last");
+    wait_for(&hub, &hub.exited, 1);
+    text = read_tail(&hub, "loud", 1000);
+    ck_assert_int_eq(tail_rc, 0);
+    size = strlen(text);
+    ck_assert_uint_gt(size, 900);
+    ck_assert_mem_eq(text, "line ", 5);
+    ck_assert_str_eq(text + size - 5, "last\n");
+    snprintf(path, sizeof path, "%s/logs/loud.log", hub.world.dir);
+    ck_assert_int_eq(stat(path, &status), 0);
+    ck_assert_int_le(status.st_size, PHUB__EXEC_LOG_MAX);
+    /* Four times, and said once. */
+    ck_assert_int_eq(hub.world.logged, 1);
+    ck_assert_ptr_nonnull(strstr(hub.world.text, "loud.log.1"));
+    hub_close(&hub);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("exec_short");
@@ -147,6 +182,7 @@ int main(void)
     tcase_add_test(tc, who_adopts_keeps_descriptors_for_the_rest);
     tcase_add_test(tc,
                    who_says_when_it_is_ready_is_adopted_without_descriptors);
+    tcase_add_test(tc, a_log_that_cannot_be_turned_is_emptied_and_goes_on);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

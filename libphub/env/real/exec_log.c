@@ -5,8 +5,9 @@
  * time, so a slow disk holds up nobody but the children that write a lot: with
  * LOG_WAITING_MAX bytes waiting their pipes are not read.  What is in the pipe
  * of a child that has ended is taken even then.  A file that is full
- * becomes .log.1 at the end of a line, and its predecessor goes.  A disk that
- * takes nothing loses lines; files.c is who complains about that.
+ * becomes .log.1 at the end of a line, and its predecessor goes; where it cannot
+ * it is emptied.  A disk that takes nothing loses lines; files.c is who complains
+ * about that.
  *
  * A log lives as long as a child has it open, bytes wait, or a reader does. */
 #include "config.h"
@@ -42,6 +43,7 @@ struct phub__exec_log {
     struct phub__builder waiting;
     struct phub__builder writing; /* the worker's while busy, as what follows */
     bool line_open;  /* the file does not end with a line's end */
+    int turn_errno;  /* why it was emptied; 0: it was not */
     struct tail *tails;
     struct tail *tail; /* being read */
     int tail_rc;
@@ -88,14 +90,24 @@ static int open_log(const struct phub__exec_log *log, size_t *size)
     return fd;
 }
 
-static void turn_log(const struct phub__exec_log *log)
+/* 0 or an errno. */
+static int turn_log(const struct phub__exec_log *log)
 {
     char name[FILE_NAME_MAX];
     char old[FILE_NAME_MAX];
 
     snprintf(name, sizeof name, "%s.log", log->name);
     snprintf(old, sizeof old, "%s.log.1", log->name);
-    renameat(log->exec->logs_fd, name, log->exec->logs_fd, old);
+    return renameat(log->exec->logs_fd, name, log->exec->logs_fd, old) != 0
+           ? errno : 0;
+}
+
+/* A file that was turned and is there all the same would be turned for ever:
+ * its lines go, or else those that are to be written. */
+static int empty_log(struct phub__exec_log *log, int fd, int error)
+{
+    log->turn_errno = error;
+    return ftruncate(fd, 0);
 }
 
 /* How much of data belongs into a file of that size before it turns. */
@@ -123,6 +135,8 @@ static void write_waiting(struct phub__exec_log *log)
 {
     struct phub_bytes bytes = phub__builder_bytes(&log->writing);
     size_t at = 0;
+    bool turned = false;
+    int error = 0;
 
     while (at < bytes.size) {
         size_t size = 0;
@@ -132,6 +146,13 @@ static void write_waiting(struct phub__exec_log *log)
 
         if (fd < 0)
             return;
+        if (turned && size > 0) {
+            if (empty_log(log, fd, error) != 0) {
+                close(fd);
+                return;
+            }
+            size = 0;
+        }
         part = part_of(log, size, bytes.data + at, bytes.size - at);
         fits = part == bytes.size - at && size + part <= PHUB__EXEC_LOG_MAX;
         if (write_all(fd, bytes.data + at, part) != 0) {
@@ -142,8 +163,9 @@ static void write_waiting(struct phub__exec_log *log)
         at += part;
         if (part > 0)
             log->line_open = bytes.data[at - 1] != '\n';
-        if (!fits) {
-            turn_log(log);
+        turned = !fits;
+        if (turned) {
+            error = turn_log(log);
             log->line_open = false;
         }
     }
@@ -241,6 +263,20 @@ static void log_release(struct phub__exec_log *log)
     phub__free(log);
 }
 
+/* It is said of the first: where it is not one child's log it is all of them,
+ * and again and again. */
+static void say_emptied(struct phub__exec_log *log)
+{
+    struct phub__exec *exec = log->exec;
+
+    if (log->turn_errno != 0 && exec->logs_emptied++ == 0)
+        phub__real_logf(exec->real, PHUB__LOG_ERROR,
+                        "cannot make \"%s/logs/%s.log\" its \"%s.log.1\", so"
+                        " it is emptied: %s", exec->dir, log->name, log->name,
+                        strerror(log->turn_errno));
+    log->turn_errno = 0;
+}
+
 /* Cut the line that the tail begins within. */
 static struct phub_bytes whole_lines(const struct phub__exec_log *log)
 {
@@ -283,6 +319,8 @@ static void on_work_done(uv_work_t *work, int status)
         phub__builder_init(&log->writing, WAITING_LAST_MAX);
     }
     phub__builder_reset(&log->writing);
+    if (!real->freed)
+        say_emptied(log);
     answer_tail(log); /* the log is still busy, so it stays */
     if (log->room != NULL && !real->freed)
         log->room(log->room_arg);

@@ -70,6 +70,7 @@ struct phub__exec {
     struct phub__exec_command *commands;
     uint32_t command_count;
     struct phub__exec_log *logs[PHUB__EXEC_BUCKETS];
+    uint64_t logs_emptied; /* batches, because a file could not be turned */
 };
 
 /* exec_path.c */
