@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "child/guard_proto.h"
 #include "exec_fixture.h"
 
 #define CHILDREN 12u
@@ -169,6 +170,50 @@ START_TEST(a_log_that_cannot_be_turned_is_emptied_and_goes_on)
 }
 END_TEST
 
+/* It has no room, say: here the directory of all is gone. */
+START_TEST(a_directory_that_cannot_be_made_is_no_fault_of_the_child)
+{
+    struct hub hub = { 0 };
+    struct job job;
+    char path[128];
+
+    hub_open(&hub);
+    snprintf(path, sizeof path, "%s/children", hub.world.dir);
+    ck_assert_int_eq(rmdir(path), 0);
+    job_init(&job, 1, "x");
+    job_args(&job, &job.spec.argv, "/bin/true", NULL, NULL);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(hub.runner->start(hub.runner, &job.start),
+                         PHUB_EIO);
+    ck_assert_int_eq(hub.world.logged, 1);
+    ck_assert_ptr_nonnull(strstr(hub.world.text, "/children/x\""));
+    ck_assert_ptr_nonnull(strstr(hub.world.text, strerror(ENOENT)));
+    hub_close(&hub);
+}
+END_TEST
+
+START_TEST(a_list_that_the_guard_cannot_write_is_no_fault_of_the_child)
+{
+    struct hub hub = { 0 };
+    struct rlimit limit;
+    struct stat status;
+    struct job job;
+    char path[128];
+
+    hub_open(&hub);
+    snprintf(path, sizeof path, "%s/%s", hub.world.dir, PHUB__GUARD_CHILDREN);
+    ck_assert_int_eq(stat(path, &status), 0);
+    limit.rlim_cur = limit.rlim_max = (rlim_t)status.st_size;
+    ck_assert_int_eq(prlimit((pid_t)phub__exec_guard_pid(hub.world.env),
+                             RLIMIT_FSIZE, &limit, NULL), 0);
+    start_shell(&hub, &job, "x", "exit 0");
+    wait_for(&hub, &hub.failed, 1);
+    ck_assert_ptr_nonnull(strstr(hub.text, "cannot note"));
+    ck_assert_int_eq(hub.rc, PHUB_ESYS);
+    hub_close(&hub);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("exec_short");
@@ -183,6 +228,10 @@ int main(void)
     tcase_add_test(tc,
                    who_says_when_it_is_ready_is_adopted_without_descriptors);
     tcase_add_test(tc, a_log_that_cannot_be_turned_is_emptied_and_goes_on);
+    tcase_add_test(tc,
+                   a_directory_that_cannot_be_made_is_no_fault_of_the_child);
+    tcase_add_test(tc,
+                   a_list_that_the_guard_cannot_write_is_no_fault_of_the_child);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -36,15 +36,17 @@ static void standby(struct phub__spec *spec)
 
 /* --- a runner without room ------------------------------------------------ */
 
-START_TEST(a_runner_that_is_busy_costs_no_restart)
+/* It is busy, has no memory, or a disk that takes nothing. */
+START_TEST(a_runner_that_cannot_just_now_costs_no_restart)
 {
     static const enum phub__restart restarts[] = { PHUB__RESTART_PERMANENT,
                                                    PHUB__RESTART_TEMPORARY };
+    static const int codes[] = { PHUB_EBUSY, PHUB_ENOMEM, PHUB_EIO };
     struct phub__spec spec = sup_spec();
 
-    spec.restart = restarts[_i];
+    spec.restart = restarts[_i % 2];
     spec.restarts_max = 2;
-    sup.start_rc = PHUB_EBUSY;
+    sup.start_rc = codes[_i / 2];
     ck_assert_int_eq(sup_start(&sup, &spec, 0, NULL), 0);
     sup_run(&sup, 60000);
     ck_assert_msg(sup.ended == 0, "%d: %s", sup.rc, sup.text);
@@ -707,7 +709,8 @@ int main(void)
     int failed;
 
     tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_add_loop_test(tc, a_runner_that_is_busy_costs_no_restart, 0, 2);
+    tcase_add_loop_test(tc,
+                        a_runner_that_cannot_just_now_costs_no_restart, 0, 6);
     tcase_add_loop_test(tc, one_that_the_runner_refused_can_be_stopped, 0, 2);
     tcase_add_loop_test(tc,
         a_state_that_could_not_be_handed_over_is_no_refusal, 0, 2);

@@ -428,9 +428,9 @@ static void spawn(struct phub__instance *instance)
     instance->phase = PHUB__PHASE_STARTING;
     rc = instance->runner->start(instance->runner, &start);
     if (rc != 0) {
-        /* No guard, no memory, no descriptors: the machine's, not its own. */
-        instance->spawn_rc = rc == PHUB_EBUSY || rc == PHUB_ENOMEM
-                                 ? PHUB_ESYS : rc;
+        /* No guard, memory, descriptor or disk: the machine's, not its own. */
+        instance->spawn_rc = rc == PHUB_EBUSY || rc == PHUB_ENOMEM ||
+                             rc == PHUB_EIO ? PHUB_ESYS : rc;
         timer_in(instance, 0);
     } else {
         instance->spawn_rc = 0;

@@ -248,7 +248,11 @@ static int failure_of(int sys_errno)
     case ENOMEM:
     case EMFILE:
     case ENFILE:
-    case ENOSPC:
+    case ENOSPC: /* of the guard's list, as what follows */
+    case EDQUOT:
+    case EFBIG:
+    case EROFS:
+    case EIO:
         return PHUB_ESYS;
     default:
         return PHUB_ESPAWN;

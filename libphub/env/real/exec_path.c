@@ -51,6 +51,16 @@ uint32_t phub__exec_hash(struct phub_bytes id)
     return (uint32_t)XXH3_64bits(id.data, id.size);
 }
 
+/* Those that wait for it come again and again: say a reason once. */
+static void say_no_dir(struct phub__exec *exec, const char *name, int error)
+{
+    if (exec->dir_errno != error)
+        phub__real_logf(exec->real, PHUB__LOG_ERROR,
+                        "cannot make directory \"%s/children/%s\": %s",
+                        exec->dir, name, strerror(error));
+    exec->dir_errno = error;
+}
+
 char *phub__exec_child_dir(struct phub__exec *exec, struct phub_bytes id)
 {
     char name[PHUB__EXEC_NAME_MAX + 1];
@@ -58,8 +68,12 @@ char *phub__exec_child_dir(struct phub__exec *exec, struct phub_bytes id)
     char *dir;
 
     phub__exec_name(id, name);
-    if (mkdirat(exec->children_fd, name, 0700) != 0 && errno != EEXIST)
+    if (mkdirat(exec->children_fd, name, 0700) == 0) {
+        exec->dir_errno = 0;
+    } else if (errno != EEXIST) {
+        say_no_dir(exec, name, errno);
         return NULL;
+    }
     size = strlen(exec->dir) + strlen("/children/") + strlen(name) + 1;
     dir = phub__malloc(size);
     if (dir != NULL)

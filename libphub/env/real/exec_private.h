@@ -62,6 +62,7 @@ struct phub__exec {
     uint64_t adopted_last;
     char *dir;       /* absolute; NULL before attach */
     int children_fd; /* dir/children */
+    int dir_errno;   /* why there is none for a child; said once */
     int logs_fd;
     uint32_t child_count;
     uint32_t unheard; /* adopted without their descriptors */
