@@ -8,6 +8,7 @@
 
 #define ROOM 8u
 #define ALL 16u
+#define DAEMONS 4
 
 static void
 answered(struct fixture *f, uint64_t handle, size_t number)
@@ -130,6 +131,100 @@ START_TEST(a_child_whose_descriptors_find_no_room_is_adopted_and_not_ended)
 }
 END_TEST
 
+/* The number of descriptors of a process, which has no gaps between them. */
+static rlim_t
+fds_of(pid_t pid)
+{
+    char path[64];
+    struct dirent *entry;
+    rlim_t count = 0, highest = 0;
+    DIR *dir;
+
+    snprintf(path, sizeof path, "/proc/%ld/fd", (long)pid);
+    dir = opendir(path);
+    ck_assert_ptr_nonnull(dir);
+    while ((entry = readdir(dir)) != NULL)
+        if (entry->d_name[0] != '.') {
+            rlim_t fd = strtoul(entry->d_name, NULL, 10);
+
+            count++;
+            highest = fd > highest ? fd : highest;
+        }
+    closedir(dir);
+    ck_assert_uint_eq(count, highest + 1);
+    return count;
+}
+
+static void
+limit_fds(pid_t pid, rlim_t count)
+{
+    struct rlimit limit;
+
+    ck_assert_int_eq(prlimit(pid, RLIMIT_NOFILE, NULL, &limit), 0);
+    limit.rlim_cur = count;
+    ck_assert_int_eq(prlimit(pid, RLIMIT_NOFILE, &limit, NULL), 0);
+}
+
+START_TEST(a_daemon_is_heard_by_a_guard_that_has_no_descriptor_left)
+{
+    static struct fixture f[DAEMONS];
+    pid_t guard;
+
+    fixture_attach(&f[0]);
+    guard = phub__guard_pid(f[0].guard);
+    limit_fds(guard, fds_of(guard));
+    /* The connection of the one before is still there. */
+    for (int i = 1; i < DAEMONS; i++) {
+        fixture_attach(&f[i]);
+        ck_assert_int_eq(phub__guard_pid(f[i].guard), guard);
+        while (!f[i - 1].lost)
+            fixture_turn(&f[i - 1]);
+        fixture_drop(&f[i - 1]);
+    }
+    fixture_end(&f[DAEMONS - 1]);
+}
+END_TEST
+
+static char
+state_of(pid_t pid)
+{
+    char path[64], text[512] = "";
+    FILE *file;
+
+    snprintf(path, sizeof path, "/proc/%ld/stat", (long)pid);
+    file = fopen(path, "re");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_ptr_nonnull(fgets(text, sizeof text, file));
+    fclose(file);
+    return strrchr(text, ')')[2];
+}
+
+/* Its limit is lowered, or the whole machine has none left. */
+START_TEST(a_guard_that_cannot_accept_a_daemon_waits_and_is_not_busy)
+{
+    struct fixture f, next;
+    pid_t guard;
+    rlim_t fds;
+
+    fixture_attach(&f);
+    guard = phub__guard_pid(f.guard);
+    fds = fds_of(guard);
+    limit_fds(guard, 3);
+    ck_assert_int_eq(fixture_open(&next, 0), 0);
+    /* An answer: it has come past the connection that waits. */
+    ck_assert_int_eq(phub__guard_signal(f.guard, 1, SIGKILL), 0);
+    fixture_wait(&f, seen_of(&f, 1)->failed);
+    while (state_of(guard) != 'S')
+        continue;
+    limit_fds(guard, fds + 8);
+    fixture_wait(&next, next.attached);
+    while (!f.lost)
+        fixture_turn(&f);
+    fixture_drop(&f);
+    fixture_end(&next);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -145,6 +240,10 @@ main(void)
     tcase_add_test(tc, a_kill_of_what_is_not_there_is_answered);
     tcase_add_test(tc,
         a_child_whose_descriptors_find_no_room_is_adopted_and_not_ended);
+    tcase_add_test(tc,
+                   a_daemon_is_heard_by_a_guard_that_has_no_descriptor_left);
+    tcase_add_test(tc,
+                   a_guard_that_cannot_accept_a_daemon_waits_and_is_not_busy);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

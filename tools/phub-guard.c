@@ -182,6 +182,7 @@ setup(struct guard *guard, const char *socket_path, const char *cgroup)
     listen_at(guard, socket_path);
     make_events(guard);
     go_silent();
+    daemon_keep_fds(guard);
     error = spawner_start(guard);
     if (error == 0)
         error = watch(guard, guard->spawner.fd, 0, EVENT_SPAWNER, 0);
@@ -248,13 +249,15 @@ is_over(const struct guard *guard)
 static int
 wait_ms(const struct guard *guard)
 {
+    int most = guard->deaf ? GUARD_ACCEPT_AGAIN_MS : -1, left;
     uint64_t quiet_ms;
 
     if (guard->spawner.sent == 0)
-        return -1;
+        return most;
     quiet_ms = (now_mono_ns() - guard->spawner.quiet_ns) / 1000000u;
-    return quiet_ms >= guard->spawner.bound_ms ? 0
+    left = quiet_ms >= guard->spawner.bound_ms ? 0
          : (int)(guard->spawner.bound_ms - quiet_ms) + 1;
+    return most >= 0 && most < left ? most : left;
 }
 
 static void
@@ -268,6 +271,7 @@ run(struct guard *guard)
                                wait_ms(guard));
 
         check_deadline(guard);
+        daemon_listen(guard, true);
         for (int i = 0; i < count; i++)
             dispatch(guard, &events[i]);
         children_check_spawner(guard);

@@ -32,23 +32,56 @@ peer_is_ours(int fd)
         && (peer.uid == 0 || peer.uid == geteuid());
 }
 
+/* The daemon, a candidate and whoever comes next have a descriptor each, in use
+ * or kept for them, whatever the children need. */
+void
+daemon_keep_fds(struct guard *guard)
+{
+    int want = GUARD_CONNECTIONS - (guard->daemon >= 0)
+             - (guard->candidate >= 0);
+
+    while (guard->kept_count < want) {
+        int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+        if (fd < 0)
+            break;
+        guard->kept[guard->kept_count++] = fd;
+    }
+}
+
+/* Who cannot be accepted all the same (the whole machine has no more) would
+ * wake the guard again and again: it waits until there may be room. */
+void
+daemon_listen(struct guard *guard, bool listen)
+{
+    if (guard->deaf == !listen)
+        return;
+    guard->deaf = !listen;
+    rewatch(guard, guard->listener, listen ? EPOLLIN : 0, EVENT_LISTENER, 0);
+}
+
 void
 daemon_accept(struct guard *guard)
 {
-    int fd = accept4(guard->listener, NULL, NULL,
-                     SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int fd;
 
-    if (fd < 0)
-        return;
-    if (!peer_is_ours(fd)) {
+    if (guard->kept_count > 0)
+        close_fd(&guard->kept[--guard->kept_count]);
+    fd = accept4(guard->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM
+            || errno == ENOBUFS)
+            daemon_listen(guard, false);
+    } else if (!peer_is_ours(fd)) {
         guard->rejected++;
         close(fd);
-        return;
-    }
-    close_fd(&guard->candidate);
-    guard->candidate = fd;
-    if (watch(guard, fd, EPOLLIN, EVENT_CANDIDATE, 0) != 0)
+    } else {
         close_fd(&guard->candidate);
+        guard->candidate = fd;
+        if (watch(guard, fd, EPOLLIN, EVENT_CANDIDATE, 0) != 0)
+            close_fd(&guard->candidate);
+    }
+    daemon_keep_fds(guard);
 }
 
 /* Send a message with descriptors; 0 or an errno. */
@@ -214,6 +247,14 @@ daemon_lost(struct guard *guard)
     close_fd(&guard->daemon);
     guard->welcome_due = guard->all_told_due = false;
     guard->wants_write = false;
+    daemon_keep_fds(guard);
+}
+
+static void
+candidate_lost(struct guard *guard)
+{
+    close_fd(&guard->candidate);
+    daemon_keep_fds(guard);
 }
 
 /* Send what is due, as far as the daemon takes it. */
@@ -383,7 +424,7 @@ daemon_event(struct guard *guard, uint32_t events, bool candidate)
         if (size < 0)
             return;
         if (size == 0 && candidate)
-            close_fd(&guard->candidate);
+            candidate_lost(guard);
         else if (size == 0)
             daemon_lost(guard);
         else if (phub__guard_decode(buf, (size_t)size, &m) != 0)
@@ -391,7 +432,7 @@ daemon_event(struct guard *guard, uint32_t events, bool candidate)
         else if (!candidate)
             handle(guard, &m, buf, (size_t)size, fds, count);
         else if (m.verb != PHUB__GUARD_HELLO)
-            close_fd(&guard->candidate);
+            candidate_lost(guard);
         else {
             daemon_adopt(guard);
             candidate = false;

@@ -41,6 +41,8 @@
 #define GUARD_QUEUED_BYTES_MAX (16u * 1024u * 1024u)
 #define GUARD_SPAWNER_BOUND_MS 5000u
 #define GUARD_LEFTOVER_WAIT_MS 2000
+#define GUARD_CONNECTIONS 3        /* that have a descriptor kept for them */
+#define GUARD_ACCEPT_AGAIN_MS 100  /* after no descriptor was to be had */
 
 enum slot_state {
     SLOT_FREE,
@@ -118,6 +120,9 @@ struct guard {
     bool welcome_due, all_told_due;
     bool wants_write;
     int candidate;          /* a connection that has not said HELLO, or -1 */
+    int kept[GUARD_CONNECTIONS]; /* descriptors, given up to accept one */
+    int kept_count;
+    bool deaf;              /* the listener is not watched for a moment */
     uint64_t deadline_ns;   /* 0: never given */
     bool expired;
     bool quitting;
@@ -217,6 +222,8 @@ void cgroup_close(struct guard *guard);
 
 /* daemon.c: the connection to the daemon */
 void daemon_accept(struct guard *guard);
+void daemon_keep_fds(struct guard *guard);
+void daemon_listen(struct guard *guard, bool listen);
 void daemon_event(struct guard *guard, uint32_t events, bool candidate);
 void daemon_tell(struct guard *guard);
 void daemon_fatal(int fd, int sys_errno, const char *text);
