@@ -429,6 +429,36 @@ START_TEST(a_command_knows_what_its_child_published)
 }
 END_TEST
 
+/* By its pid it would come too late, and to whoever has that by then. */
+START_TEST(a_commands_output_has_its_limit_before_it_runs)
+{
+    struct hub hub = { 0 };
+    struct answer answer = { .hub = &hub };
+    struct phub__list argv;
+    struct job job;
+    char done[200];
+
+    hub_open(&hub);
+    job_init(&job, 1, "x");
+    job.start.output_max = 1048576;
+    job_args(&job, &argv, "/bin/bash", "-c",
+             "ulimit -Sf; ulimit -Hf; : >done");
+    ck_assert_int_eq(hub.runner->command(hub.runner, &job.start, &argv, NULL,
+                                         10000, on_command, &answer), 0);
+    /* The hub hears of it when it has ended. */
+    snprintf(done, sizeof done, "%s/children/x/done", hub.world.dir);
+    while (access(done, F_OK) != 0)
+        continue;
+    wait_for(&hub, &hub.commands, 1);
+    ck_assert_int_eq(answer.rc, 0);
+    ck_assert_str_eq(answer.out, "1024\n1024\n");
+    command(&hub, &job, &answer, "exec head -c 2000000 /dev/zero", NULL,
+            10000);
+    ck_assert_int_eq(answer.rc, PHUB_ELIMIT);
+    hub_close(&hub);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("exec");
@@ -453,6 +483,7 @@ int main(void)
     tcase_add_test(commands, a_command_gets_the_state_and_gives_it);
     tcase_add_test(commands, a_command_that_fails_says_why);
     tcase_add_test(commands, a_command_knows_what_its_child_published);
+    tcase_add_test(commands, a_commands_output_has_its_limit_before_it_runs);
     suite_add_tcase(suite, children);
     suite_add_tcase(suite, commands);
     runner = srunner_create(suite);

@@ -422,6 +422,7 @@ phub__guard_spawn(struct phub__guard *guard,
         .child = spawn->id, .epoch = spawn->epoch, .cwd = spawn->cwd,
         .note = spawn->note,
         .flags = spawn->stdio != NULL ? PHUB__GUARD_FLAG_STDIO : 0,
+        .file_max = spawn->file_max,
     };
     struct phub_cbor_writer w;
     struct request *request;

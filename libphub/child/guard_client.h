@@ -87,6 +87,7 @@ struct phub__guard_spawn {
     bool standby;
     bool state_expected;
     bool passive;
+    uint64_t file_max; /* bytes of a file that it writes; 0: no such limit */
     const int *stdio; /* NULL, or three descriptors, taken on success: a
                        * command without channel and output */
 };

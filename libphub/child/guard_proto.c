@@ -26,7 +26,8 @@ struct row {
 static const struct row rows[] = {
     { PHUB__GUARD_HELLO, BIT(VERSION), 0 },
     { PHUB__GUARD_SPAWN, BIT(HANDLE) | BIT(CHILD) | EPOCH | BIT(ARGV)
-                         | BIT(ENV), BIT(CWD) | BIT(NOTE) | BIT(FLAGS) },
+                         | BIT(ENV), BIT(CWD) | BIT(NOTE) | BIT(FLAGS)
+                                     | BIT(FILE_MAX) },
     { PHUB__GUARD_SIGNAL, BIT(HANDLE) | BIT(SIGNAL), 0 },
     { PHUB__GUARD_DEADLINE, BIT(DEADLINE), 0 },
     { PHUB__GUARD_RELEASE, BIT(HANDLE), 0 },
@@ -94,6 +95,9 @@ write_value(struct phub_cbor_writer *w, const struct phub__guard_message *m,
         phub_cbor_write_bytes(w, m->note.data, m->note.size);
         break;
     case PHUB__GUARD_KEY_FLAGS: phub_cbor_write_uint(w, m->flags); break;
+    case PHUB__GUARD_KEY_FILE_MAX:
+        phub_cbor_write_uint(w, m->file_max);
+        break;
     case PHUB__GUARD_KEYS: break;
     }
 }
@@ -115,6 +119,8 @@ phub__guard_encode(const struct phub__guard_message *message, void *buf,
         keys |= row->may & BIT(NOTE);
     if (message->flags != 0)
         keys |= row->may & BIT(FLAGS);
+    if (message->file_max != 0)
+        keys |= row->may & BIT(FILE_MAX);
     phub_cbor_writer_init(&w, buf, capacity);
     phub_cbor_write_map(&w, (uint64_t)__builtin_popcount(keys));
     for (unsigned key = 0; key < PHUB__GUARD_KEYS; key++)
@@ -233,6 +239,9 @@ read_value(struct phub_cbor_reader *r, struct phub__guard_message *m,
             phub_cbor_fail(r, PHUB_CBOR_ERANGE);
         break;
     case PHUB__GUARD_KEY_FLAGS: read_u32(r, &m->flags); break;
+    case PHUB__GUARD_KEY_FILE_MAX:
+        phub_cbor_read_uint(r, &m->file_max);
+        break;
     case PHUB__GUARD_KEYS: break;
     }
 }

@@ -45,7 +45,7 @@ enum phub__guard_verb {
     /* daemon to guard */
     PHUB__GUARD_HELLO = 1,    /* version */
     PHUB__GUARD_SPAWN = 2,    /* handle, child, epoch, argv, env, cwd?, note?,
-                                 flags? */
+                                 flags?, file_max? */
     PHUB__GUARD_SIGNAL = 3,   /* handle, signal */
     PHUB__GUARD_DEADLINE = 4, /* deadline */
     PHUB__GUARD_RELEASE = 5,  /* handle: forget it, it has ended */
@@ -82,6 +82,8 @@ enum phub__guard_key {
     PHUB__GUARD_KEY_CAUSE = 18,
     PHUB__GUARD_KEY_NOTE = 19,        /* bytes: the daemon's own, given back */
     PHUB__GUARD_KEY_FLAGS = 20,
+    PHUB__GUARD_KEY_FILE_MAX = 21,    /* RLIMIT_FSIZE, soft and hard; 0: as the
+                                         daemon's */
     PHUB__GUARD_KEYS
 };
 
@@ -121,6 +123,7 @@ struct phub__guard_message {
     uint32_t cause;
     struct phub_bytes note;
     uint32_t flags;
+    uint64_t file_max;
 };
 
 /* Write message into buf with the keys that its verb takes.  size is what it

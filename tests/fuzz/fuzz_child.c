@@ -89,7 +89,7 @@ static void try_guard(const uint8_t *data, size_t size)
     if (m.verb == PHUB__GUARD_SPAWN)
         must(same(m.argv, back.argv) && same(m.env, back.env)
              && same(m.child, back.child) && same(m.cwd, back.cwd)
-             && same(m.note, back.note));
+             && same(m.note, back.note) && m.file_max == back.file_max);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

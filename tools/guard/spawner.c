@@ -43,6 +43,7 @@ struct work {
     char *env[PHUB__GUARD_ARGS_MAX + 3];
     char *cwd;
     uint64_t handle;
+    uint64_t file_max;
     char guard_name[32];
     char channel_name[32];
 };
@@ -88,6 +89,7 @@ prepare(struct work *work, const struct phub__guard_message *m)
         work->env[count++] = work->channel_name;
     work->env[count] = NULL;
     work->handle = m->handle;
+    work->file_max = m->file_max;
     work->cwd = NULL;
     if (m->cwd.size > 0) {
         memcpy(at, m->cwd.data, m->cwd.size);
@@ -179,12 +181,32 @@ enter_cgroup(const struct guard *guard, uint64_t handle)
     close_fd(&fd);
 }
 
+/* The child's limits; false if one that must be there is not. */
+static bool
+limit(const struct guard *guard, uint64_t file_max)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = (rlim_t)guard->nofile_soft;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (file_max == 0)
+        return true;
+    if (getrlimit(RLIMIT_FSIZE, &limit) < 0)
+        return false;
+    if (limit.rlim_max > file_max)
+        limit.rlim_max = (rlim_t)file_max;
+    if (limit.rlim_cur > limit.rlim_max)
+        limit.rlim_cur = limit.rlim_max;
+    return setrlimit(RLIMIT_FSIZE, &limit) == 0;
+}
+
 /* The life of the new process until exec; never returns. */
 static void
 run_child(const struct guard *guard, struct work *work, int *fds, size_t count,
           int status)
 {
-    struct rlimit nofile;
     struct status_go go;
     ssize_t size;
 
@@ -208,9 +230,9 @@ run_child(const struct guard *guard, struct work *work, int *fds, size_t count,
     while (size < 0 && errno == EINTR);
     if (size != sizeof go)
         _exit(127);
-    if (getrlimit(RLIMIT_NOFILE, &nofile) == 0) {
-        nofile.rlim_cur = (rlim_t)guard->nofile_soft;
-        setrlimit(RLIMIT_NOFILE, &nofile);
+    if (!limit(guard, work->file_max)) {
+        report(status, STAGE_SETUP, errno);
+        _exit(127);
     }
     if (work->cwd != NULL && chdir(work->cwd) < 0) {
         report(status, STAGE_CWD, errno);

@@ -224,7 +224,7 @@ static void on_started(void *arg, const struct phub__guard_child *started)
     struct phub__exec *exec = arg;
     struct phub__exec_child *child;
 
-    if (phub__exec_command_started(exec, started->handle, started->pid)) {
+    if (phub__exec_command_started(exec, started->handle)) {
         close_both(started);
         return;
     }

@@ -5,8 +5,8 @@
  * input is a memfd that holds the state (or /dev/null), standard output a
  * memfd that is mapped when the command has ended, standard error a pipe of
  * which the last line is kept for people.  The output is bounded by
- * RLIMIT_FSIZE, set when the pid is known, and by its size at the end.  A
- * command that takes too long is killed, and answered when it is gone. */
+ * RLIMIT_FSIZE, and by its size at the end.  A command that takes too long is
+ * killed, and answered when it is gone. */
 #include "config.h"
 
 #include <errno.h>
@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -217,18 +216,9 @@ static struct phub__exec_command *command_of(struct phub__exec *exec,
     return command;
 }
 
-bool phub__exec_command_started(struct phub__exec *exec, uint64_t handle,
-                                int64_t pid)
+bool phub__exec_command_started(struct phub__exec *exec, uint64_t handle)
 {
-    const struct phub__exec_command *command = command_of(exec, handle);
-    struct rlimit limit;
-
-    if (command == NULL)
-        return false;
-    limit.rlim_cur = limit.rlim_max = command->out_max;
-    /* It may have ended already; its size is checked again then. */
-    prlimit((pid_t)pid, RLIMIT_FSIZE, &limit, NULL);
-    return true;
+    return command_of(exec, handle) != NULL;
 }
 
 bool phub__exec_command_failed(struct phub__exec *exec, uint64_t handle,
@@ -353,7 +343,8 @@ static int command_spawn(struct phub__exec_command *command,
         .env = start->spec->env.items, .envc = start->spec->env.count,
         .standby = start->standby != 0,
         .state_expected = start->state_expected != 0,
-        .passive = start->passive != 0, .stdio = stdio,
+        .passive = start->passive != 0, .file_max = command->out_max,
+        .stdio = stdio,
     };
     int rc = phub__exec_env_init(&env, exec, start,
                                  phub__exec_find(exec, start->handle));

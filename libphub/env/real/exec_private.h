@@ -124,8 +124,7 @@ int phub__exec_command(struct phub__runner *runner,
                                     const struct phub__command_result *r),
                        void *arg);
 /* True if the guard's handle was a command's. */
-bool phub__exec_command_started(struct phub__exec *exec, uint64_t handle,
-                                int64_t pid);
+bool phub__exec_command_started(struct phub__exec *exec, uint64_t handle);
 bool phub__exec_command_failed(struct phub__exec *exec, uint64_t handle,
                                const char *text);
 bool phub__exec_command_exited(struct phub__exec *exec, uint64_t handle,
