@@ -60,6 +60,15 @@ self_put_state(void *arg, uint64_t ref, const struct phub_child_state *state)
 }
 
 static int
+self_commit(void *arg, uint64_t ref)
+{
+    struct self *self = arg;
+
+    self->later = ref;
+    return self->rc == PHUB_CHILD_LATER ? PHUB_CHILD_LATER : 0;
+}
+
+static int
 self_consent(void *arg, uint64_t ref)
 {
     struct self *self = arg;
@@ -103,7 +112,7 @@ static const struct phub_child_calls self_calls = {
     .size = sizeof(struct phub_child_calls),
     .stop = self_stop, .freeze = self_freeze, .get_state = self_get_state,
     .put_state = self_put_state, .role = self_role, .consent = self_consent,
-    .message = self_message,
+    .message = self_message, .commit = self_commit,
 };
 
 static void
@@ -167,6 +176,30 @@ START_TEST(a_state_that_is_taken_later_makes_it_ready)
     ask_self(&self, &who);
     ck_assert_uint_eq(self.ends.last.verb, PHUB_CHILD_DONE);
     ck_assert(self.ends.last.value & PHUB_CHILD_IS_READY);
+    close_self(&self);
+}
+END_TEST
+
+START_TEST(a_commit_makes_one_ready_that_cannot_have_a_state)
+{
+    static const uint32_t can[] = { 0, PHUB_CHILD_CAN_DEFER_READY, 0,
+                                    PHUB_CHILD_CAN_STATE };
+    struct self self;
+
+    open_self(&self, can[_i]);
+    self.rc = _i / 2 ? PHUB_CHILD_LATER : 0;
+    ask_self(&self, &samples[4]);
+    if (_i / 2) {
+        ask_self(&self, &samples[13]);
+        ck_assert_uint_eq(self.ends.last.value & PHUB_CHILD_IS_READY, 0);
+        ck_assert_int_eq(phub_child_done(self.child, self.later, 0, NULL), 0);
+        ck_assert_int_eq(read_channel(&self.ends), 0);
+    }
+    ck_assert_uint_eq(self.ends.asked, PHUB_CHILD_COMMIT);
+    ask_self(&self, &samples[13]);
+    ck_assert_uint_eq(self.ends.last.verb, PHUB_CHILD_DONE);
+    ck_assert_uint_eq(self.ends.last.value,
+                      can[_i] != 0 ? 0 : PHUB_CHILD_IS_READY);
     close_self(&self);
 }
 END_TEST
@@ -527,6 +560,8 @@ main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, a_program_run_by_hand_is_told_so);
     tcase_add_test(tc, a_state_that_is_taken_later_makes_it_ready);
+    tcase_add_loop_test(tc, a_commit_makes_one_ready_that_cannot_have_a_state,
+                        0, 4);
     tcase_add_test(tc, each_verb_makes_its_call_and_one_answer);
     tcase_add_test(tc, an_answer_may_come_later);
     tcase_add_test(tc, unknown_verbs_are_answered_and_garbage_is_not);

@@ -195,6 +195,41 @@ START_TEST(verbs_reach_a_child_and_its_answers_come_back)
 }
 END_TEST
 
+/* A program that speaks with the shell's printf: hello, then done to refs 5, 6
+ * and 7; %s is what it can, as printf has it. */
+#define SPEAKS                                                                \
+    "printf '\\243\\0\\30\\100\\6\\1\\7\\%s' >&$PHUB_FD;"                    \
+    "for ref in 5 6 7; do"                                                    \
+    " dd bs=4096 count=1 of=/dev/null <&$PHUB_FD 2>/dev/null;"                \
+    " printf '\\243\\0\\30\\102\\1\\'$ref'\\3\\0' >&$PHUB_FD;"               \
+    "done; exec sleep 1000"
+
+START_TEST(a_commit_makes_one_ready_that_cannot_have_a_state)
+{
+    static const char *const can[] = { "1", "3" };
+    struct hub hub = { 0 };
+    struct job job;
+    char script[sizeof SPEAKS];
+
+    hub_open(&hub);
+    snprintf(script, sizeof script, SPEAKS, can[_i]);
+    job_init(&job, 1, "x");
+    job.start.state_expected = 1;
+    job_args(&job, &job.spec.argv, "/bin/sh", "-c", script);
+    ck_assert_int_eq(hub.runner->start(hub.runner, &job.start), 0);
+    wait_for(&hub, &hub.hellos, 1);
+    ck_assert_int_eq(hub.code, can[_i][0] - '0');
+    ck_assert_int_eq(ask(&hub, 1, PHUB__VERB_FREEZE, 5, NULL), 0);
+    wait_for(&hub, &hub.dones, 1);
+    ck_assert_uint_eq(hub.readies, 0);
+    ck_assert_int_eq(ask(&hub, 1, PHUB__VERB_COMMIT, 6, NULL), 0);
+    ck_assert_int_eq(ask(&hub, 1, PHUB__VERB_FREEZE, 7, NULL), 0);
+    wait_for(&hub, &hub.dones, 3);
+    ck_assert_uint_eq(hub.readies, _i == 0);
+    hub_close(&hub);
+}
+END_TEST
+
 START_TEST(the_next_hub_adopts_what_runs)
 {
     struct hub first = { 0 };
@@ -475,6 +510,9 @@ int main(void)
     tcase_add_test(children, output_is_kept_in_whole_lines_and_bounded);
     tcase_add_test(children, last_words_are_kept_while_the_disk_is_slow);
     tcase_add_test(children, verbs_reach_a_child_and_its_answers_come_back);
+    tcase_add_loop_test(children,
+                        a_commit_makes_one_ready_that_cannot_have_a_state, 0,
+                        2);
     tcase_add_test(children, the_next_hub_adopts_what_runs);
     tcase_add_test(children,
                    a_guard_that_dies_takes_its_children_and_is_replaced);

@@ -85,6 +85,18 @@ START_TEST(what_cannot_freeze_moves_by_being_ended_and_started)
 }
 END_TEST
 
+START_TEST(what_can_freeze_but_has_no_state_moves_at_once)
+{
+    begin(migrations[_i], "sim freeze");
+    hubs_move_send(&hubs, 0, "c", target, &hubs_last);
+    hubs_run(&hubs, 500);
+    ck_assert_uint_eq(hubs_last.done, 1);
+    ck_assert_int_eq(hubs_last.codes[0], 0);
+    acts_at(target);
+    end();
+}
+END_TEST
+
 START_TEST(it_goes_there_and_back_many_times)
 {
     uint64_t number = 6;
@@ -495,6 +507,8 @@ int main(void)
     tcase_add_loop_test(tc, a_large_state_arrives_whole, 0, SWAPS);
     tcase_add_loop_test(tc,
         what_cannot_freeze_moves_by_being_ended_and_started, 0, 3 * SWAPS);
+    tcase_add_loop_test(tc, what_can_freeze_but_has_no_state_moves_at_once, 0,
+                        SWAPS);
     tcase_add_loop_test(tc, it_goes_there_and_back_many_times, 0, SWAPS);
     tcase_add_loop_test(tc, a_move_to_where_it_is_changes_nothing, 0, SWAPS);
     tcase_add_loop_test(tc, an_unknown_child_cannot_be_moved, 0, SWAPS);

@@ -35,9 +35,9 @@ struct phub_child {
     int fd;
     uint32_t capabilities, state_version;
     char *id, *node, *epoch;
-    bool standby, frozen, ready, state_expected, state_taken;
+    bool standby, frozen, ready, state_expected;
     uint64_t answering; /* the ref of the call being made, until answered */
-    uint64_t state_ref; /* of a state that is answered later */
+    uint64_t ready_ref; /* of what makes it ready, until answered with 0 */
     struct entry published[PHUB_CHILD_PUBLISH_MAX];
     size_t published_count;
     uint8_t in[PHUB_CHILD_MESSAGE_MAX];
@@ -76,6 +76,14 @@ say_hello(struct phub_child *child)
     return send_message(child, &m);
 }
 
+/* Without deferring, a child is ready once it has its state, or once it is
+ * committed if it cannot have one. */
+static void
+complete(struct phub_child *child)
+{
+    child->ready |= !(child->capabilities & PHUB_CHILD_CAN_DEFER_READY);
+}
+
 /* Answer a ref; the one that is being handled only once. */
 static int
 answer(struct phub_child *child, struct phub__childmsg *message)
@@ -85,11 +93,10 @@ answer(struct phub_child *child, struct phub__childmsg *message)
     message->verb = PHUB_CHILD_DONE;
     if (child->answering == message->ref)
         child->answering = 0;
-    if (child->state_ref == message->ref) {
-        child->state_ref = 0;
-        child->state_taken |= message->code == 0;
-        child->ready |= child->state_taken
-                     && !(child->capabilities & PHUB_CHILD_CAN_DEFER_READY);
+    if (child->ready_ref == message->ref) {
+        child->ready_ref = 0;
+        if (message->code == 0)
+            complete(child);
     }
     return send_message(child, message);
 }
@@ -238,6 +245,18 @@ identify(struct phub_child *child, uint64_t ref)
     return answer(child, &m);
 }
 
+/* A call that makes it ready has returned rc; it may have answered already. */
+static int
+ended(struct phub_child *child, const struct phub__childmsg *m, int rc)
+{
+    if (rc == PHUB_CHILD_LATER || child->ready_ref != m->ref)
+        return rc;
+    child->ready_ref = 0;
+    if (rc == 0)
+        complete(child);
+    return rc;
+}
+
 static int
 put_state(struct phub_child *child, const struct phub__childmsg *m)
 {
@@ -254,13 +273,22 @@ put_state(struct phub_child *child, const struct phub__childmsg *m)
         return rc;
     state.data = body.data;
     state.size = body.size;
-    child->state_ref = m->ref;
+    child->ready_ref = m->ref;
     rc = child->calls->put_state(child->arg, m->ref, &state);
     phub__childmsg_unmap(m, &body);
-    if (rc != PHUB_CHILD_LATER)
-        child->state_ref = 0;
-    child->state_taken |= rc == 0;
-    return rc;
+    return ended(child, m, rc);
+}
+
+static int
+commit(struct phub_child *child, const struct phub__childmsg *m)
+{
+    child->standby = false;
+    if (child->capabilities & PHUB_CHILD_CAN_STATE)
+        return child->calls->commit != NULL
+             ? child->calls->commit(child->arg, m->ref) : 0;
+    child->ready_ref = m->ref;
+    return ended(child, m, child->calls->commit != NULL
+                               ? child->calls->commit(child->arg, m->ref) : 0);
 }
 
 static int
@@ -312,8 +340,7 @@ call(struct phub_child *child, const struct phub__childmsg *m)
         child->frozen = false;
         return calls->thaw != NULL ? calls->thaw(child->arg, m->ref) : 0;
     case PHUB_CHILD_COMMIT:
-        child->standby = false;
-        return calls->commit != NULL ? calls->commit(child->arg, m->ref) : 0;
+        return commit(child, m);
     case PHUB_CHILD_TAKE_STATE:
         return calls->get_state != NULL
              ? calls->get_state(child->arg, m->ref) : rc;
@@ -356,10 +383,6 @@ phub_child_dispatch(struct phub_child *child)
     if (rc != PHUB_CHILD_LATER && child->answering != 0)
         (void)phub_child_done(child, m.ref, rc > 0 ? PHUB_EINVAL : rc, NULL);
     child->answering = 0;
-    /* Without deferring, a child is ready once it has its state. */
-    if (m.verb == PHUB_CHILD_PUT_STATE && child->state_taken
-        && !(child->capabilities & PHUB_CHILD_CAN_DEFER_READY))
-        child->ready = true;
     return 1;
 }
 

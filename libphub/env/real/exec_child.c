@@ -3,7 +3,8 @@
  *
  * The channel speaks the child protocol (child/channel.h); here its verbs
  * become the runner's and back.  A child that does not say READY itself is
- * ready when it has said HELLO and, where a state is to come, has taken that.
+ * ready when it has said HELLO and, where a state is to come, has taken that,
+ * or has been committed and cannot have one.
  * A state whose version nobody said is given as of the version of HELLO, and
  * waits for that.
  *
@@ -275,8 +276,9 @@ static void on_done(struct phub__exec_child *child,
                                  : child->state_version;
     tell(child, &done);
     phub__buf_unref(&done.body);
-    if (poll->owner != NULL && asked == PHUB_CHILD_PUT_STATE &&
-        message->code == 0 && child->ready_by_hello)
+    if (poll->owner != NULL && message->code == 0 && child->ready_by_hello &&
+        (asked == PHUB_CHILD_PUT_STATE || (asked == PHUB_CHILD_COMMIT &&
+            !(child->capabilities & PHUB_CHILD_CAN_STATE))))
         tell_ready(child);
 }
 

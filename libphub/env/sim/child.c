@@ -332,6 +332,16 @@ static void get_ready(struct step *step)
     phub__sim_child_judge(child);
 }
 
+/* Once: it has its state, or works and cannot have one. */
+static void get_ready_soon(struct phub__sim_child *child)
+{
+    if (child->readying)
+        return;
+    child->readying = 1;
+    (void)later(child, child->manner.slow_ready_ns
+                + jitter(child, READY_DELAY), get_ready);
+}
+
 /* The first word of a child, before it answers anything. */
 static void introduce(struct phub__sim_child *child)
 {
@@ -354,8 +364,7 @@ static void say_hello(struct step *step)
         (void)later(child, FLOOD_PERIOD, flood);
     if (!child->state_expected || child->state_put
         || child->manner.early_ready)
-        (void)later(child, child->manner.slow_ready_ns
-                    + jitter(child, READY_DELAY), get_ready);
+        get_ready_soon(child);
 }
 
 static void end_self(struct step *step)
@@ -424,9 +433,8 @@ static void put_state(struct phub__sim_child *child, uint64_t ref,
                          body != NULL ? body->size : 0);
     }
     done(child, ref, rc, NULL, 0);
-    if (!child->ready && child->state_expected && rc == 0)
-        (void)later(child, child->manner.slow_ready_ns
-                    + jitter(child, READY_DELAY), get_ready);
+    if (child->state_expected && rc == 0)
+        get_ready_soon(child);
 }
 
 static void put_state_now(struct step *step)
@@ -497,6 +505,8 @@ void phub__sim_child_verb(struct phub__sim_child *child, enum phub__verb verb,
         child->frozen = 0;
         phub__sim_child_judge(child);
         done(child, ref, 0, NULL, 0);
+        if (!(child->manner.can & PHUB__CAN_STATE))
+            get_ready_soon(child);
         return;
     case PHUB__VERB_TAKE_STATE:
         take_state(child, ref);
@@ -606,7 +616,8 @@ void phub__sim_child_facts(const struct phub__sim_child *child,
     facts->began_ns = child->began_ns;
     memcpy(facts->counters, child->counters, sizeof(facts->counters));
     facts->standby = child->standby && !child->committed;
-    facts->state_expected = child->state_expected;
+    facts->state_expected = child->state_expected
+        && ((child->manner.can & PHUB__CAN_STATE) != 0 || !child->committed);
     facts->state_put = child->state_put;
     facts->ready = child->ready;
     facts->frozen = child->frozen;

@@ -91,7 +91,8 @@ struct phub__sim_child_facts {
     uint64_t serial;        /* of this instance in this world */
     uint64_t began_ns;
     uint64_t counters[PHUB__SIM_CLIENTS_MAX];
-    int standby, state_expected, state_put, ready, frozen, acts;
+    int standby, state_put, ready, frozen, acts;
+    int state_expected;     /* not by one that was committed without */
     int can_state;
     int passive;            /* it was told so, and knows roles */
 };

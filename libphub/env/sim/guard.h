@@ -38,7 +38,7 @@ struct phub__sim_child {
     uint32_t refs;                          /* the world, and events */
     uint32_t deferred;
     int standby, committed, state_expected, state_put, introduced;
-    int ready, frozen, stopped, acts, dead;
+    int ready, readying, frozen, stopped, acts, dead;
     int passive;                            /* and it knows */
     uint32_t id_size;
     char id[];
