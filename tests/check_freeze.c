@@ -175,6 +175,59 @@ START_TEST(an_answer_to_an_earlier_daemon_is_none_to_this_one)
 }
 END_TEST
 
+/* It was being frozen when its daemon died, does not say when it is ready, and
+ * is busy: it tells what it is after its row was found. */
+static void adopt_busy(void)
+{
+    static const struct phub__runner_adopted held = {
+        .handle = 1, .id = { (const uint8_t *)"c", 1 },
+        .incarnation = { 1, 1 }, .epoch = { 1, 1 }, .pid = 42, .ready = 1 };
+    struct phub__spec spec = sup_spec();
+    struct phub_buf *bytes;
+
+    spec.ready = 0;
+    sup_fini(&sup);
+    sup_init(&sup, &held);
+    bytes = sup_bytes(&spec);
+    ck_assert_int_eq(phub__instance_set_spec(sup.instance, bytes), 0);
+    phub__buf_unref(&bytes);
+    phub__instance_settle(sup.instance);
+    sup_run(&sup, 100);
+    ck_assert_int_eq(sup_phase(&sup), PHUB__PHASE_RUNNING);
+    ck_assert_uint_eq(sup.sends, 0);
+    sup_hello(&sup, SUP_CAN_ALL);
+    ck_assert_uint_eq(sup.sends, 0);
+}
+
+START_TEST(one_that_says_late_that_it_is_frozen_is_thawed)
+{
+    adopt_busy();
+    sup_hello(&sup, SUP_CAN_ALL | PHUB__IDENTIFIED |
+                        (_i ? PHUB__WAS_FROZEN : 0));
+    ck_assert_uint_eq(sup.sends, _i);
+    ck_assert_int_eq(sup.verb, _i ? PHUB__VERB_THAW : 0);
+    ck_assert_int_eq(sup_phase(&sup), PHUB__PHASE_RUNNING);
+    sup_hello(&sup, SUP_CAN_ALL);
+    sup_ready(&sup);
+    ck_assert_uint_eq(sup.sends, _i);
+}
+END_TEST
+
+START_TEST(what_it_says_late_does_not_undo_the_next_freeze)
+{
+    adopt_busy();
+    phub__instance_freeze(sup.instance, 1000, sup_answered, &answer);
+    ck_assert_int_eq(sup.verb, PHUB__VERB_FREEZE);
+    if (_i)
+        sup_done(&sup, sup.ref, 0, NULL);
+    sup_hello(&sup, SUP_CAN_ALL | PHUB__IDENTIFIED | PHUB__WAS_FROZEN);
+    ck_assert_int_eq(sup.verb, PHUB__VERB_FREEZE);
+    if (!_i)
+        sup_done(&sup, sup.ref, 0, NULL);
+    ck_assert_int_eq(sup_phase(&sup), PHUB__PHASE_FROZEN);
+}
+END_TEST
+
 static void commanded(struct phub_bytes *freeze, struct phub_bytes *thaw)
 {
     struct phub__spec spec = sup_spec();
@@ -245,6 +298,10 @@ int main(void)
     tcase_add_loop_test(tc,
         a_thaw_that_is_owed_does_not_thaw_the_next_freeze, 0, 2);
     tcase_add_test(tc, an_answer_to_an_earlier_daemon_is_none_to_this_one);
+    tcase_add_loop_test(tc, one_that_says_late_that_it_is_frozen_is_thawed, 0,
+                        2);
+    tcase_add_loop_test(tc, what_it_says_late_does_not_undo_the_next_freeze, 0,
+                        2);
     tcase_add_test(tc, a_thaw_command_that_fails_is_tried_a_few_times);
     tcase_add_test(tc, a_child_that_answers_a_thaw_is_not_asked_again);
     suite_add_tcase(suite, tc);

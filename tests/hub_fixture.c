@@ -280,7 +280,8 @@ struct phub_buf *hubs_spec(const char *text)
 {
     struct phub_bytes words[16];
     struct phub__spec spec = { .runner = hubs_bytes("exec"),
-                               .ready = strstr(text, "no-channel") == NULL,
+                               .ready = strstr(text, "no-channel") == NULL &&
+                                        strstr(text, "no-ready") == NULL,
                                .ready_timeout_ms = 3000,
                                .stop_timeout_ms = 1000,
                                .state_timeout_ms = 2000 };

@@ -88,7 +88,7 @@ void hubs_do(struct hubs *hubs, uint32_t node,
 
 struct phub_bytes hubs_bytes(const char *text);
 /* A spec of runner exec whose argv is words by blanks, ready unless it says
- * no-channel; "checkpoint=MS" is for its spec. */
+ * no-channel or no-ready; "checkpoint=MS" is for its spec. */
 struct phub_buf *hubs_spec(const char *words);
 /* Give a command; *result fills as the world runs.  ids by blanks. */
 void hubs_start_send(struct hubs *hubs, uint32_t node, const char *ids,

@@ -550,6 +550,16 @@ static void on_exited(void *arg, uint64_t handle, int status,
     over(instance, status, cause, PHUB_EFAILED, text);
 }
 
+/* One that does not say READY runs on as soon as its row is found.  That it
+ * was frozen it may say later; it is thawed unless it is to freeze again. */
+static void identified_late(struct phub__instance *instance)
+{
+    if (instance->settle_owed && !instance->adopted &&
+        instance->was_frozen && instance->freezing == 0 &&
+        instance->phase == PHUB__PHASE_RUNNING)
+        phub__instance_thaw(instance);
+}
+
 /* An adopted child said more of itself. */
 static void adopted_told(struct phub__instance *instance)
 {
@@ -564,10 +574,11 @@ static void on_hello(struct phub__instance *instance,
                      const struct phub__verb_message *message)
 {
     uint32_t capabilities = (uint32_t)message->code;
+    int identified = (capabilities & PHUB__IDENTIFIED) != 0;
 
     if (message->version != 0)
         instance->own_version = message->version;
-    if (capabilities & PHUB__IDENTIFIED) {
+    if (identified) {
         instance->identified = 1;
         instance->was_standby = (capabilities & PHUB__WAS_STANDBY) != 0;
         instance->was_frozen = (capabilities & PHUB__WAS_FROZEN) != 0;
@@ -589,6 +600,8 @@ static void on_hello(struct phub__instance *instance,
         if (instance->state == NULL || instance->loaded)
             phub__instance_send_commit(instance);
     }
+    if (identified)
+        identified_late(instance);
     adopted_told(instance);
 }
 

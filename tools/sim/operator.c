@@ -206,7 +206,8 @@ static void spec_bytes(const struct sim_child *child,
         spec.runner = bytes_of("exec");
         spec.argv = (struct phub__list){ words, count };
     }
-    spec.ready = strstr(child->argv, "no-channel") == NULL;
+    spec.ready = strstr(child->argv, "no-channel") == NULL
+        && strstr(child->argv, "no-ready") == NULL;
     spec.ready_timeout_ms = 5000;
     spec.stop_timeout_ms = 2000;
     spec.state_timeout_ms = 3000;

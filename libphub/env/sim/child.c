@@ -38,7 +38,8 @@ static const struct {
     { "ignore-stop", 0, offsetof(struct phub__sim_manner, ignore_stop) },
     { "crash-loop", 0, offsetof(struct phub__sim_manner, crash_loop) },
     { "fail-start", 0, offsetof(struct phub__sim_manner, fail_start) },
-    { "no-channel", 0, offsetof(struct phub__sim_manner, no_channel) }
+    { "no-channel", 0, offsetof(struct phub__sim_manner, no_channel) },
+    { "no-ready", 0, offsetof(struct phub__sim_manner, no_ready) }
 };
 static const struct {
     const char *word;
@@ -51,6 +52,8 @@ static const struct {
       offsetof(struct phub__sim_manner, late_freeze_ns) },
     { "late-state=", PHUB__SIM_MS,
       offsetof(struct phub__sim_manner, late_state_ns) },
+    { "late-identify=", PHUB__SIM_MS,
+      offsetof(struct phub__sim_manner, late_identify_ns) },
     { "slow-stop=", PHUB__SIM_MS,
       offsetof(struct phub__sim_manner, slow_stop_ns) },
     { "crash-after=", PHUB__SIM_MS,
@@ -243,13 +246,20 @@ int phub__sim_child_load(struct phub__sim_child *child,
 
 /* --- acting --------------------------------------------------------------- */
 
+/* One that is ready before its state does not act without it, but is told to
+ * by COMMIT. */
+static int waits_for_state(const struct phub__sim_child *child)
+{
+    return (child->manner.early_ready || child->manner.no_ready)
+        && child->state_expected && !child->state_put && !child->committed;
+}
+
 void phub__sim_child_judge(struct phub__sim_child *child)
 {
     const struct phub__sim_watch *watch = child->world->options.watch;
     int acts = !child->dead && child->ready && !child->frozen
         && (!child->standby || child->committed) && !child->passive
-        && (!child->manner.early_ready || !child->state_expected
-            || child->state_put)
+        && !waits_for_state(child)
         && (child->process == NULL || !child->process->frozen);
 
     if (acts == child->acts)
@@ -557,7 +567,8 @@ static void tell_all(struct step *step)
 void phub__sim_child_identify(struct phub__sim_child *child)
 {
     if (!child->manner.no_channel && !child->manner.silent)
-        (void)later(child, jitter(child, VERB_WORK), tell_all);
+        (void)later(child, child->manner.late_identify_ns
+                    + jitter(child, VERB_WORK), tell_all);
 }
 
 static void killed(struct step *step)
@@ -686,6 +697,10 @@ void phub__sim_child_begin(struct phub__sim_child *child)
         (void)later(child, child->manner.slow_ready_ns, get_ready);
     else
         (void)later(child, jitter(child, READY_DELAY), say_hello);
+    if (child->manner.no_ready) { /* nobody waits until it says so */
+        child->readying = 1;
+        (void)later(child, 0, get_ready);
+    }
 }
 
 void phub__sim_child_end(struct phub__sim_child *child, int status,

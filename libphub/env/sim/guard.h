@@ -17,8 +17,8 @@ struct phub__sim_manner {
     uint64_t slow_ready_ns, late_state_ns, late_freeze_ns, slow_stop_ns;
     uint64_t crash_after_ns, exit_after_ns, defer, agree_ns, state_size, version,
         old_on, checkpoint_ms;
-    uint64_t slow_exec_ns, garbage_ns, flood;
-    int never_state, early_ready, refuse_freeze;
+    uint64_t slow_exec_ns, garbage_ns, flood, late_identify_ns;
+    int never_state, early_ready, refuse_freeze, no_ready;
     int silent, twice, ignore_stop, crash_loop, fail_start, no_channel;
 };
 

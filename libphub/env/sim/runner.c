@@ -534,7 +534,8 @@ static void attach_ran(void *arg)
             .handle = child->handle,
             .id = { (const uint8_t *)child->id, child->id_size },
             .epoch = child->epoch, .incarnation = child->incarnation,
-            .pid = child->pid, .ready = child->manner.no_channel,
+            .pid = child->pid,
+            .ready = child->manner.no_channel || child->manner.no_ready,
             .awaits = child->standby || child->state_expected };
         runner->events->adopted(runner->arg, &adopted);
         phub__sim_child_identify(child);
