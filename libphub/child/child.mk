@@ -10,6 +10,7 @@ libphub_core_la_SOURCES += \
 	libphub/child/childmsg.c libphub/child/childmsg.h \
 	libphub/child/channel.c libphub/child/channel.h
 libphub_core_la_SOURCES += \
+	libphub/child/adopted.c \
 	libphub/child/spec.c libphub/child/supervisor.c \
 	libphub/child/supervisor.h libphub/child/supervisor_private.h \
 	libphub/child/instance.c libphub/child/instances.c

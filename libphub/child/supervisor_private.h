@@ -109,6 +109,11 @@ struct phub__instance *phub__supervisor_find(struct phub__supervisor *s,
                                              uint64_t handle);
 void phub__supervisor_index(struct phub__supervisor *supervisor,
                             struct phub__instance *instance);
+void phub__supervisor_adopt(void *arg,
+                            const struct phub__runner_adopted *child);
+/* An adopted child said more of itself; identified: all of it. */
+void phub__instance_adopted_told(struct phub__instance *instance,
+                                 int identified);
 void phub__instance_timer_fired(void *arg);
 void phub__instance_health_fired(void *arg);
 void phub__instance_thaw_fired(void *arg);
