@@ -17,6 +17,10 @@ tests_check_supervisor_SOURCES = tests/check_supervisor.c \
 	tests/supervisor_fixture.c tests/supervisor_fixture.h
 tests_check_instance_SOURCES = tests/check_instance.c \
 	tests/supervisor_fixture.c tests/supervisor_fixture.h
+check_PROGRAMS += tests/check_adopted
+TESTS          += tests/check_adopted
+tests_check_adopted_SOURCES = tests/check_adopted.c \
+	tests/supervisor_fixture.c tests/supervisor_fixture.h
 check_PROGRAMS += tests/check_freeze
 TESTS          += tests/check_freeze
 tests_check_freeze_SOURCES = tests/check_freeze.c \

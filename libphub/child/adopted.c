@@ -9,13 +9,39 @@
 #include "child/supervisor_private.h"
 
 #define NS_PER_MS 1000000ull
-#define ADOPTED_READY_MS 5000u
+#define ADOPTED_READY_MS 5000u  /* or what its spec gives it, if that is more */
+#define ADOPTED_SURE_MS 5000u   /* then it is one that does not speak */
 
-static void timer_in(struct phub__instance *instance, uint64_t ms)
+static void timer_at(struct phub__instance *instance, uint64_t from_ns,
+                     uint64_t ms)
 {
     struct phub_env *env = instance->supervisor->env;
 
-    env->timer_start(env, instance->timer, env->now_ns(env) + ms * NS_PER_MS);
+    env->timer_start(env, instance->timer, from_ns + ms * NS_PER_MS);
+}
+
+int phub__instance_adopted(const struct phub__instance *instance)
+{
+    return instance->adopted && !instance->settle_owed;
+}
+
+int phub__instance_unsure(const struct phub__instance *instance)
+{
+    struct phub_env *env = instance->supervisor->env;
+
+    return instance->adopted_ns != 0 && instance->handle != 0 &&
+           !instance->capabilities_known &&
+           !(phub__instance_can(instance) & PHUB__CAN_STATE) &&
+           env->now_ns(env) <
+               instance->adopted_ns + ADOPTED_SURE_MS * NS_PER_MS;
+}
+
+void phub__instance_adopted_spec(struct phub__instance *instance)
+{
+    if (instance->adopted && instance->phase == PHUB__PHASE_STARTING &&
+        instance->spec.ready_timeout_ms > ADOPTED_READY_MS)
+        timer_at(instance, instance->adopted_ns,
+                 instance->spec.ready_timeout_ms);
 }
 
 void phub__instance_unsettle(struct phub__instance *instance)
@@ -48,11 +74,12 @@ static void settled_commit(void *arg, int rc, const char *text,
 static void settle_standby(struct phub__instance *instance)
 {
     uint32_t timeout_ms = (uint32_t)instance->spec.ready_timeout_ms;
+    struct phub_env *env = instance->supervisor->env;
 
     instance->adopted = 0;
     instance->committing = 1;
     instance->phase = PHUB__PHASE_STARTING;
-    timer_in(instance, timeout_ms);
+    timer_at(instance, env->now_ns(env), timeout_ms);
     phub__instance_call(instance, PHUB__VERB_COMMIT, NULL, timeout_ms,
                         settled_commit, instance);
 }
@@ -135,6 +162,7 @@ void phub__supervisor_adopt(void *arg,
     instance->ready = child->ready;
     instance->ever_ran = 1;
     instance->adopted = 1;
+    instance->adopted_ns = supervisor->env->now_ns(supervisor->env);
     instance->awaits = child->awaits;
     /* The row brings the spec, HELLO what it can do.  One that had not been
      * ready, or has to say so again, gets some time for that. */
@@ -144,7 +172,7 @@ void phub__supervisor_adopt(void *arg,
     if (!child->ready) {
         instance->spec.ready = 1;
         instance->spec.ready_timeout_ms = ADOPTED_READY_MS;
-        timer_in(instance, ADOPTED_READY_MS);
+        timer_at(instance, instance->adopted_ns, ADOPTED_READY_MS);
     }
     supervisor->events->adopted(supervisor->arg, instance);
 }

@@ -275,11 +275,6 @@ void phub__instance_awaited(struct phub__instance *instance)
     instance->first = 1;
 }
 
-int phub__instance_adopted(const struct phub__instance *instance)
-{
-    return instance->adopted && !instance->settle_owed;
-}
-
 struct phub_buf *phub__instance_given(const struct phub__instance *instance)
 {
     return instance->phase == PHUB__PHASE_STARTING ? instance->state : NULL;
@@ -307,6 +302,7 @@ int phub__instance_set_spec(struct phub__instance *instance,
         return rc;
     phub__buf_unref(&instance->spec_bytes);
     instance->spec_bytes = phub__buf_ref(spec);
+    phub__instance_adopted_spec(instance);
     return 0;
 }
 

@@ -423,6 +423,7 @@ static void spawn(struct phub__instance *instance)
     instance->unhealthy = 0;
     instance->capabilities = 0;
     instance->capabilities_known = 0;
+    instance->adopted_ns = 0;
     phub__instance_describe(instance, &start);
     phub__supervisor_index(supervisor, instance);
     instance->phase = PHUB__PHASE_STARTING;

@@ -129,6 +129,9 @@ int phub__instance_set_spec(struct phub__instance *instance,
                             struct phub_buf *spec);
 /* It was adopted, and nobody has said yet that it may stay. */
 int phub__instance_adopted(const struct phub__instance *instance);
+/* It was adopted a moment ago, and has not said yet what it can: it may have a
+ * state that nobody here knows of. */
+int phub__instance_unsure(const struct phub__instance *instance);
 /* The state that it was given, borrowed, until it runs with it; or NULL. */
 struct phub_buf *phub__instance_given(const struct phub__instance *instance);
 /* Has an adopted one its state?  1, 0 (it may tell yet: changed() follows),

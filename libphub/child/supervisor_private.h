@@ -62,6 +62,7 @@ struct phub__instance {
     int kill_owed;                        /* 2 hard: it was not made yet */
     int adopted;                          /* and not settled yet */
     int awaits;                           /* adopted: began without its state */
+    uint64_t adopted_ns;                  /* this process; 0: made here */
     int identified, was_standby, was_frozen, settle_owed;
     int commit_owed;                      /* COMMIT once it says HELLO */
     int loading, load_owed;               /* a standby takes its state */
@@ -114,6 +115,8 @@ void phub__supervisor_adopt(void *arg,
 /* An adopted child said more of itself; identified: all of it. */
 void phub__instance_adopted_told(struct phub__instance *instance,
                                  int identified);
+/* Its row has brought its spec. */
+void phub__instance_adopted_spec(struct phub__instance *instance);
 void phub__instance_timer_fired(void *arg);
 void phub__instance_health_fired(void *arg);
 void phub__instance_thaw_fired(void *arg);

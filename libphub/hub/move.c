@@ -127,7 +127,8 @@ int phub__move_open(struct phub_ctx *ctx, const struct phub_bytes *child,
     if (local->move != NULL || local->arrival != NULL)
         return PHUB_EBUSY;
     if (phub__instance_phase(local->instance) != PHUB__PHASE_RUNNING ||
-        phub__instance_adopted(local->instance))
+        phub__instance_adopted(local->instance) ||
+        phub__instance_unsure(local->instance))
         return PHUB_EAGAIN;
     if (hub->moves->count >= PHUB__MOVES_MAX)
         return PHUB_ELIMIT;
