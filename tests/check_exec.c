@@ -230,6 +230,31 @@ START_TEST(a_commit_makes_one_ready_that_cannot_have_a_state)
 }
 END_TEST
 
+/* It has a state for all that is known, and cannot be asked for it. */
+START_TEST(who_spoke_and_hung_up_is_not_one_that_does_not_speak)
+{
+    struct hub hub = { 0 };
+    struct job job;
+
+    hub_open(&hub);
+    start_shell(&hub, &job, "x", _i == 0
+                ? "printf '\\243\\0\\30\\100\\6\\1\\7\\3' >&$PHUB_FD;"
+                  "eval \"exec $PHUB_FD>&-\"; echo shut; exec sleep 1000"
+                : "eval \"exec $PHUB_FD>&-\"; echo shut; exec sleep 1000");
+    wait_for(&hub, &hub.hellos, _i == 0);
+    while (strcmp(read_tail(&hub, "x", 100), "shut\n") != 0)
+        ;
+    ck_assert_int_eq(ask(&hub, 1000, PHUB__VERB_TAKE_STATE, 5, NULL),
+                     _i == 0 ? PHUB_EFAILED : PHUB_EUNSUPPORTED);
+    ck_assert_int_eq(ask(&hub, 1000, PHUB__VERB_TAKE_STATE, 6, NULL),
+                     _i == 0 ? PHUB_EFAILED : PHUB_EUNSUPPORTED);
+    ck_assert_int_eq(hub.world.logged, _i == 0);
+    if (_i == 0)
+        ck_assert_ptr_nonnull(strstr(hub.world.text, "has closed its channel"));
+    hub_close(&hub);
+}
+END_TEST
+
 START_TEST(the_next_hub_adopts_what_runs)
 {
     struct hub first = { 0 };
@@ -513,6 +538,9 @@ int main(void)
     tcase_add_loop_test(children,
                         a_commit_makes_one_ready_that_cannot_have_a_state, 0,
                         2);
+    tcase_add_loop_test(children,
+                        who_spoke_and_hung_up_is_not_one_that_does_not_speak,
+                        0, 2);
     tcase_add_test(children, the_next_hub_adopts_what_runs);
     tcase_add_test(children,
                    a_guard_that_dies_takes_its_children_and_is_replaced);

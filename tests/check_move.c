@@ -97,6 +97,18 @@ START_TEST(what_can_freeze_but_has_no_state_moves_at_once)
 }
 END_TEST
 
+START_TEST(one_that_hung_up_stays_with_its_state_and_whoever_asks_is_told)
+{
+    begin(migrations[_i], "sim state freeze hang-up=1000");
+    hubs_run(&hubs, 1000);
+    ck_assert_int_eq(hubs_move(&hubs, 0, "c", target), PHUB_EFAILED);
+    ck_assert_ptr_nonnull(strstr(hubs_last.text, "the child did not freeze"));
+    acts_at(home);
+    ck_assert_uint_eq(hubs_counter(&hubs, "c"), 5);
+    end();
+}
+END_TEST
+
 START_TEST(it_goes_there_and_back_many_times)
 {
     uint64_t number = 6;
@@ -509,6 +521,9 @@ int main(void)
         what_cannot_freeze_moves_by_being_ended_and_started, 0, 3 * SWAPS);
     tcase_add_loop_test(tc, what_can_freeze_but_has_no_state_moves_at_once, 0,
                         SWAPS);
+    tcase_add_loop_test(
+        tc, one_that_hung_up_stays_with_its_state_and_whoever_asks_is_told, 0,
+        SWAPS);
     tcase_add_loop_test(tc, it_goes_there_and_back_many_times, 0, SWAPS);
     tcase_add_loop_test(tc, a_move_to_where_it_is_changes_nothing, 0, SWAPS);
     tcase_add_loop_test(tc, an_unknown_child_cannot_be_moved, 0, SWAPS);

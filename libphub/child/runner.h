@@ -135,7 +135,8 @@ struct phub__runner {
     int (*start)(struct phub__runner *runner,
                  const struct phub__runner_start *start);
     /* Errors: PHUB_EBUSY if its queue is full, PHUB_ENOTFOUND, and
-     * PHUB_EUNSUPPORTED if the instance has no channel. */
+     * PHUB_EUNSUPPORTED if the instance has no channel, PHUB_EFAILED if it
+     * spoke on one that is closed. */
     int (*send)(struct phub__runner *runner, uint64_t handle,
                 const struct phub__verb_message *message);
     /* Nobody waits for the answer to ref any more.  May be NULL. */

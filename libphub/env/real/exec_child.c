@@ -517,6 +517,21 @@ static int hold_state(struct phub__exec_child *child,
     return 0;
 }
 
+/* Who never spoke cannot do it.  Who did could, and may have a state that
+ * nobody can ask it for any more: that is no child without one. */
+static int no_channel(struct phub__exec_child *child, enum phub__verb verb)
+{
+    if (!child->hello)
+        return PHUB_EUNSUPPORTED;
+    if (!child->closed_told && verb != PHUB__VERB_STOP)
+        phub__real_logf(child->exec->real, PHUB__LOG_WARNING,
+                        "child \"%.*s\" has closed its channel or sent "
+                        "garbage on it: it runs, but cannot be asked",
+                        (int)child->id_size, child->id);
+    child->closed_told |= verb != PHUB__VERB_STOP;
+    return PHUB_EFAILED;
+}
+
 int phub__exec_child_send(struct phub__exec_child *child,
                           const struct phub__verb_message *message)
 {
@@ -529,7 +544,7 @@ int phub__exec_child_send(struct phub__exec_child *child,
     if (m.verb == 0)
         return PHUB_EINVAL;
     if (child->channel == NULL && child->pid != 0)
-        return PHUB_EUNSUPPORTED;
+        return no_channel(child, message->verb);
     if (child->channel == NULL)
         return PHUB_EAGAIN;
     if (message->verb == PHUB__VERB_PUT_STATE) {
@@ -545,7 +560,7 @@ int phub__exec_child_send(struct phub__exec_child *child,
         m.code = message->code;
     rc = phub__channel_send(child->channel, &m);
     if (rc == PHUB_ESHUTDOWN)
-        return PHUB_EUNSUPPORTED; /* its poll closes it */
+        return no_channel(child, message->verb); /* its poll closes it */
     if (rc == 0)
         channel_watch(child);
     return rc;

@@ -30,6 +30,7 @@ struct phub__exec_child {
     bool ready_by_hello; /* said HELLO, and not that it says READY */
     bool ready_given;
     bool hello;
+    bool closed_told; /* that its channel is closed */
     uint32_t state_version;    /* of HELLO */
     uint32_t capabilities;     /* likewise, PHUB__CAN_* */
     uint64_t state_ref;        /* PUT_STATE that waits for HELLO */

@@ -52,6 +52,8 @@ static const struct {
       offsetof(struct phub__sim_manner, late_freeze_ns) },
     { "late-state=", PHUB__SIM_MS,
       offsetof(struct phub__sim_manner, late_state_ns) },
+    { "hang-up=", PHUB__SIM_MS,
+      offsetof(struct phub__sim_manner, hang_up_ns) },
     { "late-identify=", PHUB__SIM_MS,
       offsetof(struct phub__sim_manner, late_identify_ns) },
     { "slow-stop=", PHUB__SIM_MS,
@@ -496,7 +498,8 @@ void phub__sim_child_verb(struct phub__sim_child *child, enum phub__verb verb,
 {
     const struct phub__sim_watch *watch = child->world->options.watch;
 
-    if (child->dead || child->manner.no_channel)
+    if (child->dead || child->manner.no_channel
+        || phub__sim_child_hung_up(child))
         return;
     if (child->manner.silent && verb != PHUB__VERB_STOP)
         return;
@@ -611,6 +614,12 @@ enum phub__sim_answer phub__sim_child_update(struct phub__sim_child *child,
         child->counters[client] = number_;
     *held = child->counters[client];
     return PHUB__SIM_ACKED;
+}
+
+int phub__sim_child_hung_up(const struct phub__sim_child *child)
+{
+    return child->manner.hang_up_ns != 0
+        && child->world->now >= child->began_ns + child->manner.hang_up_ns;
 }
 
 void phub__sim_child_facts(const struct phub__sim_child *child,

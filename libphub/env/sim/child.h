@@ -28,6 +28,7 @@
  *                    for, READY and HELLO again, news of no value
  *   flood=N          publishes N times each FLOOD_PERIOD
  *   no-channel       speaks no protocol: acts as soon as it runs
+ *   hang-up=MS       closes its channel so long after it began, and goes on
  *   no-ready         speaks, but its spec does not wait for READY
  *   late-identify=MS tells the next daemon so late what it is
  *   state-size=N     bytes of padding in its state

@@ -17,7 +17,7 @@ struct phub__sim_manner {
     uint64_t slow_ready_ns, late_state_ns, late_freeze_ns, slow_stop_ns;
     uint64_t crash_after_ns, exit_after_ns, defer, agree_ns, state_size, version,
         old_on, checkpoint_ms;
-    uint64_t slow_exec_ns, garbage_ns, flood, late_identify_ns;
+    uint64_t slow_exec_ns, garbage_ns, flood, late_identify_ns, hang_up_ns;
     int never_state, early_ready, refuse_freeze, no_ready;
     int silent, twice, ignore_stop, crash_loop, fail_start, no_channel;
 };
@@ -84,6 +84,8 @@ void phub__sim_child_verb(struct phub__sim_child *child, enum phub__verb verb,
                           uint64_t ref, int32_t code, struct phub_buf *body);
 /* Another daemon adopted it: it tells all again. */
 void phub__sim_child_identify(struct phub__sim_child *child);
+/* It has closed its channel. */
+int phub__sim_child_hung_up(const struct phub__sim_child *child);
 /* A signal, after a moment. */
 void phub__sim_child_signal(struct phub__sim_child *child, int hard);
 void phub__sim_child_end(struct phub__sim_child *child, int status,

@@ -135,6 +135,8 @@ void phub__sim_tell_exited(struct phub__sim_child *child, int status,
 void phub__sim_tell(struct phub__sim_child *child, enum phub__verb verb,
                     uint64_t ref, int32_t code, struct phub_buf *body)
 {
+    if (phub__sim_child_hung_up(child))
+        return;
     tell(hears(child), &(struct tale){ .news = NEWS_RECEIVED,
          .handle = child->handle,
          .message = { .verb = verb, .ref = ref, .code = code,
@@ -146,6 +148,8 @@ void phub__sim_tell(struct phub__sim_child *child, enum phub__verb verb,
 void phub__sim_tell_news(struct phub__sim_child *child, const char *key,
                          struct phub_buf *value)
 {
+    if (phub__sim_child_hung_up(child))
+        return;
     tell(hears(child), &(struct tale){ .news = NEWS_RECEIVED,
          .handle = child->handle,
          .message = { .verb = PHUB__VERB_PUBLISH, .body = value,
@@ -476,6 +480,8 @@ static int runner_send(struct phub__runner *base, uint64_t handle,
         return PHUB_ENOTFOUND;
     if (child->manner.no_channel)
         return PHUB_EUNSUPPORTED;
+    if (phub__sim_child_hung_up(child))
+        return PHUB_EFAILED;
     order_send(child, message->verb, message->ref, message->code,
                message->body);
     return 0;
