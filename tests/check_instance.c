@@ -405,8 +405,46 @@ START_TEST(one_that_fails_its_health_check_three_times_in_a_row_is_killed)
     }
     ck_assert_uint_eq(sup.hard, 1);
     sup_exit(&sup, -9);
+    ck_assert_str_eq(phub__instance_ended_by(sup.instance),
+                     "its health check failed 3 times: no");
     sup_run(&sup, 0);
     ck_assert_uint_eq(sup.starts, 2);
+    sup_started(&sup);
+    sup_exit(&sup, 1);
+    ck_assert_str_eq(phub__instance_ended_by(sup.instance),
+                     "it ended by itself");
+}
+END_TEST
+
+/* Too many commands run on this machine, or it has no memory. */
+START_TEST(a_health_check_that_cannot_begin_is_not_the_childs_failure)
+{
+    static const int codes[] = { PHUB_EBUSY, PHUB_ENOMEM, PHUB_ESYS };
+    static struct phub_bytes health;
+    struct phub__spec spec = sup_spec();
+
+    health = sup_text("ping");
+    spec.ready = 0;
+    spec.cmd_health = (struct phub__list){ &health, 1 };
+    spec.health_interval_ms = 10000;
+    ck_assert_int_eq(sup_start(&sup, &spec, 0, NULL), 0);
+    sup_started(&sup);
+    sup_run(&sup, 1000);
+    sup_command_done(&sup, 0, "", NULL);
+    ck_assert_int_eq(sup_phase(&sup), PHUB__PHASE_RUNNING);
+    if (_i < 3)
+        sup.command_rc = codes[_i];
+    sup_run(&sup, 10000);
+    if (_i >= 3) /* it seemed to begin */
+        sup_command_done(&sup, codes[_i - 3], "cannot fork", NULL);
+    sup.command_rc = 0;
+    sup_run(&sup, 200);
+    ck_assert_uint_eq(sup.commands, _i < 3 ? 2 : 3);
+    sup.command_rc = PHUB_EBUSY;
+    sup_command_done(&sup, PHUB_ESYS, "cannot fork", NULL);
+    sup_run(&sup, 100000);
+    ck_assert_uint_eq(sup.hard, 0);
+    ck_assert_int_eq(sup_phase(&sup), PHUB__PHASE_RUNNING);
 }
 END_TEST
 
@@ -733,6 +771,8 @@ int main(void)
     tcase_add_test(tc, a_program_that_is_not_healthy_is_not_running);
     tcase_add_test(tc,
         one_that_fails_its_health_check_three_times_in_a_row_is_killed);
+    tcase_add_loop_test(tc,
+        a_health_check_that_cannot_begin_is_not_the_childs_failure, 0, 6);
     add_standby(tc);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

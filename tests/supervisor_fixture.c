@@ -33,6 +33,14 @@ static uint64_t now_ns(struct phub_env *env)
     return ((struct sup *)env)->now_ns;
 }
 
+static uint64_t random_number(struct phub_env *env)
+{
+    struct sup *sup = (struct sup *)env;
+
+    sup->random = sup->random * UINT64_C(6364136223846793005) + 1;
+    return sup->random >> 32;
+}
+
 static struct phub__timer *timer_new(struct phub_env *env,
                                      void (*fire)(void *arg), void *arg)
 {
@@ -327,6 +335,7 @@ void sup_init(struct sup *sup, const struct phub__runner_adopted *child)
     sup->now_ns = 1000000000u;
     sup->held = child;
     sup->env.now_ns = now_ns;
+    sup->env.random = random_number;
     sup->env.timer_new = timer_new;
     sup->env.timer_start = timer_start;
     sup->env.timer_stop = timer_stop;

@@ -18,7 +18,7 @@ struct sup_later;
 struct sup {
     struct phub_env env;
     struct phub__runner runner;
-    uint64_t now_ns;
+    uint64_t now_ns, random;
     struct sup_timer *timers;
     struct sup_later *later, **later_end;
     struct phub__supervisor *supervisor;

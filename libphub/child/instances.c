@@ -275,6 +275,11 @@ void phub__instance_awaited(struct phub__instance *instance)
     instance->first = 1;
 }
 
+const char *phub__instance_ended_by(const struct phub__instance *instance)
+{
+    return instance->ill[0] != '\0' ? instance->ill : "it ended by itself";
+}
+
 struct phub_buf *phub__instance_given(const struct phub__instance *instance)
 {
     return instance->phase == PHUB__PHASE_STARTING ? instance->state : NULL;

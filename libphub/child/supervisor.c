@@ -15,6 +15,7 @@
 
 #define NS_PER_MS 1000000ull
 #define HEALTH_FAILURES_MAX 3u
+#define HEALTH_AGAIN_MS 100u       /* when a check could not begin */
 #define KILL_AGAIN_MS 50u          /* a hard one that found no room */
 #define RESTART_AGAIN_MS 50u       /* while the node may not run children */
 
@@ -214,14 +215,30 @@ static void over(struct phub__instance *instance, int status,
 
 /* --- readiness ------------------------------------------------------------ */
 
+/* Soon, and not all of them at once: others want that room, too. */
+static void health_again(struct phub__instance *instance)
+{
+    struct phub_env *env = instance->supervisor->env;
+    uint64_t wait_ms = HEALTH_AGAIN_MS / 2 +
+                       env->random(env) % HEALTH_AGAIN_MS;
+
+    if (wait_ms > instance->spec.health_interval_ms)
+        wait_ms = instance->spec.health_interval_ms;
+    env->timer_start(env, instance->health_timer,
+                     env->now_ns(env) + wait_ms * NS_PER_MS);
+}
+
 static void health_done(void *arg, int rc, const char *text,
                         struct phub_buf *body)
 {
     struct phub__instance *instance = arg;
 
-    (void)text;
     (void)body;
-    if (instance->phase == PHUB__PHASE_STARTING) {
+    if (instance->ended || instance->handle == 0)
+        return; /* the answer is its end */
+    if (rc == PHUB_EBUSY || rc == PHUB_ENOMEM || rc == PHUB_ESYS) {
+        health_again(instance); /* the machine's fault, not the child's */
+    } else if (instance->phase == PHUB__PHASE_STARTING) {
         if (rc == 0)
             instance->healthy = 1;
         phub__instance_check_ready(instance);
@@ -229,6 +246,10 @@ static void health_done(void *arg, int rc, const char *text,
         instance->unhealthy = rc == 0 ? 0 : instance->unhealthy + 1;
         if (instance->unhealthy >= HEALTH_FAILURES_MAX) {
             instance->unhealthy = 0;
+            snprintf(instance->ill, sizeof instance->ill,
+                     "its health check failed %u times: %.100s",
+                     HEALTH_FAILURES_MAX,
+                     text[0] != '\0' ? text : phub_strerror(rc));
             phub__instance_kill(instance, 1);
         }
     }
@@ -421,6 +442,7 @@ static void spawn(struct phub__instance *instance)
     instance->handle = ++supervisor->last_handle;
     instance->healthy = 0;
     instance->unhealthy = 0;
+    instance->ill[0] = '\0';
     instance->capabilities = 0;
     instance->capabilities_known = 0;
     instance->adopted_ns = 0;
@@ -538,11 +560,13 @@ static void on_exited(void *arg, uint64_t handle, int status,
                       enum phub__end_cause cause)
 {
     struct phub__instance *instance = phub__supervisor_find(arg, handle);
-    char text[96];
+    char text[256];
 
     if (instance == NULL)
         return;
-    if (status < 0)
+    if (instance->ill[0] != '\0')
+        snprintf(text, sizeof text, "killed: %s", instance->ill);
+    else if (status < 0)
         snprintf(text, sizeof text, "ended by signal %d%s", -status,
                  instance->ever_ran ? "" : " before it was ready");
     else

@@ -195,6 +195,8 @@ struct phub_epoch
 phub__instance_incarnation(const struct phub__instance *instance);
 int64_t phub__instance_pid(const struct phub__instance *instance);
 uint32_t phub__instance_restarts(const struct phub__instance *instance);
+/* Why it is begun again, in words. */
+const char *phub__instance_ended_by(const struct phub__instance *instance);
 /* It waits for a machine that could not begin it the last time. */
 int phub__instance_stuck(const struct phub__instance *instance);
 /* The state that it was given and did not take, or NULL; borrowed. */

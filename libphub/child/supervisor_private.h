@@ -78,6 +78,7 @@ struct phub__instance {
     uint32_t metadata_count;
     void *owner;
     char why[256];
+    char ill[160];                        /* it was killed for that, or "" */
     uint32_t id_size;
     char id[PHUB_CHILD_ID_MAX + 1];
 };

@@ -577,8 +577,9 @@ static void on_changed(void *arg, struct phub__instance *instance)
         } else {
             hub->counters.restarts++;
             phub__hub_cause(hub, phub__local_id(local),
-                            "restart %u here: it ended by itself",
-                            phub__instance_restarts(instance));
+                            "restart %u here: %s",
+                            phub__instance_restarts(instance),
+                            phub__instance_ended_by(instance));
         }
     }
     phub__mail_child_changed(hub, local);
