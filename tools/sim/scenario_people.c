@@ -212,7 +212,7 @@ static int play_clients_off(struct sim_play *p, const struct sim_arg *args)
 
 static int manner_wrong(struct sim_play *p, const char *word)
 {
-    char text[300] = "actor (first)";
+    char text[400] = "actor (first)";
     size_t used = strlen(text);
     const char *known;
 
