@@ -101,6 +101,27 @@ START_TEST(one_whose_state_is_taken_by_a_command_need_not_speak)
 }
 END_TEST
 
+/* By the daemon that started it, only, it was not asked any more. */
+START_TEST(one_that_is_not_healthy_any_more_is_killed)
+{
+    static struct phub_bytes health;
+    struct phub__spec spec = sup_spec();
+
+    health = sup_text("ping");
+    spec.ready = 0;
+    spec.cmd_health = (struct phub__list){ &health, 1 };
+    spec.health_interval_ms = 100;
+    adopt(1, &spec);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_uint_eq(sup.hard, 0);
+        sup_run(&sup, 100);
+        ck_assert_uint_eq(sup.commands, (uint32_t)i + 1);
+        sup_command_done(&sup, PHUB_EFAILED, "no", NULL);
+    }
+    ck_assert_uint_eq(sup.hard, 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("adopted");
@@ -115,6 +136,7 @@ int main(void)
     tcase_add_test(tc, one_that_says_late_that_it_is_ready_runs_on);
     tcase_add_loop_test(tc, one_that_has_not_spoken_may_have_a_state, 0, 3);
     tcase_add_test(tc, one_whose_state_is_taken_by_a_command_need_not_speak);
+    tcase_add_test(tc, one_that_is_not_healthy_any_more_is_killed);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -38,6 +38,11 @@ int phub__instance_unsure(const struct phub__instance *instance)
 
 void phub__instance_adopted_spec(struct phub__instance *instance)
 {
+    struct phub_env *env = instance->supervisor->env;
+
+    if (instance->adopted && instance->spec.cmd_health.count != 0)
+        env->timer_start(env, instance->health_timer, env->now_ns(env) +
+                         instance->spec.health_interval_ms * NS_PER_MS);
     if (instance->adopted && instance->phase == PHUB__PHASE_STARTING &&
         instance->spec.ready_timeout_ms > ADOPTED_READY_MS)
         timer_at(instance, instance->adopted_ns,
