@@ -494,9 +494,12 @@ static void run(struct phub__hub *hub, const struct phub__op_request *op,
     if (hub->stopping)
         phub__reconcile(hub, item->id); /* a move may have come back */
     local = phub__local_find(hub, item->id);
+    /* What reconcile.c begins on a drained node is not to be refused here: it
+     * would begin elsewhere, too. */
     holds = waits(hub, item->id) ||
             (local != NULL && (local->kept != NULL || local->move != NULL ||
-                               runs(local, item)));
+                               local->arrival != NULL ||
+                               local->came_from != 0 || runs(local, item)));
     if (local != NULL && phub__presend_returns(local, item->incarnation)) {
         phub__local_wait(local, PHUB__WANT_RUNNING, item->incarnation, &reply);
         return; /* until its home has moved on, or we have left */
