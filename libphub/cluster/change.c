@@ -114,13 +114,15 @@ static int mend(const struct phub__cluster *c, struct phub__changes *l,
     const struct phub_view_node *n;
     int rc = 0;
 
-    for (uint32_t i = 0; l->cut && rc != PHUB_ENOMEM
+    if (!l->cut)
+        return 0;
+    for (uint32_t i = 0; rc != PHUB_ENOMEM
                          && i < phub__view_count(old_view); i++) {
         n = phub__view_at(old_view, i);
         if (!in_view(new_view, n->id, n->boot))
             rc = mend_gone(c, l, n->id, n->boot);
     }
-    for (uint32_t i = 0; l->cut && rc != PHUB_ENOMEM
+    for (uint32_t i = 0; rc != PHUB_ENOMEM
                          && i < phub__view_count(new_view); i++) {
         n = phub__view_at(new_view, i);
         if (in_view(old_view, n->id, n->boot)) /* its loss was not noted */
@@ -129,7 +131,7 @@ static int mend(const struct phub__cluster *c, struct phub__changes *l,
             rc = list_put(&l->joined, n->id, n->boot);
     }
     l->cut = rc == PHUB_ENOMEM;
-    return rc == PHUB_ENOMEM ? rc : 0;
+    return l->cut ? PHUB_ENOMEM : 0;
 }
 
 void phub__change_joined(struct phub__cluster *c, uint64_t node, uint64_t boot,

@@ -61,11 +61,8 @@ static void started_late(struct phub__request *start, uint32_t index,
 
     if (answer->incarnation.number == 0)
         return;
-    stop = phub__request_new(start->hub, PHUB__OP_STOP, 1, UNDO_TIMEOUT_MS);
-    if (stop != NULL)
-        stop->items[0].op.id = phub__request_copy(stop, id);
-    if (stop == NULL || stop->items[0].op.id.size == 0) {
-        phub__request_drop(stop);
+    stop = phub__request_one(start->hub, PHUB__OP_STOP, id, UNDO_TIMEOUT_MS);
+    if (stop == NULL) {
         phub__hub_cause(start->hub, id, "its start was answered when its "
                         "batch had been undone, and there was no memory to "
                         "stop it: it runs on");

@@ -72,17 +72,15 @@ static void hold(struct edit *edit, struct phub_bytes id,
     struct phub__hub *hub = edit->hub;
     struct phub_view *view = phub__hub_view(hub);
     struct phub__request *request;
-    int rc = PHUB_ENOMEM;
+    int rc;
 
     if (phub__view_count(view) < 2) {
         held(edit, NULL);
         return;
     }
-    request = phub__request_new(hub, PHUB__OP_HOLD, 1, 10000);
-    if (request != NULL)
-        request->items[0].op.id = phub__request_copy(request, id);
-    if (request != NULL && request->items[0].op.id.size != 0)
-        rc = phub__rows_delta(hub, &id, 1, &request->rows);
+    request = phub__request_one(hub, PHUB__OP_HOLD, id, 10000);
+    rc = request == NULL
+        ? PHUB_ENOMEM : phub__rows_delta(hub, &id, 1, &request->rows);
     if (rc != 0) {
         phub__request_drop(request);
         answer(edit, rc, "it is edited, but its row could not be held "

@@ -178,6 +178,21 @@ struct phub_bytes phub__request_copy(struct phub__request *request,
     return (struct phub_bytes){ copy, bytes.size };
 }
 
+struct phub__request *phub__request_one(struct phub__hub *hub,
+                                        enum phub__op op, struct phub_bytes id,
+                                        uint64_t timeout_ms)
+{
+    struct phub__request *request = phub__request_new(hub, op, 1, timeout_ms);
+
+    if (request == NULL)
+        return NULL;
+    request->items[0].op.id = phub__request_copy(request, id);
+    if (request->items[0].op.id.size != 0)
+        return request;
+    remove_request(request);
+    return NULL;
+}
+
 /* --- answers -------------------------------------------------------------- */
 
 static void set_text(struct phub__request_item *item, const char *text,

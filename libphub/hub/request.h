@@ -125,6 +125,11 @@ uint64_t phub__requests_late(const struct phub__requests *requests);
 struct phub__request *phub__request_new(struct phub__hub *hub,
                                         enum phub__op op, uint32_t count,
                                         uint64_t timeout_ms);
+/* The same with one item, whose id is a copy of id.  NULL also if there was no
+ * memory for that. */
+struct phub__request *phub__request_one(struct phub__hub *hub,
+                                        enum phub__op op, struct phub_bytes id,
+                                        uint64_t timeout_ms);
 /* Copy bytes into the request's memory; fails to empty. */
 struct phub_bytes phub__request_copy(struct phub__request *request,
                                      struct phub_bytes bytes);

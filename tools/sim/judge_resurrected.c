@@ -52,8 +52,7 @@ static int forgot(struct sim_case *c, const struct sim_knower *knower)
     uint32_t node = sim_node_by_id(c, knower->id);
 
     return knower->id != 0 && node != UINT32_MAX && runs(c, node)
-        && ((c->options.durable
-             && !c->judges->ended_bad[node])
+        && ((c->options.durable && !c->judges->ended_bad[node])
             || sim_daemon(c, node)->hub->boot == knower->boot);
 }
 

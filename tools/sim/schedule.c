@@ -524,9 +524,8 @@ static void mend(struct sim_case *c, int all)
             phub__sim_node_disk_full(sim_node(c, i), 0);
         }
         if (phub__sim_node_cannot_sync(sim_node(c, i))
-            && (all || draw(c, 2))) {
+            && (all || draw(c, 2)))
             syncs_work(c, i);
-        }
         if (phub__sim_node_cannot_exec(sim_node(c, i))) {
             /* Longer, and a child's limit of restarts is reached. */
             sim_record_node(c, SIM_EFFECT_NONE, i, "exec works n%u", i);

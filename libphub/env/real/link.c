@@ -8,8 +8,9 @@
  * frames (high-water mark) and in the bytes of shared bodies (account).
  *
  * A control link, and one to a name, has a monitor, a PAIR that tells of
- * connections made and broken; its events may be lost, they are hints.  The number of descriptors of a link is
- * asked for before its sockets are made: libzmq aborts when it gets none. */
+ * connections made and broken; its events may be lost, they are hints.  The
+ * number of descriptors of a link is asked for before its sockets are made:
+ * libzmq aborts when it gets none. */
 #include "config.h"
 
 #include <errno.h>

@@ -11,7 +11,6 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <zmq.h>
@@ -56,15 +55,11 @@ bool phub__link_is_named(const char *endpoint)
     const char *port = strrchr(endpoint, ':');
     char text[PHUB_ENDPOINT_MAX + 1];
     struct in_addr address;
-    unsigned long long number;
-    char *end;
 
     if (strncmp(endpoint, "tcp://", 6) != 0 || port <= host ||
-        host[0] == '[' || (size_t)(port - host) > HOST_MAX)
+        host[0] == '[' || (size_t)(port - host) > HOST_MAX ||
+        !phub__real_port_ok(port + 1)) /* libzmq says so */
         return false;
-    number = strtoull(port + 1, &end, 10);
-    if (*end != '\0' || number < 1 || number > 65535)
-        return false; /* libzmq says so */
     memcpy(text, host, (size_t)(port - host));
     text[port - host] = '\0';
     return inet_pton(AF_INET, text, &address) != 1;

@@ -121,7 +121,7 @@ static void on_addresses(uv_getaddrinfo_t *uv, int status,
     resolve_end(resolve);
 }
 
-static bool port_is_valid(const char *port)
+bool phub__real_port_ok(const char *port)
 {
     uint32_t number = 0;
 
@@ -143,7 +143,7 @@ static int start_dns(struct phub__real_lookup *resolve)
     char name[256];
     size_t size;
 
-    if (colon == NULL || !port_is_valid(colon + 1))
+    if (colon == NULL || !phub__real_port_ok(colon + 1))
         return PHUB_EINVAL;
     size = (size_t)(colon - what);
     if (size >= 2 && what[0] == '[' && what[size - 1] == ']') {

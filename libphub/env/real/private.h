@@ -140,6 +140,8 @@ int phub__real_resolve(struct phub_env *env, const char *what,
                        void (*done)(void *arg,
                                     const struct phub__resolved *r),
                        void *arg);
+/* A number from 1 to 65535, in digits? */
+bool phub__real_port_ok(const char *port);
 /* No answer is wanted any more: what has not begun does not. */
 void phub__real_resolve_stop(struct phub__env_real *real);
 
