@@ -254,12 +254,13 @@ START_TEST(a_log_that_nobody_reads_stops_nobody)
 }
 END_TEST
 
-/* It is ready for a write that would wait all the same. */
+/* It is ready for a write that would wait all the same.  How much it takes
+ * before that is the kernel's affair, and differs between them. */
 START_TEST(a_terminal_that_nobody_reads_stops_nobody)
 {
     struct phub__lines lines = { 0 };
     char text[200];
-    int master, fd;
+    int master, fd, written = 0;
 
     master = posix_openpt(O_RDWR | O_NOCTTY);
     ck_assert_int_ge(master, 0);
@@ -269,10 +270,12 @@ START_TEST(a_terminal_that_nobody_reads_stops_nobody)
     ck_assert_int_ge(fd, 0);
     memset(text, 'x', sizeof text - 1);
     text[sizeof text - 1] = '\0';
-    for (int i = 0; i < 1000; i++)
+    while (lines.dropped < 500 && written < 1000000) {
         phub__lines_write(&lines, fd, text);
-    ck_assert_uint_gt(lines.dropped, 500);
-    ck_assert_uint_lt(lines.dropped, 1000);
+        written++;
+    }
+    ck_assert_uint_eq(lines.dropped, 500);
+    ck_assert_int_gt(written, 500);
     phub__lines_close(&lines);
     close(fd);
     close(master);
