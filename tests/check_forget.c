@@ -91,6 +91,12 @@ static int all_have_forgotten(struct hubs *all, const void *id)
     return 1;
 }
 
+static int a_has_members(struct hubs *all, const void *count)
+{
+    (void)all;
+    return members(NODE_A) == *(const uint32_t *)count;
+}
+
 /* --- what is done ------------------------------------------------------------- */
 
 static void off(uint32_t node)
@@ -222,6 +228,38 @@ START_TEST(nobody_is_believed_that_a_forgotten_one_lives)
         ck_assert_uint_eq(members(NODE_B), 3);
     }
     ck_assert_uint_eq(table_size(NODE_A), 2);
+}
+END_TEST
+
+/* Its guard may still have something, whose place must not be given away. */
+START_TEST(one_is_forgotten_when_its_lease_is_over)
+{
+    uint64_t id = hubs.ids[NODE_B];
+    uint32_t two = 2;
+
+    off(NODE_B);
+    ck_assert(hubs_until(&hubs, 10000, a_has_members, &two));
+    ck_assert(phub__synced_lease_left(hubs_hub(&hubs, NODE_A), id));
+    ck_assert_int_eq(forget("b"), 0);
+    ck_assert(!phub__synced_lease_left(hubs_hub(&hubs, NODE_A), id));
+    ck_assert(!phub__synced_lease_left(hubs_hub(&hubs, NODE_C), id));
+}
+END_TEST
+
+START_TEST(who_does_not_wait_for_the_lease_is_told_of_it)
+{
+    struct question q = { .verb = hubs_bytes("forget"),
+                          .node = hubs_bytes("c"), .timeout_ms = 50 };
+    uint64_t id = hubs.ids[NODE_C];
+    uint32_t two = 2;
+
+    off(NODE_C);
+    ck_assert(hubs_until(&hubs, 10000, a_has_members, &two));
+    ck_assert_int_eq(asked(&q), PHUB_ETIMEDOUT);
+    ck_assert(says("its lease has not run out yet"));
+    ck_assert(!has_forgotten(NODE_A, id) && !has_forgotten(NODE_B, id));
+    hubs_settle(&hubs);
+    ck_assert_int_eq(forget("c"), 0);
 }
 END_TEST
 
@@ -710,6 +748,8 @@ int main(void)
     tcase_add_test(tc, who_is_not_known_is_not_forgotten);
     tcase_add_test(tc, all_forget_one_that_is_gone_and_it_is_listed_no_more);
     tcase_add_test(tc, nobody_is_believed_that_a_forgotten_one_lives);
+    tcase_add_test(tc, one_is_forgotten_when_its_lease_is_over);
+    tcase_add_test(tc, who_does_not_wait_for_the_lease_is_told_of_it);
     tcase_add_test(tc, what_was_lost_with_it_is_not_remembered);
     tcase_add_test(tc, forgetting_twice_is_done_already);
     tcase_add_test(tc,

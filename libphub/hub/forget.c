@@ -20,6 +20,10 @@
  *    elsewhere when its lease has run out, as for any that is lost;
  *  - lets it in no more, believes nobody who has, and says why.
  *
+ * What is void counts as ended.  So the keeper writes it when the lease of the
+ * node has run out (synced_lost.c), and not before: its daemon may be dead, and
+ * its guard still have a replica whose place somebody else would be given.
+ *
  * The node may live, cut off: an operator can be wrong.  When it hears of it,
  * by such an answer or by its rows, what runs on it ends, and nothing starts
  * there any more, for the others have started it elsewhere; unless it has
@@ -196,6 +200,10 @@ int phub__forget_may_not(struct phub__hub *hub,
     uint64_t node = node_of_cell(item->id);
     int rc = phub__keeper_may_not(hub, item->id, text);
 
+    if ((rc == 0 || rc == PHUB_EAGAIN) && phub__synced_lease_left(hub, node)) {
+        *text = "its lease has not run out yet: something may still run there";
+        return PHUB_EAGAIN;
+    }
     if (rc != 0)
         return rc;
     if (phub__view_index(phub__hub_view(hub), node) != PHUB__VIEW_NONE) {
