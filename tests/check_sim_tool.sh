@@ -219,6 +219,8 @@ seed=$(run --seeds 20..40 --keep-going "${twice[@]}" |
        sed -n 's/^seed \([0-9]*\),.*, and no instance of it acts .*/\1/p' |
        sort -n | tail -n 1)
 shrunk 12 --seed "$seed" "${twice[@]}"
+grep -q '^manner c0.* role$' "$scratch/small.sim" ||
+    wrong "who is not told what it is like knows no roles: $(cat "$scratch/small.sim")"
 expect 1 'variant 0: .*: promise 1: .*, and no instance of it acts ' \
     "$tool" scenario --plugin "$wicked" "$scratch/small.sim"
 shrunk 4 --seed "$seed" "${twice[@]}" --any

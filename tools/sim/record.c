@@ -324,6 +324,7 @@ static void settings_write(const struct sim_subset *s,
                            const struct sim_options *options, FILE *out)
 {
     struct sim_options usual;
+    int roles = 0;
 
     sim_options_init(&usual, options->seed);
     fprintf(out, "nodes %u\nchildren %u\n", s->nodes, s->children);
@@ -344,7 +345,11 @@ static void settings_write(const struct sim_subset *s,
         for (uint32_t i = 0; i < o->params_count; i++)
             fprintf(out, " %s", o->params[i]);
         fputs("\n", out);
+        roles |= kind == PHUB_KIND_REDUNDANCY;
     }
+    /* Whose manner is left out breaks promise 2 by itself without roles. */
+    if (roles)
+        fprintf(out, "manner c0..c%u state freeze role\n", s->children - 1);
 }
 
 void sim_record_write(const struct sim_record *record,
