@@ -11,6 +11,9 @@ check_PROGRAMS += tests/check_exec
 TESTS          += tests/check_exec
 EXTRA_tests_check_exec_DEPENDENCIES = tools/phub-guard$(EXEEXT) \
 	tests/counter$(EXEEXT)
+check_PROGRAMS += tests/check_exec_left
+TESTS          += tests/check_exec_left
+EXTRA_tests_check_exec_left_DEPENDENCIES = tools/phub-guard$(EXEEXT)
 check_PROGRAMS += tests/check_exec_short
 TESTS          += tests/check_exec_short
 EXTRA_tests_check_exec_short_DEPENDENCIES = tools/phub-guard$(EXEEXT) \

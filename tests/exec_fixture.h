@@ -30,6 +30,7 @@ struct hub {
     uint32_t hellos, readies, dones, publishes, agrees, commands, tails;
     const uint32_t *waited; /* stop the loop once this count */
     uint32_t until;         /* is so much */
+    uint32_t logs_kept;
     int64_t pid;
     int status;
     int rc;
@@ -182,6 +183,7 @@ static inline void hub_attach_named(struct hub *hub)
 
     options.state_dir = hub->world.dir;
     options.guard_program = hub->guard;
+    options.logs_kept = hub->logs_kept;
     world_open(&hub->world, &options);
     hub->waited = &hub->attached;
     hub->until = UINT32_MAX;

@@ -12,6 +12,7 @@ libphub_core_la_SOURCES += \
 	libphub/env/real/exec.h \
 	libphub/env/real/exec_child.c \
 	libphub/env/real/exec_command.c \
+	libphub/env/real/exec_left.c \
 	libphub/env/real/exec_log.c \
 	libphub/env/real/exec_path.c \
 	libphub/env/real/exec_private.h \

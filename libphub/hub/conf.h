@@ -85,7 +85,7 @@ struct phub__config {
         struct phub__cluster_params params; /* settle_ms is params.settle */
     } members;
     struct {
-        uint64_t children_max;
+        uint64_t children_max, logs_kept;
     } limits;
     struct {
         uint64_t hook_timeout_ms, hook_queue_max;

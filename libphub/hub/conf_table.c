@@ -79,6 +79,8 @@ static const struct phub__config_row rows[] = {
 
     ROW(limits, children_max, UINT, "", "1000000", 1, 10000000,
         "rows of the registry, stopped ones too; starts beyond are refused"),
+    ROW(limits, logs_kept, UINT, "", "1000", 1, 1000000,
+        "logs of children that are not here any more; older ones go"),
 
     ROW(hooks, hook_timeout_ms, UINT, "ms", "10000", 1, 3600000,
         "a command of an event that takes longer is killed"),

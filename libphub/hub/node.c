@@ -240,6 +240,7 @@ int phub__node_new(const struct phub__node_options *options,
         .state_dir = wants(options, "state_dir") ? config->hub.state_dir
                                                  : NULL,
         .guard_program = options->guard_program,
+        .logs_kept = (uint32_t)config->limits.logs_kept,
         .log = options->log, .log_arg = options->log_arg };
     struct phub__hub_options hub;
     struct phub__node *node = phub__calloc(1, sizeof *node);

@@ -163,6 +163,7 @@ static void on_attached(void *arg, uint64_t guard_id, uint64_t deadline_ns,
                         "%u children go on without a channel and with nobody"
                         " to read their output: there are too few descriptors"
                         " (RLIMIT_NOFILE)", exec->unheard);
+    phub__exec_left_look(exec);
     exec->attached(exec->arg, guard_id);
 }
 
@@ -682,6 +683,7 @@ void phub__exec_free(struct phub__runner **runner)
     exec = exec_of(*runner);
     *runner = NULL;
     phub__exec_logs_fini(exec);
+    phub__exec_left_free(exec);
     if (exec->children_fd >= 0)
         close(exec->children_fd);
     if (exec->logs_fd >= 0)

@@ -33,6 +33,7 @@ struct phub__exec_command {
     struct phub__exec_command *next;
     struct phub__exec *exec;
     uint64_t guard_handle;
+    struct phub__exec_log *log; /* of the child: its directory is in use */
     size_t out_max;
     int out;
     int err;
@@ -178,6 +179,7 @@ static void command_free(struct phub__exec_command *command)
     struct phub_env *env = &command->exec->real->env;
 
     phub__real_poll_free(&command->err_poll);
+    phub__exec_log_close(&command->log);
     env->timer_free(env, &command->timer);
     if (command->out >= 0)
         close(command->out);
@@ -391,7 +393,8 @@ int phub__exec_command(struct phub__runner *runner,
     command->done = done;
     command->arg = arg;
     command->timer = env->timer_new(env, on_timeout, command);
-    if (command->timer != NULL)
+    command->log = phub__exec_log_open(exec, start->id);
+    if (command->timer != NULL && command->log != NULL)
         rc = open_stdio(command, input, stdio);
     if (rc == 0)
         rc = command_spawn(command, start, argv, stdio);

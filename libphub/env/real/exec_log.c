@@ -9,7 +9,8 @@
  * it is emptied.  A disk that takes nothing loses lines; files.c is who complains
  * about that.
  *
- * A log lives as long as a child has it open, bytes wait, or a reader does. */
+ * A log lives as long as a child has it open, bytes wait, or a reader does.  One
+ * whose files are being removed (exec_left.c) is busy until they are gone. */
 #include "config.h"
 
 #include <errno.h>
@@ -308,6 +309,34 @@ static void answer_tail(struct phub__exec_log *log)
     phub__free(tail);
 }
 
+static struct phub__exec_log *log_find(const struct phub__exec *exec,
+                                       const char *name)
+{
+    struct phub__exec_log *log =
+        exec->logs[phub__exec_hash(name) % PHUB__EXEC_BUCKETS];
+
+    while (log != NULL && strcmp(log->name, name) != 0)
+        log = log->next;
+    return log;
+}
+
+static void log_idle(struct phub__exec_log *log)
+{
+    log->busy = false;
+    if (log->waiting.size > 0 || log->tails != NULL)
+        log_work(log);
+    else
+        log_release(log);
+}
+
+void phub__exec_log_let_go(struct phub__exec *exec, const char *name)
+{
+    struct phub__exec_log *log = log_find(exec, name);
+
+    if (log != NULL)
+        log_idle(log);
+}
+
 static void on_work_done(uv_work_t *work, int status)
 {
     struct phub__exec_log *log = work->data;
@@ -324,11 +353,7 @@ static void on_work_done(uv_work_t *work, int status)
     answer_tail(log); /* the log is still busy, so it stays */
     if (log->room != NULL && !real->freed)
         log->room(log->room_arg);
-    log->busy = false;
-    if (log->waiting.size > 0 || log->tails != NULL)
-        log_work(log);
-    else
-        log_release(log);
+    log_idle(log);
     if (!real->freed)
         phub__real_turn_end(real);
     phub__real_request_end(real);
@@ -353,32 +378,35 @@ static void log_work(struct phub__exec_log *log)
                                on_work_done) == 0);
 }
 
+bool phub__exec_log_is_open(const struct phub__exec *exec, const char *name)
+{
+    return log_find(exec, name) != NULL;
+}
+
 struct phub__exec_log *phub__exec_log_open(struct phub__exec *exec,
                                            struct phub_bytes id)
 {
     char name[PHUB__EXEC_NAME_MAX + 1];
-    uint32_t hash = phub__exec_hash(id);
     struct phub__exec_log *log;
 
     phub__exec_name(id, name);
-    for (log = exec->logs[hash % PHUB__EXEC_BUCKETS]; log != NULL;
-         log = log->next) {
-        if (strcmp(log->name, name) == 0) {
-            log->refs++;
-            return log;
-        }
+    log = log_find(exec, name);
+    if (log != NULL) {
+        log->refs++;
+        return log;
     }
     log = phub__calloc(1, sizeof *log);
     if (log == NULL)
         return NULL;
     log->exec = exec;
-    log->hash = hash;
+    log->hash = phub__exec_hash(name);
     log->refs = 1;
+    log->busy = phub__exec_left_removes(exec, name);
     memcpy(log->name, name, sizeof name);
     phub__builder_init(&log->waiting, WAITING_LAST_MAX);
     phub__builder_init(&log->writing, WAITING_LAST_MAX);
-    log->next = exec->logs[hash % PHUB__EXEC_BUCKETS];
-    exec->logs[hash % PHUB__EXEC_BUCKETS] = log;
+    log->next = exec->logs[log->hash % PHUB__EXEC_BUCKETS];
+    exec->logs[log->hash % PHUB__EXEC_BUCKETS] = log;
     return log;
 }
 

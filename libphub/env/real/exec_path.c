@@ -46,9 +46,9 @@ void phub__exec_name(struct phub_bytes id, char *name)
     }
 }
 
-uint32_t phub__exec_hash(struct phub_bytes id)
+uint32_t phub__exec_hash(const char *name)
 {
-    return (uint32_t)XXH3_64bits(id.data, id.size);
+    return (uint32_t)XXH3_64bits(name, strlen(name));
 }
 
 /* Those that wait for it come again and again: say a reason once. */

@@ -17,6 +17,7 @@
 
 struct phub__exec_log;
 struct phub__exec_command;
+struct phub__exec_left;
 
 struct phub__exec_child {
     struct phub__exec_child *next_handle; /* in its bucket */
@@ -73,12 +74,13 @@ struct phub__exec {
     uint32_t command_count;
     struct phub__exec_log *logs[PHUB__EXEC_BUCKETS];
     uint64_t logs_emptied; /* batches, because a file could not be turned */
+    struct phub__exec_left *left; /* NULL before the first look */
 };
 
 /* exec_path.c */
 /* Write the escaped id into name, PHUB__EXEC_NAME_MAX + 1 bytes. */
 void phub__exec_name(struct phub_bytes id, char *name);
-uint32_t phub__exec_hash(struct phub_bytes id);
+uint32_t phub__exec_hash(const char *name);
 /* Make the child's directory and give its path; owned.  NULL if that fails. */
 char *phub__exec_child_dir(struct phub__exec *exec, struct phub_bytes id);
 
@@ -150,6 +152,20 @@ void phub__exec_log_notify(struct phub__exec_log *log,
                            void (*room)(void *arg), void *arg);
 /* No longer call room for arg. */
 void phub__exec_log_forget(struct phub__exec_log *log, const void *arg);
+/* A child, a command or a reader has the log of that name, or it is written:
+ * something of that name is here. */
+bool phub__exec_log_is_open(const struct phub__exec *exec, const char *name);
+/* Its files are removed no more (exec_left.c). */
+void phub__exec_log_let_go(struct phub__exec *exec, const char *name);
 void phub__exec_logs_fini(struct phub__exec *exec);
+
+/* exec_left.c */
+/* Look for what is to be removed, when all that runs is known. */
+void phub__exec_left_look(struct phub__exec *exec);
+/* A child has ended, and left something. */
+void phub__exec_left_ended(struct phub__exec *exec);
+/* The files of that name are being removed: wait for log_let_go. */
+bool phub__exec_left_removes(const struct phub__exec *exec, const char *name);
+void phub__exec_left_free(struct phub__exec *exec);
 
 #endif

@@ -64,6 +64,7 @@ struct phub__env_real {
     void *log_arg;
     uint32_t control_queue_max;
     uint32_t bulk_queue_max;
+    uint32_t logs_kept;
     char *state_dir;
     char *guard_program;
     uint64_t random_pool[32];

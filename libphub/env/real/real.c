@@ -275,6 +275,8 @@ static int take_options(struct phub__env_real *real,
         ? options->control_queue_max : PHUB__NET_CONTROL_QUEUE_MAX;
     real->bulk_queue_max = options->bulk_queue_max > 0
         ? options->bulk_queue_max : PHUB__NET_BULK_QUEUE_MAX;
+    real->logs_kept = options->logs_kept > 0 ? options->logs_kept
+                                             : PHUB__LOGS_KEPT;
     if (copy_text(options->state_dir, &real->state_dir) != 0 ||
         copy_text(options->guard_program, &real->guard_program) != 0)
         return PHUB_ENOMEM;

@@ -37,6 +37,7 @@
 #define PHUB__WORK_MAX 1024u             /* calls of work not done */
 #define PHUB__DEFER_MAX 1048576u
 #define PHUB__FDS_RESERVE 64u            /* kept for libzmq and the files */
+#define PHUB__LOGS_KEPT 1000u            /* of children that are not here */
 
 struct phub__env_real_options {
     /* The state directory; made if its parent exists.  NULL: none, then files
@@ -49,6 +50,7 @@ struct phub__env_real_options {
     /* 0: the limits above. */
     uint32_t control_queue_max;
     uint32_t bulk_queue_max;
+    uint32_t logs_kept;
 };
 
 /* Make an environment; raises RLIMIT_NOFILE to its hard limit, opens

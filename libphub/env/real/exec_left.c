@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+/* exec_left: what children have left behind, in a bounded number.
+ *
+ * A child that is not here any more has left its log and its directory.  A hub
+ * whose children have other names each time would fill its disk with them, so
+ * of those that are not here the newest stay, logs_kept of them.  Of the others
+ * the log goes, and the directory if it is empty: what is in there is not ours.
+ *
+ * One look is:
+ *   scan    a worker reads both directories;
+ *   choose  the hub's thread, which knows who is here, leaves out those and the
+ *           newest of the rest;
+ *   remove  BATCH at a time, the oldest first: directories where they are made,
+ *           on the hub's thread, and then logs, by a worker.  A log that is
+ *           opened meanwhile waits for it (removes, log_let_go), so nothing
+ *           that is written after a child began is removed.
+ *
+ * It begins when all that runs has been adopted, and again when a fourth of what
+ * is kept or found has come to an end since; so an end costs a few entries of a
+ * directory, however many there are. */
+#include "config.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "env/real/exec_private.h"
+
+#define BATCH 16u
+#define ENDED_MIN 16u
+
+struct trace {
+    char *name;
+    int64_t ns;                /* of the newest of its files */
+};
+
+struct phub__exec_left {
+    struct phub__exec *exec;
+    uint32_t ended;            /* since the last look */
+    uint32_t seen;             /* by that */
+    bool busy;                 /* as what follows; with a worker, or between */
+    uv_work_t work;
+    struct trace *traces;
+    uint32_t count, room;
+    uint32_t batch;            /* of the last ones: being removed */
+};
+
+/* --- on the worker ------------------------------------------------------- */
+
+static int add(struct phub__exec_left *left, const char *name, size_t size,
+               int64_t ns)
+{
+    uint32_t room = left->room == 0 ? 256 : left->room * 2;
+    struct trace *traces = left->traces;
+
+    if (left->count == left->room) {
+        traces = phub__realloc(left->traces, room * sizeof *traces);
+        if (traces == NULL)
+            return PHUB_ENOMEM;
+        left->traces = traces;
+        left->room = room;
+    }
+    traces[left->count].name = phub__malloc(size + 1);
+    if (traces[left->count].name == NULL)
+        return PHUB_ENOMEM;
+    memcpy(traces[left->count].name, name, size);
+    traces[left->count].name[size] = '\0';
+    traces[left->count++].ns = ns;
+    return 0;
+}
+
+/* The size of the child's name in that of a file; 0: it is none of ours. */
+static size_t name_size(const char *file, const char *const *suffixes)
+{
+    size_t size = strlen(file), end;
+
+    for (; *suffixes != NULL; suffixes++) {
+        end = strlen(*suffixes);
+        if (size > end && strcmp(file + size - end, *suffixes) == 0)
+            return size - end;
+    }
+    return 0;
+}
+
+/* What cannot be read is not there. */
+static int scan(struct phub__exec_left *left, int parent,
+                const char *const *suffixes)
+{
+    int fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+    int rc = 0;
+
+    if (dir == NULL && fd >= 0)
+        close(fd);
+    while (dir != NULL && rc == 0 && (entry = readdir(dir)) != NULL) {
+        size_t size = name_size(entry->d_name, suffixes);
+        struct stat status;
+
+        if (size != 0 && size <= PHUB__EXEC_NAME_MAX &&
+            entry->d_name[0] != '.' &&
+            fstatat(parent, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+            rc = add(left, entry->d_name, size,
+                     status.st_mtim.tv_sec * INT64_C(1000000000) +
+                     status.st_mtim.tv_nsec);
+    }
+    if (dir != NULL)
+        closedir(dir);
+    return rc;
+}
+
+static int by_name(const void *a_, const void *b_)
+{
+    const struct trace *a = a_, *b = b_;
+
+    return strcmp(a->name, b->name);
+}
+
+static int newest_first(const void *a_, const void *b_)
+{
+    const struct trace *a = a_, *b = b_;
+
+    return a->ns != b->ns ? a->ns < b->ns ? 1 : -1 : strcmp(a->name, b->name);
+}
+
+static void sort(struct phub__exec_left *left)
+{
+    uint32_t kept = 0;
+
+    if (left->count == 0)
+        return;
+    qsort(left->traces, left->count, sizeof left->traces[0], by_name);
+    for (uint32_t i = 1; i < left->count; i++) {
+        struct trace *last = &left->traces[kept];
+
+        if (strcmp(last->name, left->traces[i].name) != 0) {
+            left->traces[++kept] = left->traces[i];
+            continue;
+        }
+        if (last->ns < left->traces[i].ns)
+            last->ns = left->traces[i].ns;
+        phub__free(left->traces[i].name);
+    }
+    left->count = kept + 1;
+    qsort(left->traces, left->count, sizeof left->traces[0], newest_first);
+}
+
+static void on_scan(uv_work_t *work)
+{
+    static const char *const logs[] = { ".log.1", ".log", NULL };
+    static const char *const directories[] = { "", NULL };
+    struct phub__exec_left *left = work->data;
+
+    /* Half of them, for want of memory: more would seem to be the oldest. */
+    if (scan(left, left->exec->logs_fd, logs) != 0 ||
+        scan(left, left->exec->children_fd, directories) != 0)
+        while (left->count > 0)
+            phub__free(left->traces[--left->count].name);
+    sort(left);
+}
+
+static void on_remove(uv_work_t *work)
+{
+    const struct phub__exec_left *left = work->data;
+    char file[PHUB__EXEC_NAME_MAX + 8];
+
+    for (uint32_t i = left->count; i-- > left->count - left->batch;) {
+        snprintf(file, sizeof file, "%s.log.1", left->traces[i].name);
+        (void)unlinkat(left->exec->logs_fd, file, 0);
+        snprintf(file, sizeof file, "%s.log", left->traces[i].name);
+        (void)unlinkat(left->exec->logs_fd, file, 0);
+    }
+}
+
+/* --- on the hub's thread ------------------------------------------------- */
+
+static void pop(struct phub__exec_left *left)
+{
+    phub__free(left->traces[--left->count].name);
+}
+
+static void end(struct phub__exec_left *left)
+{
+    while (left->count > 0)
+        pop(left);
+    phub__free(left->traces);
+    left->traces = NULL;
+    left->room = 0;
+    left->busy = false;
+}
+
+static void queue(struct phub__exec_left *left, void (*work)(uv_work_t *),
+                  void (*done)(uv_work_t *, int))
+{
+    struct phub__env_real *real = left->exec->real;
+
+    left->work.data = left;
+    real->requests++;
+    phub__assert(uv_queue_work(real->loop, &left->work, work, done) == 0);
+}
+
+static void on_removed(uv_work_t *work, int status);
+
+static void remove_some(struct phub__exec_left *left)
+{
+    struct phub__exec *exec = left->exec;
+
+    while (left->count > 0 && left->batch < BATCH &&
+           left->batch < left->count) {
+        struct trace *next = &left->traces[left->count - left->batch - 1];
+
+        if (phub__exec_log_is_open(exec, next->name)) { /* it is back */
+            struct trace here = *next;
+
+            *next = left->traces[left->count - 1];
+            left->traces[left->count - 1] = here;
+            pop(left);
+            continue;
+        }
+        (void)unlinkat(exec->children_fd, next->name, AT_REMOVEDIR);
+        left->batch++;
+    }
+    if (left->batch > 0)
+        queue(left, on_remove, on_removed);
+    else
+        end(left);
+}
+
+static void on_removed(uv_work_t *work, int status)
+{
+    struct phub__exec_left *left = work->data;
+    struct phub__env_real *real = left->exec->real;
+    uint32_t first = left->count - left->batch;
+
+    (void)status;
+    left->batch = 0; /* before: they may be written now */
+    for (uint32_t i = first; i < left->count; i++)
+        phub__exec_log_let_go(left->exec, left->traces[i].name);
+    while (left->count > first)
+        pop(left);
+    if (real->freed)
+        end(left);
+    else
+        remove_some(left);
+    if (!real->freed)
+        phub__real_turn_end(real);
+    phub__real_request_end(real);
+}
+
+/* Those that are here stay, and of the others the newest. */
+static void choose(struct phub__exec_left *left)
+{
+    uint32_t kept = 0, n = 0;
+
+    for (uint32_t i = 0; i < left->count; i++) {
+        int here = phub__exec_log_is_open(left->exec, left->traces[i].name);
+
+        if (here || kept < left->exec->real->logs_kept) {
+            kept += !here;
+            phub__free(left->traces[i].name);
+        } else {
+            left->traces[n++] = left->traces[i];
+        }
+    }
+    left->count = n;
+}
+
+static void on_scanned(uv_work_t *work, int status)
+{
+    struct phub__exec_left *left = work->data;
+    struct phub__env_real *real = left->exec->real;
+
+    (void)status;
+    left->seen = left->count;
+    if (real->freed) {
+        end(left);
+    } else {
+        choose(left);
+        remove_some(left);
+        phub__real_turn_end(real);
+    }
+    phub__real_request_end(real);
+}
+
+void phub__exec_left_look(struct phub__exec *exec)
+{
+    struct phub__exec_left *left = exec->left;
+
+    if (left == NULL)
+        left = exec->left = phub__calloc(1, sizeof *left);
+    if (left == NULL || left->busy)
+        return;
+    left->exec = exec;
+    left->ended = 0;
+    left->busy = true;
+    queue(left, on_scan, on_scanned);
+}
+
+void phub__exec_left_ended(struct phub__exec *exec)
+{
+    struct phub__exec_left *left = exec->left;
+    uint32_t most;
+
+    if (left == NULL)
+        return;
+    most = left->seen > exec->real->logs_kept ? left->seen
+                                              : exec->real->logs_kept;
+    if (++left->ended >= ENDED_MIN && left->ended >= most / 4)
+        phub__exec_left_look(exec);
+}
+
+bool phub__exec_left_removes(const struct phub__exec *exec, const char *name)
+{
+    const struct phub__exec_left *left = exec->left;
+
+    for (uint32_t i = 0; left != NULL && i < left->batch; i++)
+        if (strcmp(left->traces[left->count - 1 - i].name, name) == 0)
+            return true;
+    return false;
+}
+
+void phub__exec_left_free(struct phub__exec *exec)
+{
+    phub__assert(exec->left == NULL || !exec->left->busy);
+    phub__free(exec->left);
+    exec->left = NULL;
+}
