@@ -287,6 +287,39 @@ START_TEST(the_next_hub_adopts_what_runs)
 }
 END_TEST
 
+/* Its HELLO says that it is ready by that; what it awaits it may not have. */
+START_TEST(an_adopted_child_is_ready_when_it_has_its_state)
+{
+    struct hub first = { 0 }, next = { 0 };
+    uint32_t given = (uint32_t)_i;
+    struct job job;
+
+    hub_open(&first);
+    start_counter(&first, &job, 1);
+    wait_for(&first, &first.hellos, 1);
+    if (given) {
+        ck_assert_int_eq(ask(&first, 1, PHUB__VERB_PUT_STATE, 5, "41"), 0);
+        wait_for(&first, &first.readies, 1);
+    }
+    ck_assert_uint_eq(first.readies, given);
+    first.runner->detach(first.runner);
+    world_close(&first.world);
+    memcpy(next.world.dir, first.world.dir, sizeof next.world.dir);
+    hub_attach(&next);
+    wait_for(&next, &next.attached, 1);
+    ck_assert(next.found.awaits);
+    wait_for(&next, &next.hellos, 2); /* the second says that this was all */
+    ck_assert_uint_eq(next.readies, given);
+    if (!given)
+        ck_assert_int_eq(ask(&next, next.found.handle, PHUB__VERB_PUT_STATE,
+                             5, "41"), 0);
+    wait_for(&next, &next.readies, 1);
+    ck_assert_int_eq(next.runner->kill(next.runner, next.found.handle, 1), 0);
+    wait_for(&next, &next.exited, 1);
+    hub_close(&next);
+}
+END_TEST
+
 START_TEST(a_guard_that_dies_takes_its_children_and_is_replaced)
 {
     struct hub hub = { 0 };
@@ -542,6 +575,8 @@ int main(void)
                         who_spoke_and_hung_up_is_not_one_that_does_not_speak,
                         0, 2);
     tcase_add_test(children, the_next_hub_adopts_what_runs);
+    tcase_add_loop_test(children,
+                        an_adopted_child_is_ready_when_it_has_its_state, 0, 2);
     tcase_add_test(children,
                    a_guard_that_dies_takes_its_children_and_is_replaced);
     tcase_add_test(children, a_hub_begins_without_a_guard_and_gets_one_later);

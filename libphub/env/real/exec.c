@@ -207,6 +207,7 @@ static void on_adopted(void *arg, const struct phub__guard_child *found)
     child->guard_handle = found->handle;
     child->pid = found->pid;
     child->stop_signal = signal;
+    child->state_expected = adopted.awaits; /* it says if it has come */
     table_add(child);
     if (take_both(exec, found)) {
         phub__exec_child_open(child, found->channel, found->output);

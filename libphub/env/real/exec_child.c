@@ -241,6 +241,7 @@ static void on_publish(struct phub__exec_child *child,
 static void tell_identity(struct phub__exec_child *child,
                           const struct phub__childmsg *message)
 {
+    struct phub__real_poll *poll = child->channel_poll;
     struct phub__verb_message hello = {
         .verb = PHUB__VERB_HELLO,
         .code = (int32_t)(child->capabilities | PHUB__IDENTIFIED
@@ -250,7 +251,10 @@ static void tell_identity(struct phub__exec_child *child,
                ? PHUB__WAS_FROZEN : 0)),
     };
 
-    tell(child, &hello);
+    if ((message->value & PHUB_CHILD_IS_READY) != 0)
+        tell_ready(child);
+    if (poll->owner != NULL)
+        tell(child, &hello);
 }
 
 static void on_done(struct phub__exec_child *child,
