@@ -157,6 +157,93 @@ START_TEST(last_words_are_kept_while_the_disk_is_slow)
 }
 END_TEST
 
+static int put_large(struct hub *hub, uint64_t ref)
+{
+    struct phub__verb_message message = {
+        .verb = PHUB__VERB_PUT_STATE, .ref = ref,
+        .body = phub__buf_new(3u << 20)
+    };
+    int rc;
+
+    ck_assert_ptr_nonnull(message.body);
+    memset(message.body->data, '1', message.body->size);
+    rc = hub->runner->send(hub->runner, 1, &message);
+    phub__buf_unref(&message.body);
+    return rc;
+}
+
+/* The counter refuses it, so it has come there. */
+START_TEST(a_large_state_does_not_hold_up_the_hub)
+{
+    struct hub hub = { 0 };
+    struct phub_env *env;
+    struct job job;
+    sem_t gate;
+
+    hub_open(&hub);
+    env = hub.world.env;
+    start_counter(&hub, &job, 1);
+    wait_for(&hub, &hub.hellos, 1);
+    ck_assert_int_eq(sem_init(&gate, 0, 0), 0);
+    for (int i = 0; i < WORKERS_MAX; i++)
+        ck_assert_int_eq(env->work(env, hold, on_let_go, on_let_go,
+                                   &gate), 0);
+    ck_assert_int_eq(put_large(&hub, 5), 0);
+    ck_assert_int_eq(put_large(&hub, 6), PHUB_EBUSY);
+    ck_assert_int_eq(ask(&hub, 1, PHUB__VERB_CONSENT, 7, NULL), 0);
+    wait_for(&hub, &hub.agrees, 1);
+    ck_assert_uint_eq(hub.dones, 1);
+    for (int i = 0; i < WORKERS_MAX; i++)
+        sem_post(&gate);
+    wait_for(&hub, &hub.dones, 2);
+    ck_assert_int_eq(hub.rc, PHUB_EINVAL);
+    ck_assert(!hub.unsent);
+    ck_assert_int_eq(put_large(&hub, 8), 0);
+    wait_for(&hub, &hub.dones, 3);
+    ck_assert_int_eq(ask(&hub, 1, PHUB__VERB_PUT_STATE, 9, "41"), 0);
+    wait_for(&hub, &hub.readies, 1);
+    ck_assert_uint_eq(hub.dones, 4);
+    hub_close(&hub);
+    sem_destroy(&gate);
+}
+END_TEST
+
+START_TEST(a_large_state_that_nobody_awaits_any_more_is_not_handed_over)
+{
+    struct hub hub = { 0 };
+    struct phub_env *env;
+    struct job job;
+    sem_t gate;
+
+    hub_open(&hub);
+    env = hub.world.env;
+    start_counter(&hub, &job, 1);
+    wait_for(&hub, &hub.hellos, 1);
+    ck_assert_int_eq(sem_init(&gate, 0, 0), 0);
+    for (int i = 0; i < WORKERS_MAX; i++)
+        ck_assert_int_eq(env->work(env, hold, on_let_go, on_let_go,
+                                   &gate), 0);
+    ck_assert_int_eq(put_large(&hub, 5), 0);
+    hub.runner->forget(hub.runner, 1, 5);
+    ck_assert_int_eq(put_large(&hub, 6), 0);
+    if (_i == 1) { /* nor is it to who has ended */
+        ck_assert_int_eq(hub.runner->kill(hub.runner, 1, 1), 0);
+        wait_for(&hub, &hub.exited, 1);
+    }
+    for (int i = 0; i < WORKERS_MAX; i++)
+        sem_post(&gate);
+    if (_i == 0) {
+        wait_for(&hub, &hub.dones, 1);
+        ck_assert_int_eq(ask(&hub, 1, PHUB__VERB_PUT_STATE, 9, "41"), 0);
+        wait_for(&hub, &hub.readies, 1);
+    }
+    read_tail(&hub, "counter", 10); /* of the same workers, later */
+    ck_assert_uint_eq(hub.dones, _i == 0 ? 2 : 0);
+    hub_close(&hub);
+    sem_destroy(&gate);
+}
+END_TEST
+
 START_TEST(verbs_reach_a_child_and_its_answers_come_back)
 {
     struct hub hub = { 0 };
@@ -567,6 +654,10 @@ int main(void)
     tcase_add_test(children, kill_is_soft_then_hard);
     tcase_add_test(children, output_is_kept_in_whole_lines_and_bounded);
     tcase_add_test(children, last_words_are_kept_while_the_disk_is_slow);
+    tcase_add_test(children, a_large_state_does_not_hold_up_the_hub);
+    tcase_add_loop_test(
+        children, a_large_state_that_nobody_awaits_any_more_is_not_handed_over,
+        0, 2);
     tcase_add_test(children, verbs_reach_a_child_and_its_answers_come_back);
     tcase_add_loop_test(children,
                         a_commit_makes_one_ready_that_cannot_have_a_state, 0,

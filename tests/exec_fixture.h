@@ -31,6 +31,7 @@ struct hub {
     const uint32_t *waited; /* stop the loop once this count */
     uint32_t until;         /* is so much */
     uint32_t logs_kept;
+    int unsent;
     int64_t pid;
     int status;
     int rc;
@@ -90,6 +91,7 @@ static inline void on_received(void *arg, uint64_t handle,
     case PHUB__VERB_DONE:
         hub->dones++;
         hub->rc = message->code;
+        hub->unsent = message->unsent;
         hub->version = message->body != NULL ? message->body->version : 0;
         phub__buf_unref(&hub->body);
         hub->body = phub__buf_ref(message->body);

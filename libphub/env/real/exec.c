@@ -610,8 +610,8 @@ static void exec_forget(struct phub__runner *runner, uint64_t handle,
 {
     struct phub__exec_child *child = phub__exec_find(exec_of(runner), handle);
 
-    if (child != NULL && child->channel != NULL)
-        phub__channel_forget(child->channel, ref);
+    if (child != NULL)
+        phub__exec_child_forget(child, ref);
 }
 
 static int exec_kill(struct phub__runner *runner, uint64_t handle, int hard)

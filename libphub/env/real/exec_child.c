@@ -27,6 +27,7 @@
 
 #define READ_TURN_MAX 16384u /* bytes of output */
 #define DRAIN_TURNS_MAX 64   /* of channel and output, after the end */
+#define PUT_NOW_MAX 1048576u /* bytes of a state that are copied at once */
 _Static_assert(DRAIN_TURNS_MAX * READ_TURN_MAX >= PHUB__EXEC_LOG_LAST_MAX,
                "a full pipe is drained");
 /* Unlike any ref of the supervisor, which count from 1. */
@@ -129,6 +130,15 @@ static void tell_ready(struct phub__exec_child *child)
     tell(child, &message);
 }
 
+static void put_failed(struct phub__exec_child *child, uint64_t ref, int rc)
+{
+    struct phub__verb_message message = {
+        .verb = PHUB__VERB_DONE, .ref = ref, .code = rc, .unsent = 1
+    };
+
+    tell(child, &message);
+}
+
 static void put_state_now(struct phub__exec_child *child)
 {
     struct phub__verb_message message = {
@@ -141,13 +151,8 @@ static void put_state_now(struct phub__exec_child *child)
     child->state_waits = false;
     rc = phub__exec_child_send(child, &message);
     phub__buf_unref(&child->state);
-    if (rc != 0) {
-        message = (struct phub__verb_message){
-            .verb = PHUB__VERB_DONE, .ref = child->state_ref, .code = rc,
-            .unsent = 1
-        };
-        tell(child, &message);
-    }
+    if (rc != 0)
+        put_failed(child, child->state_ref, rc);
 }
 
 static void on_hello(struct phub__exec_child *child,
@@ -458,6 +463,24 @@ void phub__exec_child_drain(struct phub__exec_child *child)
     }
 }
 
+/* --- a large state, which a worker prepares ------------------------------- */
+
+struct phub__exec_put {
+    struct phub__exec_child *child; /* NULL: it is gone */
+    struct phub__childmsg message;
+    struct phub_buf *state;
+    int rc;
+};
+
+static void put_forget(struct phub__exec_child *child)
+{
+    if (child->put != NULL)
+        child->put->child = NULL;
+    child->put = NULL;
+}
+
+/* --- life ----------------------------------------------------------------- */
+
 void phub__exec_child_free(struct phub__exec_child **child_ptr)
 {
     struct phub__exec_child *child = *child_ptr;
@@ -465,6 +488,7 @@ void phub__exec_child_free(struct phub__exec_child **child_ptr)
     if (child == NULL)
         return;
     *child_ptr = NULL;
+    put_forget(child);
     channel_close(child);
     output_close(child);
     phub__buf_unref(&child->state);
@@ -538,6 +562,91 @@ static int no_channel(struct phub__exec_child *child, enum phub__verb verb)
     return PHUB_EFAILED;
 }
 
+static int hand_over(struct phub__exec_child *child,
+                     const struct phub__childmsg *m, enum phub__verb verb)
+{
+    int rc;
+
+    if (child->channel == NULL)
+        return child->pid != 0 ? no_channel(child, verb) : PHUB_EAGAIN;
+    rc = phub__channel_send(child->channel, m);
+    if (rc == PHUB_ESHUTDOWN)
+        return no_channel(child, verb); /* its poll closes it */
+    if (rc == 0)
+        channel_watch(child);
+    return rc;
+}
+
+static void put_work(void *arg)
+{
+    struct phub__exec_put *put = arg;
+    struct phub_bytes body = phub__buf_bytes(put->state);
+
+    put->rc = phub__childmsg_memfd(body.data, body.size, &put->message.fd);
+    put->message.fd_size = body.size;
+}
+
+static void put_drop(void *arg)
+{
+    struct phub__exec_put *put = arg;
+
+    if (put->message.fd >= 0)
+        close(put->message.fd);
+    phub__buf_unref(&put->state);
+    phub__free(put);
+}
+
+static void put_done(void *arg)
+{
+    struct phub__exec_put *put = arg;
+    struct phub__exec_child *child = put->child;
+    uint64_t ref = put->message.ref;
+    int rc = put->rc;
+
+    if (child != NULL) {
+        child->put = NULL;
+        if (rc == 0)
+            rc = hand_over(child, &put->message, PHUB__VERB_PUT_STATE);
+    }
+    put_drop(put);
+    if (child != NULL && rc != 0)
+        put_failed(child, ref, rc);
+}
+
+/* A gigabyte takes a second to copy, which the hub's thread has not. */
+static int put_begin(struct phub__exec_child *child,
+                     const struct phub__childmsg *message,
+                     struct phub_buf *state)
+{
+    struct phub_env *env = &child->exec->real->env;
+    struct phub__exec_put *put;
+    int rc;
+
+    if (child->put != NULL)
+        return PHUB_EBUSY;
+    put = phub__calloc(1, sizeof *put);
+    if (put == NULL)
+        return PHUB_ENOMEM;
+    put->child = child;
+    put->message = *message;
+    put->message.body = put->message.text = PHUB_BYTES_NONE;
+    put->state = phub__buf_ref(state);
+    rc = env->work(env, put_work, put_done, put_drop, put);
+    if (rc != 0)
+        put_drop(put);
+    else
+        child->put = put;
+    return rc;
+}
+
+void phub__exec_child_forget(struct phub__exec_child *child, uint64_t ref)
+{
+    if (child->put != NULL && child->put->message.ref == ref)
+        put_forget(child);
+    else if (child->channel != NULL)
+        phub__channel_forget(child->channel, ref);
+}
+
 int phub__exec_child_send(struct phub__exec_child *child,
                           const struct phub__verb_message *message)
 {
@@ -545,7 +654,6 @@ int phub__exec_child_send(struct phub__exec_child *child,
         .verb = verb_number(message->verb), .ref = message->ref, .fd = -1,
         .body = phub__buf_bytes(message->body), .text = message->text,
     };
-    int rc;
 
     if (m.verb == 0)
         return PHUB_EINVAL;
@@ -564,10 +672,7 @@ int phub__exec_child_send(struct phub__exec_child *child,
         m.value = (uint64_t)(message->code > 0 ? message->code : 0);
     else
         m.code = message->code;
-    rc = phub__channel_send(child->channel, &m);
-    if (rc == PHUB_ESHUTDOWN)
-        return no_channel(child, message->verb); /* its poll closes it */
-    if (rc == 0)
-        channel_watch(child);
-    return rc;
+    if (message->verb == PHUB__VERB_PUT_STATE && m.body.size > PUT_NOW_MAX)
+        return put_begin(child, &m, message->body);
+    return hand_over(child, &m, message->verb);
 }

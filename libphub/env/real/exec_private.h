@@ -18,6 +18,7 @@
 struct phub__exec_log;
 struct phub__exec_command;
 struct phub__exec_left;
+struct phub__exec_put;
 
 struct phub__exec_child {
     struct phub__exec_child *next_handle; /* in its bucket */
@@ -38,6 +39,7 @@ struct phub__exec_child {
     int32_t state_code;
     struct phub_buf *state;
     bool state_waits;
+    struct phub__exec_put *put; /* a large state is with a worker, or NULL */
     struct phub__channel *channel;
     struct phub__real_poll *channel_poll;
     int output;      /* or -1 */
@@ -115,6 +117,8 @@ void phub__exec_child_drain(struct phub__exec_child *child);
 void phub__exec_child_free(struct phub__exec_child **child);
 int phub__exec_child_send(struct phub__exec_child *child,
                           const struct phub__verb_message *message);
+/* Nobody awaits the answer to ref any more. */
+void phub__exec_child_forget(struct phub__exec_child *child, uint64_t ref);
 /* Ask an adopted child who it is. */
 void phub__exec_child_identify(struct phub__exec_child *child);
 
