@@ -190,6 +190,27 @@ START_TEST(what_an_adopted_child_wrote_stays)
 }
 END_TEST
 
+/* Children go on without their daemon, and nobody knows then who is here. */
+START_TEST(a_daemon_that_lets_go_removes_nothing_more)
+{
+    struct hub hub = { .logs_kept = KEPT };
+    char name[16];
+
+    leave_some(&hub);
+    hub_attach(&hub);
+    wait_for(&hub, &hub.attached, 1); /* it is being looked */
+    hub.runner->detach(hub.runner);
+    for (uint32_t i = 0; i < 100; i++)
+        read_tail(&hub, "nobody", 10);
+    for (uint32_t i = 0; i < OLD; i++) {
+        snprintf(name, sizeof name, "old-%u", i);
+        ck_assert(is_there(&hub, "logs", name, ".log"));
+        ck_assert(is_there(&hub, "children", name, ""));
+    }
+    hub_close(&hub);
+}
+END_TEST
+
 static void hold(void *arg)
 {
     sem_wait(arg);
@@ -281,6 +302,7 @@ int main(void)
     tcase_add_test(left, what_a_child_has_put_into_its_directory_stays);
     tcase_add_test(left, what_is_no_log_stays);
     tcase_add_test(left, what_an_adopted_child_wrote_stays);
+    tcase_add_test(left, a_daemon_that_lets_go_removes_nothing_more);
     tcase_add_test(left, what_a_child_writes_that_is_back_is_kept);
     tcase_add_test(left, many_that_come_and_go_do_not_fill_the_disk);
     suite_add_tcase(suite, left);

@@ -203,6 +203,15 @@ static void queue(struct phub__exec_left *left, void (*work)(uv_work_t *),
     phub__assert(uv_queue_work(real->loop, &left->work, work, done) == 0);
 }
 
+/* What runs is known: not once the daemon has let go of it, nor before the next
+ * one has adopted it. */
+static bool knows(const struct phub__exec_left *left)
+{
+    const struct phub__exec *exec = left->exec;
+
+    return !exec->real->freed && exec->events != NULL && exec->was_attached;
+}
+
 static void on_removed(uv_work_t *work, int status);
 
 static void remove_some(struct phub__exec_left *left)
@@ -242,10 +251,10 @@ static void on_removed(uv_work_t *work, int status)
         phub__exec_log_let_go(left->exec, left->traces[i].name);
     while (left->count > first)
         pop(left);
-    if (real->freed)
-        end(left);
-    else
+    if (knows(left))
         remove_some(left);
+    else
+        end(left);
     if (!real->freed)
         phub__real_turn_end(real);
     phub__real_request_end(real);
@@ -276,13 +285,14 @@ static void on_scanned(uv_work_t *work, int status)
 
     (void)status;
     left->seen = left->count;
-    if (real->freed) {
-        end(left);
-    } else {
+    if (knows(left)) {
         choose(left);
         remove_some(left);
-        phub__real_turn_end(real);
+    } else {
+        end(left);
     }
+    if (!real->freed)
+        phub__real_turn_end(real);
     phub__real_request_end(real);
 }
 
