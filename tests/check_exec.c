@@ -620,7 +620,6 @@ START_TEST(a_commands_output_has_its_limit_before_it_runs)
 
     hub_open(&hub);
     job_init(&job, 1, "x");
-    job.start.output_max = 1048576;
     job_args(&job, &argv, "/bin/bash", "-c",
              "ulimit -Sf; ulimit -Hf; : >done");
     ck_assert_int_eq(hub.runner->command(hub.runner, &job.start, &argv, NULL,
@@ -631,10 +630,31 @@ START_TEST(a_commands_output_has_its_limit_before_it_runs)
         continue;
     wait_for(&hub, &hub.commands, 1);
     ck_assert_int_eq(answer.rc, 0);
-    ck_assert_str_eq(answer.out, "1024\n1024\n");
-    command(&hub, &job, &answer, "exec head -c 2000000 /dev/zero", NULL,
+    ck_assert_str_eq(answer.out, "1048576\n1048576\n");
+    command(&hub, &job, &answer, "exec truncate -s 1G /dev/stdout", NULL,
             10000);
     ck_assert_int_eq(answer.rc, PHUB_ELIMIT);
+    command(&hub, &job, &answer, "exec truncate -s 2G /dev/stdout", NULL,
+            10000);
+    ck_assert_int_eq(answer.rc, PHUB_ELIMIT);
+    hub_close(&hub);
+}
+END_TEST
+
+START_TEST(a_quiet_command_may_write_what_it_likes)
+{
+    struct hub hub = { 0 };
+    struct answer answer = { .hub = &hub };
+    struct job job;
+
+    hub_open(&hub);
+    job_init(&job, 1, "x");
+    job.start.quiet = 1;
+    command(&hub, &job, &answer, "head -c 100000 /dev/zero && "
+            "truncate -s 2G file && ulimit -Sf >&2", NULL, 10000);
+    ck_assert_int_eq(answer.rc, 0);
+    ck_assert_str_eq(answer.out, "");
+    ck_assert_str_eq(answer.text, "unlimited");
     hub_close(&hub);
 }
 END_TEST
@@ -676,6 +696,7 @@ int main(void)
     tcase_add_test(commands, a_command_that_fails_says_why);
     tcase_add_test(commands, a_command_knows_what_its_child_published);
     tcase_add_test(commands, a_commands_output_has_its_limit_before_it_runs);
+    tcase_add_test(commands, a_quiet_command_may_write_what_it_likes);
     suite_add_tcase(suite, children);
     suite_add_tcase(suite, commands);
     runner = srunner_create(suite);

@@ -79,7 +79,7 @@ struct phub__runner_start {
     int standby;         /* runs, but must not act before COMMIT */
     int state_expected;  /* PUT_STATE comes before it may get ready */
     int passive;         /* it begins with that role */
-    uint32_t output_max; /* of a command, bytes; 0: the runner's own limit */
+    int quiet;           /* of a command: its standard output is thrown away */
 };
 
 struct phub__runner_adopted {
@@ -145,8 +145,8 @@ struct phub__runner {
     /* hard 0: ask it to end (SIGTERM or the spec's signal); 1: SIGKILL. */
     int (*kill)(struct phub__runner *runner, uint64_t handle, int hard);
     /* Run one of the spec's commands for that instance or child: argv, state
-     * on its standard input (may be NULL).  One that writes more than output_max
-     * ends with PHUB_ELIMIT.  Not offered by "actor" (NULL). */
+     * on its standard input (may be NULL).  One that writes more than the
+     * runner's limit ends with PHUB_ELIMIT.  Not offered by "actor" (NULL). */
     int (*command)(struct phub__runner *runner,
                    const struct phub__runner_start *child,
                    const struct phub__list *argv, /* struct phub_bytes */

@@ -45,7 +45,7 @@ struct command {
 struct phub__hook_commands {
     struct phub__timer *timer;
     int armed;
-    uint64_t ran, failed, timed_out, flooded, dropped;
+    uint64_t ran, failed, timed_out, dropped;
     uint32_t count;
     struct command commands[];
 };
@@ -95,7 +95,6 @@ static void ended(void *arg, const struct phub__command_result *result)
     all->ran++;
     all->failed += result->rc != 0;
     all->timed_out += result->rc == PHUB_ETIMEDOUT;
-    all->flooded += result->rc == PHUB_ELIMIT;
     say(command, result->rc, result->status,
         result->text != NULL ? result->text : "");
     next(command);
@@ -133,11 +132,12 @@ static int run(struct command *command)
     struct phub__runner_start start = {
         .id = { (const uint8_t *)ID, sizeof ID - 1 }, .node = hub->node,
         .spec = &spec, .node_name = hub->name,
-        .output_max = PHUB__HOOK_OUTPUT_MAX };
+        .quiet = 1 };
 
     if (runner == NULL || runner->command == NULL)
         return PHUB_EUNSUPPORTED;
-    if (!hub->attached)
+    /* The guard begins nothing without a lease; events wait for one. */
+    if (!hub->attached || hub->lease_boot_ns <= hub->env->boot_ns(hub->env))
         return PHUB_EBUSY;
     return runner->command(runner, &start, &command->option->argv,
                            command->first->line,
@@ -287,6 +287,5 @@ void phub__hook_commands_tell(struct phub__hub *hub,
     counter(arg, "hook_commands_run", all->ran);
     counter(arg, "hook_commands_failed", all->failed);
     counter(arg, "hook_commands_timed_out", all->timed_out);
-    counter(arg, "hook_commands_flooded", all->flooded);
     counter(arg, "hook_events_dropped", all->dropped);
 }

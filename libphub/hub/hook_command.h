@@ -6,7 +6,6 @@
 #include "hub/hub.h"
 
 #define PHUB__HOOK_QUEUE_BYTES_MAX (4u << 20)  /* waiting for one command */
-#define PHUB__HOOK_OUTPUT_MAX 65536u     /* bytes a command may write */
 #define PHUB__HOOK_JSON_CHILDREN_MAX 256u      /* listed in one event */
 
 /* Attach what hub->options names.  Errors: PHUB_ENOTFOUND (an event), ... */

@@ -34,8 +34,7 @@ struct phub__exec_command {
     struct phub__exec *exec;
     uint64_t guard_handle;
     struct phub__exec_log *log; /* of the child: its directory is in use */
-    size_t out_max;
-    int out;
+    int out;       /* -1: nobody wants it */
     int err;
     struct phub__real_poll *err_poll;
     struct phub__timer *timer;
@@ -153,10 +152,12 @@ static int take_out(const struct phub__exec_command *command,
     struct stat status;
     size_t size;
 
+    if (command->out < 0)
+        return 0;
     if (fstat(command->out, &status) != 0)
         return PHUB_EIO;
     size = (size_t)status.st_size;
-    if (size >= command->out_max)
+    if (size >= PHUB__EXEC_COMMAND_OUTPUT_MAX)
         return PHUB_ELIMIT;
     if (size > 0 && phub__childmsg_seal(command->out) == 0)
         return map_out(command->out, size, out);
@@ -308,8 +309,23 @@ static int open_input(const struct phub_buf *input, int *fd)
     return lseek(*fd, 0, SEEK_SET) == 0 ? 0 : PHUB_ESYS;
 }
 
+static int open_output(struct phub__exec_command *command, int quiet,
+                       int *fd)
+{
+    if (quiet) {
+        *fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        return *fd >= 0 ? 0 : PHUB_ESYS;
+    }
+    command->out = memfd_create("phub-output",
+                                MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (command->out < 0)
+        return PHUB_ESYS;
+    *fd = fcntl(command->out, F_DUPFD_CLOEXEC, 0);
+    return *fd >= 0 ? 0 : PHUB_ESYS;
+}
+
 /* stdio gets the command's ends, the struct the other ones. */
-static int open_stdio(struct phub__exec_command *command,
+static int open_stdio(struct phub__exec_command *command, int quiet,
                       const struct phub_buf *input, int *stdio)
 {
     struct phub__env_real *real = command->exec->real;
@@ -317,12 +333,8 @@ static int open_stdio(struct phub__exec_command *command,
 
     if (open_input(input, &stdio[0]) != 0)
         return PHUB_ESYS;
-    command->out = memfd_create("phub-output",
-                                MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (command->out < 0)
-        return PHUB_ESYS;
-    stdio[1] = fcntl(command->out, F_DUPFD_CLOEXEC, 0);
-    if (stdio[1] < 0 || pipe2(pair, O_CLOEXEC) != 0)
+    if (open_output(command, quiet, &stdio[1]) != 0 ||
+        pipe2(pair, O_CLOEXEC) != 0)
         return PHUB_ESYS;
     command->err = pair[0];
     stdio[2] = pair[1];
@@ -345,7 +357,8 @@ static int command_spawn(struct phub__exec_command *command,
         .env = start->spec->env.items, .envc = start->spec->env.count,
         .standby = start->standby != 0,
         .state_expected = start->state_expected != 0,
-        .passive = start->passive != 0, .file_max = command->out_max,
+        .passive = start->passive != 0,
+        .file_max = start->quiet ? 0 : PHUB__EXEC_COMMAND_OUTPUT_MAX,
         .stdio = stdio,
     };
     int rc = phub__exec_env_init(&env, exec, start,
@@ -386,8 +399,6 @@ int phub__exec_command(struct phub__runner *runner,
     if (command == NULL)
         return PHUB_ENOMEM;
     command->exec = exec;
-    command->out_max = start->output_max != 0 ? start->output_max
-                                              : PHUB__EXEC_COMMAND_OUTPUT_MAX;
     command->out = -1;
     command->err = -1;
     command->done = done;
@@ -395,7 +406,7 @@ int phub__exec_command(struct phub__runner *runner,
     command->timer = env->timer_new(env, on_timeout, command);
     command->log = phub__exec_log_open(exec, start->id);
     if (command->timer != NULL && command->log != NULL)
-        rc = open_stdio(command, input, stdio);
+        rc = open_stdio(command, start->quiet, input, stdio);
     if (rc == 0)
         rc = command_spawn(command, start, argv, stdio);
     if (rc != 0) {

@@ -60,8 +60,6 @@ static void hook_ran(const struct command *command,
 
     if (strcmp(word, "fail") == 0)
         result->rc = PHUB_EFAILED;
-    else if (strcmp(word, "flood") == 0)
-        result->rc = PHUB_ELIMIT;
     else if (strcmp(word, "hang") == 0)
         result->rc = PHUB_ETIMEDOUT;
     result->status = result->rc == 0 ? 0 : 1;
