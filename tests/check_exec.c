@@ -317,6 +317,22 @@ START_TEST(a_commit_makes_one_ready_that_cannot_have_a_state)
 }
 END_TEST
 
+/* Not one that the guard keeps open, and in which what it says is lost. */
+START_TEST(who_sends_garbage_sees_the_end_of_its_channel)
+{
+    struct hub hub = { 0 };
+    struct job job;
+
+    hub_open(&hub);
+    start_shell(&hub, &job, "x", "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 "
+                "16; do printf '\\377' >&$PHUB_FD; done; "
+                "dd bs=4096 count=1 <&$PHUB_FD 2>/dev/null | wc -c");
+    wait_for(&hub, &hub.exited, 1);
+    ck_assert_str_eq(read_tail(&hub, "x", 100), "0\n");
+    hub_close(&hub);
+}
+END_TEST
+
 /* It has a state for all that is known, and cannot be asked for it. */
 START_TEST(who_spoke_and_hung_up_is_not_one_that_does_not_speak)
 {
@@ -682,6 +698,7 @@ int main(void)
     tcase_add_loop_test(children,
                         a_commit_makes_one_ready_that_cannot_have_a_state, 0,
                         2);
+    tcase_add_test(children, who_sends_garbage_sees_the_end_of_its_channel);
     tcase_add_loop_test(children,
                         who_spoke_and_hung_up_is_not_one_that_does_not_speak,
                         0, 2);

@@ -446,6 +446,32 @@ START_TEST(a_child_hears_its_role_and_is_stopped)
 }
 END_TEST
 
+static void say_nothing(void)
+{
+    static const struct phub_bytes child = { (const uint8_t *)"c", 1 };
+    struct phub_bytes text;
+    uint64_t value;
+
+    host->log(ctx, PHUB__LOG_DEBUG, NULL);
+    host->cause_note(ctx, &child, NULL);
+    host->move_report(ctx, &child, 0, NULL);
+    host->counter_add(ctx, NULL, 1);
+    ck_assert_int_eq(host->move_abort(ctx, 1, NULL, 1), PHUB_EINVAL);
+    ck_assert_int_eq((host->fail)(ctx, PHUB_EPLUGIN, NULL), PHUB_EPLUGIN);
+    ck_assert_int_ne(host->param_uint(ctx, NULL, &value), 0);
+    ck_assert_int_ne(host->param_text(ctx, NULL, &text), 0);
+}
+
+START_TEST(a_text_may_be_null)
+{
+    begin(1);
+    ck_assert_int_eq(hubs_start(&hubs, 0, "c", "sim"), 0);
+    as_strategy(say_nothing);
+    ck_assert_uint_eq(hubs_acting(&hubs, "c", NULL), 1);
+    hubs_free(&hubs);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("host");
@@ -469,6 +495,7 @@ static Suite *suite(void)
     tcase_add_test(tc, labels_of_all_members_are_in_the_view);
     tcase_add_test(tc, a_message_goes_to_those_who_are_named);
     tcase_add_test(tc, a_child_hears_its_role_and_is_stopped);
+    tcase_add_test(tc, a_text_may_be_null);
     suite_add_tcase(s, tc);
     return s;
 }

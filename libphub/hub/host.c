@@ -271,16 +271,22 @@ static int host_timer_cancel(struct phub_ctx *ctx, uint64_t token)
     return 0;
 }
 
+/* A strategy that has nothing to say may give NULL. */
+static const char *said(const char *text)
+{
+    return text != NULL ? text : "";
+}
+
 static int host_param_uint(struct phub_ctx *ctx, const char *name,
                            uint64_t *value)
 {
-    return phub__strategy_param_uint(ctx->strategy, name, value);
+    return phub__strategy_param_uint(ctx->strategy, said(name), value);
 }
 
 static int host_param_text(struct phub_ctx *ctx, const char *name,
                            struct phub_bytes *value)
 {
-    return phub__strategy_param_text(ctx->strategy, name, value);
+    return phub__strategy_param_text(ctx->strategy, said(name), value);
 }
 
 static void host_log(struct phub_ctx *ctx, uint32_t level, const char *text)
@@ -288,31 +294,31 @@ static void host_log(struct phub_ctx *ctx, uint32_t level, const char *text)
     if (level < PHUB__LOG_ERROR || level > PHUB__LOG_DEBUG)
         level = PHUB__LOG_DEBUG;
     phub__hub_log(ctx->hub, (enum phub__log_level)level, "%s '%s': %s",
-                  phub__kind_name(ctx->kind), ctx->strategy->name, text);
+                  phub__kind_name(ctx->kind), ctx->strategy->name, said(text));
 }
 
 static int host_fail(struct phub_ctx *ctx, int code, const char *text)
 {
-    return phub__strategy_fail(ctx->strategy, code, text);
+    return phub__strategy_fail(ctx->strategy, code, said(text));
 }
 
 static void host_counter_add(struct phub_ctx *ctx, const char *name,
                              uint64_t n)
 {
-    phub__tally_add(&ctx->hub->tallies[ctx->kind], name, n);
+    phub__tally_add(&ctx->hub->tallies[ctx->kind], said(name), n);
 }
 
 static void host_cause_note(struct phub_ctx *ctx,
                             const struct phub_bytes *child, const char *text)
 {
-    phub__hub_cause(ctx->hub, *child, "%s", text);
+    phub__hub_cause(ctx->hub, *child, "%s", said(text));
 }
 
 static void host_scored(struct phub_ctx *ctx, uint32_t count,
                         const char *text)
 {
     phub__hub_hook(ctx->hub, PHUB_HOOK_scoreboard_updated, ctx->hub->node,
-                   PHUB_BYTES_NONE, 0, count, text);
+                   PHUB_BYTES_NONE, 0, count, said(text));
 }
 
 /* --- view ------------------------------------------------------------------------------ */
@@ -601,7 +607,7 @@ static int host_move_decide(struct phub_ctx *ctx, uint64_t move,
 static int host_move_abort(struct phub_ctx *ctx, uint64_t move,
                            const char *why, uint64_t token)
 {
-    return phub__move_abort(ctx->hub, move, why, token);
+    return phub__move_abort(ctx->hub, move, said(why), token);
 }
 
 static void host_move_finish(struct phub_ctx *ctx, uint64_t move)
@@ -615,7 +621,7 @@ static void host_move_report(struct phub_ctx *ctx,
 {
     if (ctx->moving != 0)
         ctx->moving--;
-    phub__redistribution_report(ctx->hub, ctx, *child, rc, text);
+    phub__redistribution_report(ctx->hub, ctx, *child, rc, said(text));
 }
 
 /* --- partition ----------------------------------------------------------- */

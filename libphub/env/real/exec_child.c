@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <phub/child.h>
@@ -345,10 +346,13 @@ static void on_channel(struct phub__real_poll *poll, int events)
         phub__real_logf(child->exec->real, PHUB__LOG_WARNING,
                         "child \"%.*s\" sends garbage, closing its channel",
                         (int)child->id_size, child->id);
-    if (rc != 0)
+    if (rc != 0) {
+        /* The guard has it open, too, and the child would write to nobody. */
+        (void)shutdown(phub__channel_fd(child->channel), SHUT_RDWR);
         channel_close(child);
-    else
+    } else {
         channel_watch(child);
+    }
 }
 
 /* --- output -------------------------------------------------------------- */
