@@ -495,50 +495,6 @@ START_TEST(a_stopped_spawner_does_not_stop_the_deadline)
 }
 END_TEST
 
-/* guard.children is a pipe that nobody reads. */
-START_TEST(a_disk_that_hangs_does_not_stop_the_deadline)
-{
-    char path[128], name[128], line[64];
-    static const char fill[4096];
-    struct fixture f;
-    struct seen *a;
-    int helper, child, fd;
-    uint64_t deadline_ns;
-
-    snprintf(path, sizeof path, "%s/guard.children.new", state_dir);
-    snprintf(name, sizeof name, "%s/guard.children", state_dir);
-    ck_assert_int_eq(mkfifo(path, 0600), 0);
-    fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-    ck_assert_int_ge(fd, 0);
-    fixture_attach(&f);
-    ck_assert_int_eq(access(name, F_OK), 0);
-    deadline_ns = boot_now() + LEASE;
-    phub__guard_deadline(f.guard, deadline_ns);
-    a = fixture_run(&f, "sleep 1000 & echo $!; wait");
-    read_line(a->output, line, sizeof line);
-    helper = pidfd_of((pid_t)strtol(line, NULL, 10));
-    child = pidfd_of(a->pid);
-    while (write(fd, fill, sizeof fill) > 0)
-        ;
-    /* The guard waits for room in the list before this one may begin. */
-    (void)fixture_spawn(&f, "true", NULL);
-    wait_end(child);
-    wait_end(helper);
-    ck_assert_uint_ge(boot_now(), deadline_ns);
-    ck_assert(!a->exited);
-    while (!a->exited) { /* the disk is back */
-        char waste[4096];
-
-        while (read(fd, waste, sizeof waste) > 0)
-            ;
-        fixture_turn(&f);
-    }
-    ck_assert_int_eq(a->cause, PHUB__GUARD_BY_DEADLINE);
-    fixture_end(&f);
-    close(fd);
-}
-END_TEST
-
 START_TEST(a_spawner_that_hangs_is_replaced)
 {
     struct fixture f;
@@ -811,7 +767,6 @@ main(void)
     tcase_add_test(tc, what_a_killed_guards_children_left_is_ended_before_anything_starts);
     tcase_add_test(tc, a_listed_pid_with_another_start_time_is_left_alone);
     tcase_add_test(tc, a_stopped_spawner_does_not_stop_the_deadline);
-    tcase_add_test(tc, a_disk_that_hangs_does_not_stop_the_deadline);
     tcase_add_test(tc, a_spawner_that_hangs_is_replaced);
     tcase_add_test(tc, a_command_uses_the_descriptors_that_it_is_given);
     tcase_add_test(tc, garbage_is_refused_and_the_guard_goes_on);

@@ -181,10 +181,6 @@ setup(struct guard *guard, const char *socket_path, const char *cgroup)
     cgroup_open(guard, cgroup);
     listen_at(guard, socket_path);
     make_events(guard);
-    error = end_start(guard);
-    if (error != 0)
-        fatal(error, "cannot start the thread that ends children in time: %s",
-              strerror(error));
     go_silent();
     daemon_keep_fds(guard);
     error = spawner_start(guard);
@@ -234,7 +230,6 @@ check_deadline(struct guard *guard)
         return;
     guard->expired = true;
     children_end_all(guard, PHUB__GUARD_BY_DEADLINE);
-    end_at(0);
 }
 
 /* True when there is nothing left to hold: after QUIT when every child has
@@ -277,14 +272,11 @@ run(struct guard *guard)
 
         check_deadline(guard);
         daemon_listen(guard, true);
-        for (int i = 0; i < count; i++) {
+        for (int i = 0; i < count; i++)
             dispatch(guard, &events[i]);
-            check_deadline(guard); /* it may have hung */
-        }
         children_check_spawner(guard);
         daemon_tell(guard);
     }
-    end_at(0);
     spawner = guard->spawner.pid;
     spawner_stop(guard);
     if (spawner > 0)

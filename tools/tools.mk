@@ -4,7 +4,7 @@
 libexec_PROGRAMS += tools/phub-guard
 tools_phub_guard_SOURCES = tools/phub-guard.c tools/guard/guard.h \
 	tools/guard/cgroup.c tools/guard/children.c tools/guard/daemon.c \
-	tools/guard/end.c tools/guard/list.c tools/guard/spawner.c tools/guard/table.c \
+	tools/guard/list.c tools/guard/spawner.c tools/guard/table.c \
 	tools/guard/util.c \
 	libphub/child/guard_proto.c libphub/child/guard_proto.h
 tools_phub_guard_CFLAGS = $(AM_CFLAGS)

@@ -5,7 +5,7 @@
  * so a pid in a slot cannot belong to anybody else until it has been reaped;
  * signals by pid are safe without pidfds, which saves a descriptor per child.
  * When a child ends, what is left of its process group is killed before the
- * pid is given back (end.c, which may kill, too). */
+ * pid is given back. */
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
@@ -67,10 +67,8 @@ fail(struct guard *guard, uint32_t number, int sys_errno, const char *format,
     close_fd(&slot->channel);
     close_fd(&slot->output);
     cgroup_child_kill(guard, slot->handle);
-    if (slot->pid > 0) {
-        end_knows(number, 0);
+    if (slot->pid > 0)
         table_set_pid(table, number, 0);
-    }
     slot->pid = 0;
     slot->state = SLOT_FAILED;
     slot->sys_errno = sys_errno;
@@ -335,7 +333,6 @@ child_go(struct guard *guard, uint32_t number, pid_t pid)
     guard->spawner.quiet_ns = now_mono_ns();
     slot->state = SLOT_EXECING;
     table_set_pid(&guard->table, number, pid);
-    end_knows(number, pid);
     if (now_boot_ns() >= guard->deadline_ns) {
         fail(guard, number, ETIME, "cannot start \"%s\": the lease has passed",
              program_of(slot));
@@ -529,7 +526,7 @@ children_reap(struct guard *guard)
         /* While it is a zombie its group's number cannot be taken. */
         if (info.si_pid != guard->spawner.pid)
             kill(-info.si_pid, SIGKILL);
-        (void)end_reap(number, info.si_pid, &status);
+        waitpid(info.si_pid, &status, 0);
         if (info.si_pid == guard->spawner.pid) {
             guard->spawner.pid = 0;
             spawner_lost(guard, "the spawner ended");

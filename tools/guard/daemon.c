@@ -338,7 +338,6 @@ take_deadline(struct guard *guard, uint64_t deadline_ns)
     at.it_value.tv_sec = (time_t)(deadline_ns / 1000000000u);
     at.it_value.tv_nsec = (long)(deadline_ns % 1000000000u);
     timerfd_settime(guard->timer, TFD_TIMER_ABSTIME, &at, NULL);
-    end_at(deadline_ns);
 }
 
 static void

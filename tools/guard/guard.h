@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* guard: the small program that holds a node's OS processes.
  *
- * One epoll, and no call that may wait but for guard.children on its disk; in
- * case that does, a second thread ends the children in time (end.c).  What else
- * may hang (exec on a dead file system) is done by grandchildren that a spawner
- * process makes with CLONE_PARENT, so that they are the guard's own children.
+ * One thread, one epoll, no call that may wait.  What may hang (exec on a dead
+ * file system) is done by grandchildren that a spawner process makes with
+ * CLONE_PARENT, so that they are the guard's own children.
  *
  *     daemon ---- connection ---- guard ==== spawner
  *                                   |  (clone with CLONE_PARENT)
@@ -206,16 +205,6 @@ void children_reap(struct guard *guard);
 void children_feed_spawner(struct guard *guard);
 void children_end_all(struct guard *guard, enum phub__guard_cause cause);
 void children_check_spawner(struct guard *guard);
-
-/* end.c: the second thread, which kills what runs when the deadline passed */
-int end_start(struct guard *guard);
-/* The deadline; 0: what runs has been ended, or nothing runs any more. */
-void end_at(uint64_t deadline_ns);
-/* The pid of a slot's process; 0: it ends by itself. */
-void end_knows(uint32_t number, pid_t pid);
-/* waitpid() for one that is a zombie, and its slot or 0: its pid is given back
- * while nobody kills. */
-pid_t end_reap(uint32_t number, pid_t pid, int *status);
 
 /* list.c: guard.children, and what an earlier guard left behind */
 int list_open(struct guard *guard, char *error, size_t error_max);
