@@ -214,6 +214,53 @@ START_TEST(a_restart_in_place_is_seen_everywhere_with_its_pid)
 }
 END_TEST
 
+static uint64_t records_kept(uint32_t node)
+{
+    struct phub__registry_counts counts;
+
+    phub__registry_counts(hubs_hub(&hubs, node)->registry, &counts);
+    return counts.records_kept;
+}
+
+/* Stops of daemons that have started again since: who had dropped his got them
+ * back from who had not yet, and so on in turn, for ever. */
+START_TEST(stops_that_have_been_dropped_do_not_come_back)
+{
+    uint64_t kept, most[3] = { 0 };
+    uint32_t i, second;
+    char name[8];
+
+    hubs_new(&hubs, 3, "hotswap", 300 + (uint64_t)_i);
+    for (i = 0; i < 30; i++) {
+        snprintf(name, sizeof name, "d%u", i);
+        ck_assert_int_eq(hubs_start(&hubs, i % 3, name, "sim durable"), 0);
+        ck_assert_int_eq(hubs_stop(&hubs, i % 3, name), 0);
+    }
+    for (i = 0; i < 3; i++) {
+        most[i] = records_kept(i);
+        phub__sim_node_kill(hubs_node(&hubs, i));
+        again(i);
+        hubs_run(&hubs, 1000 + 300 * (uint32_t)_i);
+    }
+    ck_assert_uint_ne(most[0], 0);
+    hubs_settle(&hubs);
+    for (i = 0; i < 3; i++)
+        most[i] = records_kept(i);
+    for (second = 0; second < 600; second++) {
+        hubs_run(&hubs, 1000);
+        for (i = 0; i < 3; i++) {
+            kept = records_kept(i);
+            ck_assert_msg(kept <= most[i], "after %u s node %u has %u again, "
+                          "it had %u", second, i, (unsigned)kept,
+                          (unsigned)most[i]);
+            most[i] = kept;
+        }
+    }
+    ck_assert_uint_eq(most[0] + most[1] + most[2], 0);
+    hubs_free(&hubs);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("restart");
@@ -233,6 +280,8 @@ int main(void)
     tcase_add_loop_test(tc, a_state_survives_a_start_that_fails, 0,
                         STEPS * SWAPS);
     tcase_add_test(tc, a_temporary_child_runs_once);
+    tcase_add_loop_test(tc, stops_that_have_been_dropped_do_not_come_back, 0,
+                        6);
     tcase_add_test(tc, a_restart_in_place_is_seen_everywhere_with_its_pid);
     suite_add_tcase(suite, tc);
     runner = srunner_create(suite);

@@ -47,6 +47,7 @@ struct phub__registry {
     struct phub_buf *brief;        /* of it, alike */
     /* stable.c */
     uint64_t rounds;
+    bool authors_idle;          /* some are, and may be pruned */
     struct phub__dot record_cursor; /* records up to here have been looked
                                      * at */
     bool records_due;              /* a round has ended since */

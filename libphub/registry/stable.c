@@ -40,7 +40,10 @@
  * overtaken; its instances are void, here and in whatever comes late.
  * A record that is gone here and not yet there does no harm:
  * records are in nobody's hash.  Authors whose node has started again, or was
- * forgotten, and of which nothing is live are pruned by the same rule.
+ * forgotten, and of which nothing is live are pruned by the same rule, once a
+ * whole round has passed in which nobody had anything live of them either: who
+ * does not know the author would take what others still keep for news, and give
+ * it back to who has dropped it, in turn, for ever.
  *
  * A stop also stays while an instance of the row is anywhere: it is what says
  * that it must end. */
@@ -434,6 +437,18 @@ void phub__stable_note_same(struct phub__registry *registry, uint64_t node,
     round_check(registry);
 }
 
+/* Of what we have nothing any more they may have. */
+static void note_live(struct phub__registry *registry,
+                      const struct phub__summary *summary)
+{
+    struct phub__pairs p = { .registry = registry, .summary = summary };
+
+    while (registry->authors_idle && phub__pairs_next(&p))
+        if (p.author != NULL && p.author->live.live == 0 &&
+            p.theirs != NULL && p.theirs->live > 0)
+            p.author->idle_from = registry->rounds + 1;
+}
+
 void phub__stable_note(struct phub__registry *registry,
                        const struct phub__summary *summary)
 {
@@ -444,6 +459,7 @@ void phub__stable_note(struct phub__registry *registry,
         phub__registry_node_seen(registry, summary->node) != 0 ||
         phub__registry_nodes_heard(registry, &summary->known) != 0)
         return;
+    note_live(registry, summary);
     node = phub__index_node(&registry->index, summary->node);
     if (node->reported || !summary_covers(registry, summary) ||
         collect(registry, summary) != 0)
@@ -470,19 +486,35 @@ static bool may_go(const struct phub__entry *entry)
     return true;
 }
 
+/* Nothing of it is live here, and a round has gone by without anybody who has. */
+static bool is_nobodys(const struct phub__registry *registry,
+                       struct phub__author *author)
+{
+    if (author == registry->self ||
+        !phub__author_idle(&registry->authors, author)) {
+        author->idle_from = 0;
+        return false;
+    }
+    if (author->idle_from == 0)
+        author->idle_from = registry->rounds + 1;
+    return author->idle_from + 1 < registry->rounds;
+}
+
 static void prune(struct phub__registry *registry)
 {
     uint32_t i = 0;
 
+    registry->authors_idle = false;
     while (i < registry->authors.count) {
         struct phub__author *author = registry->authors.at[i];
 
-        if (author != registry->self &&
-            phub__author_idle(&registry->authors, author) &&
-            phub__ranges_covers(&author->settled, &author->seen))
+        if (is_nobodys(registry, author) &&
+            phub__ranges_covers(&author->settled, &author->seen)) {
             phub__author_drop(&registry->authors, author);
-        else
-            i++;
+            continue;
+        }
+        registry->authors_idle |= author->idle_from != 0;
+        i++;
     }
 }
 

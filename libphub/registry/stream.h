@@ -24,6 +24,8 @@ struct phub__author {
     struct phub__author *changed_next; /* NULL: that is right */
     bool over;                  /* its node was forgotten */
     uint64_t differed;          /* how the last comparison differed, 0 if not */
+    uint64_t idle_from;         /* since that round, plus 1, nobody that was
+                                 * heard has anything of it; 0: we have */
     struct phub__ranges collected; /* these seven: stable.c */
     struct phub__ranges target;
     struct phub__ranges previous;
