@@ -11,6 +11,7 @@
 #include "wire/buf.h"
 
 static struct sup sup;
+static int awaits; /* it began as a standby, or with a state to come */
 
 /* It was started before; ready: its spec does not wait until it says so. */
 static void adopt(int ready, const struct phub__spec *spec)
@@ -20,7 +21,7 @@ static void adopt(int ready, const struct phub__spec *spec)
 
     held = (struct phub__runner_adopted){
         .handle = 1, .id = sup_text("c"), .incarnation = { 1, 1 },
-        .epoch = { 1, 1 }, .pid = 42, .ready = ready };
+        .epoch = { 1, 1 }, .pid = 42, .ready = ready, .awaits = awaits };
     sup_init(&sup, &held);
     ck_assert_int_eq(phub__instance_set_spec(sup.instance, bytes), 0);
     phub__buf_unref(&bytes);
@@ -29,6 +30,7 @@ static void adopt(int ready, const struct phub__spec *spec)
 
 static void teardown(void)
 {
+    awaits = 0;
     sup_fini(&sup);
 }
 
@@ -62,6 +64,26 @@ START_TEST(one_that_says_late_that_it_is_ready_runs_on)
     ck_assert_int_eq(sup_phase(&sup), PHUB__PHASE_RUNNING);
     sup_run(&sup, 60000);
     ck_assert_uint_eq(sup.hard, 0);
+}
+END_TEST
+
+/* It was seen running, so it had its state; it need not say so. */
+START_TEST(one_that_ran_with_its_state_is_ready)
+{
+    struct phub__spec spec = sup_spec();
+    int ran = _i;
+
+    awaits = 1;
+    spec.ready_timeout_ms = 20000;
+    adopt(0, &spec);
+    ck_assert_int_eq(phub__instance_whole(sup.instance, ran), ran);
+    sup_hello(&sup, SUP_CAN_ALL);
+    sup_hello(&sup, SUP_CAN_ALL | PHUB__IDENTIFIED);
+    ck_assert_int_eq(phub__instance_whole(sup.instance, ran), ran);
+    ck_assert_int_eq(sup_phase(&sup), ran ? PHUB__PHASE_RUNNING
+                                          : PHUB__PHASE_STARTING);
+    sup_run(&sup, 60000);
+    ck_assert_uint_eq(sup.hard, !ran);
 }
 END_TEST
 
@@ -134,6 +156,7 @@ int main(void)
         tc, one_that_is_busy_gets_the_time_of_its_spec_to_say_that_it_is_ready,
         0, 3);
     tcase_add_test(tc, one_that_says_late_that_it_is_ready_runs_on);
+    tcase_add_loop_test(tc, one_that_ran_with_its_state_is_ready, 0, 2);
     tcase_add_loop_test(tc, one_that_has_not_spoken_may_have_a_state, 0, 3);
     tcase_add_test(tc, one_whose_state_is_taken_by_a_command_need_not_speak);
     tcase_add_test(tc, one_that_is_not_healthy_any_more_is_killed);

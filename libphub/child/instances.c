@@ -285,10 +285,14 @@ struct phub_buf *phub__instance_given(const struct phub__instance *instance)
     return instance->phase == PHUB__PHASE_STARTING ? instance->state : NULL;
 }
 
-int phub__instance_whole(const struct phub__instance *instance, int ran)
+int phub__instance_whole(struct phub__instance *instance, int ran)
 {
-    if (!instance->awaits || ran)
+    if (!instance->awaits)
         return 1;
+    if (ran) {
+        instance->ready = 1; /* it need not say so again */
+        return 1;
+    }
     if (instance->phase != PHUB__PHASE_STARTING)
         return -1;
     return instance->identified && instance->ready; /* or the timer decides */

@@ -135,8 +135,9 @@ int phub__instance_unsure(const struct phub__instance *instance);
 /* The state that it was given, borrowed, until it runs with it; or NULL. */
 struct phub_buf *phub__instance_given(const struct phub__instance *instance);
 /* Has an adopted one its state?  1, 0 (it may tell yet: changed() follows),
- * -1 (nobody knows).  ran: this very process was seen running. */
-int phub__instance_whole(const struct phub__instance *instance, int ran);
+ * -1 (nobody knows).  ran: this very process was seen running, so it had its
+ * state and was ready. */
+int phub__instance_whole(struct phub__instance *instance, int ran);
 /* It may: what an interrupted move left frozen or as a standby goes on; what
  * never gets ready ends. */
 void phub__instance_settle(struct phub__instance *instance);
