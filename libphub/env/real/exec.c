@@ -163,7 +163,9 @@ static void on_attached(void *arg, uint64_t guard_id, uint64_t deadline_ns,
                         "%u children go on without a channel and with nobody"
                         " to read their output: there are too few descriptors"
                         " (RLIMIT_NOFILE)", exec->unheard);
-    phub__exec_left_look(exec);
+    if (phub__exec_left_start(exec) != 0)
+        phub__real_logf(exec->real, PHUB__LOG_ERROR,
+                        "what children leave is not removed: out of memory");
     exec->attached(exec->arg, guard_id);
 }
 
@@ -672,6 +674,7 @@ void phub__exec_stop(struct phub__runner *runner)
     struct phub_env *env = &exec->real->env;
 
     exec_detach(runner);
+    phub__exec_left_stop(exec);
     env->timer_free(env, &exec->retry);
 }
 

@@ -497,9 +497,9 @@ void phub__exec_child_free(struct phub__exec_child **child_ptr)
     output_close(child);
     phub__buf_unref(&child->state);
     phub__exec_log_forget(child->log, child);
-    phub__exec_log_close(&child->log);
     if (child->exec->events != NULL)
-        phub__exec_left_ended(child->exec);
+        phub__exec_log_ended(child->log);
+    phub__exec_log_close(&child->log);
     for (uint32_t i = 0; i < child->meta_count; i++)
         phub__free(child->meta[i]);
     phub__free(child);

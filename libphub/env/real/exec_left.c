@@ -8,16 +8,14 @@
  *
  * One look is:
  *   scan    a worker reads both directories;
- *   choose  the hub's thread, which knows who is here, leaves out those and the
+ *   choose  the hub's thread, which knows who is here, leaves out those, who
+ *           was here a moment ago and may wait to be begun again, and the
  *           newest of the rest;
- *   remove  BATCH at a time, the oldest first: directories where they are made,
- *           on the hub's thread, and then logs, by a worker.  A log that is
- *           opened meanwhile waits for it (removes, log_let_go), so nothing
- *           that is written after a child began is removed.
+ *   remove  a worker does, BATCH at a time, the oldest first.  A child of such a
+ *           name that is to begin meanwhile is refused as busy (removes), so
+ *           nothing that is made or written after its begin is removed.
  *
- * It begins when all that runs has been adopted, and again when a fourth of what
- * is kept or found has come to an end since; so an end costs a few entries of a
- * directory, however many there are. */
+ * The time of a log is that of its child's end (exec_log.c). */
 #include "config.h"
 
 #include <dirent.h>
@@ -28,10 +26,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <phub/error.h>
+
 #include "env/real/exec_private.h"
 
 #define BATCH 16u
-#define ENDED_MIN 16u
+#define EACH_NS (600 * UINT64_C(1000000000)) /* to look again */
+#define YOUNG_NS (600 * INT64_C(1000000000)) /* may be begun again */
 
 struct trace {
     char *name;
@@ -40,9 +41,9 @@ struct trace {
 
 struct phub__exec_left {
     struct phub__exec *exec;
-    uint32_t ended;            /* since the last look */
-    uint32_t seen;             /* by that */
+    struct phub__timer *timer;
     bool busy;                 /* as what follows; with a worker, or between */
+    int64_t young_ns;          /* ended since: wall clock */
     uv_work_t work;
     struct trace *traces;
     uint32_t count, room;
@@ -173,6 +174,8 @@ static void on_remove(uv_work_t *work)
         (void)unlinkat(left->exec->logs_fd, file, 0);
         snprintf(file, sizeof file, "%s.log", left->traces[i].name);
         (void)unlinkat(left->exec->logs_fd, file, 0);
+        (void)unlinkat(left->exec->children_fd, left->traces[i].name,
+                       AT_REMOVEDIR);
     }
 }
 
@@ -230,7 +233,6 @@ static void remove_some(struct phub__exec_left *left)
             pop(left);
             continue;
         }
-        (void)unlinkat(exec->children_fd, next->name, AT_REMOVEDIR);
         left->batch++;
     }
     if (left->batch > 0)
@@ -243,13 +245,9 @@ static void on_removed(uv_work_t *work, int status)
 {
     struct phub__exec_left *left = work->data;
     struct phub__env_real *real = left->exec->real;
-    uint32_t first = left->count - left->batch;
 
     (void)status;
-    left->batch = 0; /* before: they may be written now */
-    for (uint32_t i = first; i < left->count; i++)
-        phub__exec_log_let_go(left->exec, left->traces[i].name);
-    while (left->count > first)
+    for (; left->batch > 0; left->batch--)
         pop(left);
     if (knows(left))
         remove_some(left);
@@ -268,7 +266,8 @@ static void choose(struct phub__exec_left *left)
     for (uint32_t i = 0; i < left->count; i++) {
         int here = phub__exec_log_is_open(left->exec, left->traces[i].name);
 
-        if (here || kept < left->exec->real->logs_kept) {
+        if (here || kept < left->exec->real->logs_kept ||
+            left->traces[i].ns > left->young_ns) {
             kept += !here;
             phub__free(left->traces[i].name);
         } else {
@@ -284,7 +283,6 @@ static void on_scanned(uv_work_t *work, int status)
     struct phub__env_real *real = left->exec->real;
 
     (void)status;
-    left->seen = left->count;
     if (knows(left)) {
         choose(left);
         remove_some(left);
@@ -299,38 +297,72 @@ static void on_scanned(uv_work_t *work, int status)
 void phub__exec_left_look(struct phub__exec *exec)
 {
     struct phub__exec_left *left = exec->left;
+    struct phub_env *env = &exec->real->env;
 
-    if (left == NULL)
-        left = exec->left = phub__calloc(1, sizeof *left);
-    if (left == NULL || left->busy)
+    if (left->busy)
         return;
-    left->exec = exec;
-    left->ended = 0;
+    left->young_ns = (int64_t)env->wall_ms(env) * 1000000 - YOUNG_NS;
     left->busy = true;
     queue(left, on_scan, on_scanned);
 }
 
-void phub__exec_left_ended(struct phub__exec *exec)
+static void arm(struct phub__exec_left *left)
 {
-    struct phub__exec_left *left = exec->left;
-    uint32_t most;
+    struct phub_env *env = &left->exec->real->env;
 
-    if (left == NULL)
-        return;
-    most = left->seen > exec->real->logs_kept ? left->seen
-                                              : exec->real->logs_kept;
-    if (++left->ended >= ENDED_MIN && left->ended >= most / 4)
-        phub__exec_left_look(exec);
+    env->timer_start(env, left->timer, env->now_ns(env) + EACH_NS);
 }
 
-bool phub__exec_left_removes(const struct phub__exec *exec, const char *name)
+static void on_time(void *arg)
+{
+    struct phub__exec_left *left = arg;
+
+    if (knows(left))
+        phub__exec_left_look(left->exec);
+    arm(left);
+}
+
+int phub__exec_left_start(struct phub__exec *exec)
+{
+    struct phub_env *env = &exec->real->env;
+
+    if (exec->left != NULL)
+        return 0;
+    exec->left = phub__calloc(1, sizeof *exec->left);
+    if (exec->left == NULL)
+        return PHUB_ENOMEM;
+    exec->left->exec = exec;
+    exec->left->timer = env->timer_new(env, on_time, exec->left);
+    if (exec->left->timer == NULL) {
+        phub__free(exec->left);
+        exec->left = NULL;
+        return PHUB_ENOMEM;
+    }
+    arm(exec->left);
+    return 0;
+}
+
+bool phub__exec_left_removes(const struct phub__exec *exec,
+                             struct phub_bytes id)
 {
     const struct phub__exec_left *left = exec->left;
+    char name[PHUB__EXEC_NAME_MAX + 1];
 
-    for (uint32_t i = 0; left != NULL && i < left->batch; i++)
+    if (left == NULL || left->batch == 0)
+        return false;
+    phub__exec_name(id, name);
+    for (uint32_t i = 0; i < left->batch; i++)
         if (strcmp(left->traces[left->count - 1 - i].name, name) == 0)
             return true;
     return false;
+}
+
+void phub__exec_left_stop(struct phub__exec *exec)
+{
+    struct phub_env *env = &exec->real->env;
+
+    if (exec->left != NULL)
+        env->timer_free(env, &exec->left->timer);
 }
 
 void phub__exec_left_free(struct phub__exec *exec)

@@ -9,8 +9,8 @@
  * it is emptied.  A disk that takes nothing loses lines; files.c is who complains
  * about that.
  *
- * A log lives as long as a child has it open, bytes wait, or a reader does.  One
- * whose files are being removed (exec_left.c) is busy until they are gone. */
+ * A log lives as long as a child has it open, bytes wait, or a reader does.  When
+ * its child ends it is touched, so that its time says when that was. */
 #include "config.h"
 
 #include <errno.h>
@@ -41,6 +41,8 @@ struct phub__exec_log {
     uint32_t hash;
     uint32_t refs;
     bool busy;       /* with the worker */
+    bool ended;      /* its child has: to be touched */
+    bool touch;      /* likewise, with the worker */
     struct phub__builder waiting;
     struct phub__builder writing; /* the worker's while busy, as what follows */
     bool line_open;  /* the file does not end with a line's end */
@@ -242,6 +244,12 @@ static void on_work(uv_work_t *work)
         write_waiting(log);
     if (log->tail != NULL)
         read_tail(log);
+    if (log->touch) {
+        char name[FILE_NAME_MAX];
+
+        snprintf(name, sizeof name, "%s.log", log->name);
+        (void)utimensat(log->exec->logs_fd, name, NULL, AT_SYMLINK_NOFOLLOW);
+    }
 }
 
 /* --- on the hub's thread ------------------------------------------------- */
@@ -254,7 +262,7 @@ static void log_release(struct phub__exec_log *log)
         &log->exec->logs[log->hash % PHUB__EXEC_BUCKETS];
 
     if (log->refs > 0 || log->busy || log->waiting.size > 0 ||
-        log->tails != NULL)
+        log->tails != NULL || log->ended)
         return;
     while (*at != log)
         at = &(*at)->next;
@@ -320,23 +328,6 @@ static struct phub__exec_log *log_find(const struct phub__exec *exec,
     return log;
 }
 
-static void log_idle(struct phub__exec_log *log)
-{
-    log->busy = false;
-    if (log->waiting.size > 0 || log->tails != NULL)
-        log_work(log);
-    else
-        log_release(log);
-}
-
-void phub__exec_log_let_go(struct phub__exec *exec, const char *name)
-{
-    struct phub__exec_log *log = log_find(exec, name);
-
-    if (log != NULL)
-        log_idle(log);
-}
-
 static void on_work_done(uv_work_t *work, int status)
 {
     struct phub__exec_log *log = work->data;
@@ -353,7 +344,11 @@ static void on_work_done(uv_work_t *work, int status)
     answer_tail(log); /* the log is still busy, so it stays */
     if (log->room != NULL && !real->freed)
         log->room(log->room_arg);
-    log_idle(log);
+    log->busy = false;
+    if (log->waiting.size > 0 || log->tails != NULL || log->ended)
+        log_work(log);
+    else
+        log_release(log);
     if (!real->freed)
         phub__real_turn_end(real);
     phub__real_request_end(real);
@@ -372,6 +367,8 @@ static void log_work(struct phub__exec_log *log)
     if (log->tail != NULL)
         log->tails = log->tail->next;
     log->busy = true;
+    log->touch = log->ended;
+    log->ended = false;
     log->work.data = log;
     real->requests++;
     phub__assert(uv_queue_work(real->loop, &log->work, on_work,
@@ -401,7 +398,6 @@ struct phub__exec_log *phub__exec_log_open(struct phub__exec *exec,
     log->exec = exec;
     log->hash = phub__exec_hash(name);
     log->refs = 1;
-    log->busy = phub__exec_left_removes(exec, name);
     memcpy(log->name, name, sizeof name);
     phub__builder_init(&log->waiting, WAITING_LAST_MAX);
     phub__builder_init(&log->writing, WAITING_LAST_MAX);
@@ -420,6 +416,12 @@ void phub__exec_log_close(struct phub__exec_log **log_ptr)
     phub__assert(log->refs > 0);
     log->refs--;
     log_release(log);
+}
+
+void phub__exec_log_ended(struct phub__exec_log *log)
+{
+    log->ended = true;
+    log_work(log);
 }
 
 size_t phub__exec_log_room(const struct phub__exec_log *log, bool last)

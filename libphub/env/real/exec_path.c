@@ -92,9 +92,12 @@ int phub__exec_env_init(struct phub__exec_env *env, struct phub__exec *exec,
                         const struct phub__exec_child *child)
 {
     size_t size;
-    char *dir = phub__exec_child_dir(exec, start->id);
+    char *dir;
 
     memset(env, 0, sizeof *env);
+    if (phub__exec_left_removes(exec, start->id))
+        return PHUB_EBUSY;
+    dir = phub__exec_child_dir(exec, start->id);
     if (dir == NULL)
         return PHUB_EIO;
     size = strlen("PHUB_CHILD_DIR=") + strlen(dir) + 1;

@@ -159,17 +159,20 @@ void phub__exec_log_forget(struct phub__exec_log *log, const void *arg);
 /* A child, a command or a reader has the log of that name, or it is written:
  * something of that name is here. */
 bool phub__exec_log_is_open(const struct phub__exec *exec, const char *name);
-/* Its files are removed no more (exec_left.c). */
-void phub__exec_log_let_go(struct phub__exec *exec, const char *name);
+/* Its child has ended: let the file's time say so. */
+void phub__exec_log_ended(struct phub__exec_log *log);
 void phub__exec_logs_fini(struct phub__exec *exec);
 
 /* exec_left.c */
-/* Look for what is to be removed, when all that runs is known. */
+/* All that runs is known: look now and then.  Errors: PHUB_ENOMEM. */
+int phub__exec_left_start(struct phub__exec *exec);
+/* Look for what is to be removed now. */
 void phub__exec_left_look(struct phub__exec *exec);
-/* A child has ended, and left something. */
-void phub__exec_left_ended(struct phub__exec *exec);
-/* The files of that name are being removed: wait for log_let_go. */
-bool phub__exec_left_removes(const struct phub__exec *exec, const char *name);
+/* What a child of that id has left is being removed: it cannot begin now. */
+bool phub__exec_left_removes(const struct phub__exec *exec,
+                             struct phub_bytes id);
+void phub__exec_left_stop(struct phub__exec *exec);
+/* Nothing is with a worker any more. */
 void phub__exec_left_free(struct phub__exec *exec);
 
 #endif
