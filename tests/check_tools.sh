@@ -63,6 +63,24 @@ spec '[]'
 expect 2 'it has no children' "$tool" start --file "$scratch/specs.json"
 expect 2 'No such file' "$tool" start --file "$scratch/none.json"
 expect 2 'names the children' "$tool" start x --file "$scratch/specs.json"
+while read -r key option; do
+    # shellcheck disable=SC2086
+    expect 2 "^phub: --${option%% *} belongs into the file: .*\"$key\"" \
+        "$tool" start --file "$scratch/specs.json" --$option
+done <<'OPTIONS'
+durable durable
+sticky sticky
+ready ready
+tags tag t
+metadata meta k=v
+env env K=v
+cwd cwd /
+count count 3
+restarts_max restarts-max 3
+backoff_max_ms backoff-max 1s
+stop_signal stop-signal HUP
+health health true
+OPTIONS
 
 # --- no hub is 3 ----------------------------------------------------------------
 

@@ -317,10 +317,33 @@ static int read_file(const struct args *args, const char *name,
     return rc;
 }
 
+/* The option that describes a child, and its key in a file; NULL: none. */
+static const char *option_given(const struct args *args, const char **key)
+{
+    static const char *const others[][2] = { { "tag", "tags" },
+                                             { "count", "count" } };
+    const struct field *field;
+    size_t i;
+
+    for (i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (json_object_get(args->given, others[i][0]) != NULL) {
+            *key = others[i][1];
+            return others[i][0];
+        }
+    for (field = spec_fields; field->key != NULL; field++)
+        if (field->option != NULL &&
+            json_object_get(args->given, field->option) != NULL) {
+            *key = field->key;
+            return field->option;
+        }
+    return NULL;
+}
+
 int spec_read(const struct args *args, struct spec_batch *batch)
 {
     const char *file = args_text(args, "file");
     struct place at = { args, NULL, 0, NULL };
+    const char *key = NULL, *option = option_given(args, &key);
     json_t *child;
     int rc;
 
@@ -329,6 +352,9 @@ int spec_read(const struct args *args, struct spec_batch *batch)
                          json_array_size(args->operands) != 0))
         return wrong(&at, "--file names the children: no ID and no program "
                      "beside it");
+    if (file != NULL && option != NULL)
+        return wrong(&at, "--%s belongs into the file: write \"%s\" there, at "
+                     "each child in '%s' that it is for", option, key, file);
     if (file != NULL)
         return read_file(args, file, batch);
     if (json_array_size(args->operands) != 1)
