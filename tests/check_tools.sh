@@ -45,6 +45,22 @@ for verb in start stop ls show why nodes status logs move drain set dump forget;
     expect 0 "^usage: phub $verb" "$tool" "$verb" --help
 done
 
+# An empty name is that of a variable that was not set, and names nobody.
+expect 2 '^phub: operand 1 is empty: .* phub drain \[NODE\]' "$tool" drain ''
+expect 2 '^phub: operand 1 is empty: .* phub forget NODE' "$tool" forget ''
+expect 2 '^phub: operand 3 is empty' "$tool" move x y ''
+expect 2 '^phub: operand 1 is empty' "$tool" move '' a
+for verb in start stop ls show why logs set watch; do
+    expect 2 '^phub: operand 1 is empty' "$tool" "$verb" ''
+done
+expect 2 '^phub: --replica "": NODE cannot be empty' \
+    "$tool" move x a --replica ''
+expect 2 '^phub: --node "": NODE cannot be empty' "$tool" ls --node=
+expect 2 '^phub: --tag "": TAG cannot be empty' "$tool" stop --tag ''
+expect 2 '^phub: --state "": STATE cannot be empty' "$tool" ls --state ''
+expect 2 '^phub: --event "": EVENT cannot be empty' "$tool" watch --event ''
+expect 2 "what is 'x' to run" "$tool" start x --health ''
+
 # --- a file of specs -----------------------------------------------------------
 
 spec() { printf '%s' "$1" >"$scratch/specs.json"; }

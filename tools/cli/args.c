@@ -24,52 +24,53 @@ struct option {
     const char *value;      /* its name for people */
     const char *verbs;      /* " ls stop ", or NULL: all */
     const char *help;
+    uint64_t min;           /* of a number, a time in ms, a text's size */
 };
 
 static const struct option options[] = {
     { "socket", OPTION_TEXT, "PATH", NULL,
       "the hub's control socket, else $PHUB_SOCKET, else "
-      PHUB_RUN_DIR "/phub.sock" },
-    { "json", OPTION_FLAG, NULL, NULL, "print JSON" },
-    { "help", OPTION_FLAG, NULL, NULL, "print this" },
+      PHUB_RUN_DIR "/phub.sock", 1 },
+    { "json", OPTION_FLAG, NULL, NULL, "print JSON", 0 },
+    { "help", OPTION_FLAG, NULL, NULL, "print this", 0 },
     { "event", OPTION_LIST, "EVENT", " watch ",
-      "only events of that name, repeatedly; phub_hook_add(3) lists them" },
-    { "limit", OPTION_NUMBER, "N", " watch ", "end after N events" },
+      "only events of that name, repeatedly; phub_hook_add(3) lists them", 1 },
+    { "limit", OPTION_NUMBER, "N", " watch ", "end after N events", 1 },
     { "tag", OPTION_LIST, "TAG", " start ls stop watch ",
-      "start: give each child this tag, repeatedly; else: those with it" },
+      "start: give each child this tag, repeatedly; else: those with it", 1 },
     { "node", OPTION_TEXT, "NODE", " ls watch ",
-      "those whose home is NODE; watch: events that happen there" },
+      "those whose home is NODE; watch: events that happen there", 1 },
     { "meta", OPTION_LIST, "KEY[=VALUE]", " ls ",
-      "those that have it in their metadata, repeatedly: all of it" },
+      "those that have it in their metadata, repeatedly: all of it", 1 },
     { "local", OPTION_FLAG, NULL, " ls ",
-      "those that run on the asked node, as they are there" },
+      "those that run on the asked node, as they are there", 0 },
     { "state", OPTION_TEXT, "STATE", " ls ",
       "those in STATE: starting, running, frozen, stopping, failed, standby, "
-      "waiting, lost" },
-    { "lines", OPTION_NUMBER, "N", " logs ", "the last N lines, else 100" },
+      "waiting, lost", 1 },
+    { "lines", OPTION_NUMBER, "N", " logs ", "the last N lines, else 100", 1 },
     { "causes", OPTION_NUMBER, "N", " show why ",
-      "the last N causes, else 16" },
+      "the last N causes, else 16", 1 },
     { "file", OPTION_TEXT, "FILE", " start ",
-      "start what FILE says, JSON; - is standard input" },
+      "start what FILE says, JSON; - is standard input", 1 },
     { "count", OPTION_NUMBER, "N", " start ",
-      "start N of it; %d in ID becomes 1 to N" },
+      "start N of it; %d in ID becomes 1 to N", 1 },
     { "on-failure", OPTION_TEXT, "rollback", " start ",
-      "if one cannot be started, stop the others again" },
+      "if one cannot be started, stop the others again", 1 },
     { "if-version", OPTION_NUMBER, "N", " set ",
-      "only if nobody has changed it since version N" },
+      "only if nobody has changed it since version N", 1 },
     { "sticky", OPTION_TEXT, "yes|no", " set ",
-      "it stays where it is when nodes come, or does not any more" },
+      "it stays where it is when nodes come, or does not any more", 1 },
     { "sticky", OPTION_FLAG, NULL, " move ",
-      "and stay there when nodes come" },
+      "and stay there when nodes come", 0 },
     { "replica", OPTION_TEXT, "NODE", " move ",
-      "not the active instance, but the one that waits on NODE" },
+      "not the active instance, but the one that waits on NODE", 1 },
     { "progress", OPTION_FLAG, NULL, " move drain ",
-      "say how far it has come, without a terminal too" },
+      "say how far it has come, without a terminal too", 0 },
     { "no-wait", OPTION_FLAG, NULL, " start stop move set ",
-      "do not wait for the outcome" },
+      "do not wait for the outcome", 0 },
     { "timeout", OPTION_MS, "TIME",
       " start stop move drain set forget strategy ",
-      "wait at most this long: 500ms, 10s, 2m" },
+      "wait at most this long: 500ms, 10s, 2m", 1 },
 };
 
 #define OPTIONS (sizeof options / sizeof options[0])
@@ -92,7 +93,7 @@ static bool option_of_field(const struct field *field, struct option *option)
     if (field->option == NULL)
         return false;
     *option = (struct option){ field->option, OPTION_TEXT, "TEXT", " start ",
-                               field->help };
+                               field->help, 0 };
     switch (field->kind) {
     case FIELD_BOOL:
         option->kind = OPTION_FLAG;
@@ -325,6 +326,9 @@ static int read_option(struct args *args, int argc, char **argv, int *at)
         return wrong(args->verb, "--%s needs a value: %s", name,
                      option.value);
     }
+    if (option.kind >= OPTION_TEXT && strlen(value) < option.min)
+        return wrong(args->verb, "--%s \"\": %s cannot be empty", name,
+                     option.value);
     return keep(args, &option, value);
 }
 
@@ -357,7 +361,7 @@ static int read_program(struct args *args, int argc, char **argv, int at)
 static int complete(struct args *args, bool *over)
 {
     const struct verb *verb = args->verb;
-    size_t count = json_array_size(args->operands);
+    size_t count = json_array_size(args->operands), i;
     const char *environment = getenv("PHUB_SOCKET");
 
     *over = true;
@@ -372,6 +376,10 @@ static int complete(struct args *args, bool *over)
         help_all(stderr);
         return EXIT_USAGE;
     }
+    for (i = 0; i < count; i++)
+        if (args_operand(args, i)[0] == '\0')
+            return wrong(verb, "operand %zu is empty: %s is used as: phub %s "
+                         "%s", i + 1, verb->name, verb->name, verb->operands);
     if (count < verb->operands_min || count > verb->operands_max)
         return wrong(verb, "%s is used as: phub %s %s%s", verb->name,
                      verb->name, verb->operands,
