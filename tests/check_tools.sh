@@ -61,6 +61,34 @@ expect 2 '^phub: --state "": STATE cannot be empty' "$tool" ls --state ''
 expect 2 '^phub: --event "": EVENT cannot be empty' "$tool" watch --event ''
 expect 2 "what is 'x' to run" "$tool" start x --health ''
 
+# 0 is not the default in other words.
+for verb in 'start x' 'stop x' 'move x a' drain 'set x k=v' 'forget a' \
+    'strategy set a b'; do
+    # shellcheck disable=SC2086
+    expect 2 '^phub: --timeout "0s": 1ms or more is allowed' \
+        "$tool" $verb --timeout 0s
+done
+expect 2 '^phub: --if-version "0": 1 or more' "$tool" set x --if-version 0 k=v
+expect 2 '^phub: --lines "0": 1 or more' "$tool" logs x --lines 0
+expect 2 '^phub: --causes "0": 1 or more' "$tool" why x --causes 0
+expect 2 '^phub: --limit "0": 1 or more' "$tool" watch --limit 0
+expect 3 'no hub' "$tool" start x --checkpoint 0s --socket "$scratch/none" -- a
+
+# These ranges are the hub's.
+ranges=$(sed -n 's/^ *NUMBER(\(.*\), [0-9]*, \(.*\), \(.*\)),$/\1 \2 \3/p' \
+    "${PHUB_SRCDIR:-$(dirname "$0")/..}/libphub/child/spec.c" |
+    grep -v checkpoint_ms)
+[ "$(wc -l <<<"$ranges")" = 8 ] || wrong "8 ranges are expected: $ranges"
+while read -r key min max; do
+    option=${key//_/-} unit=''
+    [ "$option" = "${option%-ms}" ] || unit=ms
+    expect 2 "^phub: --${option%-ms} 0$unit: $min$unit to $max$unit are all" \
+        "$tool" start x "--${option%-ms}" "0$unit" -- true
+    printf '{"id": "x", "argv": ["true"], "%s": 0}' "$key" >"$scratch/0.json"
+    expect 2 "child 'x': $key = 0: $min to $max are allowed" \
+        "$tool" start --file "$scratch/0.json"
+done <<<"$ranges"
+
 # --- a file of specs -----------------------------------------------------------
 
 spec() { printf '%s' "$1" >"$scratch/specs.json"; }

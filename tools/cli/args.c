@@ -246,6 +246,24 @@ static bool read_ms(const char *text, uint64_t *value)
     return false;
 }
 
+static int read_amount(const struct args *args, const struct option *option,
+                       const char *value, uint64_t *number)
+{
+    bool time = option->kind == OPTION_MS;
+
+    if (time && !read_ms(value, number))
+        return wrong(args->verb, "--%s \"%s\": a time has a number and a "
+                     "unit, like 500ms, 10s, 2m", option->name, value);
+    if (!time && !read_number(value, "", number))
+        return wrong(args->verb, "--%s \"%s\": a number is needed",
+                     option->name, value);
+    if (*number < option->min)
+        return wrong(args->verb, "--%s \"%s\": %llu%s or more is allowed",
+                     option->name, value, (unsigned long long)option->min,
+                     time ? "ms" : "");
+    return 0;
+}
+
 static int keep(struct args *args, const struct option *option,
                 const char *value)
 {
@@ -260,15 +278,9 @@ static int keep(struct args *args, const struct option *option,
         add = json_true();
         break;
     case OPTION_NUMBER:
-        if (!read_number(value, "", &number))
-            return wrong(args->verb, "--%s \"%s\": a number is needed",
-                         option->name, value);
-        add = checked(json_integer((json_int_t)number));
-        break;
     case OPTION_MS:
-        if (!read_ms(value, &number))
-            return wrong(args->verb, "--%s \"%s\": a time has a number and a "
-                         "unit, like 500ms, 10s, 2m", option->name, value);
+        if (read_amount(args, option, value, &number) != 0)
+            return EXIT_USAGE;
         add = checked(json_integer((json_int_t)number));
         break;
     case OPTION_TEXT:

@@ -3,7 +3,8 @@
  *
  * Options are put together to the object that a file would hold, so there is
  * one way from such an object to the hub's words, and one set of errors.  The
- * hub checks ranges; here are names and types. */
+ * hub checks ranges; here are names and types, and that nothing is 0 for which
+ * the hub would take its default. */
 #include "config.h"
 
 #include <stdio.h>
@@ -16,53 +17,56 @@
 #include "cli/tool.h"
 
 const struct field spec_fields[] = {
-    { "id", FIELD_TEXT, 0, NULL, "the child's name" },
-    { "argv", FIELD_LIST, PHUB_SPEC_ARGV, NULL, "program and arguments" },
-    { "count", FIELD_NUMBER, 0, NULL, "how many; %d in id is the number" },
-    { "tags", FIELD_LIST, 0, NULL, "words to find it by" },
+    { "id", FIELD_TEXT, 0, NULL, "the child's name", 0, 0 },
+    { "argv", FIELD_LIST, PHUB_SPEC_ARGV, NULL, "program and arguments", 0, 0 },
+    { "count", FIELD_NUMBER, 0, NULL, "how many; %d in id is the number",
+      0, 0 },
+    { "tags", FIELD_LIST, 0, NULL, "words to find it by", 0, 0 },
     { "metadata", FIELD_PAIRS, 0, "meta",
-      "KEY=VALUE of the child's row, repeatedly" },
+      "KEY=VALUE of the child's row, repeatedly", 0, 0 },
     { "env", FIELD_PAIRS, PHUB_SPEC_ENV, "env",
-      "a variable of its environment, repeatedly" },
+      "a variable of its environment, repeatedly", 0, 0 },
     { "cwd", FIELD_TEXT, PHUB_SPEC_CWD, "cwd",
-      "its working directory, else one of its own" },
+      "its working directory, else one of its own", 0, 0 },
     { "restart", FIELD_RESTART, PHUB_SPEC_RESTART, "restart",
-      "permanent (the default), transient or temporary" },
+      "permanent (the default), transient or temporary", 0, 0 },
     { "restarts_max", FIELD_NUMBER, PHUB_SPEC_RESTARTS_MAX, "restarts-max",
-      "restarts within the window before it is failed" },
+      "restarts within the window before it is failed", 1, 1000000 },
     { "restart_window_ms", FIELD_MS, PHUB_SPEC_RESTART_WINDOW_MS,
-      "restart-window", "the window; a healthy run as long forgets" },
+      "restart-window", "the window; a healthy run as long forgets",
+      100, 86400000 },
     { "backoff_ms", FIELD_MS, PHUB_SPEC_BACKOFF_MS, "backoff",
-      "wait before the first restart; doubles" },
+      "wait before the first restart; doubles", 1, 3600000 },
     { "backoff_max_ms", FIELD_MS, PHUB_SPEC_BACKOFF_MAX_MS, "backoff-max",
-      "the longest such wait" },
+      "the longest such wait", 1, 86400000 },
     { "ready", FIELD_BOOL, PHUB_SPEC_READY, "ready",
-      "it says when it is ready, phub-child(7)" },
+      "it says when it is ready, phub-child(7)", 0, 0 },
     { "ready_timeout_ms", FIELD_MS, PHUB_SPEC_READY_TIMEOUT_MS,
-      "ready-timeout", "how long that may take" },
+      "ready-timeout", "how long that may take", 10, 3600000 },
     { "stop_timeout_ms", FIELD_MS, PHUB_SPEC_STOP_TIMEOUT_MS, "stop-timeout",
-      "how long it may take to end, then SIGKILL" },
+      "how long it may take to end, then SIGKILL", 10, 3600000 },
     { "stop_signal", FIELD_SIGNAL, PHUB_SPEC_STOP_SIGNAL, "stop-signal",
-      "what asks it to end, else TERM" },
+      "what asks it to end, else TERM", 0, 0 },
     { "state_timeout_ms", FIELD_MS, PHUB_SPEC_STATE_TIMEOUT_MS,
-      "state-timeout", "how long freezing and giving its state may take" },
+      "state-timeout", "how long freezing and giving its state may take",
+      10, 3600000 },
     { "state_get", FIELD_COMMAND, PHUB_SPEC_STATE_GET, "state-get",
-      "prints its state, for a move" },
+      "prints its state, for a move", 0, 0 },
     { "state_put", FIELD_COMMAND, PHUB_SPEC_STATE_PUT, "state-put",
-      "reads a state, before the program is started" },
+      "reads a state, before the program is started", 0, 0 },
     { "freeze", FIELD_COMMAND, PHUB_SPEC_FREEZE, "freeze",
-      "makes it take no more work" },
-    { "thaw", FIELD_COMMAND, PHUB_SPEC_THAW, "thaw", "undoes that" },
+      "makes it take no more work", 0, 0 },
+    { "thaw", FIELD_COMMAND, PHUB_SPEC_THAW, "thaw", "undoes that", 0, 0 },
     { "health", FIELD_COMMAND, PHUB_SPEC_HEALTH, "health",
-      "fails when the child is not well" },
+      "fails when the child is not well", 0, 0 },
     { "health_interval_ms", FIELD_MS, PHUB_SPEC_HEALTH_INTERVAL_MS,
-      "health-interval", "time between two looks" },
+      "health-interval", "time between two looks", 10, 3600000 },
     { "checkpoint_ms", FIELD_MS, PHUB_SPEC_CHECKPOINT_MS, "checkpoint",
-      "keep a copy of its state elsewhere, for a crash" },
+      "keep a copy of its state elsewhere, for a crash", 0, 0 },
     { "durable", FIELD_BOOL, 0, "durable",
-      "started is said when its row is on the disk" },
-    { "sticky", FIELD_BOOL, 0, "sticky", "stays where it is, if it can" },
-    { NULL, FIELD_TEXT, 0, NULL, NULL },
+      "started is said when its row is on the disk", 0, 0 },
+    { "sticky", FIELD_BOOL, 0, "sticky", "stays where it is, if it can", 0, 0 },
+    { NULL, FIELD_TEXT, 0, NULL, NULL, 0, 0 },
 };
 
 /* Where we are, for messages. */
@@ -191,6 +195,20 @@ static const struct field *field_of(const char *key)
     return NULL;
 }
 
+/* 0 is left out of what the hub is asked, and would mean the default. */
+static int zero_wrong(const struct place *at, const struct field *field)
+{
+    const char *unit = field->kind == FIELD_MS ? "ms" : "";
+
+    if (at->file != NULL)
+        return wrong(at, "%s = 0: %llu to %llu are allowed", field->key,
+                     (unsigned long long)field->min,
+                     (unsigned long long)field->max);
+    return wrong(at, "--%s 0%s: %llu%s to %llu%s are allowed", field->option,
+                 unit, (unsigned long long)field->min, unit,
+                 (unsigned long long)field->max, unit);
+}
+
 static int check_fields(const struct place *at, json_t *child)
 {
     const char *key;
@@ -204,6 +222,8 @@ static int check_fields(const struct place *at, json_t *child)
                          "them", key);
         if (!type_right(field, value))
             return type_wrong(at, field, value);
+        if (field->min != 0 && json_integer_value(value) == 0)
+            return zero_wrong(at, field);
     }
     return 0;
 }

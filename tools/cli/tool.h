@@ -82,6 +82,7 @@ struct field {
     uint32_t spec_key;     /* PHUB_SPEC_*, 0: not in the spec itself */
     const char *option;    /* or NULL: not an option */
     const char *help;
+    uint64_t min, max;     /* that the hub takes; 0: the tool does not care */
 };
 
 extern const struct field spec_fields[];   /* ends with key NULL */
