@@ -174,6 +174,18 @@ port=$(phub nodes | awk '$1 == "a" {print $NF}')
 expect 1 "$port" "$daemon" --id x "${strategies[@]}" --listen "$port" \
     --state-dir "$scratch/y-state" --control "$scratch/y"
 
+# What a child writes is printed as it is, whatever it writes.
+written='a\0b \303\244 \377 \355\240\200 \342\202\254 \360\237\220\221\r\033[1m\n'
+# shellcheck disable=SC2059
+printf "$written" >"$scratch/written"
+expect 0 'writer .*ok' phub start writer -- \
+    /bin/sh -c 'cat "$0"; exec sleep 1000' "$scratch/written"
+written_is() { phub logs writer 2>&1 | cmp -s - "$scratch/written"; }
+wait_for 10 written_is ||
+    wrong "logs of a child that writes bytes: $(phub logs writer | od -c)"
+# In JSON each byte that is not UTF-8 is Latin-1, and the others what they are.
+expect 0 '"text": "a\\u0000b ä ÿ í.* € 🐑' phub logs writer --json
+
 # Signals.
 kill -HUP "${pid_of[a]}"
 must 5 'SIGHUP is told about' logged a 'SIGHUP is ignored'

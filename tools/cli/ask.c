@@ -174,24 +174,48 @@ static const struct {
 
 #define RECORD_KEYS (sizeof record_keys / sizeof record_keys[0])
 
+/* Of the character that begins there; 0: it is none. */
+static size_t character_size(const uint8_t *bytes, size_t left)
+{
+    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    size_t size = bytes[0] < 0x80 ? 1 : bytes[0] >> 5 == 6 ? 2
+                  : bytes[0] >> 4 == 14 ? 3 : bytes[0] >> 3 == 30 ? 4 : 0;
+    uint32_t value;
+    size_t i;
+
+    if (size < 2 || size > left)
+        return size < 2 ? size : 0;
+    value = bytes[0] & (0x7fu >> size);
+    for (i = 1; i < size; i++) {
+        if (bytes[i] >> 6 != 2)
+            return 0;
+        value = value << 6 | (bytes[i] & 0x3f);
+    }
+    return value < least[size] || value > 0x10ffff || value >> 11 == 27
+               ? 0 : size;
+}
+
 json_t *text_new(const uint8_t *bytes, size_t size)
 {
     json_t *text = json_stringn((const char *)bytes, size);
+    size_t i, step, n = 0;
     char *wide;
-    size_t i, n = 0;
 
     if (text != NULL)
         return text;
     wide = malloc(2 * size + 1);
     if (wide == NULL)
         out_of_memory();
-    for (i = 0; i < size; i++) {
-        if (bytes[i] < 0x80) {
-            wide[n++] = (char)bytes[i];
-        } else {
-            wide[n++] = (char)(0xc0 | bytes[i] >> 6);
-            wide[n++] = (char)(0x80 | (bytes[i] & 0x3f));
+    for (i = 0; i < size; i += step) {
+        step = character_size(bytes + i, size - i);
+        if (step != 0) {
+            memcpy(wide + n, bytes + i, step);
+            n += step;
+            continue;
         }
+        wide[n++] = (char)(0xc0 | bytes[i] >> 6);
+        wide[n++] = (char)(0x80 | (bytes[i] & 0x3f));
+        step = 1;
     }
     text = checked(json_stringn(wide, n));
     free(wide);
@@ -287,7 +311,24 @@ static json_t *read_value(struct phub_cbor_reader *r, uint64_t key)
     return NULL;
 }
 
-static json_t *read_record(struct phub_cbor_reader *r)
+/* A reader of its own: what is kept is read as a text, too. */
+static void keep_bytes(struct phub_cbor_reader r, struct answer *answer)
+{
+    const uint8_t *bytes = NULL;
+    size_t size = 0;
+    uint8_t *more;
+
+    if (!phub_cbor_read_bytes(&r, &bytes, &size) || size == 0)
+        return;
+    more = realloc(answer->bytes, answer->size + size);
+    if (more == NULL)
+        out_of_memory();
+    memcpy(more + answer->size, bytes, size);
+    answer->bytes = more;
+    answer->size += size;
+}
+
+static json_t *read_record(struct phub_cbor_reader *r, struct answer *answer)
 {
     json_t *record = checked(json_object()), *value;
     uint64_t pairs = 0, key = 0;
@@ -299,6 +340,8 @@ static json_t *read_record(struct phub_cbor_reader *r)
             phub_cbor_skip(r);
             continue;
         }
+        if (answer->verbatim && key == PHUB_CONTROL_R_TEXT)
+            keep_bytes(*r, answer);
         value = read_value(r, key);
         if (value != NULL)
             json_object_set_new(record, record_keys[key].name, value);
@@ -339,7 +382,8 @@ bool answer_read(struct phub_bytes body, struct answer *answer, bool *more)
         case PHUB_CONTROL_RECORDS:
             for (phub_cbor_read_array(&r, &count); count > 0 && r.error == 0;
                  count--)
-                json_array_append_new(answer->records, read_record(&r));
+                json_array_append_new(answer->records,
+                                      read_record(&r, answer));
             break;
         default:
             phub_cbor_skip(&r);
@@ -442,6 +486,7 @@ int ask(const struct args *args, const struct question *q,
 
     memset(answer, 0, sizeof *answer);
     answer->records = checked(json_array());
+    answer->verbatim = q->verbatim;
     rc = ask_open(args, &client);
     if (rc != EXIT_DONE)
         return rc;
@@ -469,5 +514,6 @@ void answer_fini(struct answer *answer)
 {
     json_decref(answer->records);
     free(answer->text);
+    free(answer->bytes);
     memset(answer, 0, sizeof *answer);
 }

@@ -121,15 +121,19 @@ struct question {
     const json_t *meta;           /* array of texts, or NULL */
     uint64_t timeout_ms, count, version;
     bool rollback, no_wait, local;
+    bool verbatim;                /* the answer keeps bytes */
 };
 
-/* Bytes as a text; what is not UTF-8 is shown as Latin-1. */
+/* Bytes as a text; each that is not UTF-8 is shown as Latin-1. */
 json_t *text_new(const uint8_t *bytes, size_t size);
 
 struct answer {
     int code;
     char *text;
     json_t *records;              /* array of objects, in the tool's words */
+    bool verbatim;
+    uint8_t *bytes;               /* the records' texts as they came */
+    size_t size;
 };
 
 /* Ask and wait.  EXIT_DONE when there is an answer, whatever it says;

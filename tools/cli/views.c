@@ -279,12 +279,10 @@ int run_status(const struct args *args)
 int run_logs(const struct args *args)
 {
     struct question question = {
-        .verb = "logs", .ids = args->operands,
+        .verb = "logs", .ids = args->operands, .verbatim = true,
         .count = args_number(args, "lines", 0) };
     struct answer answer;
-    const json_t *record;
     int rc = ask(args, &question, &answer);
-    size_t i;
 
     if (rc == EXIT_DONE && answer.code != 0)
         rc = fail(args, EXIT_FAILED, answer.code, "logs of '%s': %s",
@@ -293,8 +291,7 @@ int run_logs(const struct args *args)
     else if (rc == EXIT_DONE && args->json)
         print_json(json_incref(answer.records));
     else if (rc == EXIT_DONE)
-        json_array_foreach(answer.records, i, record)
-            fputs(text_in(record, "text"), stdout);
+        fwrite(answer.bytes, 1, answer.size, stdout);
     answer_fini(&answer);
     return rc;
 }
