@@ -186,6 +186,12 @@ wait_for 10 written_is ||
 # In JSON each byte that is not UTF-8 is Latin-1, and the others what they are.
 expect 0 '"text": "a\\u0000b ä ÿ í.* € 🐑' phub logs writer --json
 
+# One that has written nothing is not one that runs elsewhere.
+expect 0 'mute .*ok' phub start mute -- sleep 1000
+expect 0 "^phub: 'mute' has written nothing yet$" phub logs mute
+expect 0 '^\[\]$' phub logs mute --json
+expect 1 "logs of 'nobody': this node keeps no output" phub logs nobody
+
 # Signals.
 kill -HUP "${pid_of[a]}"
 must 5 'SIGHUP is told about' logged a 'SIGHUP is ignored'

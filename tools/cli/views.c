@@ -276,6 +276,19 @@ int run_status(const struct args *args)
     return rc;
 }
 
+/* The asked node runs it: then it keeps what there is. */
+static bool is_here(const struct args *args)
+{
+    struct question question = { .verb = "ls", .ids = args->operands,
+                                 .local = true };
+    struct answer answer;
+    bool here = ask(args, &question, &answer) == EXIT_DONE &&
+                answer.code == 0 && json_array_size(answer.records) != 0;
+
+    answer_fini(&answer);
+    return here;
+}
+
 int run_logs(const struct args *args)
 {
     struct question question = {
@@ -284,6 +297,11 @@ int run_logs(const struct args *args)
     struct answer answer;
     int rc = ask(args, &question, &answer);
 
+    if (rc == EXIT_DONE && answer.code == PHUB_ENOTFOUND && is_here(args)) {
+        fprintf(stderr, "phub: '%s' has written nothing yet\n",
+                args_operand(args, 0));
+        answer.code = 0;
+    }
     if (rc == EXIT_DONE && answer.code != 0)
         rc = fail(args, EXIT_FAILED, answer.code, "logs of '%s': %s",
                   args_operand(args, 0), answer.text != NULL
