@@ -132,6 +132,41 @@ expect 3 'no hub listens at' "$tool" ls --socket "$scratch/none"
 expect 3 '"name": "PHUB_ENOHUB"' "$tool" ls --json --socket "$scratch/none"
 expect 3 "'$scratch/env'" env PHUB_SOCKET="$scratch/env" "$tool" nodes
 
+# --- what cannot be printed fails -------------------------------------------------
+
+to_full() { "$@" >/dev/full; }
+to_nobody() { "$@" >&-; }
+while read -r name rest; do
+    program=$bin/$name
+    [ "$name" != phub-guard ] || program=$PHUB_GUARD
+    # shellcheck disable=SC2086
+    expect 0 . "$program" $rest
+    # shellcheck disable=SC2086
+    expect 1 "^$name: cannot write to standard output: No space left" \
+        to_full "$program" $rest
+    # shellcheck disable=SC2086
+    expect 1 "^$name: cannot write to standard output: Bad file desc" \
+        to_nobody "$program" $rest
+done <<OPTIONS
+phub --help
+phub ls --help
+phub --version
+phubd --help
+phubd --version
+phubd --check-config --id x ${strategies[*]}
+phub-plugin --help
+phub-plugin --version
+phub-plugin exists --json sync pubsub
+phub-plugin info consistent_hash
+phub-bench --help
+phub-bench --version
+phub-guard --help
+phub-guard --version
+OPTIONS
+# More than a buffer.
+expect 1 '^phub-plugin: cannot write to standard output' \
+    to_full "$bin/phub-plugin" list --json
+
 # --- phubd ------------------------------------------------------------------------
 
 expect 0 '^usage: phubd' "$daemon" --help
@@ -173,6 +208,16 @@ expect 1 "$scratch/a/sock" "$daemon" --id x "${strategies[@]}" \
 port=$(phub nodes | awk '$1 == "a" {print $NF}')
 expect 1 "$port" "$daemon" --id x "${strategies[@]}" --listen "$port" \
     --state-dir "$scratch/y-state" --control "$scratch/y"
+
+# What is printed does not become part of what the hub is asked.
+for format in '' --json; do
+    # shellcheck disable=SC2086
+    expect 1 '^phub: cannot write to standard output' to_full phub nodes $format
+    # shellcheck disable=SC2086
+    expect 1 '^phub: cannot write to standard output: Bad file desc' \
+        to_nobody phub nodes $format
+done
+expect 0 '^control_malformed  *0$' phub status
 
 # What a child writes is printed as it is, whatever it writes.
 written='a\0b \303\244 \377 \355\240\200 \342\202\254 \360\237\220\221\r\033[1m\n'

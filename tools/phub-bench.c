@@ -19,6 +19,8 @@
 
 #include <phub/phub.h>
 
+#include "output.h"
+
 #define HUBS 3u
 #define WAIT_MS 60000u
 #define CHILDREN_MAX 1000000u
@@ -374,7 +376,7 @@ static int number(const char *text, uint32_t max, uint32_t *value)
     return 0;
 }
 
-int main(int argc, char **argv)
+static int command_line(int argc, char **argv)
 {
     static const struct option options[] = {
         { "children", required_argument, NULL, 'c' },
@@ -409,4 +411,10 @@ int main(int argc, char **argv)
         third_joins(&bench);
     hubs_close(&bench);
     return bench.failed;
+}
+
+int main(int argc, char **argv)
+{
+    output_begin();
+    return output_end("phub-bench", command_line(argc, argv));
 }

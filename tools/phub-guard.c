@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "guard/guard.h"
+#include "output.h"
 
 #define DAEMON_FD 3
 #define USAGE "usage: phub-guard --dir STATE_DIR [--socket PATH]\n" \
@@ -318,12 +319,12 @@ main(int argc, char **argv)
             }
             guard.spawner.bound_ms = (uint32_t)value;
             break;
-        case 'h': fputs(USAGE, stdout); return 0;
+        case 'h': fputs(USAGE, stdout); return output_end("phub-guard", 0);
         case 'V':
 #ifdef PACKAGE_VERSION
             puts("phub-guard " PACKAGE_VERSION);
 #endif
-            return 0;
+            return output_end("phub-guard", 0);
         default: fputs(USAGE, stderr); return 2;
         }
     }

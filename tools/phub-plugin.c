@@ -22,6 +22,8 @@
 
 #include <phub/inspect.h>
 
+#include "output.h"
+
 #define LOAD_SECONDS_MAX 10u
 #define REPORT_MAX (1u << 20)   /* bytes of one plugin's JSON */
 
@@ -524,7 +526,7 @@ static int command_run(int argc, char **argv, const char *path, long abi)
     return code;
 }
 
-int main(int argc, char **argv)
+static int command_line(int argc, char **argv)
 {
     static const struct option options[] = {
         { "abi", required_argument, NULL, 'a' },
@@ -567,4 +569,10 @@ int main(int argc, char **argv)
     if (optind == argc)
         return usage("which command?", "");
     return command_run(argc - optind, argv + optind, path, abi);
+}
+
+int main(int argc, char **argv)
+{
+    output_begin();
+    return output_end("phub-plugin", command_line(argc, argv));
 }

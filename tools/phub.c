@@ -10,6 +10,7 @@
 #include <phub/error.h>
 
 #include "cli/tool.h"
+#include "output.h"
 
 _Noreturn void out_of_memory(void)
 {
@@ -48,14 +49,11 @@ int main(int argc, char **argv)
     bool over;
     int rc;
 
+    output_begin();
     print_open();
     rc = args_read(&args, argc, argv, &over);
     if (rc == 0 && !over)
         rc = args.verb->run(&args);
     args_fini(&args);
-    if (fflush(stdout) != 0 && rc == EXIT_DONE) {
-        fputs("phub: cannot write to standard output\n", stderr);
-        rc = EXIT_FAILED;
-    }
-    return rc;
+    return output_end("phub", rc);
 }

@@ -4,7 +4,9 @@
 
 #include <phub/daemon.h>
 
+#include "output.h"
+
 int main(int argc, char **argv)
 {
-    return phub_daemon_main(argc, argv);
+    return output_end("phubd", phub_daemon_main(argc, argv));
 }

@@ -124,7 +124,8 @@ void print_table(const struct column *columns, size_t count,
 
 void print_json(json_t *value)
 {
-    if (json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY) != 0)
+    if (json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY) != 0 &&
+        !ferror(stdout)) /* which is told at the end */
         out_of_memory();
     putchar('\n');
     json_decref(value);
