@@ -45,6 +45,13 @@ for verb in start stop ls show why nodes status logs move drain set dump forget;
     expect 0 "^usage: phub $verb" "$tool" "$verb" --help
 done
 
+expect 2 '^phub: --state "idle": starting, .* and lost are allowed' \
+    "$tool" ls --state idle
+expect 2 '^phub: --state "lost": it is "running" already, and can be given' \
+    "$tool" ls --state running --state lost
+expect 2 '^phub: --node "b": it is "a" already' "$tool" ls --node a --node=b
+expect 2 '^phub: --node "b": it is "a" already' "$tool" watch --node a --node b
+
 # An empty name is that of a variable that was not set, and names nobody.
 expect 2 '^phub: operand 1 is empty: .* phub drain \[NODE\]' "$tool" drain ''
 expect 2 '^phub: operand 1 is empty: .* phub forget NODE' "$tool" forget ''
@@ -236,6 +243,19 @@ expect 0 'mute .*ok' phub start mute -- sleep 1000
 expect 0 "^phub: 'mute' has written nothing yet$" phub logs mute
 expect 0 '^\[\]$' phub logs mute --json
 expect 1 "logs of 'nobody': this node keeps no output" phub logs nobody
+
+# What is named and is not there fails, by its name.
+expect 1 "^phub: no child is called 'nobody'; phub ls shows all$" \
+    phub ls mute nobody
+expect 1 '^mute ' phub ls mute nobody
+expect 1 "'nobody'" phub ls nobody --json
+expect 0 '^no children$' phub ls nobody --state failed
+expect 1 "^phub: no node is called 'z'; phub nodes shows all$" phub ls --node z
+expect 0 '^no children$' phub ls --node a --state failed
+expect 0 '^mute ' phub ls --node a
+for state in starting running frozen stopping failed standby waiting lost; do
+    expect 0 . phub ls --state "$state"
+done
 
 # Signals.
 kill -HUP "${pid_of[a]}"

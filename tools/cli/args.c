@@ -341,6 +341,10 @@ static int read_option(struct args *args, int argc, char **argv, int *at)
     if (option.kind >= OPTION_TEXT && strlen(value) < option.min)
         return wrong(args->verb, "--%s \"\": %s cannot be empty", name,
                      option.value);
+    if (option.kind == OPTION_TEXT && option.verbs != NULL &&
+        json_object_get(args->given, name) != NULL)
+        return wrong(args->verb, "--%s \"%s\": it is \"%s\" already, and "
+                     "can be given once", name, value, args_text(args, name));
     return keep(args, &option, value);
 }
 

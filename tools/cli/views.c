@@ -14,6 +14,57 @@
 
 /* --- ls, nodes ---------------------------------------------------------- */
 
+/* Of those that are named; says which are not there. */
+static int missing(const struct args *args, const json_t *records)
+{
+    json_t *found = checked(json_object());
+    const json_t *item;
+    int rc = EXIT_DONE;
+    size_t i;
+
+    json_array_foreach(records, i, item)
+        json_object_set_new(found, text_in(item, "id"), json_true());
+    json_array_foreach(args->operands, i, item)
+        if (json_object_get(found, json_string_value(item)) == NULL) {
+            fprintf(stderr, "phub: no child is called '%s'; phub ls shows "
+                    "all\n", json_string_value(item));
+            rc = EXIT_FAILED;
+        }
+    json_decref(found);
+    return rc;
+}
+
+/* Nothing is on that node: is there such a node? */
+static int node_missing(const struct args *args, const char *node)
+{
+    struct question question = { .verb = "nodes" };
+    struct answer answer;
+    int rc = ask(args, &question, &answer);
+    const json_t *record;
+    bool known = rc != EXIT_DONE || answer.code != 0;
+    size_t i;
+
+    json_array_foreach(answer.records, i, record)
+        known = known || strcmp(text_in(record, "node"), node) == 0;
+    answer_fini(&answer);
+    if (!known)
+        fprintf(stderr, "phub: no node is called '%s'; phub nodes shows "
+                "all\n", node);
+    return known ? rc : EXIT_FAILED;
+}
+
+/* A list that lacks what was named is not all that was asked for. */
+static int judge_list(const struct args *args, const struct question *q,
+                      const json_t *records)
+{
+    if (q->ids != NULL && q->node == NULL && q->state == NULL &&
+        q->meta == NULL && !q->local)
+        return missing(args, records);
+    if (q->node != NULL && json_array_size(records) == 0)
+        return node_missing(args, q->node);
+    return EXIT_DONE;
+}
+
 static int print_list(const struct args *args,
                       const struct question *question,
                       const struct column *columns, size_t count,
@@ -29,14 +80,28 @@ static int print_list(const struct args *args,
 
         if (args->json)
             print_json(json_incref(records));
-        else if (json_array_size(records) == 0)
-            printf("%s\n", none);
-        else
+        else if (json_array_size(records) != 0)
             print_table(columns, count, records);
+        rc = judge_list(args, question, records);
+        if (rc == EXIT_DONE && json_array_size(records) == 0 && !args->json)
+            printf("%s\n", none);
         json_decref(records);
     }
     answer_fini(&answer);
     return rc;
+}
+
+static bool is_state(const char *state)
+{
+    static const char *const states[] = {
+        "starting", "running", "frozen", "stopping", "failed", "standby",
+        "waiting", "lost" };
+    size_t i;
+
+    for (i = 0; i < sizeof states / sizeof states[0]; i++)
+        if (strcmp(states[i], state) == 0)
+            return true;
+    return false;
 }
 
 int run_ls(const struct args *args)
@@ -64,6 +129,10 @@ int run_ls(const struct args *args)
     if (question.tag != NULL && question.ids != NULL)
         return fail(args, EXIT_USAGE, PHUB_EINVAL,
                     "ls looks for ids or for a --tag");
+    if (question.state != NULL && !is_state(question.state))
+        return fail(args, EXIT_USAGE, PHUB_EINVAL, "--state \"%s\": "
+                    "starting, running, frozen, stopping, failed, standby, "
+                    "waiting and lost are allowed", question.state);
     return print_list(args, &question, columns, 7, "no children");
 }
 
