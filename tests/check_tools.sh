@@ -139,6 +139,24 @@ expect 3 'no hub listens at' "$tool" ls --socket "$scratch/none"
 expect 3 '"name": "PHUB_ENOHUB"' "$tool" ls --json --socket "$scratch/none"
 expect 3 "'$scratch/env'" env PHUB_SOCKET="$scratch/env" "$tool" nodes
 
+# --- phub-bench ------------------------------------------------------------------
+
+bench=$bin/phub-bench
+for value in 0 1000001 -1 many 99999999999999999999; do
+    expect 2 "^phub-bench: --children \"$value\": 1 to 1000000 are allowed" \
+        "$bench" --children "$value"
+done
+for value in 1048577 '' 1k; do
+    expect 2 "^phub-bench: --state \"$value\": 0 to 1048576 are allowed" \
+        "$bench" --state "$value"
+done
+expect 2 '^usage: phub-bench' "$bench" --wrong
+# A single child mostly stays where it is: then no move was measured.
+figures=$("$bench" --children 1) || wrong "phub-bench --children 1: exit $?"
+grep -q '^moved to a third node that joins ' <<<"$figures" ||
+    wrong "phub-bench --children 1: $figures"
+! grep -q ' -[0-9]' <<<"$figures" || wrong "phub-bench: $figures"
+
 # --- what cannot be printed fails -------------------------------------------------
 
 to_full() { "$@" >/dev/full; }

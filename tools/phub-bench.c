@@ -343,8 +343,10 @@ static void third_joins(struct bench *bench)
         (void)poll(NULL, 0, LOOK_MS);
     }
     tell(bench, "moved to a third node that joins", there, "", "");
-    tell(bench, "CPU time per move, all three",
-         spent * 1e6 / (there == 0 ? 1 : there), "us", "");
+    if (there == 0)
+        return; /* and the rest is of those that moved */
+    tell(bench, "CPU time per move, all three", spent * 1e6 / there, "us",
+         "");
     tell(bench, "bytes of state each", state_size, "", "");
     tell(bench, "until the last one runs, after settle",
          (last - began) * 1e3 - SETTLE_MS, "ms",
@@ -362,16 +364,21 @@ static int usage(FILE *out, int code)
     return code;
 }
 
-static int number(const char *text, uint32_t max, uint32_t *value)
+static int number(const char *name, uint32_t min, uint32_t max,
+                  uint32_t *value)
 {
+    const char *text = optarg;
     char *end;
     unsigned long read;
 
     errno = 0;
     read = strtoul(text, &end, 10);
     if (errno != 0 || *text < '0' || *text > '9' || *end != '\0'
-        || read > max)
+        || read < min || read > max) {
+        fprintf(stderr, "phub-bench: --%s \"%s\": %" PRIu32 " to %" PRIu32
+                " are allowed\n", name, text, min, max);
         return -1;
+    }
     *value = (uint32_t)read;
     return 0;
 }
@@ -389,10 +396,11 @@ static int command_line(int argc, char **argv)
     int c;
 
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (c == 'c' && number(optarg, CHILDREN_MAX, &bench.children) == 0
-            && bench.children != 0)
-            continue;
-        if (c == 's' && number(optarg, STATE_MAX, &state_size) == 0)
+        if ((c == 'c' && number("children", 1, CHILDREN_MAX,
+                                &bench.children) != 0)
+            || (c == 's' && number("state", 0, STATE_MAX, &state_size) != 0))
+            return 2;
+        if (c == 'c' || c == 's')
             continue;
         if (c == 'v') {
             printf("phub-bench %s\n", PACKAGE_VERSION);
