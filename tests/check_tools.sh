@@ -112,7 +112,16 @@ expect 2 'child number 1: it has no "id"' \
     "$tool" start --file "$scratch/specs.json"
 spec '[]'
 expect 2 'it has no children' "$tool" start --file "$scratch/specs.json"
-expect 2 'No such file' "$tool" start --file "$scratch/none.json"
+expect 2 "^phub: cannot open '$scratch/none.json': No such file" \
+    "$tool" start --file "$scratch/none.json"
+expect 2 "^phub: cannot read $scratch: Is a directory" \
+    "$tool" start --file "$scratch"
+spec '{"children": [{"id": "x", "argv": ["true"]}], "durable": true}'
+expect 2 '"durable" has no meaning beside "children"' \
+    "$tool" start --file "$scratch/specs.json"
+spec '{"children": {"id": "x", "argv": ["true"]}}'
+expect 2 'it has no children' "$tool" start --file "$scratch/specs.json"
+spec '[]'
 expect 2 'names the children' "$tool" start x --file "$scratch/specs.json"
 while read -r key option; do
     # shellcheck disable=SC2086
@@ -297,6 +306,20 @@ kill -TERM "${pid_of[n]}"
 must 10 'and that it is stopping' logged n STOPPING=1
 must 10 'it ends' gone "${others[0]}"
 wait "${others[0]}" || wrong "a daemon that leaves exits with $?"
+
+# A hub that ends while it is listened to.
+daemon w
+viewer=w
+must 10 'node w is there' members 1
+phub watch >"$scratch/w/seen" 2>"$scratch/w/said" &
+others+=($!)
+expect 0 'x .*ok' phub start x -- sleep 1000
+must 10 'watch hears of it' grep -q ' x' "$scratch/w/seen"
+kill -KILL "${pid_of[w]}"
+must 10 'watch ends' gone "${others[-1]}"
+grep -q "^phub: the hub at '$scratch/w/sock' closed the connection while \
+listening to it; its log says why$" "$scratch/w/said" ||
+    wrong "watch: $(cat "$scratch/w/said")"
 
 # A second signal ends it at once, whatever is still there.
 daemon b --drain-timeout-ms 600000

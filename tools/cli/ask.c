@@ -400,9 +400,9 @@ int ask_broken(const struct args *args, int rc, const char *doing)
         return fail(args, EXIT_NO_HUB, rc, "the hub at '%s' closed the "
                     "connection while %s; its log says why", args->socket,
                     doing);
-    return fail(args, EXIT_FAILED, rc, "%s '%s': %s; phub status shows "
-                "whether it is well", doing, args->socket,
-                phub_strerror(rc));
+    return fail(args, EXIT_FAILED, rc, "the hub at '%s': %s while %s; "
+                "phub status shows whether it is well", args->socket,
+                phub_strerror(rc), doing);
 }
 
 static int converse(const struct args *args, struct phub_client *client,
@@ -428,7 +428,7 @@ static int converse(const struct args *args, struct phub_client *client,
                           ANSWER_MS);
     free(bytes);
     if (rc != 0)
-        return ask_broken(args, rc, "asking");
+        return ask_broken(args, rc, "asking it");
     while (more) {
         rc = phub_client_receive(client, (uint32_t)(slice < wait ? slice
                                                                  : wait),
@@ -440,7 +440,7 @@ static int converse(const struct args *args, struct phub_client *client,
         }
         progress_end();
         if (rc != 0)
-            return ask_broken(args, rc, "waiting for an answer of");
+            return ask_broken(args, rc, "waiting for its answer");
         if (!answer_read(body, answer, &more))
             return fail(args, EXIT_FAILED, PHUB_EPROTO, "what answers at "
                         "'%s' is not a hub of this version", args->socket);

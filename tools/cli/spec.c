@@ -7,6 +7,7 @@
  * the hub would take its default. */
 #include "config.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -305,32 +306,69 @@ static json_t *object_of_options(const struct args *args)
     return child;
 }
 
+/* What the file holds; NULL after having said why there is nothing. */
+static json_t *load(const struct place *at, const char *name)
+{
+    bool standard = strcmp(name, "-") == 0;
+    FILE *file = standard ? stdin : fopen(name, "r");
+    json_error_t error;
+    json_t *root;
+
+    if (file == NULL) {
+        fail(at->args, EXIT_USAGE, PHUB_EINVAL, "cannot open '%s': %s; --file "
+             "takes a file of children, or - for standard input", name,
+             strerror(errno));
+        return NULL;
+    }
+    errno = 0;
+    root = json_loadf(file, JSON_REJECT_DUPLICATES, &error);
+    if (root == NULL && ferror(file))
+        fail(at->args, EXIT_USAGE, PHUB_EINVAL, "cannot read %s: %s",
+             at->file, strerror(errno));
+    else if (root == NULL)
+        fail(at->args, EXIT_USAGE, PHUB_EINVAL, "%s:%d:%d: %s", at->file,
+             error.line, error.column, error.text);
+    if (!standard)
+        fclose(file);
+    return root;
+}
+
+/* Beside "children" nothing has a meaning. */
+static int check_root(const struct place *at, json_t *root)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(root, key, value)
+        if (strcmp(key, "children") != 0)
+            return fail(at->args, EXIT_USAGE, PHUB_EINVAL, "%s: \"%s\" has no "
+                        "meaning beside \"children\": write it at each child "
+                        "that it is for", at->file, key);
+    return 0;
+}
+
 static int read_file(const struct args *args, const char *name,
                      struct spec_batch *batch)
 {
     struct place at = { args, strcmp(name, "-") == 0 ? "standard input" : name,
                         0, NULL };
-    json_error_t error;
-    json_t *root, *list, *child;
+    json_t *root = load(&at, name), *list, *child;
     int rc = 0;
 
-    root = strcmp(name, "-") == 0
-               ? json_loadf(stdin, JSON_REJECT_DUPLICATES, &error)
-               : json_load_file(name, JSON_REJECT_DUPLICATES, &error);
     if (root == NULL)
-        return fail(args, EXIT_USAGE, PHUB_EINVAL, "%s:%d:%d: %s", at.file,
-                    error.line, error.column, error.text);
+        return EXIT_USAGE;
     list = json_is_array(root) ? root : json_object_get(root, "children");
+    if (list != NULL)
+        rc = check_root(&at, root);
     if (list == NULL) {
         rc = add_object(&at, batch, root);
-    } else if (!json_is_array(list) || json_array_size(list) == 0) {
+    } else if (rc == 0 && json_array_size(list) == 0) {
         rc = fail(args, EXIT_USAGE, PHUB_EEMPTY, "%s: it has no children",
                   at.file);
     } else {
         json_array_foreach(list, at.index, child) {
-            rc = add_object(&at, batch, child);
-            if (rc != 0)
-                break;
+            if (rc == 0)
+                rc = add_object(&at, batch, child);
         }
     }
     json_decref(root);

@@ -145,7 +145,7 @@ static int listen_on(const struct args *args, struct phub_client *client)
     while (more && rc == EXIT_DONE && (limit == 0 || seen < limit)) {
         rc = phub_client_receive(client, PHUB_CLIENT_FOREVER, &body);
         if (rc != 0)
-            return ask_broken(args, rc, "listening to");
+            return ask_broken(args, rc, "listening to it");
         memset(&answer, 0, sizeof answer);
         answer.records = checked(json_array());
         if (!answer_read(body, &answer, &more))
@@ -181,7 +181,7 @@ int run_watch(const struct args *args)
         return rc;
     rc = phub_client_send(client, (struct phub_bytes){ bytes, w.size },
                           SEND_MS);
-    rc = rc != 0 ? ask_broken(args, rc, "asking") : listen_on(args, client);
+    rc = rc != 0 ? ask_broken(args, rc, "asking it") : listen_on(args, client);
     phub_client_close(&client);
     return rc;
 }
