@@ -96,6 +96,15 @@ while read -r key min max; do
         "$tool" start --file "$scratch/0.json"
 done <<<"$ranges"
 
+# A limit is said.
+many=()
+for i in {1..65}; do many+=("k$i=v"); done
+expect 2 '^phub: watch takes 64 operands at most, not 65: phub watch \[ID' \
+    "$tool" watch "${many[@]}"
+expect 2 '^phub: set takes 65 operands at most, not 66: phub set ID \[KEY' \
+    "$tool" set x "${many[@]}"
+expect 3 'no hub' "$tool" set x "${many[@]:1}" --socket "$scratch/none"
+
 # --- a file of specs -----------------------------------------------------------
 
 spec() { printf '%s' "$1" >"$scratch/specs.json"; }

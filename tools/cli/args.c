@@ -396,6 +396,10 @@ static int complete(struct args *args, bool *over)
         if (args_operand(args, i)[0] == '\0')
             return wrong(verb, "operand %zu is empty: %s is used as: phub %s "
                          "%s", i + 1, verb->name, verb->name, verb->operands);
+    if (count > verb->operands_max && verb->operands_max > 1)
+        return wrong(verb, "%s takes %u operands at most, not %zu: phub %s %s",
+                     verb->name, verb->operands_max, count, verb->name,
+                     verb->operands);
     if (count < verb->operands_min || count > verb->operands_max)
         return wrong(verb, "%s is used as: phub %s %s%s", verb->name,
                      verb->name, verb->operands,
