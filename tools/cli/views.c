@@ -377,7 +377,7 @@ int run_logs(const struct args *args)
                       ? answer.text : phub_strerror(answer.code));
     else if (rc == EXIT_DONE && args->json)
         print_json(json_incref(answer.records));
-    else if (rc == EXIT_DONE)
+    else if (rc == EXIT_DONE && answer.size != 0)
         fwrite(answer.bytes, 1, answer.size, stdout);
     answer_fini(&answer);
     return rc;
