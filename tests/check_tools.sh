@@ -261,6 +261,16 @@ for format in '' --json; do
         to_nobody phub nodes $format
 done
 expect 0 '^control_malformed  *0$' phub status
+# What does not fit a buffer fails before the end.
+expect 0 'many-40 .*ok' phub start many-%d --count 40 -- sleep 1000
+for format in '' --json; do
+    # shellcheck disable=SC2086
+    said=$(to_full phub ls $format 2>&1)
+    rc=$?
+    [ "$rc" = 1 ] && [[ $said == 'phub: cannot write to standard output'* ]] ||
+        wrong "phub ls $format into a full disk: exit $rc: $said"
+done
+expect 0 'many-40 .*ok' phub stop many-{1..40}
 
 # What a child writes is printed as it is, whatever it writes.
 written='a\0b \303\244 \377 \355\240\200 \342\202\254 \360\237\220\221\r\033[1m\n'
