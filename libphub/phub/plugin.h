@@ -189,7 +189,8 @@ struct phub_host {
                            uint32_t timeout_ms, uint64_t token);
     /* Record the new home and let the target go; done when it runs there,
      * or PHUB_ENODEDOWN/PHUB_EREFUSED and the child is back home.  An error
-     * that this call itself returns: not decided; abort it. */
+     * that this call itself returns: not decided, and given up as by
+     * move_abort with token 0, whose answer comes. */
     int (*move_decide)(struct phub_ctx *ctx, uint64_t move, uint64_t token);
     /* Give up before decide: the target discards, the child goes on here
      * (thawed, or started again with its state). */
@@ -273,8 +274,9 @@ struct phub_host {
      * empty. */
     int (*cell_get)(struct phub_ctx *ctx, const struct phub_bytes *key,
                     struct phub_buf **value, uint64_t *version);
-    /* Done when the keeper and another node have it; result: value = its
-     * version.  size 0: there is none any more.
+    /* Done when the keeper and this node have it, or, if this node is the
+     * keeper, it and one other, if there is one and it answers; result:
+     * value = its version.  size 0: there is none any more.
      * Errors: PHUB_EINVAL (the key), PHUB_ELIMIT above PHUB_CELL_SIZE_MAX
      * bytes, or, as the answer, above PHUB_CELLS_MAX keys ever used;
      * PHUB_EPARTITIONED, PHUB_ETIMEDOUT as the answer. */
