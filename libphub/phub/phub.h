@@ -48,11 +48,12 @@ const char *phub_version(void);
  * keys of phub.conf(5), for example
  *   "hub.id=web", "hub.listen=tcp://127.0.0.1:0",
  *   "strategies.distribution=consistent_hash",
- *   "distribution consistent_hash.vnodes=64".
+ *   "distribution consistent_hash.virtual_nodes=64".
  * config_file may be NULL; settings win over it, and it over the defaults
  * that are installed (defaults.conf, or the file that the environment's
  * PHUB_DEFAULTS names), which say which strategies there are.
- * Errors: PHUB_ECONFIG, PHUB_EPLUGIN, PHUB_ENOMEM with the sentence in error.
+ * Errors: PHUB_ECONFIG, PHUB_EPLUGIN, PHUB_ESYS, PHUB_ENOMEM with the sentence
+ * in error.
  * The caller owns the hub. */
 int phub_hub_new(const char *config_file, const char *const *settings,
                  size_t settings_count, struct phub_hub **hub, char *error,
