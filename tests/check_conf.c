@@ -11,6 +11,8 @@
 
 #include "env/env.h"
 #include "hub/conf.h"
+#include "hub/conf_private.h"
+#include "hub/options.h"
 
 #define STRATEGIES \
     "[strategies]\ndistribution = ring\nredundancy = one\nsync = all\n" \
@@ -397,6 +399,58 @@ START_TEST(a_section_that_nobody_reads_is_told)
 }
 END_TEST
 
+#define BY_PATH \
+    "[hub]\nid = h\n[strategies]\nredundancy = one\nsync = all\n" \
+    "migration = cold\npartition = any\n" \
+    "distribution = /x/distribution-zoned.so\n"
+
+/* What the hub is given for its distribution strategy; NULL: nothing. */
+static const char *given_param(void)
+{
+    char name[PHUB_NODE_NAME_MAX + 1];
+    struct phub__hub_options o;
+
+    ck_assert_int_eq(phub__options_fill(&config, name, &o), 0);
+    return o.strategies[PHUB_KIND_DISTRIBUTION].params_count == 1
+               ? o.strategies[PHUB_KIND_DISTRIBUTION].params[0] : NULL;
+}
+
+START_TEST(a_strategy_named_by_its_path_reads_the_section_of_its_name)
+{
+    ck_assert_int_eq(whole(BY_PATH "[distribution zoned]\nboost = 9\n"), 0);
+    ck_assert_pstr_eq(given_param(), "boost=9");
+    again();
+    ck_assert_int_eq(parse(BY_PATH), 0);
+    ck_assert_int_eq(phub__config_set_param(
+        &config, "distribution.zoned.boost=33", &errors), 0);
+    ck_assert_int_eq(phub__config_finish(&config, "f", &errors), 0);
+    ck_assert_pstr_eq(given_param(), "boost=33");
+    again();
+    ck_assert_int_eq(whole(BY_PATH "[distribution /x/distribution-zoned.so]\n"
+                           "boost = 7\n"), 0);
+    ck_assert_pstr_eq(given_param(), "boost=7");
+}
+END_TEST
+
+START_TEST(of_a_path_too_a_section_that_nobody_reads_is_told)
+{
+    ck_assert_int_eq(whole(BY_PATH "[distribution zones]\nboost = 9\n"),
+                     PHUB_ECONFIG);
+    ck_assert_str_eq(errors.text,
+        "f:9: [distribution zones]: nothing reads this section, [strategies] "
+        "distribution is \"/x/distribution-zoned.so\", whose section is "
+        "[distribution zoned]\n");
+    again();
+    ck_assert_int_eq(whole(BY_PATH "[distribution zoned]\nboost = 9\n"
+                           "[distribution /x/distribution-zoned.so]\n"
+                           "boost = 7\n"), PHUB_ECONFIG);
+    ck_assert_ptr_nonnull(strstr(errors.text,
+        "f:9: [distribution zoned]: nothing reads this section"));
+    ck_assert_ptr_nonnull(strstr(errors.text,
+        "whose section is [distribution /x/distribution-zoned.so]\n"));
+}
+END_TEST
+
 START_TEST(keys_are_judged_together)
 {
     ck_assert_int_eq(whole(GOOD "[members]\nprobe_timeout_ms = 300\n"),
@@ -601,6 +655,10 @@ int main(void)
     tcase_add_test(tcase, all_errors_are_told_up_to_a_bound);
     tcase_add_test(tcase, without_strategies_the_start_is_refused);
     tcase_add_test(tcase, a_section_that_nobody_reads_is_told);
+    tcase_add_test(tcase,
+        a_strategy_named_by_its_path_reads_the_section_of_its_name);
+    tcase_add_test(tcase,
+                   of_a_path_too_a_section_that_nobody_reads_is_told);
     tcase_add_test(tcase, keys_are_judged_together);
     tcase_add_test(tcase, flags_win_over_the_file);
     tcase_add_test(tcase, wrong_flags_are_usage_errors);

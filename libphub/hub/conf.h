@@ -169,6 +169,12 @@ const struct phub__config_plugin *
 phub__config_plugin(const struct phub__config *config, const char *kind,
                     const char *name);
 
+/* The section that the strategy in force for a kind reads, or NULL; of one that
+ * is named by a path, [kind PATH] or, without that, [kind NAME] of the file
+ * KIND-NAME.so.  Borrows from config. */
+const struct phub__config_plugin *
+phub__config_plugin_used(const struct phub__config *config, const char *kind);
+
 /* Print phubd's flags; print a configuration so that it can be read again. */
 void phub__config_help(FILE *out);
 void phub__config_print(const struct phub__config *config, FILE *out);

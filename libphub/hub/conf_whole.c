@@ -9,6 +9,7 @@
 
 #include "hub/conf.h"
 #include "hub/conf_private.h"
+#include "strategy/loader.h"
 
 void phub__config_init(struct phub__config *config)
 {
@@ -49,6 +50,40 @@ phub__config_plugin(const struct phub__config *config, const char *kind,
             return p;
     }
     return NULL;
+}
+
+/* The strategy that [strategies] names for a kind, or NULL. */
+static const char *strategy_of(const struct phub__config *config,
+                               const char *kind)
+{
+    const struct phub__config_row *row = phub__config_row("strategies", kind);
+
+    return *(char *const *)(const void *)((const char *)config + row->offset);
+}
+
+/* What the section of a strategy is called that has none by its path. */
+static const char *section_name(const char *used,
+                                char shown[PHUB__LOADER_SHOWN_MAX + 1])
+{
+    if (used[0] != '/')
+        return used;
+    phub__loader_shown(used, shown);
+    return phub__config_is_plugin(shown) ? shown : used;
+}
+
+const struct phub__config_plugin *
+phub__config_plugin_used(const struct phub__config *config, const char *kind)
+{
+    const char *used = strategy_of(config, kind);
+    const struct phub__config_plugin *found;
+    char shown[PHUB__LOADER_SHOWN_MAX + 1];
+
+    if (!used)
+        return NULL;
+    found = phub__config_plugin(config, kind, used);
+    if (found)
+        return found;
+    return phub__config_plugin(config, kind, section_name(used, shown));
 }
 
 struct phub__config_plugin *
@@ -138,29 +173,31 @@ static void not_given(const struct phub__config_row *row, const char *name,
                            row->section, row->key, row->help);
 }
 
-/* The strategy that [strategies] names for a kind, or NULL. */
-static const char *strategy_of(const struct phub__config *config,
-                               const char *kind)
-{
-    const struct phub__config_row *row = phub__config_row("strategies", kind);
-
-    return *(char *const *)(const void *)((const char *)config + row->offset);
-}
-
 /* Options that nobody reads are a typing error more often than not. */
 static void check_plugins(const struct phub__config *config,
                           struct phub__config_errors *errors)
 {
     for (size_t i = 0; i < config->plugins_count; i++) {
         const struct phub__config_plugin *p = &config->plugins[i];
+        const struct phub__config_plugin *read =
+            phub__config_plugin_used(config, p->kind);
         const char *used = strategy_of(config, p->kind);
+        char shown[PHUB__LOADER_SHOWN_MAX + 1];
 
-        /* Of a path only the plugin itself knows the name. */
-        if (used && used[0] != '/' && strcmp(used, p->name) != 0)
+        if (!used || p == read)
+            continue;
+        if (used[0] != '/')
             phub__config_error(errors,
                                "%s: [%s %s]: nothing reads this section, "
                                "[strategies] %s is \"%s\"", p->where, p->kind,
                                p->name, p->kind, used);
+        else
+            phub__config_error(errors,
+                               "%s: [%s %s]: nothing reads this section, "
+                               "[strategies] %s is \"%s\", whose section is "
+                               "[%s %s]", p->where, p->kind, p->name, p->kind,
+                               used, p->kind,
+                               read ? read->name : section_name(used, shown));
     }
 }
 

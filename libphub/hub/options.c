@@ -27,7 +27,7 @@ static void strategy_fill(const struct phub__config *config, unsigned kind,
     const struct phub__config_plugin *plugin;
 
     option->name = name_of_kind(config, kind);
-    plugin = phub__config_plugin(config, phub__kind_name(kind), option->name);
+    plugin = phub__config_plugin_used(config, phub__kind_name(kind));
     if (plugin == NULL)
         return;
     option->params = (const char *const *)plugin->params;

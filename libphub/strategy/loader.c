@@ -226,8 +226,8 @@ static int name_load(struct phub__loader *loader,
         wanted->name, looked);
 }
 
-/* "/x/distribution-ring.so" is called 'ring' in messages. */
-static void shown_from_path(const char *path, char *shown, size_t shown_max)
+void phub__loader_shown(const char *path,
+                        char shown[PHUB__LOADER_SHOWN_MAX + 1])
 {
     const char *base = strrchr(path, '/') + 1;
     size_t size = strlen(base);
@@ -245,8 +245,9 @@ static void shown_from_path(const char *path, char *shown, size_t shown_max)
     }
     if (size > 3 && strcmp(base + size - 3, ".so") == 0)
         size -= 3;
-    (void)snprintf(shown, shown_max, "%.*s", (int)(size < 64 ? size : 64),
-                   base);
+    if (size > PHUB__LOADER_SHOWN_MAX)
+        size = PHUB__LOADER_SHOWN_MAX;
+    (void)snprintf(shown, PHUB__LOADER_SHOWN_MAX + 1, "%.*s", (int)size, base);
 }
 
 static int plugin_find(struct phub__loader *loader, uint32_t kind,
@@ -254,11 +255,11 @@ static int plugin_find(struct phub__loader *loader, uint32_t kind,
                        char *error, size_t error_max)
 {
     struct phub__wanted wanted = { kind, name, name };
-    char shown[80];
+    char shown[PHUB__LOADER_SHOWN_MAX + 1];
     int rc;
 
     if (name[0] == '/') {
-        shown_from_path(name, shown, sizeof shown);
+        phub__loader_shown(name, shown);
         wanted.name = NULL;
         wanted.shown = shown;
         rc = path_load(loader, &wanted, name, plugin, error, error_max);

@@ -30,6 +30,7 @@
 #define PHUB__LOADER_DIRS_MAX 64u
 #define PHUB__LOADER_PARAMS_MAX 256u       /* rows of one plugin */
 #define PHUB__LOADER_TEXT_MAX 4095u        /* bytes of one value */
+#define PHUB__LOADER_SHOWN_MAX 64u         /* bytes of a file's short name */
 #define PHUB__LOADER_INSTANCE_MAX (1u << 24) /* bytes of self */
 
 struct phub__loader;
@@ -87,6 +88,11 @@ int phub__loader_add(struct phub__loader *loader,
 /* "distribution" ... or NULL; 0 for an unknown word. */
 const char *phub__kind_name(uint32_t kind);
 uint32_t phub__kind_of(const char *name);
+
+/* What messages, and sections of phub.conf, call the file at an absolute
+ * path: "/x/distribution-ring.so" is 'ring'. */
+void phub__loader_shown(const char *path,
+                        char shown[PHUB__LOADER_SHOWN_MAX + 1]);
 
 /* Find, open and check a plugin and its parameters.  name: a name or an
  * absolute path (then the plugin's own name counts).  params: params_count
