@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include <check.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -316,6 +317,146 @@ START_TEST(one_file_serves_many_instances)
 }
 END_TEST
 
+/* --- the file itself ----------------------------------------------------- */
+
+static char *file_read(const char *path, size_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    char *bytes = malloc(1u << 20);
+
+    ck_assert_ptr_nonnull(file);
+    ck_assert_ptr_nonnull(bytes);
+    *size = fread(bytes, 1, 1u << 20, file);
+    ck_assert_uint_lt(*size, 1u << 20);
+    ck_assert_int_eq(fclose(file), 0);
+    return bytes;
+}
+
+/* Install it as the page says: under another name, and then renamed. */
+static void bytes_install(const char *path, const char *bytes, size_t size)
+{
+    char other[160];
+    FILE *file;
+
+    (void)snprintf(other, sizeof other, "%s.new", path);
+    file = fopen(other, "wb");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(bytes, 1, size, file), size);
+    ck_assert_int_eq(fclose(file), 0);
+    ck_assert_int_eq(chmod(other, 0644), 0);
+    ck_assert_int_eq(rename(other, path), 0);
+}
+
+/* The good plugin, and the path that one like it is to have. */
+static char *good_read(size_t *size, char path[128])
+{
+    char good[5000];
+
+    (void)snprintf(good, sizeof good, "%s/distribution-bad_future.so", dir);
+    (void)snprintf(path, 128, "%s/distribution-bad_future.so", scratch);
+    return file_read(good, size);
+}
+
+static void version_set(char *bytes, size_t size, const char *from,
+                        const char *to)
+{
+    char *at = memmem(bytes, size, from, strlen(from) + 1);
+
+    ck_assert_ptr_nonnull(at);
+    memcpy(at, to, strlen(to) + 1);
+}
+
+static void version_loads(const char *path, const char *version)
+{
+    ck_assert_msg(load(path, NULL) == 0, "%s", error);
+    ck_assert_str_eq(strategy->version, version);
+    phub__strategy_free(&strategy);
+}
+
+START_TEST(a_replaced_file_is_loaded_anew_by_every_loader)
+{
+    static const char *const versions[] = { "9.8.71", "9.8.72", "9.8.73" };
+    char path[128], back[160], *bytes;
+    struct phub__loader *first = loader;
+    size_t size, i;
+
+    bytes = good_read(&size, path);
+    version_set(bytes, size, "9.8.70", versions[0]);
+    bytes_install(path, bytes, size);
+    version_loads(path, versions[0]);
+    (void)snprintf(back, sizeof back, "%s.back", path);
+    ck_assert_int_eq(link(path, back), 0);
+    for (i = 1; i < 3; i++) {
+        version_set(bytes, size, versions[i - 1], versions[i]);
+        bytes_install(path, bytes, size);
+        version_loads(path, versions[i]);
+        version_loads(path, versions[i]);
+        loader_start(NULL, dir); /* knows nothing of the first one's files */
+        version_loads(path, versions[i]);
+        phub__loader_free(&loader);
+        loader = first;
+    }
+    ck_assert_int_eq(rename(back, path), 0);
+    version_loads(path, versions[0]);
+    free(bytes);
+}
+END_TEST
+
+START_TEST(a_file_that_is_cut_off_is_refused)
+{
+    char path[128], text[400], *bytes;
+    size_t size, cuts[4], i;
+
+    bytes = good_read(&size, path);
+    cuts[0] = 100;
+    cuts[1] = 3000;
+    cuts[2] = size / 2;
+    cuts[3] = size - 1;
+    for (i = 0; i < 4; i++) {
+        bytes_install(path, bytes, cuts[i]);
+        ck_assert_int_eq(load(path, NULL), PHUB_EPLUGIN);
+        (void)snprintf(text, sizeof text,
+            "plugin 'bad_future' (%s): is cut off: %zu bytes, its ELF headers "
+            "say ", path, cuts[i]);
+        ck_assert_msg(strncmp(error, text, strlen(text)) == 0, "%s", error);
+        if (i > 0)
+            ck_assert_uint_eq(strtoul(error + strlen(text), NULL, 10), size);
+        ck_assert_ptr_nonnull(strstr(error, "; install it again"));
+    }
+    bytes_install(path, bytes, 20);
+    ck_assert_int_eq(load(path, NULL), PHUB_EPLUGIN);
+    ck_assert_ptr_nonnull(strstr(error, "): cannot open: "));
+    free(bytes);
+}
+END_TEST
+
+START_TEST(a_file_for_another_machine_is_refused)
+{
+    char path[128], text[400], *bytes;
+    ElfW(Ehdr) header;
+    size_t size;
+
+    bytes = good_read(&size, path);
+    memcpy(&header, bytes, sizeof header);
+    header.e_machine++;
+    memcpy(bytes, &header, sizeof header);
+    bytes_install(path, bytes, size);
+    ck_assert_int_eq(load(path, NULL), PHUB_EPLUGIN);
+    (void)snprintf(text, sizeof text, "): is for ELF machine %u, this one is "
+                   "%u; build it for this machine", header.e_machine,
+                   header.e_machine - 1u);
+    ck_assert_msg(strstr(error, text) != NULL, "%s", error);
+    header.e_ident[EI_CLASS] ^= ELFCLASS32 ^ ELFCLASS64;
+    memcpy(bytes, &header, sizeof header);
+    bytes_install(path, bytes, size);
+    ck_assert_int_eq(load(path, NULL), PHUB_EPLUGIN);
+    (void)snprintf(text, sizeof text, "): is of ELF class %u, this program of ",
+                   header.e_ident[EI_CLASS]);
+    ck_assert_msg(strstr(error, text) != NULL, "%s", error);
+    free(bytes);
+}
+END_TEST
+
 /* --- parameters ---------------------------------------------------------- */
 
 static void param_refused(const char *param, const char *text)
@@ -424,6 +565,9 @@ int main(void)
     tcase_add_test(tc, a_plugin_of_a_larger_abi_is_one_of_ours);
     tcase_add_test(tc, a_path_is_taken_as_it_is_and_kind_zero_is_any);
     tcase_add_test(tc, one_file_serves_many_instances);
+    tcase_add_test(tc, a_replaced_file_is_loaded_anew_by_every_loader);
+    tcase_add_test(tc, a_file_that_is_cut_off_is_refused);
+    tcase_add_test(tc, a_file_for_another_machine_is_refused);
     tcase_add_test(tc, a_wrong_parameter_gets_its_sentence);
     tcase_add_test(tc, parameters_have_values_and_units);
     tcase_add_test(tc,

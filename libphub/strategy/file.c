@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "strategy/file.h"
+#include "strategy/image.h"
 #include "strategy/param.h"
 
 #define SYMBOL_MAJORS_MAX 9u  /* other ABIs that "no symbol" looks for */
@@ -165,17 +166,23 @@ static int symbol_missing(const struct phub__wanted *wanted, const char *path,
 }
 
 int phub__plugin_open(const struct phub__wanted *wanted, const char *path,
-                      const char *resolved, struct phub__plugin **plugin,
-                      char *error, size_t error_max)
+                      const char *resolved, const struct stat *st,
+                      struct phub__plugin **plugin, char *error,
+                      size_t error_max)
 {
     const struct phub_plugin *descriptor;
+    char why[PHUB__LOADER_ERROR_MAX];
     void *handle;
+    int rc;
 
-    handle = dlopen(resolved, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-    if (handle == NULL)
+    if (phub__image_check(resolved, why, sizeof why) != 0)
+        return REFUSE(wanted, path, error, error_max, "%s", why);
+    rc = phub__image_open(resolved, st, &handle, why, sizeof why);
+    if (rc == PHUB_ENOMEM)
+        return phub__strategy_error(error, error_max, rc, "%s", why);
+    if (rc != 0)
         return REFUSE(wanted, path, error, error_max,
-                      "cannot open: %s; check its libraries with ldd",
-                      dlerror());
+                      "cannot open: %s; check its libraries with ldd", why);
     descriptor = dlsym(handle, "phub_plugin_abi1");
     if (descriptor == NULL)
         return symbol_missing(wanted, path, handle, error, error_max);

@@ -38,11 +38,12 @@ int phub__file_safe(const struct phub__wanted *wanted, const char *path,
                     char *resolved, struct stat *st, char *error,
                     size_t error_max);
 
-/* Open resolved (shown as path) and check it.
+/* Open resolved (shown as path), whose status is st, and check it.
  * Owns: the caller, one reference. */
 int phub__plugin_open(const struct phub__wanted *wanted, const char *path,
-                      const char *resolved, struct phub__plugin **plugin,
-                      char *error, size_t error_max);
+                      const char *resolved, const struct stat *st,
+                      struct phub__plugin **plugin, char *error,
+                      size_t error_max);
 /* The same for a descriptor in memory. */
 int phub__plugin_new(const struct phub__wanted *wanted, const char *path,
                      const struct phub_plugin *descriptor,

@@ -172,7 +172,8 @@ static int path_load(struct phub__loader *loader,
             *plugin = found;
         return rc;
     }
-    rc = phub__plugin_open(wanted, path, resolved, &found, error, error_max);
+    rc = phub__plugin_open(wanted, path, resolved, &st, &found, error,
+                           error_max);
     if (rc != 0)
         return rc;
     found->dev = st.st_dev;

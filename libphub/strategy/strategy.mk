@@ -3,6 +3,7 @@
 libphub_core_la_SOURCES += \
 	libphub/strategy/caller.c libphub/strategy/caller.h \
 	libphub/strategy/file.c libphub/strategy/file.h \
+	libphub/strategy/image.c libphub/strategy/image.h \
 	libphub/strategy/inspect.c \
 	libphub/strategy/loader.c libphub/strategy/loader.h \
 	libphub/strategy/note.h \

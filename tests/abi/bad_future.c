@@ -31,6 +31,7 @@ const struct future {
 } phub_plugin_abi1 = { .plugin = {
     .magic = PHUB_PLUGIN_MAGIC, .size = sizeof phub_plugin_abi1,
     .abi_built = 109, .kind = PHUB_KIND_DISTRIBUTION, .name = "bad_future",
-    BAD_TEXTS, .flags = 1ull << 30, .wire_min = 1, .wire_max = 7,
+    .version = "9.8.70", .license = "MIT", .summary = "bad",
+    .flags = 1ull << 30, .wire_min = 1, .wire_max = 7,
     .params = &params[0].row, .params_count = 4,
     .params_stride = sizeof params[0], .ops.distribution = &ops.ops } };
