@@ -219,6 +219,8 @@ START_TEST(a_refusal_is_passed_on_in_its_own_words)
                             "for the moment");
     says_rc = 17;   /* no code of ours */
     ck_assert_int_eq(assign(1), PHUB_EPLUGIN);
+    ck_assert_str_eq(error, "plugin 'dice': assign: returned 17, which is no "
+                            "code of <phub/error.h>");
     finish();
 }
 END_TEST

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "strategy/file.h"
 #include "strategy/loader.h"
 
 static struct phub__loader *loader;
@@ -237,8 +238,116 @@ START_TEST(each_bad_plugin_gets_its_sentence)
     refused("bad_kind", "is migration 'cold', configured as distribution "
             "'bad_kind'");
     refused("bad_vtable", "lacks mandatory function assign");
-    refused("bad_short", "lacks mandatory function assign");
+    refused("bad_short", sizeof(void *) == 8
+            ? "lacks mandatory function assign: its ops say size 24, assign "
+              "needs 32; write .size = sizeof ops"
+            : "lacks mandatory function assign: its ops say size 16, assign "
+              "needs 20; write .size = sizeof ops");
     refused("bad_params", "parameter 'vnodes' = 0 is outside 1..65536");
+}
+END_TEST
+
+/* --- what a descriptor in memory may say --------------------------------- */
+
+static int ops_open(void *self, struct phub_ctx *ctx,
+                    const struct phub_host *host)
+{
+    (void)self;
+    (void)ctx;
+    (void)host;
+    return 4711;
+}
+
+static void ops_close(void *self)
+{
+    (void)self;
+}
+
+static int ops_assign(void *self, const struct phub_view *view,
+                      const struct phub_assign_item *items, uint32_t count,
+                      uint32_t stride, uint32_t factor, uint64_t *nodes,
+                      uint32_t *counts)
+{
+    (void)self;
+    (void)view;
+    (void)items;
+    (void)count;
+    (void)stride;
+    (void)factor;
+    (void)nodes;
+    (void)counts;
+    return 0;
+}
+
+static struct phub_distribution_ops ops;
+static struct phub_param row;
+static struct phub_plugin descriptor;
+
+static void descriptor_good(void)
+{
+    ops = (struct phub_distribution_ops){ .size = sizeof ops,
+        .open = ops_open, .close = ops_close, .assign = ops_assign };
+    row = (struct phub_param){ .name = "one", .type = PHUB_PARAM_UINT,
+        .unit = "", .default_value = "1", .max = 9, .help = "first" };
+    descriptor = (struct phub_plugin){ .magic = PHUB_PLUGIN_MAGIC,
+        .size = sizeof descriptor, .kind = PHUB_KIND_DISTRIBUTION,
+        .name = "mine", .version = "1", .license = "MIT", .summary = "mine",
+        .params = &row, .params_count = 1, .params_stride = sizeof row,
+        .ops.distribution = &ops };
+}
+
+static void descriptor_refused(const char *text)
+{
+    static const struct phub__wanted wanted = { 0, NULL, "mine" };
+    struct phub__plugin *plugin = NULL;
+    char whole[400];
+
+    ck_assert_int_eq(phub__plugin_new(&wanted, "/m.so", &descriptor, &plugin,
+                                      error, sizeof error), PHUB_EPLUGIN);
+    (void)snprintf(whole, sizeof whole, "plugin 'mine' (/m.so): %s", text);
+    ck_assert_str_eq(error, whole);
+    descriptor_good();
+}
+
+START_TEST(what_is_forgotten_in_a_descriptor_is_named)
+{
+    descriptor_good();
+    row.unit = NULL;
+    descriptor_refused("parameter 0 'one' is declared without .unit, which is "
+                       "a text in every row");
+    row.help = NULL;
+    descriptor_refused("parameter 0 'one' is declared without .help, which is "
+                       "a text in every row");
+    row.name = NULL;
+    descriptor_refused("parameter 0 '' is declared without .name, which is a "
+                       "text in every row");
+    descriptor.params_count = 0;
+    descriptor_refused("declares .params, and .params_count is 0; write how "
+                       "many rows they are");
+    ops.size = 0;
+    descriptor_refused(sizeof(void *) == 8
+        ? "lacks mandatory function open: its ops say size 0, open needs 16; "
+          "write .size = sizeof ops"
+        : "lacks mandatory function open: its ops say size 0, open needs 12; "
+          "write .size = sizeof ops");
+    ops.assign = NULL;
+    descriptor_refused("lacks mandatory function assign");
+    descriptor.ops.any = NULL;
+    descriptor_refused("lacks mandatory function open");
+}
+END_TEST
+
+START_TEST(a_code_that_is_none_is_told)
+{
+    static const struct phub_host host = { .size = sizeof host };
+
+    descriptor_good();
+    ck_assert_int_eq(phub__loader_add(loader, &descriptor), 0);
+    ck_assert_int_eq(load("mine", NULL), 0);
+    ck_assert_int_eq(phub__strategy_open(strategy, NULL, &host, error,
+                                         sizeof error), PHUB_EPLUGIN);
+    ck_assert_str_eq(error, "plugin 'mine' (): refused to start: returned "
+                     "4711, which is no code of <phub/error.h>");
 }
 END_TEST
 
@@ -561,6 +670,8 @@ int main(void)
     tcase_add_test(tc, the_environment_comes_before_the_configuration);
     tcase_add_test(tc, what_dlopen_says_is_passed_on);
     tcase_add_test(tc, each_bad_plugin_gets_its_sentence);
+    tcase_add_test(tc, what_is_forgotten_in_a_descriptor_is_named);
+    tcase_add_test(tc, a_code_that_is_none_is_told);
     tcase_add_test(tc, a_plugin_may_refuse_to_start);
     tcase_add_test(tc, a_plugin_of_a_larger_abi_is_one_of_ours);
     tcase_add_test(tc, a_path_is_taken_as_it_is_and_kind_zero_is_any);

@@ -44,8 +44,10 @@ static void leave(struct phub__strategy *strategy)
 static int declined(struct phub__strategy *strategy, int rc, const char *what,
                     char *error, size_t error_max)
 {
-    const char *text = strategy->failed[0] != '\0' ? strategy->failed
-                                                   : phub_strerror(rc);
+    char code[PHUB__CODE_TEXT_MAX];
+    const char *text = strategy->failed[0] != '\0'
+                           ? strategy->failed
+                           : phub__strategy_code(rc, code);
 
     if (rc > 0 || phub_errname(rc) == NULL)
         rc = PHUB_EPLUGIN;

@@ -267,11 +267,17 @@ static int ops_copy(const struct phub__wanted *wanted, const char *path,
         memcpy(size, ops, sizeof size);
     for (i = 0; i < sizeof mandatory / sizeof mandatory[0]; i++) {
         void (*function)(void) = NULL;
+        size_t needs = mandatory[i].offset + sizeof function;
 
         if (mandatory[i].kind != theirs->kind)
             continue;
-        if (size[0] >= mandatory[i].offset + sizeof function)
+        if (size[0] >= needs)
             memcpy(&function, ops + mandatory[i].offset, sizeof function);
+        if (function == NULL && ops != NULL && size[0] < needs)
+            return REFUSE(wanted, path, error, error_max,
+                "lacks mandatory function %s: its ops say size %u, %s needs "
+                "%zu; write .size = sizeof ops", mandatory[i].name, size[0],
+                mandatory[i].name, needs);
         if (function == NULL)
             return REFUSE(wanted, path, error, error_max,
                 "lacks mandatory function %s", mandatory[i].name);
@@ -303,6 +309,10 @@ static int params_copy(const struct phub__wanted *wanted, const char *path,
             "damaged descriptor: %u parameters of %u bytes, at most %u of "
             "at least %zu expected", count, stride, PHUB__LOADER_PARAMS_MAX,
             PARAM_SIZE_MIN);
+    if (count == 0 && rows != NULL)
+        return REFUSE(wanted, path, error, error_max, "%s",
+            "declares .params, and .params_count is 0; write how many rows "
+            "they are");
     plugin->params = calloc(count > 0 ? count : 1, sizeof *plugin->params);
     if (plugin->params == NULL)
         return phub__strategy_error(error, error_max, PHUB_ENOMEM,

@@ -333,6 +333,7 @@ int phub__strategy_open(struct phub__strategy *strategy, struct phub_ctx *ctx,
                         size_t error_max)
 {
     size_t size = strategy->instance_size;
+    char code[PHUB__CODE_TEXT_MAX];
     int rc;
 
     if (strategy->self != NULL)
@@ -361,7 +362,8 @@ int phub__strategy_open(struct phub__strategy *strategy, struct phub_ctx *ctx,
     return phub__strategy_error(error, error_max, PHUB_EPLUGIN,
         "plugin '%s' (%s): refused to start: %s", strategy->name,
         strategy->path,
-        strategy->failed[0] != '\0' ? strategy->failed : phub_strerror(rc));
+        strategy->failed[0] != '\0' ? strategy->failed
+                                    : phub__strategy_code(rc, code));
 }
 
 void phub__strategy_close(struct phub__strategy *strategy)

@@ -43,6 +43,15 @@ int phub__strategy_error(char *error, size_t error_max, int code,
     return code;
 }
 
+const char *phub__strategy_code(int rc, char text[PHUB__CODE_TEXT_MAX])
+{
+    if (phub_errname(rc) != NULL)
+        return phub_strerror(rc);
+    (void)snprintf(text, PHUB__CODE_TEXT_MAX,
+                   "returned %d, which is no code of <phub/error.h>", rc);
+    return text;
+}
+
 /* --- parsing ------------------------------------------------------------- */
 
 static bool number_parse(const char *text, const char *unit, uint64_t *number)
@@ -145,6 +154,22 @@ static bool name_valid(const char *name)
     return size > 0 && size <= 63 && name[size] == '\0';
 }
 
+/* The member of a row that has to be there and is not, or NULL. */
+static const char *text_missing(const struct phub_param *row)
+{
+    if (row->name == NULL)
+        return "name";
+    if (row->unit == NULL)
+        return "unit";
+    if (row->help == NULL)
+        return "help";
+    if (row->default_value == NULL)
+        return "default_value";
+    if (row->type == PHUB_PARAM_CHOICE && row->choices == NULL)
+        return "choices";
+    return NULL;
+}
+
 int phub__params_check(const struct phub_param *rows, uint32_t count,
                        char *error, size_t error_max)
 {
@@ -155,11 +180,13 @@ int phub__params_check(const struct phub_param *rows, uint32_t count,
     for (i = 0; i < count; i++) {
         const struct phub_param *row = &rows[i];
 
-        if (row->name == NULL || row->unit == NULL || row->help == NULL ||
-            row->default_value == NULL ||
-            (row->type == PHUB_PARAM_CHOICE && row->choices == NULL))
+        const char *missing = text_missing(row);
+
+        if (missing != NULL)
             return phub__strategy_error(error, error_max, PHUB_EPLUGIN,
-                "parameter %u is declared without its texts", i);
+                "parameter %u '%.63s' is declared without .%s, which is a "
+                "text in every row", i, row->name != NULL ? row->name : "",
+                missing);
         if (!name_valid(row->name))
             return phub__strategy_error(error, error_max, PHUB_EPLUGIN,
                 "parameter %u has a name outside a-z, 0-9 and _", i);

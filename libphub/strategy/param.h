@@ -23,6 +23,11 @@ int phub__strategy_error(char *error, size_t error_max, int code,
                          const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* The text of a code that a plugin returned; of one that is none, its value, in
+ * text. */
+#define PHUB__CODE_TEXT_MAX 64u
+const char *phub__strategy_code(int rc, char text[PHUB__CODE_TEXT_MAX]);
+
 /* Check what the plugin declares: names, types, ranges, defaults.
  * Errors: PHUB_EPLUGIN with the sentence, without prefix. */
 int phub__params_check(const struct phub_param *rows, uint32_t count,
