@@ -36,6 +36,10 @@ expect 2 'wrong command' "$tool" info
 expect 2 '^usage' "$tool" --wrong list
 expect 2 'an ABI is written 1.N' "$tool" --abi 2.0 exists sync pubsub
 
+# pkg-config says the ABI that the tool says, and so the plugins' header.
+abi=$(sed -n 's/^abi=//p' "${PHUB_BUILDDIR:-.}/phub-plugin.pc")
+expect 0 ", plugin ABI ${abi:-none}\$" "$tool" --version
+
 expect 0 '^sync  *pubsub  *1.0 ' "$tool" list
 expect 0 '"name": "hotswap"' "$tool" --json list
 expect 0 'virtual_nodes = 256 points  (1..4096)' "$tool" info consistent_hash
