@@ -539,6 +539,29 @@ START_TEST(a_file_that_is_cut_off_is_refused)
 }
 END_TEST
 
+static void told(void *arg, const char *path)
+{
+    (void)snprintf(arg, 5000, "%s", path);
+}
+
+START_TEST(a_file_is_told_before_it_is_opened_and_once)
+{
+    char path[5000], seen[5000] = "";
+
+    phub__loader_tell(loader, told, seen);
+    (void)snprintf(path, sizeof path, "%s/distribution-bad_future.so", dir);
+    ck_assert_int_eq(load("bad_future", NULL), 0);
+    ck_assert_str_eq(seen, path);
+    phub__strategy_free(&strategy);
+    seen[0] = '\0';
+    ck_assert_int_eq(load("bad_future", NULL), 0);
+    ck_assert_str_eq(seen, "");
+    (void)snprintf(path, sizeof path, "%s/distribution-bad_magic.so", dir);
+    ck_assert_int_eq(load("bad_magic", NULL), PHUB_EPLUGIN);
+    ck_assert_str_eq(seen, path);
+}
+END_TEST
+
 START_TEST(a_file_for_another_machine_is_refused)
 {
     char path[128], text[400], *bytes;
@@ -678,6 +701,7 @@ int main(void)
     tcase_add_test(tc, one_file_serves_many_instances);
     tcase_add_test(tc, a_replaced_file_is_loaded_anew_by_every_loader);
     tcase_add_test(tc, a_file_that_is_cut_off_is_refused);
+    tcase_add_test(tc, a_file_is_told_before_it_is_opened_and_once);
     tcase_add_test(tc, a_file_for_another_machine_is_refused);
     tcase_add_test(tc, a_wrong_parameter_gets_its_sentence);
     tcase_add_test(tc, parameters_have_values_and_units);

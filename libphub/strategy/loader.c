@@ -20,6 +20,8 @@ struct phub__loader {
     char *dirs[PHUB__LOADER_DIRS_MAX];
     uint32_t dirs_count;
     struct phub__plugin *plugins;
+    void (*loading)(void *arg, const char *path);   /* or NULL */
+    void *loading_arg;
 };
 
 /* --- the path ------------------------------------------------------------ */
@@ -104,6 +106,13 @@ const char *const *phub__loader_dirs(const struct phub__loader *loader,
     return (const char *const *)loader->dirs;
 }
 
+void phub__loader_tell(struct phub__loader *loader,
+                       void (*loading)(void *arg, const char *path), void *arg)
+{
+    loader->loading = loading;
+    loader->loading_arg = arg;
+}
+
 int phub__loader_add(struct phub__loader *loader,
                      const struct phub_plugin *descriptor)
 {
@@ -172,6 +181,8 @@ static int path_load(struct phub__loader *loader,
             *plugin = found;
         return rc;
     }
+    if (loader->loading != NULL)
+        loader->loading(loader->loading_arg, path);
     rc = phub__plugin_open(wanted, path, resolved, &st, &found, error,
                            error_max);
     if (rc != 0)

@@ -80,6 +80,12 @@ int phub__loader_new(const char *path, struct phub__loader **loader,
                      char *error, size_t error_max);
 void phub__loader_free(struct phub__loader **loader);
 
+/* Have loading called before a file is opened that is not loaded yet: its
+ * constructors run, and may be the last thing that this process does. */
+void phub__loader_tell(struct phub__loader *loader,
+                       void (*loading)(void *arg, const char *path),
+                       void *arg);
+
 /* Offer a linked-in plugin (PHUB_PLUGIN_STATIC) under its own kind and name;
  * found before any file.  descriptor borrows for ever. */
 int phub__loader_add(struct phub__loader *loader,
