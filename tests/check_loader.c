@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "strategy/file.h"
+#include "strategy/image.h"
 #include "strategy/loader.h"
 
 static struct phub__loader *loader;
@@ -539,6 +540,38 @@ START_TEST(a_file_that_is_cut_off_is_refused)
 }
 END_TEST
 
+START_TEST(a_part_of_zeros_alone_may_be_past_the_end)
+{
+    char path[128], *bytes;
+    ElfW(Ehdr) header;
+    ElfW(Phdr) part;
+    size_t size, at;
+    unsigned i;
+
+    bytes = good_read(&size, path);
+    memcpy(&header, bytes, sizeof header);
+    for (i = 0; i < header.e_phnum; i++) {
+        at = header.e_phoff + i * sizeof part;
+        memcpy(&part, bytes + at, sizeof part);
+        if (part.p_type == PT_GNU_STACK)
+            break;
+    }
+    ck_assert_uint_lt(i, header.e_phnum);
+    part.p_type = PT_LOAD;
+    part.p_offset = size + 4096;
+    part.p_filesz = 0;
+    memcpy(bytes + at, &part, sizeof part);
+    bytes_install(path, bytes, size);
+    ck_assert_int_eq(phub__image_check(path, error, sizeof error), 0);
+    part.p_filesz = 1;
+    memcpy(bytes + at, &part, sizeof part);
+    bytes_install(path, bytes, size);
+    ck_assert_int_eq(phub__image_check(path, error, sizeof error),
+                     PHUB_EPLUGIN);
+    free(bytes);
+}
+END_TEST
+
 static void told(void *arg, const char *path)
 {
     (void)snprintf(arg, 5000, "%s", path);
@@ -701,6 +734,7 @@ int main(void)
     tcase_add_test(tc, one_file_serves_many_instances);
     tcase_add_test(tc, a_replaced_file_is_loaded_anew_by_every_loader);
     tcase_add_test(tc, a_file_that_is_cut_off_is_refused);
+    tcase_add_test(tc, a_part_of_zeros_alone_may_be_past_the_end);
     tcase_add_test(tc, a_file_is_told_before_it_is_opened_and_once);
     tcase_add_test(tc, a_file_for_another_machine_is_refused);
     tcase_add_test(tc, a_wrong_parameter_gets_its_sentence);

@@ -100,8 +100,10 @@ static int size_check(int fd, const ElfW(Ehdr) *header, char *error,
         if (!bytes_read(fd, &part, sizeof part,
                         header->e_phoff + i * sizeof part))
             break;
+        if (part.p_type != PT_LOAD || part.p_filesz == 0)
+            continue; /* nothing of the file: zeros may be said to be past it */
         end = end_of(part.p_offset, part.p_filesz);
-        if (part.p_type == PT_LOAD && end > needed)
+        if (end > needed)
             needed = end;
     }
     end = end_of(header->e_shoff,
