@@ -353,4 +353,17 @@ kill -TERM "${pid_of[b]}"
 must 5 'a second signal ends it' gone "${pid_of[b]}"
 logged b 'asked twice' || wrong 'it does not say so'
 
+# Who is asked while it begins is asked again, and does not do nothing.
+daemon s
+viewer=s
+must 10 'node s is there' members 1
+expect 0 'asleep .*ok' phub start --durable asleep -- sleep 1000
+kill -KILL "${pid_of[s]}"
+must 10 'it is gone' gone "${pid_of[s]}"
+daemon s
+until phub stop asleep >"$scratch/said" 2>&1; [ $? != 3 ]; do :; done
+grep -q '^asleep .*ok' "$scratch/said" ||
+    wrong "a stop while it begins: $(cat "$scratch/said")"
+[ -z "$(rows)" ] || wrong "and it runs: $(rows)"
+
 exit "$failed"

@@ -91,6 +91,12 @@ void phub__host_ctx_close(struct phub_ctx **result)
 
 /* --- all of them ------------------------------------------------------------- */
 
+/* What crashes there takes the daemon with it: the log names it. */
+static void loading(void *arg, const char *path)
+{
+    phub__hub_log(arg, PHUB__LOG_DEBUG, "loading \"%s\"", path);
+}
+
 /* Load; open comes when the hub has a view to show. */
 int phub__host_new(struct phub__hub *hub, char *error, size_t error_max)
 {
@@ -109,6 +115,8 @@ int phub__host_new(struct phub__hub *hub, char *error, size_t error_max)
     if (rc == 0)
         rc = phub__loader_new(hub->options.plugin_path, &hub->loader, error,
                               error_max);
+    if (rc == 0)
+        phub__loader_tell(hub->loader, loading, hub);
     for (kind = 1; rc == 0 && kind < PHUB__KINDS; kind++) {
         const struct phub__strategy_option *o = &hub->set->chosen[kind];
 

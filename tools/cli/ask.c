@@ -483,6 +483,7 @@ int ask(const struct args *args, const struct question *q,
     struct phub_client *client;
     size_t from = 0, count;
     int rc, patience = STARTING_MS / STARTING_POLL_MS;
+    bool again;
 
     memset(answer, 0, sizeof *answer);
     answer->records = checked(json_array());
@@ -502,10 +503,14 @@ int ask(const struct args *args, const struct question *q,
             json_array_size(answer->records) == 0 && patience-- > 0) {
             poll(NULL, 0, STARTING_POLL_MS);
             answer->code = 0;
+            free(answer->text);
+            answer->text = NULL;
+            again = true;
             continue;
         }
+        again = false;
         from += count;
-    } while (rc == EXIT_DONE && from < q->children_count);
+    } while (rc == EXIT_DONE && (again || from < q->children_count));
     phub_client_close(&client);
     return rc;
 }
