@@ -599,6 +599,34 @@ START_TEST(an_oversized_frame_is_refused_on_both_sides)
 }
 END_TEST
 
+START_TEST(a_file_that_is_no_socket_is_not_listened_on)
+{
+    struct world world = { 0 };
+    char actual[PHUB_ENDPOINT_MAX + 1], error[TEXT_MAX] = "";
+    char endpoint[128], text[8] = "";
+    FILE *file;
+
+    dir_make(&world);
+    snprintf(endpoint, sizeof endpoint, "ipc://%s/precious", world.dir);
+    file = fopen(endpoint + 6, "w");
+    ck_assert_ptr_nonnull(file);
+    fputs("data", file);
+    ck_assert_int_eq(fclose(file), 0);
+    world_open(&world, NULL);
+    ck_assert_int_eq(world.env->net_listen(world.env, endpoint, &peer_events,
+                                           NULL, actual, sizeof actual, error,
+                                           sizeof error), PHUB_EEXIST);
+    ck_assert_ptr_nonnull(strstr(error, "precious"));
+    file = fopen(endpoint + 6, "r");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_ptr_nonnull(fgets(text, sizeof text, file));
+    ck_assert_str_eq(text, "data");
+    fclose(file);
+    world_close(&world);
+    dir_remove(&world);
+}
+END_TEST
+
 START_TEST(an_endpoint_that_cannot_be_had_is_an_error_with_its_name)
 {
     struct world world = { 0 };
@@ -732,6 +760,8 @@ int main(void)
     tcase_add_test(net, an_oversized_frame_is_refused_on_both_sides);
     tcase_add_test(net,
                    an_endpoint_that_cannot_be_had_is_an_error_with_its_name);
+    tcase_add_test(net,
+                   a_file_that_is_no_socket_is_not_listened_on);
     tcase_add_test(net, names_and_lists_become_endpoints);
     suite_add_tcase(suite, calls);
     suite_add_tcase(suite, net);

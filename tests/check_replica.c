@@ -117,6 +117,35 @@ START_TEST(all_act_if_all_are_active)
 }
 END_TEST
 
+static int no_factor(void *self, const struct phub_view *view,
+                     uint32_t *factor)
+{
+    (void)self;
+    (void)view;
+    *factor = 0;
+    return 0;
+}
+
+START_TEST(a_strategy_that_fails_is_told_of_until_it_works_again)
+{
+    struct phub__strategy *strategy;
+    int (*factor)(void *self, const struct phub_view *view, uint32_t *factor);
+    struct phub__hub *hub;
+
+    begin(3, "factor=2", "mode=active_passive");
+    hub = hubs_hub(&hubs, 0);
+    strategy = hub->strategies[PHUB_KIND_REDUNDANCY];
+    factor = strategy->ops.redundancy.factor;
+    strategy->ops.redundancy.factor = no_factor;
+    ck_assert_uint_eq(phub__replica_factor(hub, phub__hub_view(hub), 0), 1);
+    ck_assert_int_ne(hub->redundancy_failing, 0);
+    strategy->ops.redundancy.factor = factor;
+    ck_assert_uint_eq(phub__replica_factor(hub, phub__hub_view(hub), 0), 2);
+    ck_assert_int_eq(hub->redundancy_failing, 0);
+    end();
+}
+END_TEST
+
 START_TEST(no_more_run_than_there_are_nodes)
 {
     begin(2, "factor=5", "mode=active_passive");
@@ -545,6 +574,7 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, as_many_run_as_asked_for_and_one_is_active);
     tcase_add_test(tc, all_act_if_all_are_active);
+    tcase_add_test(tc, a_strategy_that_fails_is_told_of_until_it_works_again);
     tcase_add_test(tc, no_more_run_than_there_are_nodes);
     tcase_add_test(
         tc, one_that_waits_is_promoted_where_it_is_when_the_active_is_lost);

@@ -208,6 +208,7 @@ struct phub__hub {
     int round_early;    /* its timer fires before that */
     int lonely;         /* others were known before this start; settle.c */
     int forgotten;      /* by the others: nothing runs here any more */
+    int redundancy_failing; /* calls of that strategy; see replica.c */
     int forget_due;     /* members may have been forgotten */
     int draining;       /* nothing new starts here: PHUB__DRAIN_* */
     int drained;        /* and nothing was left when that was over */

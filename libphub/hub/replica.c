@@ -39,16 +39,36 @@
 #include "hub/synced.h"
 #include "wire/memory.h"
 
+enum { FACTOR = 1, PLAN = 2 };
+
+/* Asked for each child: said once, until it works again. */
+static void say(struct phub__hub *hub, int call, int rc, const char *text,
+                const char *instead)
+{
+    int was = hub->redundancy_failing & call;
+
+    if (rc == 0) {
+        hub->redundancy_failing &= ~call;
+        return;
+    }
+    hub->redundancy_failing |= call;
+    if (!was)
+        phub__hub_log(hub, PHUB__LOG_ERROR, "%s; %s", text, instead);
+}
+
 uint32_t phub__replica_factor(struct phub__hub *hub,
                               const struct phub_view *view, uint64_t home)
 {
     struct phub_view *takers = phub__place_takers(hub, view, home);
     uint32_t factor = 1;
+    char text[256];
+    int rc = phub__call_factor(hub->strategies[PHUB_KIND_REDUNDANCY],
+                               takers != NULL ? takers : view, &factor, text,
+                               sizeof text);
 
-    if (phub__call_factor(hub->strategies[PHUB_KIND_REDUNDANCY],
-                          takers != NULL ? takers : view, &factor, NULL,
-                          0) != 0)
+    if (rc != 0)
         factor = 1;
+    say(hub, FACTOR, rc, text, "children have one instance");
     phub__view_unref(&takers);
     return factor < PHUB__INSTANCES_MAX ? factor : PHUB__INSTANCES_MAX;
 }
@@ -59,11 +79,14 @@ static uint32_t roles_of(struct phub__hub *hub, const struct phub_view *view,
                          uint32_t count, uint32_t *roles)
 {
     uint32_t i, active = 0;
+    char text[256];
+    int rc = phub__call_plan(hub->strategies[PHUB_KIND_REDUNDANCY], view, &id,
+                             nodes, count, roles, text, sizeof text);
 
-    if (phub__call_plan(hub->strategies[PHUB_KIND_REDUNDANCY], view, &id,
-                        nodes, count, roles, NULL, 0) != 0)
+    if (rc != 0)
         for (i = 0; i < count; i++)
             roles[i] = i == 0 ? PHUB_ROLE_ACTIVE : PHUB_ROLE_PASSIVE;
+    say(hub, PLAN, rc, text, "the first instance of a child is active");
     for (i = 0; i < count; i++)
         active += roles[i] == PHUB_ROLE_ACTIVE;
     return active;

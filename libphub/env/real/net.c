@@ -20,6 +20,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -224,6 +225,15 @@ static int listen_fail(const char *endpoint, char *error, size_t error_max)
                            zmq_strerror(zmq_errno()));
 }
 
+/* libzmq makes way for its socket, whatever is there. */
+static bool is_other_file(const char *endpoint)
+{
+    struct stat status;
+
+    return strncmp(endpoint, "ipc://", 6) == 0 && endpoint[6] == '/' &&
+           lstat(endpoint + 6, &status) == 0 && !S_ISSOCK(status.st_mode);
+}
+
 static void net_close(struct phub_env *env)
 {
     struct phub__real_net *net = phub__real_of(env)->net;
@@ -296,6 +306,10 @@ static int net_listen(struct phub_env *env, const char *endpoint,
         return phub__real_fail(error, error_max, PHUB_ESYS,
                                "cannot listen on \"%s\": too few file"
                                " descriptors are allowed", endpoint);
+    if (is_other_file(endpoint))
+        return phub__real_fail(error, error_max, PHUB_EEXIST,
+                               "cannot listen on \"%s\": the file is there "
+                               "and is no socket", endpoint);
     if (phub__net_context(net) != NULL)
         net->router = zmq_socket(net->context, ZMQ_ROUTER);
     if (net->router == NULL)
