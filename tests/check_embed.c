@@ -89,6 +89,46 @@ START_TEST(a_start_beyond_children_max_is_refused)
 }
 END_TEST
 
+/* And the others of the batch are started. */
+START_TEST(what_cannot_be_told_to_another_node_is_named_at_once)
+{
+    static const char *const said[] = { "metadata 'k' of 1025 bytes",
+        "a tag of 64 bytes", "metadata 'k' of 1 bytes", "an id of 1 bytes" };
+    static const int codes[] = { PHUB_ELIMIT, PHUB_ELIMIT, PHUB_EINVAL,
+                                 PHUB_EINVAL };
+    struct phub_child two[2] = { child("x"), child("y") };
+    struct phub_answer answer = { .size = sizeof answer };
+    struct phub_future *future = NULL;
+    char value[1026] = "", tag[65] = "";
+    struct phub_pair pair = { "k", value };
+    const char *tags[1] = { tag };
+
+    memset(value, 'v', _i == 0 ? 1025 : 0);
+    memset(tag, 't', 64);
+    if (_i == 2)
+        memcpy(value, "\377", 2);
+    if (_i == 1) {
+        two[0].tags = tags;
+        two[0].tags_count = 1;
+    } else if (_i == 3) {
+        two[0].id = "\377";
+    } else {
+        two[0].metadata = &pair;
+        two[0].metadata_count = 1;
+    }
+    hubs_make(1, "hotswap");
+    ck_assert_int_eq(phub_start(hubs[0], two, 2, 0, 3600000, &future), 0);
+    (void)phub_future_wait(future, WAIT_MS);
+    ck_assert_int_eq(phub_future_answer(future, 0, &answer), 0);
+    ck_assert_int_eq(answer.code, codes[_i]);
+    ck_assert_ptr_nonnull(strstr(answer.text, said[_i]));
+    ck_assert_int_eq(phub_future_answer(future, 1, &answer), 0);
+    ck_assert_int_eq(answer.code, 0);
+    phub_future_free(&future);
+    hubs_free();
+}
+END_TEST
+
 /* --- futures --------------------------------------------------------------- */
 
 START_TEST(a_future_tells_where_each_child_runs)
@@ -584,6 +624,8 @@ int main(void)
     tcase_add_test(tc, a_wrong_setting_is_refused_with_what_is_allowed);
     tcase_add_test(tc, a_strategy_that_is_not_there_is_named);
     tcase_add_test(tc, a_start_beyond_children_max_is_refused);
+    tcase_add_loop_test(
+        tc, what_cannot_be_told_to_another_node_is_named_at_once, 0, 4);
     tcase_add_test(tc, an_address_in_use_fails_the_start_and_says_so);
     tcase_add_test(tc, a_future_tells_where_each_child_runs);
     tcase_add_test(tc, several_threads_await_one_future);

@@ -52,6 +52,7 @@ libphub_core_la_SOURCES += \
 	libphub/hub/replica.c libphub/hub/replica.h \
 	libphub/hub/report.c libphub/hub/report.h \
 	libphub/hub/request_option.c \
+	libphub/hub/request_wrong.c \
 	libphub/hub/request.c libphub/hub/request.h \
 	libphub/hub/rows.c libphub/hub/rows.h \
 	libphub/hub/serve_watch.c \

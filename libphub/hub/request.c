@@ -613,7 +613,14 @@ static void not_sent(struct phub__request *request, const uint32_t *order,
 
     for (i = 0; i < count; i++) {
         struct phub__request_item *item = &request->items[order[i]];
+        char text[256];
+        int wrong = phub__request_wrong(&item->op, text, sizeof text);
 
+        if (wrong != 0) {
+            set_text(item, text, strlen(text));
+            item_done(request, item, wrong);
+            continue;
+        }
         set_text(item, phub_strerror(rc), strlen(phub_strerror(rc)));
         if (rc == PHUB_EBUSY || may_ask_again(request->op))
             retry(request, item, rc);

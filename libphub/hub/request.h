@@ -167,6 +167,9 @@ void phub__request_cancel(struct phub__request *request);
  * PHUB_ENOMEM. */
 int phub__request_option(struct phub__request *request,
                          struct phub_bytes key, struct phub_bytes value);
+/* 0, or why no other node can be told of that item, with a text. */
+int phub__request_wrong(const struct phub__op_item *item, char *text,
+                        size_t max);
 int phub__request_options_copy(struct phub__request *to,
                                const struct phub__request *from);
 
