@@ -366,4 +366,14 @@ grep -q '^asleep .*ok' "$scratch/said" ||
     wrong "a stop while it begins: $(cat "$scratch/said")"
 [ -z "$(rows)" ] || wrong "and it runs: $(rows)"
 
+# A strategy that crashes takes its daemon down, which names it.
+viewer=k
+daemon k --distribution "$build/tests/sim/.libs/distribution-wicked.so"
+must 10 'node k is there' members 1
+phub start fatal -- sleep 1000 >/dev/null 2>&1
+must 10 'it is taken down' gone "${pid_of[k]}"
+logged k "distribution strategy 'wicked' took this daemon down: SIG[A-Z]* in \
+assign(); phub-strategy(7)" || logged k Sanitizer ||
+    wrong "it does not say what crashed: $(cat "$scratch/k/log")"
+
 exit "$failed"

@@ -27,6 +27,7 @@
 
 #include "env/real/lines.h"
 #include "env/real/real.h"
+#include "hub/crash.h"
 #include "hub/node.h"
 
 #define EXIT_USAGE 2
@@ -192,8 +193,10 @@ static int failed(int code, const char *text)
 
 static int run(struct daemon *d)
 {
+    static struct phub__call_note calls;
     struct phub__node_options options = {
         .config = &d->config, .guard_program = guard_program(),
+        .calls = &calls,
         .log = log_line, .log_arg = d, .ready = on_ready, .ready_arg = d };
     char error[ERROR_MAX] = "";
     int rc, stayed;
@@ -204,6 +207,7 @@ static int run(struct daemon *d)
                  strerror(errno));
         return failed(PHUB_ESYS, error);
     }
+    phub__crash_watch(&calls, d->log_syslog);
     rc = phub__node_new(&options, &d->node, error, sizeof error);
     if (rc != 0)
         return failed(rc, error);

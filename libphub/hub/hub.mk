@@ -80,7 +80,8 @@ libphub_core_la_SOURCES += \
 
 # One node in the real world, and phubd.
 pkginclude_HEADERS += libphub/phub/daemon.h
-libphub_core_la_SOURCES += libphub/hub/daemon.c \
+libphub_core_la_SOURCES += libphub/hub/crash.c libphub/hub/crash.h \
+	libphub/hub/daemon.c \
 	libphub/hub/node.c libphub/hub/node.h
 
 # A hub inside a program.

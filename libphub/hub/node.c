@@ -254,6 +254,7 @@ int phub__node_new(const struct phub__node_options *options,
     node->options = *options;
     rc = phub__env_real_new(&real, &node->env, error, error_max);
     if (rc == 0) {
+        node->env->calls = options->calls;
         rc = phub__options_fill(config, name, &hub);
         if (rc != 0)
             snprintf(error, error_max,

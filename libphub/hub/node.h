@@ -25,6 +25,8 @@ struct phub__node_options {
     const char *guard_program;          /* NULL: no "exec" children */
     void (*log)(void *arg, enum phub__log_level level, const char *text);
     void *log_arg;
+    /* Where calls into strategies are noted; borrowed, may be NULL. */
+    struct phub__call_note *calls;
     /* The node has begun to speak; may be NULL. */
     void (*ready)(void *arg);
     void *ready_arg;
