@@ -332,6 +332,7 @@ viewer=w
 must 10 'node w is there' members 1
 phub watch >"$scratch/w/seen" 2>"$scratch/w/said" &
 others+=($!)
+must 10 'watch looks on' grep -q reconcile_round "$scratch/w/seen"
 expect 0 'x .*ok' phub start x -- sleep 1000
 must 10 'watch hears of it' grep -q ' x' "$scratch/w/seen"
 kill -KILL "${pid_of[w]}"
