@@ -177,22 +177,12 @@ static const struct {
 /* Of the character that begins there; 0: it is none. */
 static size_t character_size(const uint8_t *bytes, size_t left)
 {
-    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-    size_t size = bytes[0] < 0x80 ? 1 : bytes[0] >> 5 == 6 ? 2
-                  : bytes[0] >> 4 == 14 ? 3 : bytes[0] >> 3 == 30 ? 4 : 0;
-    uint32_t value;
-    size_t i;
+    size_t size;
 
-    if (size < 2 || size > left)
-        return size < 2 ? size : 0;
-    value = bytes[0] & (0x7fu >> size);
-    for (i = 1; i < size; i++) {
-        if (bytes[i] >> 6 != 2)
-            return 0;
-        value = value << 6 | (bytes[i] & 0x3f);
-    }
-    return value < least[size] || value > 0x10ffff || value >> 11 == 27
-               ? 0 : size;
+    for (size = 1; size <= 4 && size <= left; size++)
+        if (phub_cbor_utf8_ok(bytes, size))
+            return size;
+    return 0;
 }
 
 json_t *text_new(const uint8_t *bytes, size_t size)
