@@ -3,7 +3,6 @@
  * output, end, and adoption by the next hub. */
 #include "config.h"
 
-#include <semaphore.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -11,7 +10,6 @@
 #include "child/guard_proto.h"
 #include "exec_fixture.h"
 
-#define WORKERS_MAX 64 /* more than the pool has */
 
 /* --- children ------------------------------------------------------------ */
 
@@ -118,37 +116,20 @@ START_TEST(output_is_kept_in_whole_lines_and_bounded)
 }
 END_TEST
 
-/* A worker of the pool that does nothing until it is let go. */
-static void hold(void *arg)
-{
-    sem_wait(arg);
-}
-
-static void on_let_go(void *arg)
-{
-    (void)arg;
-}
-
 START_TEST(last_words_are_kept_while_the_disk_is_slow)
 {
     struct hub hub = { 0 };
-    struct phub_env *env;
     struct job job;
     const char *text;
     sem_t gate;
 
     hub_open(&hub);
-    env = hub.world.env;
-    ck_assert_int_eq(sem_init(&gate, 0, 0), 0);
-    for (int i = 0; i < WORKERS_MAX; i++)
-        ck_assert_int_eq(env->work(env, hold, on_let_go, on_let_go,
-                                   &gate), 0);
+    workers_hold(&hub, &gate);
     /* One batch is with a worker, a full one waits, the rest in the pipe. */
     start_shell(&hub, &job, "loud",
                 "head -c 129999 /dev/zero | tr '\\0' x; echo; echo last");
     wait_for(&hub, &hub.exited, 1);
-    for (int i = 0; i < WORKERS_MAX; i++)
-        sem_post(&gate);
+    workers_let_go(&gate);
     text = read_tail(&hub, "loud", 200000);
     ck_assert_uint_eq(strlen(text), 130005);
     ck_assert_str_eq(text + 129999, "\nlast\n");
@@ -176,25 +157,19 @@ static int put_large(struct hub *hub, uint64_t ref)
 START_TEST(a_large_state_does_not_hold_up_the_hub)
 {
     struct hub hub = { 0 };
-    struct phub_env *env;
     struct job job;
     sem_t gate;
 
     hub_open(&hub);
-    env = hub.world.env;
     start_counter(&hub, &job, 1);
     wait_for(&hub, &hub.hellos, 1);
-    ck_assert_int_eq(sem_init(&gate, 0, 0), 0);
-    for (int i = 0; i < WORKERS_MAX; i++)
-        ck_assert_int_eq(env->work(env, hold, on_let_go, on_let_go,
-                                   &gate), 0);
+    workers_hold(&hub, &gate);
     ck_assert_int_eq(put_large(&hub, 5), 0);
     ck_assert_int_eq(put_large(&hub, 6), PHUB_EBUSY);
     ck_assert_int_eq(ask(&hub, 1, PHUB__VERB_CONSENT, 7, NULL), 0);
     wait_for(&hub, &hub.agrees, 1);
     ck_assert_uint_eq(hub.dones, 1);
-    for (int i = 0; i < WORKERS_MAX; i++)
-        sem_post(&gate);
+    workers_let_go(&gate);
     wait_for(&hub, &hub.dones, 2);
     ck_assert_int_eq(hub.rc, PHUB_EINVAL);
     ck_assert(!hub.unsent);
@@ -211,18 +186,13 @@ END_TEST
 START_TEST(a_large_state_that_nobody_awaits_any_more_is_not_handed_over)
 {
     struct hub hub = { 0 };
-    struct phub_env *env;
     struct job job;
     sem_t gate;
 
     hub_open(&hub);
-    env = hub.world.env;
     start_counter(&hub, &job, 1);
     wait_for(&hub, &hub.hellos, 1);
-    ck_assert_int_eq(sem_init(&gate, 0, 0), 0);
-    for (int i = 0; i < WORKERS_MAX; i++)
-        ck_assert_int_eq(env->work(env, hold, on_let_go, on_let_go,
-                                   &gate), 0);
+    workers_hold(&hub, &gate);
     ck_assert_int_eq(put_large(&hub, 5), 0);
     hub.runner->forget(hub.runner, 1, 5);
     ck_assert_int_eq(put_large(&hub, 6), 0);
@@ -230,8 +200,7 @@ START_TEST(a_large_state_that_nobody_awaits_any_more_is_not_handed_over)
         ck_assert_int_eq(hub.runner->kill(hub.runner, 1, 1), 0);
         wait_for(&hub, &hub.exited, 1);
     }
-    for (int i = 0; i < WORKERS_MAX; i++)
-        sem_post(&gate);
+    workers_let_go(&gate);
     if (_i == 0) {
         wait_for(&hub, &hub.dones, 1);
         ck_assert_int_eq(ask(&hub, 1, PHUB__VERB_PUT_STATE, 9, "41"), 0);

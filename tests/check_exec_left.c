@@ -4,13 +4,11 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <semaphore.h>
 #include <sys/stat.h>
 
 #include "env/real/exec_private.h"
 #include "exec_fixture.h"
 
-#define WORKERS_MAX 128 /* of libuv's pool; unneeded ones do no harm */
 #define KEPT 3u
 #define OLD 9u
 
@@ -203,16 +201,6 @@ START_TEST(a_daemon_that_lets_go_removes_nothing_more)
 }
 END_TEST
 
-static void hold(void *arg)
-{
-    sem_wait(arg);
-}
-
-static void on_let_go(void *arg)
-{
-    (void)arg;
-}
-
 static void step(struct hub *hub)
 {
     struct pollfd poll_fd = { .fd = phub__env_real_fd(hub->world.env),
@@ -231,24 +219,18 @@ static int removes(const struct hub *hub, const char *name)
 START_TEST(nothing_begins_while_what_it_had_left_is_removed)
 {
     struct hub hub = { .logs_kept = KEPT };
-    struct phub_env *env;
     struct job job;
     sem_t gate;
 
     leave_some(&hub);
-    ck_assert_int_eq(sem_init(&gate, 0, 0), 0);
     attach_and_look(&hub);
-    env = hub.world.env;
-    for (int i = 0; i < WORKERS_MAX; i++)
-        ck_assert_int_eq(env->work(env, hold, on_let_go, on_let_go,
-                                   &gate), 0);
+    workers_hold(&hub, &gate);
     while (!removes(&hub, "old-0")) /* the scan came before those */
         step(&hub);
     job_init(&job, 1, "old-0");
     job_args(&job, &job.spec.argv, "/bin/pwd", NULL, NULL);
     ck_assert_int_eq(hub.runner->start(hub.runner, &job.start), PHUB_EBUSY);
-    for (int i = 0; i < WORKERS_MAX; i++)
-        sem_post(&gate);
+    workers_let_go(&gate);
     until_gone(&hub, "old-5");
     while (removes(&hub, "old-0"))
         step(&hub);

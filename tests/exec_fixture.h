@@ -4,6 +4,7 @@
 #define PHUB_TESTS_EXEC_FIXTURE_H
 
 #include <check.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -296,6 +297,37 @@ static inline const char *read_tail(struct hub *hub, const char *id,
                                          on_tail, hub), 0);
     wait_for(hub, &hub->tails, hub->tails + 1);
     return tail_text;
+}
+
+/* --- workers --------------------------------------------------------------- */
+
+#define WORKERS_MAX 128 /* of libuv's pool; more than it has do no harm */
+
+/* A worker of the pool that does nothing until it is let go. */
+static inline void hold(void *arg)
+{
+    sem_wait(arg);
+}
+
+static inline void on_let_go(void *arg)
+{
+    (void)arg;
+}
+
+/* What is queued from now on waits. */
+static inline void workers_hold(struct hub *hub, sem_t *gate)
+{
+    struct phub_env *env = hub->world.env;
+
+    ck_assert_int_eq(sem_init(gate, 0, 0), 0);
+    for (int i = 0; i < WORKERS_MAX; i++)
+        ck_assert_int_eq(env->work(env, hold, on_let_go, on_let_go, gate), 0);
+}
+
+static inline void workers_let_go(sem_t *gate)
+{
+    for (int i = 0; i < WORKERS_MAX; i++)
+        sem_post(gate);
 }
 
 static inline void start_counter(struct hub *hub, struct job *job,

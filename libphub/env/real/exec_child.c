@@ -566,14 +566,18 @@ static int no_channel(struct phub__exec_child *child, enum phub__verb verb)
     return PHUB_EFAILED;
 }
 
+static int reach(struct phub__exec_child *child, enum phub__verb verb)
+{
+    if (child->channel != NULL)
+        return 0;
+    return child->pid != 0 ? no_channel(child, verb) : PHUB_EAGAIN;
+}
+
 static int hand_over(struct phub__exec_child *child,
                      const struct phub__childmsg *m, enum phub__verb verb)
 {
-    int rc;
+    int rc = phub__channel_send(child->channel, m);
 
-    if (child->channel == NULL)
-        return child->pid != 0 ? no_channel(child, verb) : PHUB_EAGAIN;
-    rc = phub__channel_send(child->channel, m);
     if (rc == PHUB_ESHUTDOWN)
         return no_channel(child, verb); /* its poll closes it */
     if (rc == 0)
@@ -609,6 +613,8 @@ static void put_done(void *arg)
 
     if (child != NULL) {
         child->put = NULL;
+        if (rc == 0) /* it may have closed it meanwhile */
+            rc = reach(child, PHUB__VERB_PUT_STATE);
         if (rc == 0)
             rc = hand_over(child, &put->message, PHUB__VERB_PUT_STATE);
     }
@@ -658,13 +664,10 @@ int phub__exec_child_send(struct phub__exec_child *child,
         .verb = verb_number(message->verb), .ref = message->ref, .fd = -1,
         .body = phub__buf_bytes(message->body), .text = message->text,
     };
+    int rc = m.verb != 0 ? reach(child, message->verb) : PHUB_EINVAL;
 
-    if (m.verb == 0)
-        return PHUB_EINVAL;
-    if (child->channel == NULL && child->pid != 0)
-        return no_channel(child, message->verb);
-    if (child->channel == NULL)
-        return PHUB_EAGAIN;
+    if (rc != 0)
+        return rc;
     if (message->verb == PHUB__VERB_PUT_STATE) {
         m.state_version = message->version;
         if (message->version == 0 && child->hello)

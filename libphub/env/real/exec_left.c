@@ -44,11 +44,17 @@ struct phub__exec_left {
     struct phub__timer *timer;
     bool busy;                 /* as what follows; with a worker, or between */
     int64_t young_ns;          /* ended since: wall clock */
-    uv_work_t work;
     struct trace *traces;
     uint32_t count, room;
-    uint32_t batch;            /* of the last ones: being removed */
+    char *batch[BATCH];        /* names: being removed */
+    uint32_t batch_count;
 };
+
+static void traces_free(struct phub__exec_left *left)
+{
+    while (left->count > 0)
+        phub__free(left->traces[--left->count].name);
+}
 
 /* --- on the worker ------------------------------------------------------- */
 
@@ -150,60 +156,61 @@ static void sort(struct phub__exec_left *left)
     qsort(left->traces, left->count, sizeof left->traces[0], newest_first);
 }
 
-static void on_scan(uv_work_t *work)
+static void scan_both(void *arg)
 {
     static const char *const logs[] = { ".log.1", ".log", NULL };
     static const char *const directories[] = { "", NULL };
-    struct phub__exec_left *left = work->data;
+    struct phub__exec_left *left = arg;
 
     /* Half of them, for want of memory: more would seem to be the oldest. */
     if (scan(left, left->exec->logs_fd, logs) != 0 ||
         scan(left, left->exec->children_fd, directories) != 0)
-        while (left->count > 0)
-            phub__free(left->traces[--left->count].name);
+        traces_free(left);
     sort(left);
 }
 
-static void on_remove(uv_work_t *work)
+static void remove_batch(void *arg)
 {
-    const struct phub__exec_left *left = work->data;
+    const struct phub__exec_left *left = arg;
     char file[PHUB__EXEC_NAME_MAX + 8];
 
-    for (uint32_t i = left->count; i-- > left->count - left->batch;) {
-        snprintf(file, sizeof file, "%s.log.1", left->traces[i].name);
+    for (uint32_t i = 0; i < left->batch_count; i++) {
+        snprintf(file, sizeof file, "%s.log.1", left->batch[i]);
         (void)unlinkat(left->exec->logs_fd, file, 0);
-        snprintf(file, sizeof file, "%s.log", left->traces[i].name);
+        snprintf(file, sizeof file, "%s.log", left->batch[i]);
         (void)unlinkat(left->exec->logs_fd, file, 0);
-        (void)unlinkat(left->exec->children_fd, left->traces[i].name,
+        (void)unlinkat(left->exec->children_fd, left->batch[i],
                        AT_REMOVEDIR);
     }
 }
 
 /* --- on the hub's thread ------------------------------------------------- */
 
-static void pop(struct phub__exec_left *left)
+static void batch_free(struct phub__exec_left *left)
 {
-    phub__free(left->traces[--left->count].name);
+    while (left->batch_count > 0)
+        phub__free(left->batch[--left->batch_count]);
 }
 
-static void end(struct phub__exec_left *left)
+static void end(void *arg)
 {
-    while (left->count > 0)
-        pop(left);
+    struct phub__exec_left *left = arg;
+
+    batch_free(left);
+    traces_free(left);
     phub__free(left->traces);
     left->traces = NULL;
     left->room = 0;
     left->busy = false;
 }
 
-static void queue(struct phub__exec_left *left, void (*work)(uv_work_t *),
-                  void (*done)(uv_work_t *, int))
+static void work(struct phub__exec_left *left, void (*fn)(void *arg),
+                 void (*done)(void *arg))
 {
-    struct phub__env_real *real = left->exec->real;
+    struct phub_env *env = &left->exec->real->env;
 
-    left->work.data = left;
-    real->requests++;
-    phub__assert(uv_queue_work(real->loop, &left->work, work, done) == 0);
+    if (env->work(env, fn, done, end, left) != 0)
+        end(left);
 }
 
 /* What runs is known: not once the daemon has let go of it, nor before the next
@@ -212,50 +219,37 @@ static bool knows(const struct phub__exec_left *left)
 {
     const struct phub__exec *exec = left->exec;
 
-    return !exec->real->freed && exec->events != NULL && exec->was_attached;
+    return exec->events != NULL && exec->was_attached;
 }
 
-static void on_removed(uv_work_t *work, int status);
+static void on_removed(void *arg);
 
+/* The oldest come first, but for those that are back. */
 static void remove_some(struct phub__exec_left *left)
 {
-    struct phub__exec *exec = left->exec;
+    while (left->count > 0 && left->batch_count < BATCH) {
+        char *name = left->traces[--left->count].name;
 
-    while (left->count > 0 && left->batch < BATCH &&
-           left->batch < left->count) {
-        struct trace *next = &left->traces[left->count - left->batch - 1];
-
-        if (phub__exec_log_is_open(exec, next->name)) { /* it is back */
-            struct trace here = *next;
-
-            *next = left->traces[left->count - 1];
-            left->traces[left->count - 1] = here;
-            pop(left);
-            continue;
-        }
-        left->batch++;
+        if (phub__exec_log_is_open(left->exec, name))
+            phub__free(name);
+        else
+            left->batch[left->batch_count++] = name;
     }
-    if (left->batch > 0)
-        queue(left, on_remove, on_removed);
+    if (left->batch_count > 0)
+        work(left, remove_batch, on_removed);
     else
         end(left);
 }
 
-static void on_removed(uv_work_t *work, int status)
+static void on_removed(void *arg)
 {
-    struct phub__exec_left *left = work->data;
-    struct phub__env_real *real = left->exec->real;
+    struct phub__exec_left *left = arg;
 
-    (void)status;
-    for (; left->batch > 0; left->batch--)
-        pop(left);
+    batch_free(left);
     if (knows(left))
         remove_some(left);
     else
         end(left);
-    if (!real->freed)
-        phub__real_turn_end(real);
-    phub__real_request_end(real);
 }
 
 /* Those that are here stay, and of the others the newest. */
@@ -277,21 +271,16 @@ static void choose(struct phub__exec_left *left)
     left->count = n;
 }
 
-static void on_scanned(uv_work_t *work, int status)
+static void on_scanned(void *arg)
 {
-    struct phub__exec_left *left = work->data;
-    struct phub__env_real *real = left->exec->real;
+    struct phub__exec_left *left = arg;
 
-    (void)status;
     if (knows(left)) {
         choose(left);
         remove_some(left);
     } else {
         end(left);
     }
-    if (!real->freed)
-        phub__real_turn_end(real);
-    phub__real_request_end(real);
 }
 
 void phub__exec_left_look(struct phub__exec *exec)
@@ -303,7 +292,7 @@ void phub__exec_left_look(struct phub__exec *exec)
         return;
     left->young_ns = (int64_t)env->wall_ms(env) * 1000000 - YOUNG_NS;
     left->busy = true;
-    queue(left, on_scan, on_scanned);
+    work(left, scan_both, on_scanned);
 }
 
 static void arm(struct phub__exec_left *left)
@@ -348,11 +337,11 @@ bool phub__exec_left_removes(const struct phub__exec *exec,
     const struct phub__exec_left *left = exec->left;
     char name[PHUB__EXEC_NAME_MAX + 1];
 
-    if (left == NULL || left->batch == 0)
+    if (left == NULL || left->batch_count == 0)
         return false;
     phub__exec_name(id, name);
-    for (uint32_t i = 0; i < left->batch; i++)
-        if (strcmp(left->traces[left->count - 1 - i].name, name) == 0)
+    for (uint32_t i = 0; i < left->batch_count; i++)
+        if (strcmp(left->batch[i], name) == 0)
             return true;
     return false;
 }

@@ -76,7 +76,7 @@ struct phub__exec {
     uint32_t command_count;
     struct phub__exec_log *logs[PHUB__EXEC_BUCKETS];
     uint64_t logs_emptied; /* batches, because a file could not be turned */
-    struct phub__exec_left *left; /* NULL before the first look */
+    struct phub__exec_left *left; /* NULL before the first attach */
 };
 
 /* exec_path.c */
